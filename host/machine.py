@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: MIT
+"""The machine: what to build for it, its initramfs, and QEMU's command line.
+
+Nothing is written to disk but below the build directory: the initramfs and the console's log of a
+run are memory files that QEMU inherits.
+"""
+import ctypes
+import glob
+import lzma
+import os
+import signal
+import subprocess
+import sys
+
+import mkinitramfs
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+BUILD = os.path.abspath(os.environ.get("RV_BUILD") or os.path.join(ROOT, "build"))
+PORTS = ("stdin", "stdout", "stderr", "status", "get")
+ENVIRONMENT = {"PATH": "/bin:/usr/bin:/sbin:/usr/sbin", "HOME": "/root", "USER": "root"}
+
+
+class Error(Exception):
+    """Something the caller did or the host lacks; one line for people."""
+
+
+class Config:
+    """One machine: the common options of rv. `put` is a list of (host, guest) paths."""
+
+    def __init__(self, smp=None, mem="1G", icount=False, firmware="opensbi", debug=False,
+                 uaccess="walk", append="", put=(), on="rivulet"):
+        if icount and smp not in (None, 1):
+            raise Error("--icount runs with one hart")
+        if smp is not None and not 1 <= smp <= 64:
+            raise Error("--smp takes 1 to 64")
+        self.smp = smp or (1 if icount else 2)
+        self.mem = mem
+        self.icount = icount
+        self.firmware = firmware
+        self.debug = debug
+        self.uaccess = uaccess
+        self.append = append
+        self.put = list(put)
+        self.on = on  # rivulet, or linux: Debian's kernel with the same root
+
+    def kernel(self):
+        """The image to boot."""
+        if self.on == "linux":
+            return linux_image()
+        return os.path.join(self.kernel_dir(), "Image")
+
+    def kernel_dir(self):
+        return os.path.join(BUILD, f"{'debug' if self.debug else 'release'}-{self.uaccess}")
+
+
+def make(*targets):
+    """Runs make; its output goes to stderr. Error if it fails."""
+    command = ["make", "-C", ROOT, "--no-print-directory", f"-j{os.cpu_count() or 1}",
+               f"BUILD={BUILD}", *targets]
+    if subprocess.call(command, stdin=subprocess.DEVNULL, stdout=sys.stderr) != 0:
+        raise Error("the build failed: " + " ".join(command))
+
+
+def debs_fetch(*names):
+    """Unpacks Debian packages below BUILD/debs; False, with a line on stderr, if it cannot."""
+    return subprocess.call([os.path.join(ROOT, "host/debs.sh"), BUILD, *names],
+                           stdin=subprocess.DEVNULL) == 0
+
+
+def linux_file(pattern):
+    """A file of Debian's riscv64 kernel package, unmodified; Error if it cannot be fetched."""
+    if not debs_fetch("linux"):
+        raise Error("Debian's kernel is not to be had")
+    return glob.glob(os.path.join(BUILD, "debs/linux", pattern), recursive=True)[0]
+
+
+def linux_image():
+    return linux_file("boot/vmlinu*")
+
+
+def cross_program(source, *flags):
+    """The static riscv64 glibc program of a C file, built if need be; its path."""
+    source = os.path.join(ROOT, source)
+    program = os.path.join(BUILD, "cross", os.path.splitext(os.path.basename(source))[0])
+    if not os.path.exists(program) or os.path.getmtime(program) < os.path.getmtime(source):
+        os.makedirs(os.path.dirname(program), exist_ok=True)
+        command = ["riscv64-linux-gnu-gcc", "-std=gnu11", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra", "-Werror",
+                   "-Wno-unused-result", "-static", "-pthread", f"-I{ROOT}",
+                   "-o", program, source, *flags]
+        if subprocess.call(command, stdout=sys.stderr) != 0:
+            raise Error(f"cannot build {source} (is libc6-dev-riscv64-cross installed?)")
+    return program
+
+
+def build(config):
+    """Builds all that `config` boots with."""
+    if not mkinitramfs.busybox_path(BUILD) and not debs_fetch("busybox-static"):
+        print("rv: busybox is missing; going on with the native userland", file=sys.stderr)
+    if config.on == "linux":
+        make("user")
+        linux_image()
+        return
+    make("kernel", "user", f"DEBUG={int(config.debug)}", f"UACCESS={config.uaccess}",
+         *(["firmware"] if config.firmware == "own" else []))
+
+
+def exec_file(argv, environment, cwd="/", uid=0, size=(0, 0), get=()):
+    """The contents of /rv.exec (docs/rv.md)."""
+    variables = [f"{k}={v}" for k, v in environment.items()]
+    strings = [len(argv), len(variables), len(get), uid, *size, cwd, *argv, *variables, *get]
+    return b"".join(os.fsencode(str(s)) + b"\0" for s in strings)
+
+
+def initramfs(config, extra=None):
+    """The archive: root, config.put, and `extra` {guest path: bytes}."""
+    root = mkinitramfs.build_root(BUILD)
+    for host, guest in config.put:
+        try:
+            root.parents(guest.strip("/"))
+            root.host_path(os.path.realpath(host), guest.strip("/"))
+        except OSError as e:
+            raise Error(f"--put {host}:{guest}: {e.strerror or e}") from None
+    if config.on == "linux":
+        with open(cross_program("tests/system/linux_init.c"), "rb") as f:
+            root.file("init", f.read(), 0o755)
+        with lzma.open(linux_file("**/virtio_mmio.ko.xz")) as f:
+            root.file("virtio_mmio.ko", f.read())
+    for name, data in (extra or {}).items():
+        root.file(name.strip("/"), data)
+    return root.finish()
+
+
+def memory_file(name, data=b""):
+    """A file in memory that child processes may inherit; its path is fd_path()."""
+    fd = os.memfd_create(name, 0)
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view):]
+    return fd
+
+
+def fd_path(fd):
+    return f"/proc/self/fd/{fd}"
+
+
+def qemu_command(config, kernel, initrd_path, cmdline, serial):
+    """QEMU's arguments. `serial` is a list of arguments that make the chardev `uart`."""
+    command = ["qemu-system-riscv64", "-machine", "virt", "-smp", str(config.smp),
+               "-m", config.mem, "-display", "none", "-no-reboot",
+               "-bios", os.path.join(BUILD, "firmware.bin") if config.firmware == "own"
+               else "default",
+               "-kernel", kernel, "-append", f"{cmdline} {config.append}".strip(),
+               "-global", "virtio-mmio.force-legacy=false",
+               "-object", "rng-builtin,id=rng", "-device", "virtio-rng-device,rng=rng",
+               *serial, "-serial", "chardev:uart"]
+    if initrd_path:
+        command += ["-initrd", initrd_path]
+    if config.icount:
+        command += ["-icount", "shift=0,sleep=off", "-seed", "1",
+                    "-rtc", "base=2026-01-01T00:00:00,clock=vm"]
+    return command
+
+
+def port_arguments(fds):
+    """The console device and a port for each of PORTS, on connected sockets {port: fd}."""
+    arguments = ["-device", "virtio-serial-device,max_ports=8"]
+    for number, port in enumerate(PORTS, 1):
+        arguments += ["-chardev", f"socket,id=rv-{port},fd={fds[port]}",
+                      "-device", f"virtserialport,chardev=rv-{port},name=rv.{port},nr={number}"]
+    return arguments
+
+
+def _die_with_parent():
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
+def start(command, fds, foreground=False, **streams):
+    """Starts QEMU, which inherits `fds` and ends with us; in a session of its own if not
+    `foreground`."""
+    try:
+        return subprocess.Popen(command, pass_fds=fds, preexec_fn=_die_with_parent,
+                                start_new_session=not foreground, **streams)
+    except FileNotFoundError:
+        raise Error("qemu-system-riscv64 is not installed") from None
+
+
+def stop(process):
+    """Ends QEMU if it runs, and takes its exit status."""
+    if process.poll() is None:
+        process.kill()
+    return process.wait()

@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: MIT
+"""The commands of ./rv. `rv` has installed the tools; docs/rv.md explains the parts."""
+import argparse
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import termios
+
+import cpio
+import guest
+import machine
+
+INTERRUPTED = 130
+
+
+def pair(text):
+    """HOST:GUEST or GUEST:HOST; the guest's path is absolute, and neither is empty."""
+    first, colon, second = text.rpartition(":")
+    if not colon or not first or not second:
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form A:B")
+    return first, second
+
+
+def memory_size(text):
+    if not re.fullmatch(r"[1-9][0-9]*[MG]", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size like 512M or 2G")
+    return text
+
+
+def common_options():
+    """The options that every command that boots takes."""
+    p = argparse.ArgumentParser(add_help=False)
+    p.add_argument("--smp", type=int, metavar="N", help="harts, 1 to 64 (2; with --icount 1)")
+    p.add_argument("--mem", type=memory_size, default="1G", metavar="SIZE",
+                   help="memory, as 512M or 2G (1G)")
+    p.add_argument("--icount", action="store_true",
+                   help="deterministic: one nanosecond is one instruction, one hart")
+    p.add_argument("--timeout", type=float, metavar="S", help="end after S seconds, status 124")
+    p.add_argument("--put", type=pair, action="append", default=[], metavar="HOST:GUEST",
+                   help="a file or directory into the root")
+    p.add_argument("--get", type=pair, action="append", default=[], metavar="GUEST:HOST",
+                   help="a file or directory out of it, after the command")
+    p.add_argument("--root", default="native", metavar="native|world|IMAGE",
+                   help="root file system (native)")
+    p.add_argument("--disk", action="append", default=[], metavar="IMAGE",
+                   help="a disk, /dev/vdb and on; keeps what is written")
+    p.add_argument("--append", default="", metavar="ARGS", help="more kernel arguments")
+    p.add_argument("--firmware", choices=("opensbi", "own"), default="opensbi")
+    p.add_argument("--debug", action="store_true", help="the kernel with checks (DEBUG=1)")
+    p.add_argument("--uaccess", choices=("walk", "sum"), default="walk",
+                   help="how the kernel reaches user memory (walk)")
+    p.add_argument("--no-install", action="store_true",
+                   help="do not install missing tools, list them")
+    return p
+
+
+def config_of(options):
+    """The machine that the common options describe; Error for what nothing serves yet."""
+    if options.root != "native":
+        raise machine.Error(f"--root {options.root}: there is no disk driver to serve it")
+    if options.disk:
+        raise machine.Error(f"--disk {options.disk[0]}: there is no disk driver to serve it")
+    for _, path in options.put:
+        if not path.startswith("/") or not path.strip("/"):
+            raise machine.Error(f"--put: the guest's path {path!r} is not absolute")
+    for path, _ in options.get:
+        if not path.startswith("/") or not path.strip("/"):
+            raise machine.Error(f"--get: the guest's path {path!r} is not absolute")
+    config = machine.Config(options.smp, options.mem, options.icount, options.firmware,
+                            options.debug, options.uaccess, options.append, options.put,
+                            getattr(options, "on", "rivulet"))
+    machine.build(config)
+    return config
+
+
+class Terminal:
+    """Our terminal's settings, which QEMU changes, as they were before; usable as a context."""
+
+    def __enter__(self):
+        self.saved = termios.tcgetattr(0) if os.isatty(0) else None
+
+    def __exit__(self, *_):
+        if self.saved:
+            termios.tcsetattr(0, termios.TCSADRAIN, self.saved)
+
+
+def cmd_run(arguments):
+    p = argparse.ArgumentParser(prog="rv run", parents=[common_options()],
+                                description="Boots to a shell on this terminal. Ctrl-A x ends "
+                                            "QEMU, Ctrl-A c is its monitor.")
+    p.add_argument("--persist", action="store_true", help="keep the disk")
+    options = p.parse_args(arguments)
+    if options.persist:
+        raise machine.Error("--persist: there is no disk driver to serve it")
+    if options.get:
+        raise machine.Error("--get goes with exec")
+    config = config_of(options)
+    initrd = machine.memory_file("initramfs", machine.initramfs(config))
+    log = machine.memory_file("console")
+    serial = ["-chardev", f"stdio,id=uart,mux=on,signal=off,logfile={machine.fd_path(log)}",
+              "-mon", "chardev=uart"]
+    cmdline = f"init=/bin/init TERM={os.environ.get('TERM', 'linux')}"
+    command = machine.qemu_command(config, config.kernel(),
+                                   machine.fd_path(initrd), cmdline, serial)
+    with Terminal():
+        process = machine.start(command, [initrd, log], foreground=True)
+        try:
+            status = process.wait(options.timeout)
+        except subprocess.TimeoutExpired:
+            machine.stop(process)
+            return guest.STATUS_TIMEOUT
+    text = os.pread(log, os.fstat(log).st_size, 0)
+    return guest.STATUS_PANIC if guest.PANIC.search(text) else status
+
+
+def split_command(arguments):
+    """Options, and the command behind `--` (None if there is no `--`)."""
+    if "--" not in arguments:
+        return arguments, None
+    at = arguments.index("--")
+    return arguments[:at], arguments[at + 1:]
+
+
+def variable(text):
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form NAME=VALUE")
+    return name, value
+
+
+def cmd_exec(arguments):
+    p = argparse.ArgumentParser(prog="rv exec", parents=[common_options()],
+                                usage="rv exec [options] -- CMD ARG...",
+                                description="Boots, runs one command, and exits with its status: "
+                                            "128+n for signal n, 124 on time-out, 70 on a kernel "
+                                            "panic with the log on stderr, 2 for rv's own errors.")
+    p.add_argument("--env", type=variable, action="append", default=[], metavar="NAME=VALUE")
+    p.add_argument("--cwd", default="/", metavar="DIR", help="working directory (/)")
+    p.add_argument("--uid", type=int, default=0, metavar="N", help="user and group (0)")
+    p.add_argument("--on", choices=("rivulet", "linux"), default="rivulet",
+                   help="linux: Debian's kernel with the same root, for comparison")
+    p.add_argument("--log", action="store_true", help="the kernel's log on stderr, afterwards")
+    arguments, command = split_command(arguments)
+    options = p.parse_args(arguments)
+    if not command:
+        p.error("a command is missing: rv exec [options] -- CMD ARG...")
+    config = config_of(options)
+    tty = os.isatty(0) and os.isatty(1)
+    run = guest.Run(config, command, dict(options.env), options.cwd, options.uid,
+                    [path for path, _ in options.get], tty)
+    with Terminal():
+        try:
+            run.start()
+            if not tty:
+                run.pump(0, 1, 2)
+            status = run.wait(options.timeout)
+        finally:
+            run.close()
+    if run.panicked or options.log:
+        sys.stderr.buffer.write(run.console())
+        sys.stderr.buffer.flush()
+    if options.get and run.status is not None:
+        for path in cpio.extract(run.archive, options.get):
+            print(f"rv: --get {path}: the guest has no such file", file=sys.stderr)
+            status = status or guest.STATUS_ERROR
+    return status
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as s:
+        return s.getsockname()[1]
+
+
+def cmd_debug(arguments):
+    p = argparse.ArgumentParser(prog="rv debug", parents=[common_options()],
+                                usage="rv debug [options]",
+                                description="QEMU stopped at reset, with GDB attached and the "
+                                            "kernel's symbols loaded. `thbreak up_kmain` and "
+                                            "`continue` reach the kernel's first C function. The "
+                                            "console is on the pseudo-terminal that QEMU names.")
+    options = p.parse_args(arguments)
+    if options.get or options.timeout:
+        raise machine.Error("--get and --timeout do not go with debug")
+    config = config_of(options)
+    initrd = machine.memory_file("initramfs", machine.initramfs(config))
+    port = free_port()
+    command = machine.qemu_command(config, config.kernel(),
+                                   machine.fd_path(initrd), "init=/bin/init",
+                                   ["-chardev", "pty,id=uart", "-monitor", "none"])
+    command += ["-S", "-gdb", f"tcp:127.0.0.1:{port}"]
+    process = machine.start(command, [initrd], stdin=subprocess.DEVNULL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        return subprocess.call(
+            ["gdb-multiarch", "-q", "-iex", "set architecture riscv:rv64",
+             "-iex", f"set auto-load safe-path {machine.ROOT}",
+             os.path.join(config.kernel_dir(), "kernel.elf"),
+             "-ex", f"source {machine.ROOT}/host/gdb/rivulet.py",
+             "-ex", f"target remote 127.0.0.1:{port}"],
+            cwd=machine.ROOT, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+    finally:
+        machine.stop(process)
+
+
+def hand_over(script):
+    """A command that is a program of its own."""
+    def command(arguments):
+        path = os.path.join(machine.ROOT, script)
+        os.execv("/usr/bin/python3", ["python3", "-B", path,
+                                      *(a for a in arguments if a != "--no-install")])
+    return command
+
+
+COMMANDS = {"run": cmd_run, "exec": cmd_exec, "debug": cmd_debug,
+            "test": hand_over("tests/run"), "bench": hand_over("host/bench.py")}
+
+
+def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        status = COMMANDS[sys.argv[1]](sys.argv[2:])
+    except KeyboardInterrupt:
+        status = INTERRUPTED
+    except (machine.Error, cpio.Error, OSError) as e:
+        print(f"rv: {e}", file=sys.stderr)
+        status = guest.STATUS_ERROR
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)  # a thread may still wait for our stdin
+
+
+if __name__ == "__main__":
+    main()

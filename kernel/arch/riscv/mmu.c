@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: MIT
+// Address-space switch, ASIDs and TLB flushes.
+//
+// Identifiers. A space's asid carries a generation. When identifiers run out the generation rises
+// and every hart flushes its whole TLB at its next switch: a hart reads its flush flag before the
+// generation, the recycler writes them in the opposite order, so no hart uses a recycled
+// identifier before it has flushed. A hart may go on running a space under an older one:
+// identifiers have meaning per hart only.
+//
+// Who must be told of a change. space->harts is a superset of the harts that may hold entries. For
+// a hart of the set that runs another space now, the space gets a new identifier instead (asid =
+// 0), and the hart leaves the set:
+//
+//     switch in                          flush
+//     hart->space = space                change entries; space->asid = 0
+//     full barrier                       full barrier
+//     read space->asid                   read hart->space
+//
+// Either the flush sees the hart in the space and interrupts it, or the hart sees asid 0 and
+// takes a fresh one. Interrupted harts flush what they run.
+#include "abi/errno.h"
+#include "arch/boot.h"
+#include "arch/irq.h"
+#include "arch/riscv/asm.h"
+#include "arch/riscv/hart.h"
+#include "arch/riscv/pagetable.h"
+#include "arch/smp.h"
+#include "arch/upcalls.h"
+
+#define SATP_MODE_SV39  (8UL << 60)
+#define SATP_ASID_SHIFT 44
+#define ASID_BITS       16
+#define ASID_MASK       ((1UL << ASID_BITS) - 1)
+// More pages than this are flushed as a whole space. Emulators flush everything each time.
+#define FLUSH_PAGES_MAX 1
+
+static u64 asid_max;            // (c) 0: the hardware has none
+static u64 asid_generation = 1; // (a)
+static u64 asid_next = 1;       // (asid_lock) 0 is the kernel's
+static u32 asid_lock;           // (a) interrupts off while held
+
+static inline void sfence_all(void)
+{
+    __asm__ volatile("sfence.vma" ::: "memory");
+}
+
+static inline void sfence_page(vaddr_t va)
+{
+    __asm__ volatile("sfence.vma %0" ::"r"(va) : "memory");
+}
+
+static inline void sfence_user_page(uaddr_t va, u64 asid)
+{
+    __asm__ volatile("sfence.vma %0, %1" ::"r"(va), "r"(asid) : "memory");
+}
+
+static inline void sfence_asid(u64 asid)
+{
+    __asm__ volatile("sfence.vma zero, %0" ::"r"(asid) : "memory");
+}
+
+static inline void fence_i(void)
+{
+    __asm__ volatile("fence.i" ::: "memory");
+}
+
+static u64 kernel_satp(void)
+{
+    return SATP_MODE_SV39 | image_to_phys(kernel_root) >> PAGE_SHIFT;
+}
+
+void mmu_init_hart(void)
+{
+    u64 satp = kernel_satp();
+
+    csr_write(satp, satp | ASID_MASK << SATP_ASID_SHIFT);
+    asid_max = csr_read(satp) >> SATP_ASID_SHIFT & ASID_MASK; // the same on every hart
+    csr_write(satp, satp);
+    hart_self()->satp = satp;
+    sfence_all();
+    fence_i();
+}
+
+int mmu_space_init(struct mmu_space *space)
+{
+    *space = (struct mmu_space){.root = up_table_alloc()};
+    if (!space->root)
+        return -ENOMEM;
+    kernelmap_copy(space->root);
+    return 0;
+}
+
+void mmu_space_fini(struct mmu_space *space)
+{
+    mmu_space_retire(space);
+    pagetable_free_user(space);
+    up_table_free(space->root);
+    space->root = NULL;
+}
+
+static u64 asid_assign(struct mmu_space *space)
+{
+    u64 asid;
+
+    while (atomic_xchg(&asid_lock, 1U))
+        ;
+    asid = load_relaxed(&space->asid);
+    if (asid >> ASID_BITS != asid_generation) {
+        if (asid_next > asid_max) {
+            atomic_fetch_add(&asid_generation, 1UL);
+            for (unsigned i = 0; i < MAX_HARTS; i++)
+                store_relaxed(&harts[i].flush_all, 1U);
+            asid_next = 1;
+        }
+        asid = asid_generation << ASID_BITS | asid_next++;
+        store_relaxed(&space->asid, asid);
+    }
+    store_release(&asid_lock, 0U);
+    return asid;
+}
+
+void mmu_space_switch(struct mmu_space *space)
+{
+    struct hart *self = hart_self();
+    u64 me = BIT(hart_index()), asid = 0;
+    bool flush = true;
+
+    if (!space || space == self->space)
+        return;
+    store_relaxed(&self->space, space);
+    smp_mb();
+    if (!(load_relaxed(&space->harts) & me))
+        atomic_fetch_or(&space->harts, me);
+    if (asid_max) {
+        flush = load_relaxed(&self->flush_all) && atomic_xchg(&self->flush_all, 0U);
+        asid = load_acquire(&space->asid);
+        if (asid >> ASID_BITS != load_acquire(&asid_generation))
+            asid = asid_assign(space);
+    }
+    self->satp = SATP_MODE_SV39 | (asid & ASID_MASK) << SATP_ASID_SHIFT |
+                 virt_to_phys(space->root) >> PAGE_SHIFT;
+    csr_write(satp, self->satp);
+    if (unlikely(flush))
+        sfence_all();
+    fence_i(); // mmu_sync_icache tells only harts that run the space
+}
+
+static void leave_local(struct hart *self)
+{
+    self->satp = kernel_satp();
+    csr_write(satp, self->satp);
+    store_release(&self->space, NULL);
+    if (!asid_max)
+        sfence_all();
+}
+
+static void flush_local(const struct hart *self, uaddr_t start, uaddr_t end)
+{
+    u64 asid = self->satp >> SATP_ASID_SHIFT & ASID_MASK;
+
+    if (end - start > FLUSH_PAGES_MAX * PAGE_SIZE) {
+        sfence_asid(asid);
+        return;
+    }
+    for (uaddr_t va = ALIGN_DOWN(start, PAGE_SIZE); va < end; va += PAGE_SIZE)
+        sfence_user_page(va, asid);
+}
+
+void mmu_shootdown_local(const struct shootdown *s)
+{
+    struct hart *self = hart_self();
+
+    switch (s->kind) {
+    case SHOOT_RANGE:
+        if (self->space == s->space)
+            flush_local(self, s->start, s->end);
+        break;
+    case SHOOT_LEAVE:
+        if (self->space == s->space)
+            leave_local(self);
+        break;
+    case SHOOT_ICACHE:
+        fence_i();
+        break;
+    case SHOOT_KERNEL:
+        sfence_page(s->start);
+        break;
+    }
+}
+
+// Of the harts of `mask`, those that run the space now; the others leave its set.
+static u64 space_narrow(struct mmu_space *space, u64 mask)
+{
+    store_relaxed(&space->asid, 0UL);
+    smp_mb();
+    for (u64 m = mask; m; m &= m - 1) {
+        u64 bit = m & -m;
+        const struct hart *h = &harts[__builtin_ctzl(m)];
+
+        if (load_relaxed(&h->space) == space)
+            continue;
+        atomic_fetch_and(&space->harts, ~bit);
+        if (load_relaxed(&h->space) == space)
+            atomic_fetch_or(&space->harts, bit); // it came back meanwhile
+        else
+            mask &= ~bit;
+    }
+    return mask;
+}
+
+void mmu_flush(struct mmu_space *space, uaddr_t start, uaddr_t end)
+{
+    u64 mask, me;
+
+    smp_mb();
+    if (!load_relaxed(&space->harts))
+        return;
+    hart_pin();
+    me = BIT(hart_index());
+    mask = load_relaxed(&space->harts);
+    if (mask != me || hart_self()->space != space)
+        mask = space_narrow(space, mask);
+    if (mask & me)
+        flush_local(hart_self(), start, end);
+    if (mask & ~me)
+        smp_shootdown(mask & ~me, SHOOT_RANGE, space, start, end);
+    hart_unpin();
+}
+
+void mmu_space_retire(struct mmu_space *space)
+{
+    u64 mask, me;
+
+    if (!load_relaxed(&space->harts))
+        return;
+    hart_pin();
+    me = BIT(hart_index());
+    mask = space_narrow(space, load_relaxed(&space->harts));
+    if (mask & me)
+        leave_local(hart_self());
+    if (mask & ~me)
+        smp_shootdown(mask & ~me, SHOOT_LEAVE, space, 0, 0);
+    store_relaxed(&space->harts, 0UL);
+    hart_unpin();
+}
+
+void mmu_flush_local(uaddr_t va)
+{
+    sfence_page(va);
+}
+
+void mmu_sync_icache(struct mmu_space *space)
+{
+    u64 mask;
+
+    smp_mb();
+    hart_pin();
+    fence_i();
+    mask = load_relaxed(&space->harts) & ~BIT(hart_index());
+    if (mask)
+        mask = space_narrow(space, mask) & ~BIT(hart_index());
+    if (mask)
+        smp_shootdown(mask, SHOOT_ICACHE, space, 0, 0);
+    hart_unpin();
+}

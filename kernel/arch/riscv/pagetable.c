@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: MIT
+// The tables of one address space: find, make, prune, free, print.
+#include "arch/riscv/pagetable.h"
+#include "abi/errno.h"
+#include "arch/boot.h"
+#include "arch/upcalls.h"
+#include "lib/string.h"
+
+#define USER_ROOT_ENTRIES 256
+
+static inline unsigned pt_index(vaddr_t va, unsigned level)
+{
+    return va >> (PAGE_SHIFT + 9 * level) & 511;
+}
+
+static inline pte_t *pt_table(pte_t pte)
+{
+    return phys_to_virt(pte_pfn(pte) << PAGE_SHIFT);
+}
+
+static inline bool pt_is_leaf(pte_t pte)
+{
+    return pte & (PTE_R | PTE_W | PTE_X);
+}
+
+pte_t *pagetable_find(pte_t *root, vaddr_t va)
+{
+    pte_t *p = &root[pt_index(va, 2)];
+
+    for (int level = 1; level >= 0; level--) {
+        pte_t pte = load_relaxed(p);
+
+        if (!pte_present(pte))
+            return NULL;
+        if (pt_is_leaf(pte))
+            return p;
+        p = &pt_table(pte)[pt_index(va, level)];
+    }
+    return p;
+}
+
+pte_t *mmu_find(const struct mmu_space *space, uaddr_t va)
+{
+    return pagetable_find(space->root, va);
+}
+
+int pagetable_make(pte_t *slot)
+{
+    void *table = up_table_alloc();
+
+    if (!table)
+        return -ENOMEM;
+    store_release(slot, pte_make(virt_to_phys(table) >> PAGE_SHIFT, 0));
+    return 0;
+}
+
+static int space_make_table(struct mmu_space *space, pte_t *slot)
+{
+    if (pagetable_make(slot))
+        return -ENOMEM;
+    space->tables++;
+    if (space->made_count < MMU_MADE_MAX)
+        space->made[space->made_count] = slot;
+    space->made_count++;
+    return 0;
+}
+
+pte_t *mmu_get(struct mmu_space *space, uaddr_t va)
+{
+    pte_t *p = &space->root[pt_index(va, 2)];
+
+    for (int level = 1; level >= 0; level--) {
+        if (!pte_present(*p) && space_make_table(space, p))
+            return NULL;
+        if (pt_is_leaf(*p))
+            return p;
+        p = &pt_table(*p)[pt_index(va, level)];
+    }
+    return p;
+}
+
+pte_t *mmu_next(const struct mmu_space *space, uaddr_t *va, uaddr_t end)
+{
+    uaddr_t at = *va;
+
+    while (at < end) {
+        pte_t pte = space->root[pt_index(at, 2)];
+
+        if (!pte_present(pte)) {
+            at = ALIGN_DOWN(at, 1UL << 30) + (1UL << 30);
+            continue;
+        }
+        pte = pt_table(pte)[pt_index(at, 1)];
+        if (pte_present(pte) && !pt_is_leaf(pte)) {
+            *va = at;
+            return &pt_table(pte)[pt_index(at, 0)];
+        }
+        at = ALIGN_DOWN(at, MMU_TABLE_SPAN) + MMU_TABLE_SPAN;
+    }
+    return NULL;
+}
+
+// `slot` no longer points at a table.
+static void space_forget_table(struct mmu_space *space, pte_t *slot)
+{
+    space->tables--;
+    if (space->made_count > MMU_MADE_MAX)
+        return;
+    for (u32 i = 0; i < space->made_count; i++) {
+        if (space->made[i] != slot)
+            continue;
+        space->made_count--;
+        memmove(&space->made[i], &space->made[i + 1],
+                (space->made_count - i) * sizeof(space->made[0]));
+        return;
+    }
+}
+
+void mmu_prune(struct mmu_space *space, uaddr_t start, uaddr_t end, void **tables)
+{
+    uaddr_t at = ALIGN_UP(start, MMU_TABLE_SPAN);
+    uaddr_t stop = ALIGN_DOWN(end, MMU_TABLE_SPAN);
+
+    while (at < stop && mmu_next(space, &at, stop)) {
+        pte_t *slot = &pt_table(space->root[pt_index(at, 2)])[pt_index(at, 1)];
+        void *table = pt_table(*slot);
+
+        store_relaxed(slot, 0);
+        space_forget_table(space, slot);
+        // The walker of another hart may still read the first word until the flush: an even value
+        // is an entry that is not valid, like the zero that it replaces.
+        *(void **)table = *tables;
+        *tables = table;
+        at = ALIGN_DOWN(at, MMU_TABLE_SPAN) + MMU_TABLE_SPAN;
+    }
+}
+
+void mmu_tables_free(void *tables)
+{
+    while (tables) {
+        void *next = *(void **)tables;
+
+        up_table_free(tables);
+        tables = next;
+    }
+}
+
+u64 mmu_table_count(const struct mmu_space *space)
+{
+    return space->tables;
+}
+
+static void free_slot(struct mmu_space *space, pte_t *slot)
+{
+    if (pte_present(*slot) && !pt_is_leaf(*slot)) {
+        up_table_free(pt_table(*slot));
+        space->tables--;
+    }
+}
+
+static void free_by_search(struct mmu_space *space)
+{
+    for (unsigned i = 0; i < USER_ROOT_ENTRIES && space->tables; i++) {
+        if (!pte_present(space->root[i]) || pt_is_leaf(space->root[i]))
+            continue;
+        for (unsigned j = 0; j < MMU_TABLE_PTES; j++)
+            free_slot(space, &pt_table(space->root[i])[j]);
+        free_slot(space, &space->root[i]);
+    }
+}
+
+void pagetable_free_user(struct mmu_space *space)
+{
+    if (space->made_count > MMU_MADE_MAX) {
+        free_by_search(space);
+        return;
+    }
+    while (space->made_count)
+        free_slot(space, space->made[--space->made_count]);
+}
+
+static void dump_entry(unsigned depth, unsigned index, pte_t pte)
+{
+    up_print("%.*s%u: pte %016lx pa %016lx", (int)depth * 3, " .. .. ..", index, pte,
+             pte_pfn(pte) << PAGE_SHIFT);
+}
+
+static void dump_table(const pte_t *table, unsigned entries, unsigned depth)
+{
+    for (unsigned i = 0; i < entries; i++) {
+        if (!pte_present(table[i]))
+            continue;
+        dump_entry(depth, i, table[i]);
+        if (!pt_is_leaf(table[i]) && depth < 3)
+            dump_table(pt_table(table[i]), MMU_TABLE_PTES, depth + 1);
+    }
+}
+
+void mmu_dump(const struct mmu_space *space)
+{
+    up_print("page table %016lx", virt_to_phys(space->root));
+    dump_table(space->root, USER_ROOT_ENTRIES, 1);
+}

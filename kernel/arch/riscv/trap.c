@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: MIT
+// Traps behind entry.S: decides what a trap is and calls the layer above.
+#include "arch/riscv/trap.h"
+#include "abi/errno.h"
+#include "arch/boot.h"
+#include "arch/irq.h"
+#include "arch/riscv/asm.h"
+#include "arch/riscv/hart.h"
+#include "arch/smp.h"
+#include "arch/timer.h"
+#include "arch/upcalls.h"
+#include "lib/format.h"
+
+#define CAUSE_INTERRUPT         (1UL << 63)
+#define INTERRUPT_CODE_SOFTWARE 1
+#define INTERRUPT_CODE_TIMER    5
+#define INTERRUPT_CODE_EXTERNAL 9
+#define SIE_ALL \
+    (1UL << INTERRUPT_CODE_SOFTWARE | 1UL << INTERRUPT_CODE_TIMER | 1UL << INTERRUPT_CODE_EXTERNAL)
+
+enum {
+    CAUSE_ILLEGAL = 2,
+    CAUSE_FETCH_FAULT = 12,
+    CAUSE_LOAD_FAULT = 13,
+    CAUSE_STORE_FAULT = 15,
+};
+
+const char *(*arch_thread_name)(const struct arch_thread *t);
+
+void hart_init(void)
+{
+    csr_write(stvec, trap_entry);
+    csr_write(sscratch, 0UL);
+    csr_clear(sstatus, STATUS_SIE | STATUS_SPP | STATUS_FS | STATUS_SUM);
+    csr_set(sstatus, STATUS_SPIE);
+    arch_self()->fpu_hart = FPU_NO_HART;
+    csr_write(scounteren, 7UL); // user code reads cycle, time and instret
+    timer_arm(~0UL);
+    csr_write(sie, SIE_ALL);
+}
+
+static void interrupt_dispatch(u64 code)
+{
+    switch (code) {
+    case INTERRUPT_CODE_SOFTWARE:
+        smp_interrupt();
+        break;
+    case INTERRUPT_CODE_TIMER:
+        up_interrupt(INTERRUPT_TIMER);
+        break;
+    case INTERRUPT_CODE_EXTERNAL:
+        up_interrupt(INTERRUPT_EXTERNAL);
+        break;
+    }
+}
+
+void trap_interrupt(u64 cause)
+{
+    struct arch_thread *self = arch_self();
+    u32 lock_base = self->lock_base;
+
+    if (DEBUG)
+        self->lock_base = self->lock_depth;
+    interrupt_dispatch(cause & ~CAUSE_INTERRUPT);
+    if (DEBUG)
+        self->lock_base = lock_base;
+}
+
+enum access trap_fault_access(const struct trapframe *frame)
+{
+    switch (frame->cause) {
+    case CAUSE_FETCH_FAULT:
+        return ACCESS_EXEC;
+    case CAUSE_LOAD_FAULT:
+        return ACCESS_READ;
+    default:
+        return ACCESS_WRITE;
+    }
+}
+
+int trap_user_fault(struct trapframe *frame)
+{
+    struct mmu_space *space = hart_self()->space;
+
+    irq_enable();
+    if (frame->tval >= USER_TOP)
+        return -EFAULT;
+    return up_fault(space, frame->tval, trap_fault_access(frame));
+}
+
+void trap_user_exception(struct trapframe *frame, int error)
+{
+    if (frame->cause == CAUSE_ILLEGAL && fpu_trap(frame))
+        return;
+    irq_enable();
+    up_user_trap(frame, error);
+}
+
+void trap_exit_work(struct trapframe *frame)
+{
+    while (READ_ONCE(arch_self()->work) & ~WORK_TRACE) {
+        irq_enable();
+        up_exit_work(frame);
+        irq_disable();
+    }
+}
+
+static const char *kernel_trap_name(u64 cause)
+{
+    static const char *const names[] = {
+        [0] = "misaligned fetch", [1] = "fetch access fault", [2] = "illegal instruction",
+        [3] = "breakpoint",       [4] = "misaligned load",    [5] = "load access fault",
+        [6] = "misaligned store", [7] = "store access fault", [12] = "fetch page fault",
+        [13] = "load page fault", [15] = "store page fault",
+    };
+
+    return cause < ARRAY_SIZE(names) && names[cause] ? names[cause] : "unknown trap";
+}
+
+static void kernel_trap_panic(const struct trapframe *frame)
+{
+    const struct arch_thread *self = arch_self();
+    char why[128];
+
+    if (stack_overflowed)
+        snformat(why, sizeof(why), "kernel stack overflow in thread %s (%p)",
+                 arch_thread_name ? arch_thread_name(self) : "", (const void *)self);
+    else
+        snformat(why, sizeof(why), "kernel %s at %lx, pc %lx", kernel_trap_name(frame->cause),
+                 frame->tval, frame->pc);
+    up_panic(frame, why);
+}
+
+// SPP and SUM belong to the interrupted code, not to a thread that runs meanwhile.
+void trap_status_neutral(void)
+{
+    csr_clear(sstatus, STATUS_SPP | STATUS_SUM);
+    csr_set(sstatus, STATUS_SPIE);
+}
+
+void trap_kernel(struct trapframe *frame)
+{
+    struct arch_thread *self = arch_self();
+
+    if (frame->cause & CAUSE_INTERRUPT) {
+        trap_interrupt(frame->cause);
+        if (self->preempt == 0 && READ_ONCE(self->work) & WORK_RESCHED) {
+            trap_status_neutral();
+            up_reschedule();
+        }
+        return;
+    }
+    if (stack_overflowed || !uaccess_trap(frame))
+        kernel_trap_panic(frame);
+}

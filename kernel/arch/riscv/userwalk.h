@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+// User addresses by hand: the software page-table walk, and checks both back ends share.
+#pragma once
+#include "abi/errno.h"
+#include "arch/irq.h"
+#include "arch/riscv/hart.h"
+#include "arch/upcalls.h"
+#include "lib/macro.h"
+
+void *user_walk_slow(pte_t *root, uaddr_t va, enum access access);
+
+// Our entries keep the bits above the page number clear.
+static inline void *user_walk_base(pte_t pte)
+{
+    return phys_to_virt(pte >> 10 << PAGE_SHIFT);
+}
+
+static inline pte_t user_walk_table(pte_t pte, uaddr_t va, unsigned shift)
+{
+    return load_relaxed((pte_t *)user_walk_base(pte) + (va >> shift & 511));
+}
+
+// Where the byte at va, below USER_TOP, lies in the direct map if `access` (read or write) is
+// allowed; NULL if not, and also if A or D is missing or the leaf is huge. Valid up to the end of
+// the page while interrupts stay off: a frame is freed only after this hart has answered an
+// interrupt.
+static inline void *user_walk_fast(pte_t *root, uaddr_t va, enum access access)
+{
+    const pte_t table = PTE_V | PTE_R | PTE_W | PTE_X;
+    pte_t need = access == ACCESS_WRITE ? PTE_V | PTE_U | PTE_W | PTE_A | PTE_D
+                                        : PTE_V | PTE_U | PTE_R | PTE_A;
+    pte_t pte = load_relaxed(&root[va >> 30]);
+
+    if (unlikely((pte & table) != PTE_V))
+        return NULL;
+    pte = user_walk_table(pte, va, 21);
+    if (unlikely((pte & table) != PTE_V))
+        return NULL;
+    pte = user_walk_table(pte, va, 12);
+    if (unlikely((pte & need) != need))
+        return NULL;
+    return (char *)user_walk_base(pte) + (va & ~PAGE_MASK);
+}
+
+// The same for every kind of entry, setting A and D.
+static inline void *user_walk(pte_t *root, uaddr_t va, enum access access)
+{
+    void *p = user_walk_fast(root, va, access);
+
+    return likely(p) ? p : user_walk_slow(root, va, access);
+}
+
+static inline bool user_range_ok(uaddr_t va, size_t n)
+{
+    return n <= USER_TOP && va <= USER_TOP - n;
+}
+
+static inline size_t user_page_rest(uaddr_t va, size_t n)
+{
+    size_t rest = PAGE_SIZE - (va & ~PAGE_MASK);
+
+    return n < rest ? n : rest;
+}
+
+// Faults a page in for the running thread; what a copy reports: 0, -EFAULT, -EINTR.
+int user_fault(uaddr_t va, enum access access);
+
+// Copies through the direct map up to the first page that is not ready; bytes done. `space` NULL:
+// the running one. The range is below USER_TOP.
+enum user_copy { USER_COPY_FROM, USER_COPY_TO, USER_COPY_ZERO };
+size_t user_copy_pages(struct mmu_space *space, uaddr_t va, void *kernel, size_t n,
+                       enum user_copy op);
+
+// Back end: one access to an aligned word below USER_TOP, faulting it in; *seen = value loaded or
+// found before. 0, -EFAULT, -EINTR.
+enum user_word {
+    USER_LOAD32,
+    USER_LOAD64,
+    USER_STORE32,
+    USER_STORE64,
+    USER_CAS,
+    USER_SWAP,
+    USER_ADD,
+    USER_OR,
+    USER_AND,
+    USER_XOR,
+};
+int user_word(uaddr_t va, enum user_word op, u64 operand, u64 old, u64 *seen);

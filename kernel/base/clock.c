@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+// Nanoseconds from the time counter.
+#include "base/clock.h"
+#include "arch/timer.h"
+#include "lib/atomic.h"
+
+#define INEXACT_SHIFT 32
+
+u64 clock_hz = NS_PER_SEC;
+static struct clock_params params = {.mult = 1}; // (c) after clock_init
+static s64 realtime_offset;                      // (a) ns
+
+void clock_init(u64 hz)
+{
+    clock_hz = hz;
+    params.base = timer_ticks();
+    params.shift = NS_PER_SEC % hz ? INEXACT_SHIFT : 0;
+    params.mult = (NS_PER_SEC << params.shift) / hz;
+}
+
+ns_t clock_monotonic(void)
+{
+    u64 ticks = timer_ticks() - params.base;
+
+    if (likely(params.shift == 0))
+        return ticks * params.mult;
+    return (ns_t)((unsigned __int128)ticks * params.mult >> INEXACT_SHIFT);
+}
+
+s64 clock_realtime_offset(void)
+{
+    return load_relaxed(&realtime_offset);
+}
+
+ns_t clock_realtime(void)
+{
+    return clock_monotonic() + (u64)clock_realtime_offset();
+}
+
+void clock_set_realtime(ns_t now)
+{
+    store_relaxed(&realtime_offset, (s64)(now - clock_monotonic()));
+}
+
+// Rounded up, so that a timer never fires before its time.
+u64 clock_to_ticks(ns_t ns)
+{
+    u64 sec = ns / NS_PER_SEC, ticks, whole;
+
+    if (params.shift == 0) {
+        ticks = ns / params.mult + (ns % params.mult != 0);
+    } else {
+        if (__builtin_mul_overflow(sec, clock_hz, &whole))
+            return ~0UL;
+        ticks = DIV_ROUND_UP(ns % NS_PER_SEC * clock_hz, NS_PER_SEC);
+        if (__builtin_add_overflow(ticks, whole, &ticks))
+            return ~0UL;
+    }
+    return ns == NS_NEVER || ticks > ~0UL - params.base ? ~0UL : ticks + params.base;
+}
+
+struct clock_params clock_get_params(void)
+{
+    return params;
+}

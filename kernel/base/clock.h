@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+// Time in nanoseconds.
+#pragma once
+#include "lib/types.h"
+
+#define NS_PER_SEC 1000000000UL
+#define NS_NEVER   (~0UL)
+
+extern u64 clock_hz; // (c) counts a second of the time counter
+
+void clock_init(u64 hz);
+ns_t clock_monotonic(void);        // since boot
+ns_t clock_realtime(void);         // since 1970
+void clock_set_realtime(ns_t now); // also for the RTC driver
+s64 clock_realtime_offset(void);   // realtime - monotonic
+u64 clock_to_ticks(ns_t ns);       // time-counter value for a monotonic time; saturates
+
+// Called after the real-time clock was set, for the vDSO; NULL: nobody.
+extern void (*clock_changed_hook)(void);
+
+// Numbers of `monotonic = ((ticks - base) * mult) >> shift`, for the vDSO's page. The product has
+// 128 bits unless shift is 0 (any counter whose period is a whole number of nanoseconds).
+struct clock_params {
+    u64 base;
+    u64 mult;
+    u32 shift;
+};
+struct clock_params clock_get_params(void);

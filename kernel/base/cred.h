@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+// Credentials: immutable once shared; a change makes a new struct.
+#pragma once
+#include "lib/atomic.h"
+#include "lib/types.h"
+
+#define CRED_GROUPS_MAX 32
+
+struct cred {
+    struct ref refs;
+    uid_t uid, euid, suid, fsuid; // (c)
+    gid_t gid, egid, sgid, fsgid; // (c)
+    u32 group_count;              // (c)
+    gid_t groups[CRED_GROUPS_MAX];
+    u64 cap_effective, cap_permitted, cap_inheritable, cap_bounding, cap_ambient; // (c)
+};
+
+extern struct cred cred_root; // (c) of init and kernel threads
+
+static inline bool cred_capable(const struct cred *c, unsigned cap)
+{
+    return c->cap_effective >> cap & 1;
+}
+
+bool cred_in_group(const struct cred *c, gid_t gid); // fsgid or supplementary

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+// What the device tree says of this machine, read once at boot.
+#pragma once
+#include "arch/boot.h"
+#include "arch/layout.h"
+#include "lib/types.h"
+
+#define MACHINE_MAX_RANGES 16
+#define MACHINE_MAX_VIRTIO 32
+
+struct machine_device {
+    struct phys_range reg;
+    u32 irq; // PLIC source, 0 = none
+};
+
+struct machine {
+    struct phys_range memory[MACHINE_MAX_RANGES];
+    unsigned memory_count;
+    // Disjoint or nested: RAM up to the end of the kernel image, the firmware's; not the initrd.
+    struct phys_range reserved[MACHINE_MAX_RANGES];
+    unsigned reserved_count;
+    struct phys_range initrd; // size 0: none
+    u64 timebase_hz;
+    u64 hart_ids[MAX_HARTS];          // by hart index, the boot hart first, as in arch/smp.h
+    unsigned plic_context[MAX_HARTS]; // S-mode context of each hart index
+    unsigned hart_count;
+    bool has_sstc;
+    struct machine_device uart, plic, rtc;
+    u32 uart_clock;
+    struct machine_device virtio[MACHINE_MAX_VIRTIO];
+    unsigned virtio_count;
+    char bootargs[1024];
+    u8 rng_seed[64];
+    unsigned rng_seed_size;
+};
+
+extern struct machine machine; // (c) after devicetree_init
+
+// Parses the blob (mapped at `blob`; not used afterwards) and tells the machine layer of harts
+// and timer; -EINVAL if it is not one or lacks memory, harts or the time base.
+int devicetree_init(const void *blob, size_t max);
+
+// Value of `name=value` on the kernel command line ("" for a bare `name`), copied into buf.
+bool bootarg_get(const char *name, char *buf, size_t n);

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+// The lock order of the whole kernel: a thread may take a lock only below all it holds.
+//
+// Read as a tree: an indented lock may be taken while holding the ones above it at smaller
+// indents. Ranks rise downwards; debug builds check each acquire (same rank only where noted).
+//
+//  sleeping locks (mutex, rwlock)
+//    RANK_PROC_EXEC       one exec or ptrace change of a process at a time
+//      RANK_TTY           terminal state (line discipline input, modes)
+//      RANK_MOUNT         mount tree writers
+//      RANK_RENAME        cross-directory renames, whole file system
+//        RANK_SPACE       address space areas                       (parent before child at fork)
+//          RANK_INODE     inode contents; ancestors before descendants, else by address
+//            RANK_PIPE    pipe buffer
+//            RANK_OBJECT  memory object: filling and truncating its pages
+//  spinlocks
+//    RANK_PROCTREE        parents, children, groups, sessions, pid table
+//      RANK_SIGNAL        signal state of one process (handlers, pending, timers)
+//      RANK_FUTEX         futex bucket                              (two: by address)
+//      RANK_FDTABLE       descriptor table
+//      RANK_FS            root, working directory, umask
+//      RANK_DCACHE        a dentry's children, hash buckets, LRU
+//      RANK_PAGETABLE     entries of one space
+//        RANK_PAGES       page tree of one memory object
+//      RANK_DEVICE        driver state, rings
+//      RANK_WAIT          wait queues, work queues                  (epoll nests: by depth)
+//        RANK_TIMER       a hart's timer tree
+//        RANK_RUNQ        run queues                                (two: by hart index)
+//          RANK_SLAB      slab caches
+//            RANK_FRAMES  frame allocator zones
+//          RANK_LOG       kernel log and console output
+#pragma once
+#include "lib/types.h"
+
+enum lock_rank {
+    RANK_NONE, // not checked
+    RANK_PROC_EXEC,
+    RANK_TTY,
+    RANK_MOUNT,
+    RANK_RENAME,
+    RANK_SPACE,
+    RANK_INODE,
+    RANK_PIPE,
+    RANK_OBJECT,
+    RANK_PROCTREE,
+    RANK_SIGNAL,
+    RANK_FUTEX,
+    RANK_FDTABLE,
+    RANK_FS,
+    RANK_DCACHE,
+    RANK_PAGETABLE,
+    RANK_PAGES,
+    RANK_DEVICE,
+    RANK_WAIT,
+    RANK_TIMER,
+    RANK_RUNQ,
+    RANK_SLAB,
+    RANK_FRAMES,
+    RANK_LOG,
+    RANK_COUNT,
+};
+
+struct thread_locks; // per-thread record, base/lockcheck.c
+
+// Debug builds: note and check an acquire or release by the running thread or interrupt.
+// `nested` allows an equal rank. They do nothing in release builds.
+void lockorder_acquire(enum lock_rank rank, const void *lock, bool nested);
+void lockorder_release(enum lock_rank rank, const void *lock);
+// The running thread is about to sleep: it must hold no spinlock.
+void lockorder_may_sleep(void);

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+// The list of drivers.
+#include "drivers/drivers.h"
+#include "base/log.h"
+#include "drivers/plic.h"
+#include "drivers/rtc_goldfish.h"
+#include "drivers/uart16550.h"
+#include "drivers/virtio/virtio.h"
+#include "lib/macro.h"
+#include "sched/interrupt.h"
+
+static const struct virtio_driver *const virtio_drivers[] = {
+    &virtio_rng_driver,
+    &virtio_console_driver,
+};
+
+void drivers_init(void)
+{
+    int err = plic_init();
+
+    if (err) {
+        log_info("no interrupt controller: no devices");
+        return;
+    }
+    plic_init_hart();
+    interrupt_set_external(plic_dispatch);
+    err = uart_init();
+    if (!err)
+        err = uart_start();
+    if (err)
+        log_info("no serial port: error %d", -err);
+    if (rtc_init() != 0)
+        log_info("no real-time clock");
+    virtio_init(virtio_drivers, ARRAY_SIZE(virtio_drivers));
+}

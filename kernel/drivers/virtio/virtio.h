@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+// Virtio devices on memory-mapped transport (Virtual I/O Device 1.2, section 4.2), and drivers.
+#pragma once
+#include "base/devicetree.h"
+#include "drivers/virtio/virtq.h"
+
+#define VIRTIO_F_VERSION_1 (1UL << 32)
+
+enum { VIRTIO_ID_CONSOLE = 3, VIRTIO_ID_RNG = 4 };
+
+struct virtio_device;
+
+struct virtio_driver {
+    const char *name;
+    u32 id;       // device id
+    u64 features; // those it can use, VERSION_1 aside
+    // Sets up queues, then calls virtio_start. On error the device is marked failed. May sleep.
+    int (*probe)(struct virtio_device *d);
+    // A queue has used entries; interrupts off.
+    void (*interrupt)(struct virtio_device *d);
+};
+
+struct virtio_device {
+    volatile u8 *regs;                  // (c)
+    const struct virtio_driver *driver; // (c)
+    u64 features;                       // (c) negotiated
+    void *private;                      // (c) driver's, set by probe
+};
+
+struct virtio_queue {
+    struct virtq ring;           // (driver's lock)
+    struct virtio_device *device; // (c)
+    u32 index;                   // (c)
+};
+
+// Looks at every transport of the device tree and probes the drivers in the list.
+void virtio_init(const struct virtio_driver *const *drivers, unsigned count);
+
+// Queue `index` with at most max_size descriptors (a power of two). -ENODEV if the device has no
+// such queue, -ENOMEM. Queues live as long as the device, that is, for ever.
+int virtio_queue_init(struct virtio_queue *q, struct virtio_device *d, u32 index, u16 max_size);
+// The driver is ready: interrupts may come.
+void virtio_start(struct virtio_device *d);
+// Tells the device of new requests, if it wants to know.
+void virtio_notify(struct virtio_queue *q);
+u32 virtio_config_read32(struct virtio_device *d, u32 offset);
+
+extern const struct virtio_driver virtio_console_driver, virtio_rng_driver;

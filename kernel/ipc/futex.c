@@ -1,0 +1,356 @@
+// SPDX-License-Identifier: MIT
+// Futexes: sleep on a user word while it holds a value.
+//
+// A waiter hashes the word's key to a bucket, queues itself under the bucket's lock, and reads the
+// word with the lock held (the page made present before); a waker changes the word first and takes
+// the lock to look for waiters. So either the waiter sees the new value, or the waker sees the waiter:
+//
+//      waiter                          waker
+//      lock bucket                     store word
+//      queue itself; load word         lock bucket (full order by the lock)
+//      equal: unlock, sleep            find waiter, wake it
+//      else: unqueue, -EAGAIN          unlock
+//
+// Rejected: one wait_queue a bucket with callbacks; waking k of many keys would walk strangers.
+
+#include "ipc/futex.h"
+#include "abi/errno.h"
+#include "abi/futex.h"
+#include "arch/uaccess.h"
+#include "base/panic.h"
+#include "lib/bitmap.h"
+#include "lib/hash.h"
+#include "lib/list.h"
+#include "sync/wait.h"
+#include "vm/space.h"
+
+#define FUTEX_BUCKETS 256
+
+struct bucket {
+    struct spinlock lock; // RANK_FUTEX
+    struct list waiters;  // (l) struct waiter, in order of arrival
+};
+
+struct waiter {
+    struct list link;      // (bucket)
+    struct bucket *bucket; // (bucket) where it is queued; a requeue changes it
+    struct vm_key key;     // (bucket)
+    u32 bitset;            // (c)
+    u32 woken;             // (a)
+    struct thread *thread; // (c)
+};
+
+static struct bucket buckets[FUTEX_BUCKETS];
+
+void futex_init(void)
+{
+    for (int i = 0; i < FUTEX_BUCKETS; i++) {
+        spin_init(&buckets[i].lock, RANK_FUTEX);
+        list_init(&buckets[i].waiters);
+    }
+}
+
+static struct bucket *bucket_of(const struct vm_key *key)
+{
+    return &buckets[hash_u64((u64)key->who + key->offset) % FUTEX_BUCKETS];
+}
+
+static bool key_equal(const struct vm_key *a, const struct vm_key *b)
+{
+    return a->who == b->who && a->offset == b->offset;
+}
+
+static int futex_key(uaddr_t addr, bool private_only, struct vm_key *key)
+{
+    if (!IS_ALIGNED(addr, sizeof(u32)))
+        return -EINVAL;
+    if (addr >= USER_TOP)
+        return -EFAULT;
+    return vm_key(thread_self()->space, addr, private_only, key);
+}
+
+// The bucket a waiter stands in now, locked.
+static struct bucket *waiter_lock(struct waiter *w)
+{
+    for (;;) {
+        struct bucket *b = load_acquire(&w->bucket);
+
+        spin_lock(&b->lock);
+        if (b == w->bucket)
+            return b;
+        spin_unlock(&b->lock);
+    }
+}
+
+// Queues *w if the word still has its value: 0, -EAGAIN, -EFAULT.
+static int waiter_queue(struct waiter *w, uaddr_t addr, u32 value)
+{
+    u32 seen;
+    int err;
+
+    for (;;) {
+        spin_lock(&w->bucket->lock);
+        if (copy_from_user_nofault(&seen, addr, sizeof(seen)) == sizeof(seen))
+            break;
+        spin_unlock(&w->bucket->lock);
+        err = get_user_u32(&seen, addr);
+        if (err)
+            return err;
+    }
+    if (seen == value)
+        list_insert_tail(&w->bucket->waiters, &w->link);
+    spin_unlock(&w->bucket->lock);
+    return seen == value ? 0 : -EAGAIN;
+}
+
+// Off the queue; true if a waker had taken it off already.
+static bool waiter_leave(struct waiter *w)
+{
+    struct bucket *b = waiter_lock(w);
+    bool woken = w->woken;
+
+    if (!woken)
+        list_remove(&w->link);
+    spin_unlock(&b->lock);
+    return woken;
+}
+
+int futex_wait(uaddr_t addr, u32 value, u32 bitset, bool private_only, ns_t deadline)
+{
+    struct waiter w = {.bitset = bitset, .thread = thread_self()};
+    int err;
+
+    if (!bitset)
+        return -EINVAL;
+    err = futex_key(addr, private_only, &w.key);
+    if (err)
+        return err;
+    w.bucket = bucket_of(&w.key);
+    err = waiter_queue(&w, addr, value);
+    while (!err) {
+        sched_set_state(THREAD_INTERRUPTIBLE);
+        if (load_acquire(&w.woken)) {
+            sched_set_state(THREAD_RUNNING);
+            break;
+        }
+        err = wait_sleep(WAIT_INTERRUPTIBLE, deadline);
+    }
+    if (err == -EAGAIN || err == -EFAULT)
+        return err;
+    return waiter_leave(&w) ? 0 : err;
+}
+
+static void waiter_wake_locked(struct waiter *w)
+{
+    struct thread *t = w->thread;
+
+    list_remove(&w->link);
+    // Once `woken` is seen the waiter may return and its stack frame be gone.
+    thread_get(t);
+    store_release(&w->woken, 1);
+    sched_wake(t, SLEEP_ANY);
+    thread_put(t);
+}
+
+static s64 bucket_wake_locked(struct bucket *b, const struct vm_key *key, u32 count, u32 bitset)
+{
+    struct waiter *w, *tmp;
+    s64 woken = 0;
+
+    LIST_FOR_EACH_SAFE (w, tmp, &b->waiters, link) {
+        if (woken >= count)
+            break;
+        if (!key_equal(&w->key, key) || !(w->bitset & bitset))
+            continue;
+        waiter_wake_locked(w);
+        woken++;
+    }
+    return woken;
+}
+
+s64 futex_wake(uaddr_t addr, u32 count, u32 bitset, bool private_only)
+{
+    struct vm_key key;
+    struct bucket *b;
+    s64 woken;
+    int err;
+
+    if (!bitset)
+        return -EINVAL;
+    err = futex_key(addr, private_only, &key);
+    if (err)
+        return err;
+    b = bucket_of(&key);
+    spin_lock(&b->lock);
+    woken = bucket_wake_locked(b, &key, count, bitset);
+    spin_unlock(&b->lock);
+    return woken;
+}
+
+static void buckets_lock(struct bucket *a, struct bucket *b)
+{
+    spin_lock(a < b ? &a->lock : &b->lock);
+    if (a != b)
+        spin_lock_nested(a < b ? &b->lock : &a->lock);
+}
+
+static void buckets_unlock(struct bucket *a, struct bucket *b)
+{
+    spin_unlock(&a->lock);
+    if (a != b)
+        spin_unlock(&b->lock);
+}
+
+static s64 requeue_locked(struct bucket *from, const struct vm_key *key, struct bucket *to,
+                          const struct vm_key *target, u32 count)
+{
+    struct waiter *w, *tmp;
+    s64 moved = 0;
+
+    if (key_equal(key, target))
+        return 0;
+    LIST_FOR_EACH_SAFE (w, tmp, &from->waiters, link) {
+        if (moved >= count)
+            break;
+        if (!key_equal(&w->key, key))
+            continue;
+        list_remove(&w->link);
+        w->key = *target;
+        store_release(&w->bucket, to);
+        list_insert_tail(&to->waiters, &w->link);
+        moved++;
+    }
+    return moved;
+}
+
+s64 futex_requeue(uaddr_t from, uaddr_t to, u32 wake, u32 move, const u32 *expected,
+                  bool private_only)
+{
+    struct vm_key key, target;
+    struct bucket *a, *b;
+    s64 done;
+    u32 seen;
+    int err = futex_key(from, private_only, &key);
+
+    if (!err)
+        err = futex_key(to, private_only, &target);
+    if (err)
+        return err;
+    a = bucket_of(&key);
+    b = bucket_of(&target);
+    for (;;) {
+        buckets_lock(a, b);
+        if (!expected || copy_from_user_nofault(&seen, from, sizeof(seen)) == sizeof(seen))
+            break;
+        buckets_unlock(a, b);
+        err = get_user_u32(&seen, from);
+        if (err)
+            return err;
+    }
+    if (expected && seen != *expected) {
+        done = -EAGAIN;
+    } else {
+        done = bucket_wake_locked(a, &key, wake, ~0U);
+        done += requeue_locked(a, &key, b, &target, move);
+    }
+    buckets_unlock(a, b);
+    return done;
+}
+
+// FUTEX_WAKE_OP's operation word: op(4) cmp(4) oparg(12) cmparg(12), arguments signed.
+static int wake_op_apply(uaddr_t addr, u32 encoded, u32 *old)
+{
+    static const enum user_op ops[] = {USER_OP_SET, USER_OP_ADD, USER_OP_OR, USER_OP_ANDN,
+                                       USER_OP_XOR};
+    u32 op = encoded >> 28 & 7;
+    s32 arg = (s32)(encoded << 8) >> 20;
+
+    if (op >= sizeof(ops) / sizeof(ops[0]))
+        return -ENOSYS;
+    if (encoded >> 28 & FUTEX_OP_OPARG_SHIFT)
+        arg = 1 << (arg & 31);
+    return user_fetch_op_u32(addr, ops[op], arg, old);
+}
+
+static int wake_op_compare(u32 encoded, u32 old)
+{
+    s32 arg = (s32)(encoded << 20) >> 20, value = (s32)old;
+
+    switch (encoded >> 24 & 15) {
+    case FUTEX_OP_CMP_EQ:
+        return value == arg;
+    case FUTEX_OP_CMP_NE:
+        return value != arg;
+    case FUTEX_OP_CMP_LT:
+        return value < arg;
+    case FUTEX_OP_CMP_LE:
+        return value <= arg;
+    case FUTEX_OP_CMP_GT:
+        return value > arg;
+    case FUTEX_OP_CMP_GE:
+        return value >= arg;
+    default:
+        return -ENOSYS;
+    }
+}
+
+s64 futex_wake_op(uaddr_t addr1, uaddr_t addr2, u32 wake1, u32 wake2, u32 op, bool private_only)
+{
+    u32 old;
+    s64 first, second;
+    int err = wake_op_compare(op, 0), more;
+
+    if (err >= 0)
+        err = wake_op_apply(addr2, op, &old);
+    if (err < 0)
+        return err;
+    more = wake_op_compare(op, old);
+    first = futex_wake(addr1, wake1, ~0U, private_only);
+    if (first < 0 || !more)
+        return first;
+    second = futex_wake(addr2, wake2, ~0U, private_only);
+    return second < 0 ? second : first + second;
+}
+
+#define ROBUST_LIMIT 2048 // entries looked at: the list is the program's and may be a ring
+
+static int robust_release(uaddr_t word, pid_t tid)
+{
+    u32 value, seen, marked;
+
+    if (get_user_u32(&value, word))
+        return -EFAULT;
+    while ((value & FUTEX_TID_MASK) == (u32)tid) {
+        marked = (value & FUTEX_WAITERS) | FUTEX_OWNER_DIED;
+        if (user_cas_u32(word, value, marked, &seen))
+            return -EFAULT;
+        if (seen == value) {
+            if (value & FUTEX_WAITERS)
+                futex_wake(word, 1, ~0U, false);
+            return 0;
+        }
+        value = seen;
+    }
+    return 0;
+}
+
+// set_robust_list(2): the list head holds the first entry, the offset of the lock word in each, and
+// an entry whose lock was being taken.
+void futex_exit_robust(uaddr_t head, pid_t tid)
+{
+    u64 entry, offset, pending;
+
+    if (get_user_u64(&entry, head) || get_user_u64(&offset, head + 8) ||
+        get_user_u64(&pending, head + 16))
+        return;
+    for (int i = 0; i < ROBUST_LIMIT && entry != head; i++) {
+        uaddr_t word = (entry & ~1UL) + offset;
+
+        if (entry != pending && robust_release(word, tid))
+            return;
+        if (get_user_u64(&entry, entry & ~1UL))
+            return;
+    }
+    if (pending)
+        robust_release((pending & ~1UL) + offset, tid);
+}

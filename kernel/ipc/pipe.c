@@ -1,0 +1,521 @@
+// SPDX-License-Identifier: MIT
+// Pipes and FIFOs: a byte ring over pages.
+//
+// Byte number p of the stream lies in pages[p / PAGE_SIZE % page_count]; `head` is the next byte to
+// write, `tail` the next to read. Pages are allocated when first written. When the ring becomes
+// empty both numbers return to 0: so a pipe that carries small messages lives in one page, and
+// large copies are aligned. Its pages stay until it is closed.
+//
+// Copying is done under the mutex, straight between the caller's memory and the pages. User pages
+// may not be faulted in there (RANK_SPACE comes first): a copy that stops short drops the mutex,
+// prefaults, tries again. Writes up to PIPE_BUF are published only when copied whole.
+//
+// Waking. A reader waits for: not empty, or no writer. A writer waits for PIPE_WAKE free bytes
+// (whatever it needs: any size up to PIPE_BUF then fits, and one byte read from a full pipe
+// does not bounce two threads), or no reader. Waiters are exclusive. Whoever makes a condition true
+// wakes one; one that leaves it true when done passes that on, so nobody sleeps past his chance.
+//
+// A FIFO's struct pipe hangs on inode->pipe while it is open anywhere; (inode lock). An anonymous
+// pipe's contains the inode itself.
+#include "ipc/pipe.h"
+#include "abi/capability.h"
+#include "abi/errno.h"
+#include "abi/ioctl.h"
+#include "abi/limits.h"
+#include "arch/uaccess.h"
+#include "base/panic.h"
+#include "lib/string.h"
+#include "mm/slab.h"
+#include "vfs/poll.h"
+#include "vfs/registry.h"
+
+#define DEFAULT_PAGES 16
+#define MAX_PAGES     256
+#define PIPE_WAKE     PIPE_BUF
+
+struct pipe {
+    struct mutex lock;      // RANK_PIPE
+    u64 head, tail;         // (lock; read anywhere) bytes
+    u32 page_count;         // (lock; read anywhere)
+    void **pages;           // (lock) NULL until needed
+    u32 readers, writers;   // (lock; read anywhere) open files
+    u32 reader_opens, writer_opens; // (lock; read anywhere) so far, for FIFOs' opens
+    struct wait_queue read_wait, write_wait;
+    struct inode inode;     // of an anonymous pipe
+};
+
+static struct slab_cache *pipe_cache; // (c)
+static struct superblock *pipe_sb;    // (c)
+static const struct file_ops pipe_ops;
+
+/* State; exact under the lock, a hint elsewhere */
+
+static inline u64 pipe_used(const struct pipe *p)
+{
+    return load_relaxed(&p->head) - load_relaxed(&p->tail);
+}
+
+static inline u64 pipe_space(const struct pipe *p)
+{
+    return ((u64)load_relaxed(&p->page_count) << PAGE_SHIFT) - pipe_used(p);
+}
+
+static bool may_read(struct pipe *p)
+{
+    return pipe_used(p) || !load_relaxed(&p->writers);
+}
+
+static bool may_write(struct pipe *p)
+{
+    return pipe_space(p) >= PIPE_WAKE || !load_relaxed(&p->readers);
+}
+
+/* Life */
+
+static struct pipe *pipe_alloc(void)
+{
+    struct pipe *p = slab_alloc(pipe_cache, ALLOC_ZERO);
+
+    if (!p)
+        return NULL;
+    p->pages = kmalloc(DEFAULT_PAGES * sizeof(void *), ALLOC_ZERO);
+    if (!p->pages) {
+        slab_free(pipe_cache, p);
+        return NULL;
+    }
+    p->page_count = DEFAULT_PAGES;
+    mutex_init(&p->lock, RANK_PIPE);
+    wait_queue_init(&p->read_wait);
+    wait_queue_init(&p->write_wait);
+    return p;
+}
+
+static void pipe_free(struct pipe *p)
+{
+    for (u32 i = 0; i < p->page_count; i++)
+        if (p->pages[i])
+            frame_put(virt_to_frame(p->pages[i]));
+    kfree(p->pages);
+    slab_free(pipe_cache, p);
+}
+
+static void pipe_evict(struct inode *inode)
+{
+    pipe_free(inode->pipe);
+}
+
+void pipe_init(void)
+{
+    static const struct fs_type type = {.name = "pipefs"};
+    static const struct superblock_ops ops = {.evict = pipe_evict};
+
+    pipe_cache = slab_cache_create("pipe", sizeof(struct pipe), 8);
+    verify(!superblock_create(&pipe_sb, &type, &ops));
+    pipe_sb->magic = PIPEFS_MAGIC;
+    fifo_ops = &pipe_ops;
+}
+
+// Takes one end away; true if no file is left (FIFO).
+static bool pipe_leave(struct pipe *p, u32 mode)
+{
+    bool last;
+
+    mutex_lock(&p->lock);
+    if (mode & FILE_F_READ && --p->readers == 0)
+        wake_all(&p->write_wait);
+    if (mode & FILE_F_WRITE && --p->writers == 0)
+        wake_all(&p->read_wait);
+    last = !p->readers && !p->writers;
+    mutex_unlock(&p->lock);
+    return last;
+}
+
+static void fifo_leave(struct inode *inode, struct pipe *p, u32 mode)
+{
+    write_lock(&inode->lock);
+    if (pipe_leave(p, mode) && inode != &p->inode) {
+        inode->pipe = NULL;
+        pipe_free(p);
+    }
+    write_unlock(&inode->lock);
+}
+
+static void pipe_release(struct file *f)
+{
+    fifo_leave(f->inode, f->private, f->mode);
+}
+
+/* Reading */
+
+static inline void *byte_address(struct pipe *p, u64 at, u64 *room)
+{
+    u32 page = (at >> PAGE_SHIFT) % p->page_count;
+
+    *room = PAGE_SIZE - (at & ~PAGE_MASK);
+    return p->pages[page] + (at & ~PAGE_MASK);
+}
+
+// Copies out what there is, up to what the caller has room for; the mutex is held.
+static size_t take_bytes(struct pipe *p, struct uio *u)
+{
+    size_t done = 0;
+
+    while (u->left && p->head != p->tail) {
+        u64 room, n, moved;
+        void *from = byte_address(p, p->tail, &room);
+
+        n = MIN(MIN(room, p->head - p->tail), u->left);
+        moved = uio_put_nofault(u, from, n);
+        p->tail += moved;
+        done += moved;
+        if (moved < n)
+            break;
+    }
+    if (p->head == p->tail)
+        p->head = p->tail = 0;
+    return done;
+}
+
+static ssize_t read_once(struct pipe *p, struct uio *u, bool *empty)
+{
+    bool was_tight = pipe_space(p) < PIPE_WAKE;
+    size_t n;
+
+    mutex_lock(&p->lock);
+    was_tight = pipe_space(p) < PIPE_WAKE;
+    *empty = p->head == p->tail;
+    n = take_bytes(p, u);
+    if (p->head != p->tail)
+        wake_one(&p->read_wait);
+    mutex_unlock(&p->lock);
+    if (was_tight && may_write(p))
+        wake_one(&p->write_wait);
+    return n;
+}
+
+static ssize_t pipe_read(struct file *f, struct uio *u, loff_t *pos)
+{
+    struct pipe *p = f->private;
+    ssize_t n;
+    bool empty;
+    int err;
+
+    if (!u->left)
+        return 0;
+    for (;;) {
+        n = read_once(p, u, &empty);
+        if (n)
+            return n;
+        if (!empty)
+            err = uio_prefault(u, ACCESS_WRITE);
+        else if (!load_relaxed(&p->writers) && !pipe_used(p))
+            return 0;
+        else if (f->flags & O_NONBLOCK)
+            return pipe_used(p) ? 0 : -EAGAIN;
+        else
+            err = wait_event_exclusive(&p->read_wait, may_read(p), WAIT_INTERRUPTIBLE, NS_NEVER);
+        if (err)
+            return err;
+    }
+}
+
+/* Writing */
+
+// The address of byte `at` of the ring, with its page made; NULL when memory is out.
+static void *byte_make(struct pipe *p, u64 at, u64 *room)
+{
+    u32 page = (at >> PAGE_SHIFT) % p->page_count;
+
+    if (unlikely(!p->pages[page])) {
+        struct frame *frame = frame_alloc(0, 0);
+
+        if (!frame)
+            return NULL;
+        p->pages[page] = frame_address(frame);
+    }
+    return byte_address(p, at, room);
+}
+
+// Copies n bytes in behind head without publishing them; bytes copied, -ENOMEM for none.
+static ssize_t put_bytes(struct pipe *p, struct uio *u, size_t n)
+{
+    size_t done = 0;
+
+    while (done < n) {
+        u64 room, part, moved;
+        void *to = byte_make(p, p->head + done, &room);
+
+        if (!to)
+            return done ? (ssize_t)done : -ENOMEM;
+        part = MIN(room, n - done);
+        moved = uio_get_nofault(u, to, part);
+        done += moved;
+        if (moved < part)
+            break;
+    }
+    return done;
+}
+
+// One attempt: bytes written, 0 (nothing was ready: prefault), -EAGAIN (no space), -EPIPE, -ENOMEM.
+static ssize_t write_locked(struct pipe *p, struct uio *u, bool atomic)
+{
+    u64 space = pipe_space(p), n = MIN(u->left, space);
+    struct uio saved = *u;
+    ssize_t done;
+
+    if (unlikely(!p->readers))
+        return -EPIPE;
+    if (!n || (atomic && n < u->left))
+        return -EAGAIN;
+    done = put_bytes(p, u, n);
+    if (unlikely(done < (ssize_t)n && atomic)) {
+        *u = saved;
+        return MIN(done, 0L);
+    }
+    if (done > 0)
+        p->head += done;
+    return done;
+}
+
+static ssize_t write_once(struct pipe *p, struct uio *u, bool atomic)
+{
+    bool was_empty, roomy;
+    ssize_t n;
+
+    mutex_lock(&p->lock);
+    was_empty = p->head == p->tail;
+    n = write_locked(p, u, atomic);
+    roomy = pipe_space(p) >= PIPE_WAKE;
+    mutex_unlock(&p->lock);
+    if (n > 0 && was_empty)
+        wake_one(&p->read_wait);
+    if (roomy)
+        wake_one(&p->write_wait);
+    return n;
+}
+
+// After an attempt that moved nothing: prefault or wait. 0: try again.
+static int write_wait(struct file *f, struct pipe *p, struct uio *u, ssize_t result)
+{
+    if (result == 0)
+        return uio_prefault(u, ACCESS_READ);
+    if (result != -EAGAIN || f->flags & O_NONBLOCK)
+        return result;
+    return wait_event_exclusive(&p->write_wait, may_write(p), WAIT_INTERRUPTIBLE, NS_NEVER);
+}
+
+static ssize_t pipe_write(struct file *f, struct uio *u, loff_t *pos)
+{
+    struct pipe *p = f->private;
+    bool atomic = u->left <= PIPE_BUF;
+    ssize_t done = 0;
+
+    while (u->left) {
+        ssize_t n = write_once(p, u, atomic);
+
+        if (n <= 0)
+            n = write_wait(f, p, u, n);
+        if (n < 0)
+            return done ? done : n;
+        done += n;
+    }
+    return done;
+}
+
+/* Opening */
+
+static void count_open(struct pipe *p, u32 mode)
+{
+    if (mode & FILE_F_READ) {
+        p->readers++;
+        p->reader_opens++;
+        wake_all(&p->write_wait);
+    }
+    if (mode & FILE_F_WRITE) {
+        p->writers++;
+        p->writer_opens++;
+        wake_all(&p->read_wait);
+    }
+}
+
+static int fifo_join(struct inode *inode, u32 mode, struct pipe **out)
+{
+    struct pipe *p;
+
+    write_lock(&inode->lock);
+    p = inode->pipe;
+    if (!p)
+        inode->pipe = p = pipe_alloc();
+    if (p) {
+        mutex_lock(&p->lock);
+        count_open(p, mode);
+        mutex_unlock(&p->lock);
+    }
+    write_unlock(&inode->lock);
+    *out = p;
+    return p ? 0 : -ENOMEM;
+}
+
+// Waits until the other side has been opened since (it may have gone again already).
+static int fifo_rendezvous(struct pipe *p, u32 mode, u32 flags, u32 opens)
+{
+    if (mode == FILE_F_READ) {
+        if (load_relaxed(&p->writers) || flags & O_NONBLOCK)
+            return 0;
+        return wait_event(&p->read_wait, load_relaxed(&p->writer_opens) != opens,
+                          WAIT_INTERRUPTIBLE, NS_NEVER);
+    }
+    if (load_relaxed(&p->readers))
+        return 0;
+    if (flags & O_NONBLOCK)
+        return -ENXIO;
+    return wait_event(&p->write_wait, load_relaxed(&p->reader_opens) != opens, WAIT_INTERRUPTIBLE,
+                      NS_NEVER);
+}
+
+static int fifo_open(struct inode *inode, struct file *f)
+{
+    u32 mode = f->mode & (FILE_F_READ | FILE_F_WRITE), opens;
+    struct pipe *p;
+    int err = fifo_join(inode, mode, &p);
+
+    if (err)
+        return err;
+    f->private = p;
+    if (mode == (FILE_F_READ | FILE_F_WRITE))
+        return 0;
+    mutex_lock(&p->lock);
+    opens = mode == FILE_F_READ ? p->writer_opens : p->reader_opens;
+    mutex_unlock(&p->lock);
+    err = fifo_rendezvous(p, mode, f->flags, opens);
+    if (err)
+        fifo_leave(inode, p, mode);
+    return err;
+}
+
+static int end_create(struct pipe *p, u32 flags, struct file **out)
+{
+    int err = file_create_anon(&pipe_ops, "pipe", &p->inode, flags, p, out);
+
+    if (!err) {
+        inode_get(&p->inode);
+        count_open(p, (*out)->mode);
+    }
+    return err;
+}
+
+int pipe_create(struct file **read_end, struct file **write_end, u32 flags)
+{
+    static const struct inode_ops no_ops;
+    struct pipe *p = pipe_alloc();
+    int err;
+
+    if (!p)
+        return -ENOMEM;
+    inode_init(&p->inode, pipe_sb, S_IFIFO | 0600);
+    p->inode.ops = &no_ops;
+    p->inode.pipe = p;
+    p->inode.uid = thread_self()->cred->fsuid;
+    p->inode.gid = thread_self()->cred->fsgid;
+    flags &= O_NONBLOCK;
+    err = end_create(p, flags | O_RDONLY, read_end);
+    if (!err) {
+        err = end_create(p, flags | O_WRONLY, write_end);
+        if (err)
+            file_put(*read_end);
+    }
+    inode_put(&p->inode);
+    return err;
+}
+
+/* Other calls */
+
+static u32 pipe_poll(struct file *f, struct poll_table *table)
+{
+    struct pipe *p = f->private;
+    u32 ready = 0;
+
+    if (f->mode & FILE_F_READ) {
+        poll_wait(table, &p->read_wait);
+        if (pipe_used(p))
+            ready |= POLLIN | POLLRDNORM;
+        if (!load_relaxed(&p->writers) && load_relaxed(&p->writer_opens))
+            ready |= POLLHUP;
+    }
+    if (f->mode & FILE_F_WRITE) {
+        poll_wait(table, &p->write_wait);
+        if (pipe_space(p) >= PIPE_WAKE)
+            ready |= POLLOUT | POLLWRNORM;
+        if (!load_relaxed(&p->readers))
+            ready |= POLLERR;
+    }
+    return ready;
+}
+
+static s64 pipe_ioctl(struct file *f, u32 cmd, u64 arg)
+{
+    return cmd == FIONREAD ? put_user_u32(arg, pipe_used(f->private)) : -ENOTTY;
+}
+
+s64 pipe_get_size(struct file *f)
+{
+    return f->ops == &pipe_ops ? (s64)((struct pipe *)f->private)->page_count * PAGE_SIZE : -EBADF;
+}
+
+// Moves the bytes into a ring of `count` pages, all of which are new; the mutex is held.
+static int pipe_resize_locked(struct pipe *p, u32 count)
+{
+    void **old = p->pages, **pages = kmalloc(count * sizeof(void *), ALLOC_ZERO);
+    u32 old_count = p->page_count, first = p->tail >> PAGE_SHIFT;
+    u64 last = p->head > p->tail ? (p->head - 1) >> PAGE_SHIFT : first;
+
+    if (!pages)
+        return -ENOMEM;
+    if (last - first >= count) { // the bytes fit, but not the pages they lie in
+        kfree(pages);
+        return -EBUSY;
+    }
+    for (u64 i = first; i <= last; i++) {
+        pages[i - first] = old[i % old_count];
+        old[i % old_count] = NULL;
+    }
+    for (u32 i = 0; i < old_count; i++)
+        if (old[i])
+            frame_put(virt_to_frame(old[i]));
+    kfree(old);
+    p->head -= (u64)first << PAGE_SHIFT;
+    p->tail -= (u64)first << PAGE_SHIFT;
+    p->pages = pages;
+    p->page_count = count;
+    return 0;
+}
+
+s64 pipe_set_size(struct file *f, u64 size)
+{
+    struct pipe *p = f->private;
+    u64 count = 1;
+    int err;
+
+    if (f->ops != &pipe_ops)
+        return -EBADF;
+    if (!size || size > 1UL << 31)
+        return -EINVAL;
+    while (count << PAGE_SHIFT < size)
+        count *= 2;
+    if (count > MAX_PAGES && !cred_capable(thread_self()->cred, CAP_SYS_RESOURCE))
+        return -EPERM;
+    mutex_lock(&p->lock);
+    err = pipe_used(p) > count << PAGE_SHIFT ? -EBUSY : pipe_resize_locked(p, count);
+    mutex_unlock(&p->lock);
+    wake_all(&p->write_wait);
+    return err ? err : (s64)(count << PAGE_SHIFT);
+}
+
+static const struct file_ops pipe_ops = {
+    .open = fifo_open,
+    .release = pipe_release,
+    .read = pipe_read,
+    .write = pipe_write,
+    .ioctl = pipe_ioctl,
+    .poll = pipe_poll,
+};

@@ -1,0 +1,370 @@
+// SPDX-License-Identifier: MIT
+// Frames of RAM: one locked buddy zone, and on each hart a small stack of single frames.
+//
+// Nearly all traffic is single frames. A hart pops and pushes them on its own stack with interrupts
+// off and no lock; an empty stack is refilled, a full one half emptied, in one visit to the zone.
+// A frame on a hart's stack has refs 0 and kind FRAME_RESERVED, so the buddy never merges it.
+//
+// Failure. The last `reserve` pages of the zone are for ALLOC_URGENT: what must succeed so that
+// memory comes free (exits, reclaim). Below `low` pages each refill calls frames_low_hook, with no
+// lock of this layer held. A request that the zone cannot meet first returns this hart's stack.
+//
+// Locking: zone.lock (RANK_FRAMES, taken with interrupts off) guards the buddy. Rejected: a list
+// through the descriptors instead of the array of pointers (touches a cold descriptor per push).
+#include "mm/frame.h"
+#include "arch/irq.h"
+#include "arch/thread.h"
+#include "arch/upcalls.h"
+#include "base/devicetree.h"
+#include "base/log.h"
+#include "base/panic.h"
+#include "base/spinlock.h"
+#include "lib/string.h"
+#include "mm/buddy.h"
+#include "mm/failnth.h"
+
+#define CACHE_FRAMES 63
+#define CACHE_BATCH  32
+#define RESERVE_MAX  256 // pages: 1 MiB
+
+struct frame_cache {
+    u64 count;                          // (h)
+    struct frame *frames[CACHE_FRAMES]; // (h)
+} ALIGNED(64);
+
+static struct frame_cache caches[MAX_HARTS];
+
+static struct {
+    struct spinlock lock;
+    struct buddy buddy; // (l)
+    u64 ram;            // (c) pages of RAM
+    u64 reserve;        // (c) pages only for ALLOC_URGENT
+    u64 low;            // (c) below this the hook is called
+} zone = {.lock = SPINLOCK_INIT(RANK_FRAMES)};
+
+struct frame *frame_table;
+pfn_t frame_base;
+pfn_t frame_end;
+void (*frames_low_hook)(void);
+
+/* Start */
+
+// Frees the pages of [first, last) that no reserved range touches.
+static void seed_around(pfn_t first, pfn_t last, const struct phys_range *reserved, unsigned n)
+{
+    while (first < last) {
+        pfn_t hole = last, hole_end = last;
+
+        for (unsigned i = 0; i < n; i++) {
+            pfn_t r = reserved[i].base >> PAGE_SHIFT;
+            pfn_t end = DIV_ROUND_UP(reserved[i].base + reserved[i].size, PAGE_SIZE);
+
+            if (reserved[i].size && r < hole && end > first)
+                hole = r, hole_end = end;
+        }
+        if (hole > first)
+            buddy_seed(&zone.buddy, first, hole - first);
+        first = MAX(hole_end, first + 1);
+    }
+}
+
+// The highest place of `size` bytes in the range that overlaps nothing reserved; 0 if there is
+// none.
+static paddr_t table_place(const struct phys_range *ram, u64 size,
+                           const struct phys_range *reserved, unsigned n)
+{
+    paddr_t end = ALIGN_DOWN(ram->base + ram->size, PAGE_SIZE);
+
+    while (end >= ram->base + size) {
+        paddr_t start = end - size;
+        const struct phys_range *hit = NULL;
+
+        for (unsigned i = 0; i < n; i++)
+            if (reserved[i].base < end && reserved[i].base + reserved[i].size > start)
+                hit = &reserved[i];
+        if (!hit)
+            return start;
+        end = ALIGN_DOWN(hit->base, PAGE_SIZE);
+    }
+    return 0;
+}
+
+static void ram_measure(const struct phys_range *ram, unsigned n)
+{
+    frame_base = ~0UL;
+    for (unsigned i = 0; i < n; i++) {
+        pfn_t first = DIV_ROUND_UP(ram[i].base, PAGE_SIZE);
+        pfn_t last = (ram[i].base + ram[i].size) >> PAGE_SHIFT;
+
+        frame_base = MIN(frame_base, first);
+        frame_end = MAX(frame_end, last);
+        zone.ram += last - first;
+    }
+}
+
+void frames_init(const struct phys_range *ram, unsigned n, const struct phys_range *reserved,
+                 unsigned reserved_count)
+{
+    struct phys_range taken[2 * MACHINE_MAX_RANGES];
+    u64 size;
+    paddr_t table = 0;
+
+    verify(n > 0 && reserved_count < ARRAY_SIZE(taken));
+    ram_measure(ram, n);
+    size = ALIGN_UP((frame_end - frame_base) * sizeof(struct frame), PAGE_SIZE);
+    for (unsigned i = n; i-- > 0 && !table;)
+        table = table_place(&ram[i], size, reserved, reserved_count);
+    if (!table)
+        panic("out of memory: no room for %lu KiB of frame descriptors", size >> 10);
+    frame_table = phys_to_virt(table);
+    for (u64 at = 0; at < size; at += PAGE_SIZE)
+        page_zero((char *)frame_table + at);
+
+    memcpy(taken, reserved, reserved_count * sizeof(*reserved));
+    taken[reserved_count] = (struct phys_range){table, size};
+    buddy_init(&zone.buddy, frame_table, frame_base, frame_end - frame_base);
+    for (unsigned i = 0; i < n; i++)
+        seed_around(DIV_ROUND_UP(ram[i].base, PAGE_SIZE), (ram[i].base + ram[i].size) >> PAGE_SHIFT,
+                    taken, reserved_count + 1);
+    zone.reserve = MIN(zone.buddy.free / 64, (u64)RESERVE_MAX);
+    zone.low = 4 * zone.reserve;
+}
+
+void frames_release(paddr_t base, u64 size)
+{
+    pfn_t first = DIV_ROUND_UP(base, PAGE_SIZE), last = (base + size) >> PAGE_SHIFT;
+    irqflags_t irq = spin_lock_irqsave(&zone.lock);
+
+    if (first < last)
+        buddy_seed(&zone.buddy, first, last - first);
+    spin_unlock_irqrestore(&zone.lock, irq);
+}
+
+/* Zone */
+
+static bool zone_may_take(u64 pages, unsigned flags)
+{
+    return flags & ALLOC_URGENT || zone.buddy.free >= zone.reserve + pages;
+}
+
+static void zone_note_low(void)
+{
+    void (*hook)(void) = load_relaxed(&frames_low_hook);
+
+    if (unlikely(load_relaxed(&zone.buddy.free) < zone.low) && hook)
+        hook();
+}
+
+static struct frame *zone_alloc(unsigned order, unsigned flags)
+{
+    struct frame *f = NULL;
+    irqflags_t irq = spin_lock_irqsave(&zone.lock);
+
+    if (zone_may_take(BIT(order), flags))
+        f = buddy_alloc(&zone.buddy, order);
+    spin_unlock_irqrestore(&zone.lock, irq);
+    return f;
+}
+
+static struct frame *block_alloc(unsigned order, unsigned flags)
+{
+    struct frame *f;
+
+    if (order > FRAME_MAX_ORDER)
+        return NULL;
+    f = zone_alloc(order, flags);
+    if (!f) {
+        frames_drain();
+        f = zone_alloc(order, flags);
+    }
+    zone_note_low();
+    return f;
+}
+
+// Interrupts are off; the stack is empty. Leaves at least one frame on it, or none at all.
+static void cache_refill(struct frame_cache *c, unsigned flags)
+{
+    unsigned want = CACHE_BATCH;
+
+    spin_lock_irqsave(&zone.lock);
+    if (unlikely(!zone_may_take(want, flags)))
+        want = zone_may_take(1, flags);
+    c->count = buddy_alloc_singles(&zone.buddy, c->frames, want);
+    spin_unlock_irqrestore(&zone.lock, 0);
+    zone_note_low();
+}
+
+// Interrupts are off. The frames pushed longest ago go back to the zone.
+static void cache_return(struct frame_cache *c, unsigned n)
+{
+    spin_lock_irqsave(&zone.lock);
+    for (unsigned i = 0; i < n; i++)
+        buddy_free(&zone.buddy, c->frames[i], 0);
+    spin_unlock_irqrestore(&zone.lock, 0);
+    c->count -= n;
+    memmove(c->frames, c->frames + n, c->count * sizeof(c->frames[0]));
+}
+
+void frames_drain(void)
+{
+    irqflags_t irq = irq_save();
+    struct frame_cache *c = &caches[hart_index()];
+
+    cache_return(c, c->count);
+    irq_restore(irq);
+}
+
+/* Allocate and free */
+
+// The ways off the fast paths are functions of their own, so that these need no stack frame.
+
+static inline struct frame *frame_setup(struct frame *f, unsigned order)
+{
+    assert(f->refs.count == 0);
+    ref_init(&f->refs, 1);
+    f->kind = FRAME_KERNEL;
+    f->order = order;
+    f->flags = 0;
+    f->private = 0;
+    return f;
+}
+
+static __attribute__((noinline)) struct frame *frame_zero(struct frame *f)
+{
+    char *page = frame_address(f);
+
+    for (char *end = page + (PAGE_SIZE << f->order); page < end; page += PAGE_SIZE)
+        page_zero(page);
+    return f;
+}
+
+static __attribute__((noinline)) struct frame *alloc_slow(unsigned order, unsigned flags)
+{
+    irqflags_t irq = irq_save();
+    struct frame_cache *c = &caches[hart_index()];
+    struct frame *f = NULL;
+
+    if (order) {
+        f = block_alloc(order, flags);
+    } else {
+        if (!c->count)
+            cache_refill(c, flags);
+        if (c->count)
+            f = c->frames[--c->count];
+    }
+    irq_restore(irq);
+    if (!f)
+        return NULL;
+    frame_setup(f, order);
+    return flags & ALLOC_ZERO ? frame_zero(f) : f;
+}
+
+struct frame *frame_alloc(unsigned order, unsigned flags)
+{
+    irqflags_t irq;
+    struct frame_cache *c;
+    struct frame *f;
+
+    if (DEBUG && alloc_fails(flags))
+        return NULL;
+    irq = irq_save();
+    c = &caches[hart_index()];
+    if (unlikely(order || !c->count)) {
+        irq_restore(irq);
+        return alloc_slow(order, flags);
+    }
+    f = c->frames[--c->count];
+    irq_restore(irq);
+    frame_setup(f, 0);
+    return flags & ALLOC_ZERO ? frame_zero(f) : f;
+}
+
+static __attribute__((noinline)) void free_slow(struct frame *f)
+{
+    irqflags_t irq = irq_save();
+    struct frame_cache *c = &caches[hart_index()];
+
+    if (f->order) {
+        spin_lock_irqsave(&zone.lock);
+        buddy_free(&zone.buddy, f, f->order);
+        spin_unlock_irqrestore(&zone.lock, 0);
+    } else {
+        if (c->count == CACHE_FRAMES)
+            cache_return(c, CACHE_BATCH);
+        c->frames[c->count++] = f;
+    }
+    irq_restore(irq);
+}
+
+void frame_put(struct frame *f)
+{
+    struct frame_cache *c;
+    irqflags_t irq;
+
+    assert(f->refs.count && f->kind > FRAME_FREE);
+    if (!ref_put(&f->refs))
+        return;
+    f->kind = FRAME_RESERVED;
+    irq = irq_save();
+    c = &caches[hart_index()];
+    if (unlikely(f->order || c->count == CACHE_FRAMES)) {
+        irq_restore(irq);
+        free_slow(f);
+        return;
+    }
+    c->frames[c->count++] = f;
+    irq_restore(irq);
+}
+
+void *up_table_alloc(void)
+{
+    struct frame *f = frame_alloc(0, ALLOC_ZERO);
+
+    return f ? frame_address(f) : NULL;
+}
+
+void up_table_free(void *table)
+{
+    frame_put(virt_to_frame(table));
+}
+
+/* Counts */
+
+u64 frames_total(void)
+{
+    return zone.ram;
+}
+
+u64 frames_free(void)
+{
+    u64 pages = load_relaxed(&zone.buddy.free);
+
+    for (unsigned hart = 0; hart < MAX_HARTS; hart++)
+        pages += load_relaxed(&caches[hart].count);
+    return pages;
+}
+
+void frames_dump(void)
+{
+    irqflags_t irq = spin_lock_irqsave(&zone.lock);
+    u64 blocks[FRAME_MAX_ORDER + 1] = {0};
+
+    for (unsigned order = 0; order <= FRAME_MAX_ORDER; order++) {
+        struct frame *f;
+
+        LIST_FOR_EACH (f, &zone.buddy.lists[order], link)
+            blocks[order]++;
+    }
+    spin_unlock_irqrestore(&zone.lock, irq);
+    log_raw("frames: %lu of %lu pages free, reserve %lu\n", frames_free(), zone.ram, zone.reserve);
+    for (unsigned order = 0; order <= FRAME_MAX_ORDER; order++)
+        log_raw("  order %2u: %lu blocks\n", order, blocks[order]);
+}
+
+void frames_check(void)
+{
+    irqflags_t irq = spin_lock_irqsave(&zone.lock);
+
+    verify(buddy_check(&zone.buddy));
+    spin_unlock_irqrestore(&zone.lock, irq);
+}

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: MIT
+// Mapping an ELF program, and its interpreter if it names one, into a new address space.
+
+#include "abi/errno.h"
+#include "lib/elf.h"
+#include "lib/string.h"
+#include "mm/slab.h"
+#include "proc/proc_private.h"
+
+// Where position-independent programs and interpreters go: PIE at two thirds of user memory.
+#define PIE_BASE (USER_TOP / 3 * 2 & PAGE_MASK)
+
+struct image {
+    struct file *file;
+    struct vm_object *object;
+    const void *head; // first page of the file
+    size_t head_size;
+    struct elf_info info;
+    struct elf_phdr *phdrs; // all of them, kernel copy
+    uaddr_t bias;           // added to every address of the file
+    uaddr_t low, high;      // extent of the segments, before the bias
+};
+
+static int image_open(struct image *m, struct file *file, const void *head, size_t n)
+{
+    size_t bytes;
+    int err = elf_check(head, n, &m->info);
+
+    if (err)
+        return err;
+    m->file = file;
+    m->head = head;
+    m->head_size = n;
+    m->phdrs = NULL;
+    if (!file->ops->mmap)
+        return -ENOEXEC;
+    err = file->ops->mmap(file, &m->object);
+    if (err)
+        return err;
+    bytes = m->info.phnum * sizeof(struct elf_phdr);
+    m->phdrs = kmalloc(bytes, 0);
+    if (!m->phdrs)
+        return -ENOMEM;
+    if (m->info.phoff + bytes <= n)
+        memcpy(m->phdrs, (const char *)head + m->info.phoff, bytes);
+    else if (file_read_kernel(file, m->phdrs, bytes, m->info.phoff) != (ssize_t)bytes)
+        return -ENOEXEC;
+    return 0;
+}
+
+static int image_measure(struct image *m)
+{
+    bool any = false;
+
+    m->low = ~0UL;
+    m->high = 0;
+    for (unsigned i = 0; i < m->info.phnum; i++) {
+        const struct elf_phdr *ph = &m->phdrs[i];
+
+        if (ph->type != PT_LOAD || !ph->memsz)
+            continue;
+        if (elf_segment_check(ph, USER_TOP))
+            return -ENOEXEC;
+        any = true;
+        m->low = MIN(m->low, ALIGN_DOWN(ph->vaddr, PAGE_SIZE));
+        m->high = MAX(m->high, ALIGN_UP(ph->vaddr + ph->memsz, PAGE_SIZE));
+    }
+    return any ? 0 : -ENOEXEC;
+}
+
+// ET_DYN: one free range for the whole image decides the bias.
+static int image_place(struct image *m, struct vm_space *space, uaddr_t hint)
+{
+    struct vm_map_args args = {.addr = hint, .length = m->high - m->low, .prot = PROT_NONE};
+    uaddr_t at;
+    int err;
+
+    m->bias = 0;
+    if (m->info.type != ET_DYN)
+        return 0;
+    err = vm_map(space, &args, &at);
+    if (!err)
+        err = vm_unmap(space, at, args.length);
+    m->bias = at - m->low;
+    return err;
+}
+
+static u32 segment_prot(const struct elf_phdr *ph)
+{
+    return (ph->flags & PF_R ? PROT_READ : 0) | (ph->flags & PF_W ? PROT_WRITE : 0) |
+           (ph->flags & PF_X ? PROT_EXEC : 0);
+}
+
+// Memory past the file's part reads as zeroes: the rest of its last page, then whole pages.
+static int segment_map_zeroes(struct vm_space *space, const struct elf_phdr *ph, uaddr_t start)
+{
+    static const char zeroes[256];
+    uaddr_t file_end = start + ph->filesz, end = start + ph->memsz;
+    uaddr_t page = ALIGN_UP(file_end, PAGE_SIZE);
+    struct vm_map_args args = {.addr = page, .prot = segment_prot(ph), .flags = AREA_MAYWRITE};
+    uaddr_t at;
+
+    args.fixed = true;
+    args.noreplace = true;
+    if (ph->filesz && (ph->flags & PF_W)) {
+        for (uaddr_t a = file_end; a < MIN(page, end); a += sizeof(zeroes)) {
+            size_t n = MIN(sizeof(zeroes), MIN(page, end) - a);
+
+            if (vm_access(space, a, (void *)zeroes, n, true, false) != n)
+                return -ENOMEM;
+        }
+    }
+    if (end <= page)
+        return 0;
+    args.length = end - page;
+    return vm_map(space, &args, &at);
+}
+
+static int segment_map(struct image *m, struct vm_space *space, const struct elf_phdr *ph)
+{
+    uaddr_t start = ph->vaddr + m->bias, page = ALIGN_DOWN(start, PAGE_SIZE), at;
+    struct vm_map_args args = {
+        .addr = page,
+        .length = ALIGN_UP(start + ph->filesz, PAGE_SIZE) - page,
+        .prot = segment_prot(ph),
+        .flags = AREA_MAYWRITE,
+        .fixed = true,
+        .noreplace = true,
+        .object = m->object,
+        .file = m->file,
+        .offset = (ph->offset - (start - page)) >> PAGE_SHIFT,
+    };
+    int err = 0;
+
+    if (page < USER_MIN)
+        return -ENOEXEC;
+    if (ph->filesz)
+        err = vm_map(space, &args, &at);
+    if (!err && ph->memsz > ph->filesz)
+        err = segment_map_zeroes(space, ph, start);
+    return err == -EEXIST ? -ENOEXEC : err;
+}
+
+static void space_note(struct vm_space *space, const struct elf_phdr *ph, uaddr_t bias)
+{
+    uaddr_t start = ph->vaddr + bias, end = start + ph->memsz;
+
+    if (ph->flags & PF_X) {
+        space->code_start = space->code_start ? MIN(space->code_start, start) : start;
+        space->code_end = MAX(space->code_end, start + ph->filesz);
+    } else if (ph->flags & PF_W) {
+        space->data_start = start;
+        space->data_end = start + ph->filesz;
+    }
+    if (ALIGN_UP(end, PAGE_SIZE) > space->brk_start)
+        space->brk_start = space->brk = ALIGN_UP(end, PAGE_SIZE);
+}
+
+static int image_map(struct image *m, struct vm_space *space, bool main)
+{
+    int err = 0;
+
+    for (unsigned i = 0; !err && i < m->info.phnum; i++) {
+        const struct elf_phdr *ph = &m->phdrs[i];
+
+        if (ph->type != PT_LOAD || !ph->memsz)
+            continue;
+        err = segment_map(m, space, ph);
+        if (!err && main)
+            space_note(space, ph, m->bias);
+    }
+    return err;
+}
+
+// Where the program headers lie in memory, 0 if no segment holds them.
+static uaddr_t image_phdr_address(const struct image *m)
+{
+    for (unsigned i = 0; i < m->info.phnum; i++) {
+        const struct elf_phdr *ph = &m->phdrs[i];
+
+        if (ph->type == PT_LOAD && m->info.phoff >= ph->offset &&
+            m->info.phoff < ph->offset + ph->filesz)
+            return m->bias + ph->vaddr + (m->info.phoff - ph->offset);
+    }
+    return 0;
+}
+
+static int interpreter_map(struct vm_space *space, const char *name, struct program *out)
+{
+    struct image m = {0};
+    struct file *file;
+    char *head;
+    ssize_t n;
+    int err = file_open(NULL, name, O_RDONLY, 0, WALK_FOLLOW, &file);
+
+    if (err)
+        return err;
+    head = kmalloc(PAGE_SIZE, 0);
+    n = head ? file_read_kernel(file, head, PAGE_SIZE, 0) : -ENOMEM;
+    err = n < 0 ? (int)n : image_open(&m, file, head, n);
+    if (!err)
+        err = image_measure(&m);
+    if (!err)
+        err = image_place(&m, space, 0);
+    if (!err)
+        err = image_map(&m, space, false);
+    out->base = m.bias;
+    out->entry = m.info.entry + m.bias;
+    kfree(m.phdrs);
+    kfree(head);
+    file_put(file);
+    return err == -ENOEXEC ? -ELIBBAD : err;
+}
+
+static int interpreter_find(const struct image *m, struct vm_space *space, struct program *out)
+{
+    char name[256];
+
+    for (unsigned i = 0; i < m->info.phnum; i++) {
+        const struct elf_phdr *ph = &m->phdrs[i];
+
+        if (ph->type != PT_INTERP)
+            continue;
+        if (ph->filesz < 2 || ph->filesz > sizeof(name))
+            return -ENOEXEC;
+        if (file_read_kernel(m->file, name, ph->filesz, ph->offset) != (ssize_t)ph->filesz ||
+            name[ph->filesz - 1])
+            return -ENOEXEC;
+        return interpreter_map(space, name, out);
+    }
+    return 0;
+}
+
+int elf_load(struct vm_space *space, struct file *file, const void *first_page, size_t n,
+             struct program *out)
+{
+    struct image m = {0};
+    int err = image_open(&m, file, first_page, n);
+
+    if (!err)
+        err = image_measure(&m);
+    if (!err)
+        err = image_place(&m, space, PIE_BASE);
+    if (!err)
+        err = image_map(&m, space, true);
+    if (!err) {
+        out->program_entry = out->entry = m.info.entry + m.bias;
+        out->phdr = image_phdr_address(&m);
+        out->phnum = m.info.phnum;
+        out->base = 0;
+        err = interpreter_find(&m, space, out);
+    }
+    kfree(m.phdrs);
+    return err;
+}

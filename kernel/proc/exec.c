@@ -1,0 +1,368 @@
+// SPDX-License-Identifier: MIT
+// execve(2): a new program in the same process.
+//
+// Until the point of no return everything is built aside: strings, the new space, copies of shared
+// tables; any failure leaves the caller unharmed. Then the other threads end, and the pieces are
+// swapped in one after the other, with nothing left that can fail.
+
+#include "abi/errno.h"
+#include "abi/fcntl.h"
+#include "abi/limits.h"
+#include "abi/mount.h"
+#include "arch/uaccess.h"
+#include "lib/string.h"
+#include "mm/slab.h"
+#include "proc/proc_private.h"
+
+#define SCRIPT_DEPTH 5   // nested #! interpreters
+#define SCRIPT_LINE  256 // bytes of a #! line that count
+#define EXEC_STACK   (128UL << 10) // mapped at the start; grows on demand
+
+struct exec {
+    struct exec_strings strings;
+    struct file *file;
+    char *head;           // first page of the file
+    ssize_t head_size;
+    char *prefix[2 * SCRIPT_DEPTH + 1]; // words that #! lines put before argv, outermost first
+    unsigned prefix_count;
+    struct vm_space *space;
+    struct program prog;
+    struct fdtable *files; // a private copy, if the old one is shared
+    struct cred *cred;     // set-user-id programs
+    uaddr_t sp;
+    const char *name;
+};
+
+static int exec_open(struct exec *x, const struct path *start, const char *name, u32 walk)
+{
+    struct inode *inode;
+    int err = file_open(start, name, FILE_OPEN_EXEC, 0, walk, &x->file);
+
+    if (err)
+        return err;
+    inode = x->file->inode;
+    if (!S_ISREG(inode->mode) ||
+        (x->file->path.mount && (x->file->path.mount->flags & MS_NOEXEC)))
+        return -EACCES;
+    x->head_size = file_read_kernel(x->file, x->head, PAGE_SIZE - 1, 0);
+    return x->head_size < 0 ? (int)x->head_size : 0;
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+// Cuts the next word of a #! line; NULL at its end.
+static char *script_word(char **at, bool rest)
+{
+    char *s = *at, *end;
+
+    while (is_blank(*s))
+        s++;
+    if (!*s)
+        return NULL;
+    for (end = s; *end && (rest || !is_blank(*end)); end++)
+        ;
+    while (rest && is_blank(end[-1]))
+        end--;
+    *at = *end ? end + 1 : end;
+    *end = '\0';
+    return s;
+}
+
+static char *string_copy(const char *s)
+{
+    char *copy = kmalloc(strlen(s) + 1, 0);
+
+    if (copy)
+        memcpy(copy, s, strlen(s) + 1);
+    return copy;
+}
+
+static int prefix_insert(struct exec *x, unsigned at, const char *word)
+{
+    char *copy = string_copy(word);
+
+    if (!copy)
+        return -ENOMEM;
+    for (unsigned i = x->prefix_count; i > at; i--)
+        x->prefix[i] = x->prefix[i - 1];
+    x->prefix[at] = copy;
+    x->prefix_count++;
+    return 0;
+}
+
+// "#! interpreter [argument]": argv becomes interpreter, argument, script, old argv[1..].
+static int script_open(struct exec *x, const char *script)
+{
+    char *line = x->head + 2, *interpreter, *argument;
+    int err = 0;
+
+    x->head[MIN(x->head_size, SCRIPT_LINE)] = '\0';
+    if (!strchr(line, '\n') && x->head_size >= SCRIPT_LINE)
+        return -ENOEXEC;
+    if (strchr(line, '\n'))
+        *strchr(line, '\n') = '\0';
+    interpreter = script_word(&line, false);
+    if (!interpreter)
+        return -ENOEXEC;
+    argument = script_word(&line, true);
+    if (x->prefix_count == 0)
+        err = prefix_insert(x, 0, script);
+    if (!err && argument)
+        err = prefix_insert(x, 0, argument);
+    if (!err)
+        err = prefix_insert(x, 0, interpreter);
+    if (err)
+        return err;
+    file_put(x->file);
+    x->file = NULL;
+    return exec_open(x, NULL, x->prefix[0], WALK_FOLLOW);
+}
+
+static int exec_resolve(struct exec *x, const struct path *start, const char *name, u32 walk)
+{
+    const char *script = name;
+    int err = exec_open(x, start, name, walk);
+
+    for (int depth = 0; !err; depth++) {
+        if (x->head_size < 2 || x->head[0] != '#' || x->head[1] != '!')
+            return 0;
+        if (depth == SCRIPT_DEPTH)
+            return -ELOOP;
+        err = script_open(x, script);
+    }
+    return err;
+}
+
+static int exec_collect(struct exec *x, uaddr_t argv, uaddr_t envp)
+{
+    struct exec_strings *s = &x->strings;
+    u32 skip = x->prefix_count ? 1 : 0;
+    int err = 0;
+
+    for (unsigned i = 0; !err && i < x->prefix_count; i++)
+        err = exec_strings_add(s, x->prefix[i]);
+    if (!err)
+        err = exec_strings_add_user(s, argv, skip);
+    if (!err && !s->text.length) // a program always finds argv[0]
+        err = exec_strings_add(s, thread_self()->space ? "" : x->name);
+    s->argc = s->offsets.length / sizeof(u64);
+    if (!err)
+        err = exec_strings_end(s);
+    x->space->arg_end = s->text.length; // relative, until the stack is placed
+    if (!err)
+        err = exec_strings_add_user(s, envp, 0);
+    return err ? err : exec_strings_end(s);
+}
+
+static int exec_build(struct exec *x)
+{
+    struct vm_space *space = x->space;
+    struct process *p = process_self();
+    uaddr_t arg_bytes = space->arg_end;
+    int err;
+
+    space->limit_as = p->limits[RLIMIT_AS].rlim_cur;
+    space->limit_data = p->limits[RLIMIT_DATA].rlim_cur;
+    space->limit_stack = p->limits[RLIMIT_STACK].rlim_cur;
+    err = vm_map_stack(space, space->stack_top,
+                       ALIGN_UP(x->strings.text.length + x->strings.offsets.length, PAGE_SIZE) +
+                           EXEC_STACK,
+                       PROT_READ | PROT_WRITE);
+    if (!err)
+        err = elf_load(space, x->file, x->head, x->head_size, &x->prog);
+    if (!err)
+        err = vdso_map(space);
+    if (!err)
+        err = exec_stack_build(space, &x->strings, &x->prog, x->name, &x->sp);
+    space->arg_end = space->env_start = space->arg_start + arg_bytes;
+    return err;
+}
+
+// Set-user-id and set-group-id bits, unless the mount or the process forbids them.
+static int exec_credentials(struct exec *x)
+{
+    const struct cred *old = thread_self()->cred;
+    struct inode *inode = x->file->inode;
+    mode_t bits = inode->mode & (S_ISUID | S_ISGID);
+
+    if (!bits || process_self()->no_new_privs || (x->file->path.mount->flags & MS_NOSUID))
+        return 0;
+    x->cred = kmalloc(sizeof(*x->cred), 0);
+    if (!x->cred)
+        return -ENOMEM;
+    *x->cred = *old;
+    ref_init(&x->cred->refs, 1);
+    if (bits & S_ISUID)
+        x->cred->euid = x->cred->suid = x->cred->fsuid = inode->uid;
+    if (bits & S_ISGID)
+        x->cred->egid = x->cred->sgid = x->cred->fsgid = inode->gid;
+    if (x->cred->euid == 0)
+        x->cred->cap_effective = x->cred->cap_permitted = x->cred->cap_bounding;
+    return 0;
+}
+
+// Ends all other threads; the caller takes the process's own id if it was not the main thread.
+static int exec_alone(struct process *p)
+{
+    struct task *self = task_self();
+    irqflags_t flags = spin_lock_irqsave(&p->siglock);
+    struct pid *own = self->pid;
+
+    if (p->group_exit || p->exec_task) {
+        spin_unlock_irqrestore(&p->siglock, flags);
+        return -EAGAIN;
+    }
+    if (p->task_count > 1) {
+        store_release(&p->exec_task, self);
+        process_kill_all_locked(p, 0, self);
+    }
+    spin_unlock_irqrestore(&p->siglock, flags);
+    wait_event(&p->exit_wait, load_acquire(&p->task_count) == 1, WAIT_UNINTERRUPTIBLE, NS_NEVER);
+    store_release(&p->exec_task, NULL);
+    if (own == p->pid)
+        return 0;
+    // The main thread clears its place just after it left the count.
+    wait_event(&p->exit_wait, !load_acquire(&p->pid->task), WAIT_UNINTERRUPTIBLE, NS_NEVER);
+    spin_lock(&proctree_lock);
+    own->task = NULL;
+    pid_use_begin_locked(p->pid);
+    p->pid->task = self;
+    self->pid = p->pid;
+    self->thread->tid = p->pid->id;
+    pid_use_end_locked(own);
+    spin_unlock(&proctree_lock);
+    return 0;
+}
+
+static void exec_swap_space(struct exec *x)
+{
+    struct thread *thread = thread_self();
+    struct vm_space *old = thread->space;
+    struct process *p = process_self();
+    irqflags_t flags = spin_lock_irqsave(&p->siglock);
+
+    p->space = x->space;
+    thread->space = x->space;
+    mmu_space_switch(&x->space->mmu);
+    spin_unlock_irqrestore(&p->siglock, flags);
+    x->space = NULL;
+    if (task_self()->vfork_done)
+        complete_all(task_self()->vfork_done);
+    task_self()->vfork_done = NULL;
+    if (old)
+        vm_space_put(old);
+}
+
+static void exec_swap_tables(struct exec *x)
+{
+    struct thread *thread = thread_self();
+    struct fdtable *old = thread->files;
+    struct cred *old_cred = thread->cred;
+
+    if (x->files) {
+        irqflags_t flags = spin_lock_irqsave(&process_self()->siglock);
+
+        thread->files = x->files;
+        spin_unlock_irqrestore(&process_self()->siglock, flags);
+        fdtable_put(old);
+        x->files = NULL;
+    }
+    fdtable_close_exec(thread->files);
+    if (x->cred) {
+        thread->cred = x->cred;
+        if (old_cred != &cred_root && ref_put(&old_cred->refs))
+            kfree(old_cred);
+        x->cred = NULL;
+    }
+}
+
+static void exec_rename_thread(const char *name)
+{
+    const char *slash = strrchr(name, '/');
+
+    strlcpy(thread_self()->name, slash ? slash + 1 : name, sizeof(thread_self()->name));
+}
+
+static void exec_enter(struct exec *x)
+{
+    struct thread *thread = thread_self();
+    struct task *task = task_self();
+    struct trapframe *frame = arch_frame(&thread->arch);
+    struct process *p = process_self();
+
+    memset(frame, 0, sizeof(*frame));
+    frame->pc = x->prog.entry;
+    frame->x[FRAME_SP] = x->sp;
+    thread->arch.in_syscall = 0;
+    arch_fpu_reset(&thread->arch);
+    task->clear_child_tid = task->robust_list = 0;
+    spin_lock(&proctree_lock);
+    p->did_exec = true;
+    p->exit_signal = SIGCHLD;
+    spin_unlock(&proctree_lock);
+    posix_timers_fini(p);
+    exec_rename_thread(x->name);
+}
+
+static int exec_commit(struct exec *x)
+{
+    struct process *p = process_self();
+    int err = 0;
+
+    if (ref_read(&thread_self()->files->refs) > 1)
+        err = fdtable_copy(thread_self()->files, &x->files);
+    if (!err)
+        err = exec_credentials(x);
+    if (!err)
+        err = exec_alone(p);
+    if (!err)
+        err = signal_exec(p); // fails only for a table shared with another process, before any change
+    if (err)
+        return err;
+    x->space->exe = x->file;
+    x->file = NULL;
+    exec_swap_space(x);
+    exec_swap_tables(x);
+    exec_enter(x);
+    return 0;
+}
+
+static void exec_fini(struct exec *x)
+{
+    exec_strings_fini(&x->strings);
+    for (unsigned i = 0; i < x->prefix_count; i++)
+        kfree(x->prefix[i]);
+    if (x->space)
+        vm_space_put(x->space);
+    if (x->files)
+        fdtable_put(x->files);
+    if (x->file)
+        file_put(x->file);
+    kfree(x->cred);
+    kfree(x->head);
+}
+
+int process_exec(const struct path *start, const char *name, uaddr_t argv, uaddr_t envp, u32 flags)
+{
+    struct exec x = {.name = name};
+    int err;
+
+    exec_strings_init(&x.strings);
+    x.head = kmalloc(PAGE_SIZE, 0);
+    err = x.head ? vm_space_create(&x.space) : -ENOMEM;
+    if (!err)
+        err = exec_resolve(&x, start, name,
+                           (flags & AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW) |
+                               (flags & AT_EMPTY_PATH ? WALK_EMPTY : 0));
+    if (!err)
+        err = exec_collect(&x, argv, envp);
+    if (!err)
+        err = exec_build(&x);
+    if (!err)
+        err = exec_commit(&x);
+    exec_fini(&x);
+    return err;
+}

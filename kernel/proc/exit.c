@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: MIT
+// The end of threads and processes.
+//
+// A thread gives back what it shares, then leaves its process; the last one turns the process into a zombie:
+// children go to a reaper, the parent gets its signal, and whoever waits takes the status.
+
+#include "abi/errno.h"
+#include "abi/wait.h"
+#include "base/panic.h"
+#include "base/trace.h"
+#include "ipc/futex.h"
+#include "proc/proc_private.h"
+
+static struct process *reaper_locked(struct process *p)
+{
+    struct process *r;
+
+    for (r = p->parent; r; r = r->parent)
+        if (r->subreaper && r->state == PROCESS_ALIVE)
+            return r;
+    return init_process;
+}
+
+static void child_move_locked(struct process *child, struct process *to)
+{
+    tree_detach_locked(child);
+    list_remove(&child->sibling);
+    child->parent = to;
+    store_relaxed(&child->parent_pid, to->pid->id);
+    list_insert_tail(child->state == PROCESS_ZOMBIE ? &to->zombies : &to->children,
+                     &child->sibling);
+    if (!list_empty(&child->event_node)) {
+        list_remove(&child->event_node);
+        list_insert_tail(&to->events, &child->event_node);
+    }
+    tree_attach_locked(child);
+    if (child->group->outside == 0)
+        group_orphaned_locked(child->group);
+}
+
+static void children_give_away_locked(struct process *p)
+{
+    struct process *to = reaper_locked(p);
+    struct process *child;
+    bool zombies = !list_empty(&p->zombies);
+
+    while ((child = list_first(&p->children, struct process, sibling)))
+        child_move_locked(child, to);
+    while ((child = list_first(&p->zombies, struct process, sibling))) {
+        child->exit_signal = SIGCHLD;
+        child_move_locked(child, to);
+    }
+    if (zombies) {
+        signal_send_process(to, SIGCHLD, NULL);
+        wake_all(&to->child_wait);
+    }
+}
+
+static void siginfo_child(struct siginfo *info, struct process *p, int sig, int code, int status)
+{
+    struct task *t = p->pid->task;
+
+    siginfo_kernel(info, sig, code);
+    info->si_pid = p->pid->id;
+    info->si_uid = t ? t->thread->cred->uid : 0;
+    info->si_status = status;
+}
+
+void process_notify_parent_locked(struct process *p, int code, int status)
+{
+    struct process *parent = p->parent;
+    struct siginfo info;
+    int sig = p->exit_signal;
+
+    siginfo_child(&info, p, sig, code, status);
+    if (sig)
+        signal_send_process(parent, sig, &info);
+    wake_all(&parent->child_wait);
+}
+
+void process_event_locked(struct process *p, int code, int status)
+{
+    struct process *parent = p->parent;
+    struct siginfo info;
+
+    assert(lock_held(&proctree_lock));
+    if (!parent || p->state != PROCESS_ALIVE)
+        return;
+    p->event_status = code == CLD_CONTINUED ? 0xffff : status << 8 | 0x7f;
+    list_remove(&p->event_node);
+    list_insert_tail(&parent->events, &p->event_node);
+    siginfo_child(&info, p, SIGCHLD, code, status);
+    if (!(parent->sighand->action[SIGCHLD - 1].flags & SA_NOCLDSTOP))
+        signal_send_process(parent, SIGCHLD, &info);
+    wake_all(&parent->child_wait);
+}
+
+// True if nobody will wait: SIGCHLD ignored, or SA_NOCLDWAIT.
+static bool parent_does_not_wait(const struct process *p)
+{
+    const struct k_sigaction *a = &p->parent->sighand->action[SIGCHLD - 1];
+
+    return p->exit_signal == SIGCHLD && (a->handler == SIG_IGN || (a->flags & SA_NOCLDWAIT));
+}
+
+static void session_leave_locked(struct process *p)
+{
+    struct session *s = p->group->session;
+
+    if (s->leader == p)
+        s->leader = NULL;
+}
+
+// The last thread of p is leaving.
+static void process_become_zombie(struct process *p)
+{
+    int status = p->exit_status;
+    int code = WIFSIGNALED(status) ? CLD_KILLED : CLD_EXITED;
+    bool reaped;
+
+    verify(p != init_process);
+    itimer_fini(p);
+    posix_timers_fini(p);
+    if (p->group->session->leader == p && session_leader_exit_hook)
+        session_leader_exit_hook(p->group->session);
+    user_uncharge(p->charged_uid);
+    spin_lock(&proctree_lock);
+    tree_detach_locked(p);
+    p->state = PROCESS_ZOMBIE;
+    session_leave_locked(p);
+    children_give_away_locked(p);
+    if (!list_empty(&p->group->members) && p->group->outside == 0)
+        group_orphaned_locked(p->group);
+    list_remove(&p->event_node);
+    reaped = parent_does_not_wait(p);
+    if (!reaped) {
+        list_remove(&p->sibling);
+        list_insert_tail(&p->parent->zombies, &p->sibling);
+    }
+    process_notify_parent_locked(p, code, WIFSIGNALED(status) ? WTERMSIG(status)
+                                                              : WEXITSTATUS(status));
+    if (reaped)
+        process_unlink_zombie_locked(p);
+    spin_unlock(&proctree_lock);
+    if (reaped)
+        process_put(p);
+}
+
+// What the thread shares with others; its robust locks and its id word first, in its own memory.
+static void thread_give_back(struct task *t)
+{
+    struct thread *thread = t->thread;
+    struct vm_space *space = thread->space;
+    struct fdtable *files = thread->files;
+    struct fs_context *fs = thread->fs;
+    irqflags_t flags;
+
+    if (t->robust_list)
+        futex_exit_robust(t->robust_list, t->pid->id);
+    if (t->clear_child_tid && ref_read(&space->refs) > 1) {
+        put_user_u32(t->clear_child_tid, 0);
+        futex_wake(t->clear_child_tid, 1, ~0U, false);
+    }
+    if (vm_space_resident(space) * 4 > t->proc->peak_rss)
+        t->proc->peak_rss = vm_space_resident(space) * 4;
+    flags = spin_lock_irqsave(&t->proc->siglock); // readers of /proc take references under it
+    thread->files = NULL;
+    thread->fs = NULL;
+    spin_unlock_irqrestore(&t->proc->siglock, flags);
+    fdtable_put(files);
+    fs_context_put(fs);
+}
+
+static void space_leave(struct task *t)
+{
+    struct thread *thread = t->thread;
+    struct vm_space *space = thread->space;
+    irqflags_t flags;
+
+    flags = irq_save();
+    thread->space = NULL;
+    mmu_space_switch(NULL);
+    irq_restore(flags);
+    if (t->vfork_done)
+        complete_all(t->vfork_done);
+    t->vfork_done = NULL;
+    vm_space_put(space);
+}
+
+// Out of the process's list; true for the last thread.
+static bool task_leave(struct task *t, int status)
+{
+    struct process *p = t->proc;
+    struct thread *thread = t->thread;
+    ns_t user, system;
+    irqflags_t flags;
+    bool last;
+
+    sched_times(thread, &user, &system);
+    flags = spin_lock_irqsave(&p->siglock);
+    list_remove(&t->link);
+    last = --p->task_count == 0;
+    p->dead_user += user;
+    p->dead_system += system;
+    p->minor_faults += thread->minor_faults;
+    if (t->stop_pending && p->stop_count)
+        p->stop_count--;
+    if (last) {
+        p->exit_status = p->group_exit ? p->group_exit_status : status;
+        p->space = NULL;
+    }
+    spin_unlock_irqrestore(&p->siglock, flags);
+    wake_all(&p->exit_wait);
+    return last;
+}
+
+void task_end(int status)
+{
+    struct task *t = task_self();
+    struct process *p = t->proc;
+    bool last;
+
+    if (p == init_process && p->task_count == 1)
+        panic("init ended with status 0x%x", p->group_exit ? p->group_exit_status : status);
+    trace(TRACE_EXIT, p->pid->id, status);
+    thread_give_back(t);
+    space_leave(t);
+    last = task_leave(t, status);
+    spin_lock(&proctree_lock);
+    t->pid->task = NULL;
+    pid_use_end_locked(t->pid);
+    spin_unlock(&proctree_lock);
+    if (last)
+        process_become_zombie(p);
+    thread_exit();
+}
+
+void task_exit(s32 code)
+{
+    struct process *p = process_self();
+
+    if (load_relaxed(&p->task_count) == 1)
+        p->exit_code = code;
+    task_end((code & 0xff) << 8);
+}
+
+void process_exit_group(s32 code)
+{
+    struct process *p = process_self();
+    irqflags_t flags = spin_lock_irqsave(&p->siglock);
+
+    if (!p->group_exit)
+        p->exit_code = code;
+    process_kill_all_locked(p, (code & 0xff) << 8, NULL);
+    spin_unlock_irqrestore(&p->siglock, flags);
+    task_end(p->group_exit_status);
+}

@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: MIT
+// clone(2): a new thread, or a new process; what it shares is up to the flags.
+//
+// Everything that can fail is made first, out of sight; then one step under proctree_lock publishes
+// the child, unless the parent was told to die meanwhile. Undo runs in reverse order.
+
+#include "abi/errno.h"
+#include "arch/uaccess.h"
+#include "lib/string.h"
+#include "mm/slab.h"
+#include "proc/proc_private.h"
+
+#define CLONE_NAMESPACES                                                                   \
+    (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |         \
+     CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWTIME)
+
+// The child while it is being made.
+struct birth {
+    const struct clone_args *args;
+    struct thread *thread;
+    struct pid *pid;
+    struct process *proc; // new one, or the caller's for CLONE_THREAD
+    struct task *task;
+    bool charged;
+};
+
+static int clone_check(const struct clone_args *a)
+{
+    u64 f = a->flags;
+
+    if ((f & CLONE_NAMESPACES) || (f & (CLONE_PIDFD | CLONE_INTO_CGROUP)) || a->set_tid_size)
+        return -EINVAL;
+    if ((f & CLONE_THREAD) && !(f & CLONE_SIGHAND))
+        return -EINVAL;
+    if ((f & CLONE_SIGHAND) && (!(f & CLONE_VM) || (f & CLONE_CLEAR_SIGHAND)))
+        return -EINVAL;
+    if (a->exit_signal > 64 || ((f & (CLONE_THREAD | CLONE_PARENT)) && a->exit_signal))
+        return -EINVAL;
+    return 0;
+}
+
+// First code of every user thread.
+static void user_thread_start(void *arg)
+{
+    struct task *t = task_self();
+
+    if (t->set_child_tid)
+        put_user_u32(t->set_child_tid, t->pid->id); // failure is the child's own affair
+    arch_return_to_user();
+}
+
+static void frame_copy(struct birth *b, const struct trapframe *frame)
+{
+    struct trapframe *f = arch_frame(&b->thread->arch);
+    const struct clone_args *a = b->args;
+
+    *f = *frame;
+    f->x[FRAME_A0] = 0;
+    if (a->stack)
+        f->x[FRAME_SP] = a->stack + a->stack_size;
+    if (a->flags & CLONE_SETTLS)
+        f->x[FRAME_TP] = a->tls;
+    arch_fpu_save(arch_self());
+    b->thread->arch.fpu = arch_self()->fpu;
+}
+
+static int share_files(struct thread *t, u64 flags)
+{
+    struct thread *self = thread_self();
+
+    if (flags & CLONE_FILES) {
+        fdtable_get(self->files);
+        t->files = self->files;
+    } else {
+        return fdtable_copy(self->files, &t->files);
+    }
+    return 0;
+}
+
+static int share_fs(struct thread *t, u64 flags)
+{
+    struct thread *self = thread_self();
+
+    if (!(flags & CLONE_FS))
+        return fs_context_copy(self->fs, &t->fs);
+    fs_context_get(self->fs);
+    t->fs = self->fs;
+    return 0;
+}
+
+static int share_space(struct thread *t, u64 flags)
+{
+    struct thread *self = thread_self();
+
+    if (!(flags & CLONE_VM))
+        return vm_space_fork(self->space, &t->space);
+    vm_space_get(self->space);
+    t->space = self->space;
+    return 0;
+}
+
+static void process_inherit(struct process *p, const struct clone_args *a)
+{
+    struct process *self = process_self();
+    irqflags_t flags = spin_lock_irqsave(&self->siglock);
+
+    memcpy(p->limits, self->limits, sizeof(p->limits));
+    p->dumpable = self->dumpable;
+    p->no_new_privs = self->no_new_privs;
+    p->oom_score_adj = self->oom_score_adj;
+    spin_unlock_irqrestore(&self->siglock, flags);
+    p->exit_signal = (s32)a->exit_signal;
+}
+
+static int birth_process(struct birth *b)
+{
+    struct process *self = process_self();
+    int err;
+
+    if (b->args->flags & CLONE_THREAD) {
+        b->proc = self;
+        process_ref(self);
+        return 0;
+    }
+    err = process_create(&b->proc, b->pid);
+    if (err)
+        return err;
+    err = user_charge(b->proc, thread_self()->cred->uid);
+    b->charged = !err;
+    process_inherit(b->proc, b->args);
+    return err;
+}
+
+// Makes all the parts; what was made stays in *b and t for birth_undo.
+static int birth_parts(struct birth *b)
+{
+    struct thread *self = thread_self();
+    struct thread *t = b->thread;
+    u64 flags = b->args->flags;
+    int err;
+
+    t->cred = self->cred;
+    ref_get(&t->cred->refs);
+    err = pid_alloc(&b->pid);
+    if (!err)
+        err = birth_process(b);
+    if (!err)
+        err = task_create(&b->task, b->proc, b->pid, t);
+    if (!err)
+        err = share_files(t, flags);
+    if (!err)
+        err = share_fs(t, flags);
+    if (!err)
+        err = share_space(t, flags);
+    if (!err)
+        err = signal_fork(b->task, b->proc, flags);
+    return err;
+}
+
+static void birth_undo(struct birth *b)
+{
+    struct thread *t = b->thread;
+
+    if (t->space)
+        vm_space_put(t->space);
+    if (t->fs)
+        fs_context_put(t->fs);
+    if (t->files)
+        fdtable_put(t->files);
+    t->space = NULL;
+    t->fs = NULL;
+    t->files = NULL;
+    if (b->charged)
+        user_uncharge(b->proc->charged_uid);
+    if (b->proc)
+        process_put(b->proc); // the task's own reference goes with the thread
+    if (b->pid) {
+        spin_lock(&proctree_lock);
+        pid_use_end_locked(b->pid);
+        spin_unlock(&proctree_lock);
+    }
+    thread_destroy(t);
+}
+
+// Joins the thread to its process; -EAGAIN if that one is ending. siglock inside proctree_lock.
+static int task_publish_locked(struct birth *b)
+{
+    struct process *p = b->proc;
+    irqflags_t flags = spin_lock_irqsave(&p->siglock);
+    int err = 0;
+
+    if (p->group_exit || p->exec_task) {
+        err = -EAGAIN;
+    } else {
+        list_insert_tail(&p->tasks, &b->task->link);
+        p->task_count++;
+        p->space = b->thread->space;
+        b->pid->task = b->task;
+    }
+    spin_unlock_irqrestore(&p->siglock, flags);
+    return err;
+}
+
+static int birth_publish(struct birth *b)
+{
+    struct process *self = process_self();
+    u64 flags = b->args->flags;
+    struct process *parent = (flags & CLONE_PARENT) && self->parent ? self->parent : self;
+    int err = 0;
+
+    spin_lock(&proctree_lock);
+    if (signal_fatal_pending())
+        err = -ERESTARTNOINTR;
+    if (!err)
+        err = task_publish_locked(b);
+    if (!err && !(flags & CLONE_THREAD)) {
+        if (flags & CLONE_PARENT)
+            b->proc->exit_signal = self->exit_signal;
+        b->proc->group = self->group;
+        group_get(self->group);
+        process_link(b->proc, parent);
+    }
+    spin_unlock(&proctree_lock);
+    return err;
+}
+
+static void child_tids(struct birth *b)
+{
+    const struct clone_args *a = b->args;
+
+    b->thread->tid = b->pid->id;
+    if (a->flags & CLONE_CHILD_SETTID)
+        b->task->set_child_tid = a->child_tid;
+    if (a->flags & CLONE_CHILD_CLEARTID)
+        b->task->clear_child_tid = a->child_tid;
+}
+
+static s64 clone_run(struct birth *b)
+{
+    struct completion vfork_done;
+    bool vfork = b->args->flags & CLONE_VFORK;
+    pid_t id = b->pid->id;
+
+    if (vfork) {
+        completion_init(&vfork_done);
+        b->task->vfork_done = &vfork_done;
+    }
+    if (b->args->flags & CLONE_THREAD)
+        process_put(b->proc); // its task holds it; a new process's first reference is the tree's
+    thread_start(b->thread);
+    // The child points into this stack frame, so even a killed parent waits; exec and exit are
+    // what the child does next.
+    if (vfork)
+        completion_wait(&vfork_done, WAIT_UNINTERRUPTIBLE);
+    return id;
+}
+
+s64 process_clone(const struct clone_args *args, const struct trapframe *frame)
+{
+    struct birth b = {.args = args};
+    int err = clone_check(args);
+
+    if (err)
+        return err;
+    err = thread_create(&b.thread, thread_self()->name, user_thread_start, NULL);
+    if (err)
+        return err;
+    err = birth_parts(&b);
+    if (!err && (args->flags & CLONE_PARENT_SETTID))
+        err = put_user_u32(args->parent_tid, b.pid->id);
+    if (!err) {
+        child_tids(&b);
+        frame_copy(&b, frame);
+        err = birth_publish(&b);
+    }
+    if (err) {
+        birth_undo(&b);
+        return err;
+    }
+    return clone_run(&b);
+}

@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: MIT
+// Process groups and sessions (POSIX.1-2017, 3.296 and 3.343).
+
+#include "abi/errno.h"
+#include "mm/slab.h"
+#include "proc/proc_private.h"
+
+int session_create(struct session **out, struct pid *pid, struct process *leader)
+{
+    struct session *s = kmalloc(sizeof(*s), ALLOC_ZERO);
+
+    if (!s)
+        return -ENOMEM;
+    ref_init(&s->refs, 1);
+    s->pid = pid;
+    s->leader = leader;
+    *out = s;
+    return 0;
+}
+
+int group_create(struct group **out, struct pid *pid, struct session *s)
+{
+    struct group *g = kmalloc(sizeof(*g), ALLOC_ZERO);
+
+    if (!g)
+        return -ENOMEM;
+    ref_init(&g->refs, 1);
+    g->pid = pid;
+    g->session = s;
+    list_init(&g->members);
+    *out = g;
+    return 0;
+}
+
+// Ids are in use by what carries them. A session is published with its first group.
+void group_publish_locked(struct group *g, struct session *s)
+{
+    g->session = s;
+    g->pid->group = g;
+    pid_use_begin_locked(g->pid);
+    if (s->pid->session == s) {
+        ref_get(&s->refs);
+        return;
+    }
+    s->pid->session = s; // the creator's reference becomes the group's
+    pid_use_begin_locked(s->pid);
+}
+
+void session_put_locked(struct session *s)
+{
+    if (!ref_put(&s->refs))
+        return;
+    s->pid->session = NULL;
+    pid_use_end_locked(s->pid);
+    kfree(s);
+}
+
+void group_put_locked(struct group *g)
+{
+    if (!ref_put(&g->refs))
+        return;
+    g->pid->group = NULL;
+    pid_use_end_locked(g->pid);
+    session_put_locked(g->session);
+    kfree(g);
+}
+
+void group_get(struct group *g)
+{
+    ref_get(&g->refs);
+}
+
+void group_put(struct group *g)
+{
+    spin_lock(&proctree_lock);
+    group_put_locked(g);
+    spin_unlock(&proctree_lock);
+}
+
+void session_put(struct session *s)
+{
+    spin_lock(&proctree_lock);
+    session_put_locked(s);
+    spin_unlock(&proctree_lock);
+}
+
+bool group_is_orphaned_locked(const struct group *g)
+{
+    assert(lock_held(&proctree_lock));
+    return g->outside == 0;
+}
+
+void group_orphaned_locked(struct group *g)
+{
+    struct process *m;
+    bool stopped = false;
+
+    LIST_FOR_EACH (m, &g->members, group_node)
+        stopped = stopped || m->stopped;
+    if (!stopped)
+        return;
+    signal_send_group_locked(g, SIGHUP, NULL);
+    signal_send_group_locked(g, SIGCONT, NULL);
+}
+
+// Moves p to group g; its children's standing changes with it.
+static void group_move_locked(struct process *p, struct group *g)
+{
+    struct group *old = p->group;
+    struct process *child;
+
+    tree_detach_locked(p);
+    LIST_FOR_EACH (child, &p->children, sibling)
+        tree_detach_locked(child);
+    list_remove(&p->group_node);
+    p->group = g;
+    ref_get(&g->refs);
+    list_insert_tail(&g->members, &p->group_node);
+    tree_attach_locked(p);
+    LIST_FOR_EACH (child, &p->children, sibling)
+        tree_attach_locked(child);
+    if (!list_empty(&old->members) && old->outside == 0)
+        group_orphaned_locked(old);
+    group_put_locked(old);
+}
+
+struct group *group_get_in_session(pid_t pgid)
+{
+    struct group *g = NULL;
+    struct pid *pid;
+
+    spin_lock(&proctree_lock);
+    pid = pid_find(pgid);
+    if (pid && pid->group && pid->group->session == process_self()->group->session) {
+        g = pid->group;
+        group_get(g);
+    }
+    spin_unlock(&proctree_lock);
+    return g;
+}
+
+// Who may be moved where: setpgid(2).
+static int setpgid_check_locked(struct process *p, pid_t pgid)
+{
+    struct process *self = process_self();
+    struct pid *target = pid_find(pgid);
+
+    if (!p || (p != self && p->parent != self))
+        return -ESRCH;
+    if (p->group->session != self->group->session)
+        return -EPERM;
+    if (p != self && p->did_exec)
+        return -EACCES;
+    if (p->group->session->leader == p)
+        return -EPERM;
+    if (pgid == p->pid->id)
+        return 0;
+    if (!target || !target->group || target->group->session != self->group->session)
+        return -EPERM;
+    return 0;
+}
+
+int process_setpgid(pid_t pid, pid_t pgid)
+{
+    struct group *fresh = NULL;
+    struct process *p;
+    struct pid *target;
+    int err;
+
+    if (pgid < 0)
+        return -EINVAL;
+    err = group_create(&fresh, NULL, NULL);
+    if (err)
+        return err;
+    spin_lock(&proctree_lock);
+    p = pid ? process_find(pid) : process_self();
+    if (p && !pgid)
+        pgid = p->pid->id;
+    err = setpgid_check_locked(p, pgid);
+    target = err ? NULL : pid_find(pgid);
+    if (target && !target->group) {
+        fresh->pid = target;
+        group_publish_locked(fresh, p->group->session);
+        group_move_locked(p, fresh);
+        group_put_locked(fresh);
+        fresh = NULL;
+    } else if (target && target->group != p->group) {
+        group_move_locked(p, target->group);
+    }
+    spin_unlock(&proctree_lock);
+    kfree(fresh);
+    return err;
+}
+
+s64 process_getpgid(pid_t pid)
+{
+    struct process *p;
+    s64 ret;
+
+    spin_lock(&proctree_lock);
+    p = pid ? process_find(pid) : process_self();
+    ret = p ? p->group->pid->id : -ESRCH;
+    spin_unlock(&proctree_lock);
+    return ret;
+}
+
+s64 process_getsid(pid_t pid)
+{
+    struct process *p;
+    s64 ret;
+
+    spin_lock(&proctree_lock);
+    p = pid ? process_find(pid) : process_self();
+    ret = p ? p->group->session->pid->id : -ESRCH;
+    spin_unlock(&proctree_lock);
+    return ret;
+}
+
+s64 process_setsid(void)
+{
+    struct process *p = process_self();
+    struct session *s;
+    struct group *g;
+    s64 ret = p->pid->id;
+    int err = session_create(&s, p->pid, p);
+
+    if (err)
+        return err;
+    err = group_create(&g, p->pid, s);
+    if (err) {
+        kfree(s);
+        return err;
+    }
+    spin_lock(&proctree_lock);
+    if (p->pid->group) {
+        ret = -EPERM;
+    } else {
+        group_publish_locked(g, s);
+        group_move_locked(p, g);
+        group_put_locked(g);
+    }
+    spin_unlock(&proctree_lock);
+    if (ret < 0) {
+        kfree(g);
+        kfree(s);
+    }
+    return ret;
+}

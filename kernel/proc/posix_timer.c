@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: MIT
+// POSIX timers (timer_create(2)): a signal at a time, once or at intervals.
+//
+// All clocks but the CPU-time ones; expiry runs in interrupt context, re-arms the timer, and queues the
+// signal at most once: expiries while it is still pending count as overruns.
+
+#include "abi/errno.h"
+#include "abi/time.h"
+#include "mm/slab.h"
+#include "proc/proc_private.h"
+
+#define POSIX_TIMERS_MAX 256 // of a process
+
+struct posix_timer {
+    struct list link;      // (siglock)
+    struct timer timer;
+    struct process *proc;  // (c)
+    s32 id;                // (c)
+    s32 clock;             // (c)
+    s32 notify, signo;     // (c) SIGEV_*
+    pid_t tid;             // (c) SIGEV_THREAD_ID
+    u64 value;             // (c) sigev_value
+    ns_t next, interval;   // (siglock) next is monotonic, 0 = disarmed
+    u32 overrun, overrun_last; // (siglock)
+};
+
+static struct posix_timer *timer_find_locked(struct process *p, s32 id)
+{
+    struct posix_timer *t;
+
+    LIST_FOR_EACH (t, &p->posix_timers, link)
+        if (t->id == id)
+            return t;
+    return NULL;
+}
+
+static struct task *timer_task_locked(struct posix_timer *t)
+{
+    struct task *task;
+
+    if (t->notify != SIGEV_THREAD_ID)
+        return NULL;
+    LIST_FOR_EACH (task, &t->proc->tasks, link)
+        if (task->pid->id == t->tid)
+            return task;
+    return NULL;
+}
+
+// Counts the intervals that have passed and sets the next; false once it is done.
+static bool timer_advance_locked(struct posix_timer *t, ns_t now)
+{
+    u64 passed;
+
+    if (!t->interval) {
+        t->next = 0;
+        return false;
+    }
+    passed = now > t->next ? (now - t->next) / t->interval : 0;
+    t->overrun += passed;
+    t->next += (passed + 1) * t->interval;
+    return true;
+}
+
+static void timer_fired(struct timer *timer)
+{
+    struct posix_timer *t = container_of(timer, struct posix_timer, timer);
+    struct process *p = t->proc;
+    struct siginfo info;
+    irqflags_t flags;
+    struct task *task;
+    bool pending, again;
+
+    siginfo_kernel(&info, t->signo, SI_TIMER);
+    info.si_timerid = t->id;
+    info.si_value = t->value;
+    flags = spin_lock_irqsave(&p->siglock);
+    task = timer_task_locked(t);
+    pending = ((task ? task->pending.set : p->pending.set) & SIGMASK(t->signo)) != 0;
+    if (pending)
+        t->overrun++;
+    if (!pending) {
+        t->overrun_last = t->overrun;
+        t->overrun = 0;
+    }
+    again = timer_advance_locked(t, clock_monotonic());
+    if (again)
+        timer_start(timer, t->next);
+    info.si_overrun = t->overrun_last;
+    spin_unlock_irqrestore(&p->siglock, flags);
+    if (t->notify == SIGEV_NONE || pending)
+        return;
+    if (task)
+        signal_send_task(task, t->signo, &info);
+    else
+        signal_send_process(p, t->signo, &info);
+}
+
+static int timer_event(struct posix_timer *t, const struct sigevent *e)
+{
+    t->notify = e ? e->sigev_notify : SIGEV_SIGNAL;
+    t->signo = e ? e->sigev_signo : SIGALRM;
+    t->value = e ? e->sigev_value : (u64)t->id;
+    t->tid = e ? e->sigev_tid : 0;
+    if (t->notify == SIGEV_NONE)
+        return 0;
+    if (t->signo < 1 || t->signo > 64)
+        return -EINVAL;
+    if (t->notify == SIGEV_THREAD_ID)
+        return timer_task_locked(t) ? 0 : -EINVAL;
+    return t->notify == SIGEV_SIGNAL ? 0 : -EINVAL;
+}
+
+s64 posix_timer_create(int clock, const struct sigevent *e)
+{
+    struct process *p = process_self();
+    struct posix_timer *t;
+    irqflags_t flags;
+    int err;
+
+    if (clock == CLOCK_PROCESS_CPUTIME_ID || clock == CLOCK_THREAD_CPUTIME_ID)
+        return -EOPNOTSUPP;
+    t = kmalloc(sizeof(*t), ALLOC_ZERO);
+    if (!t)
+        return -EAGAIN;
+    t->proc = p;
+    t->clock = clock;
+    timer_init(&t->timer, timer_fired);
+    flags = spin_lock_irqsave(&p->siglock);
+    t->id = p->next_timer_id++;
+    err = p->posix_timer_count >= POSIX_TIMERS_MAX ? -EAGAIN : timer_event(t, e);
+    if (!err) {
+        list_insert_tail(&p->posix_timers, &t->link);
+        p->posix_timer_count++;
+    }
+    spin_unlock_irqrestore(&p->siglock, flags);
+    if (!err)
+        return t->id;
+    kfree(t);
+    return err;
+}
+
+static void timer_read_locked(const struct posix_timer *t, ns_t *left, ns_t *interval)
+{
+    ns_t now = clock_monotonic();
+
+    *interval = t->interval;
+    *left = !t->next ? 0 : t->next > now ? t->next - now : 1;
+}
+
+int posix_timer_set(s32 id, bool absolute, ns_t value, ns_t interval, ns_t *left,
+                    ns_t *old_interval)
+{
+    struct process *p = process_self();
+    struct posix_timer *t;
+    irqflags_t flags;
+    ns_t now;
+
+    // Only this process's threads delete timers; cancel before the lock, since the callback takes it.
+    flags = spin_lock_irqsave(&p->siglock);
+    t = timer_find_locked(p, id);
+    spin_unlock_irqrestore(&p->siglock, flags);
+    if (!t)
+        return -EINVAL;
+    timer_cancel(&t->timer);
+    flags = spin_lock_irqsave(&p->siglock);
+    timer_read_locked(t, left, old_interval);
+    now = clock_monotonic();
+    t->interval = interval;
+    t->overrun = 0;
+    if (!value)
+        t->next = 0;
+    else if (!absolute)
+        t->next = now + value;
+    else if (t->clock == CLOCK_REALTIME)
+        t->next = (s64)value > clock_realtime_offset() ? value - clock_realtime_offset() : 1;
+    else
+        t->next = value;
+    if (t->next)
+        timer_start(&t->timer, t->next);
+    spin_unlock_irqrestore(&p->siglock, flags);
+    return 0;
+}
+
+int posix_timer_get(s32 id, ns_t *left, ns_t *interval)
+{
+    struct process *p = process_self();
+    irqflags_t flags = spin_lock_irqsave(&p->siglock);
+    struct posix_timer *t = timer_find_locked(p, id);
+
+    if (t)
+        timer_read_locked(t, left, interval);
+    spin_unlock_irqrestore(&p->siglock, flags);
+    return t ? 0 : -EINVAL;
+}
+
+s64 posix_timer_overrun(s32 id)
+{
+    struct process *p = process_self();
+    irqflags_t flags = spin_lock_irqsave(&p->siglock);
+    struct posix_timer *t = timer_find_locked(p, id);
+    s64 ret = t ? (s64)t->overrun_last : -EINVAL;
+
+    spin_unlock_irqrestore(&p->siglock, flags);
+    return ret;
+}
+
+static void timer_free(struct posix_timer *t)
+{
+    timer_cancel(&t->timer);
+    kfree(t);
+}
+
+int posix_timer_delete(s32 id)
+{
+    struct process *p = process_self();
+    irqflags_t flags = spin_lock_irqsave(&p->siglock);
+    struct posix_timer *t = timer_find_locked(p, id);
+
+    if (t) {
+        list_remove(&t->link);
+        p->posix_timer_count--;
+    }
+    spin_unlock_irqrestore(&p->siglock, flags);
+    if (!t)
+        return -EINVAL;
+    timer_free(t);
+    return 0;
+}
+
+void posix_timers_fini(struct process *p)
+{
+    struct posix_timer *t;
+    irqflags_t flags;
+
+    for (;;) {
+        flags = spin_lock_irqsave(&p->siglock);
+        t = list_pop(&p->posix_timers, struct posix_timer, link);
+        p->posix_timer_count -= t != NULL;
+        spin_unlock_irqrestore(&p->siglock, flags);
+        if (!t)
+            return;
+        timer_free(t);
+    }
+}

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT
+// What the files of proc/ share among themselves.
+#pragma once
+#include "base/panic.h"
+#include "proc/process.h"
+#include "proc/signal.h"
+
+// pid.c: all with proctree_lock held, but pid_alloc and pid_use_end which take it.
+int pid_alloc(struct pid **out); // one use; -EAGAIN, -ENOMEM
+void pid_use_begin_locked(struct pid *p);
+void pid_use_end_locked(struct pid *p);
+void pid_init(void);
+
+// process.c
+int process_create(struct process **out, struct pid *pid);
+int task_create(struct task **out, struct process *p, struct pid *pid, struct thread *t);
+void task_free(struct task *t);
+void process_link(struct process *p, struct process *parent); // into tree and group; lock held
+void process_unlink_zombie_locked(struct process *p);         // reaped: out of every list
+void tree_attach_locked(struct process *p);                   // counts p for its group's `outside`
+void tree_detach_locked(struct process *p);
+extern struct list process_list; // (proctree)
+
+// group.c
+int group_create(struct group **out, struct pid *pid, struct session *s);
+int session_create(struct session **out, struct pid *pid, struct process *leader);
+void group_publish_locked(struct group *g, struct session *s);
+void group_put_locked(struct group *g);
+void session_put_locked(struct session *s);
+// The group has just lost its last member with a parent outside: stopped members get HUP and CONT.
+void group_orphaned_locked(struct group *g);
+
+// exit.c, wait.c
+void process_notify_parent_locked(struct process *p, int code, int status); // SIGCHLD and wake
+void process_event_locked(struct process *p, int code, int status);        // stop or continue to report
+
+// signal_send.c
+void task_signal_wake(struct task *t, bool fatal);
+bool task_has_signal(const struct task *t);
+bool task_must_die(const struct task *t);
+void process_kill_all_locked(struct process *p, int wait_status, struct task *except); // siglock held
+int signal_dequeue_locked(struct task *t, u64 from, struct siginfo *info); // 0: none; siglock held
+void signal_clear_locked(struct sigpending *pending, u64 set);
+
+// signal_frame.c
+int signal_frame_push(struct trapframe *frame, int sig, const struct siginfo *info,
+                      const struct k_sigaction *action, u64 mask);
+
+// elf_load.c, exec_stack.c
+struct program {
+    uaddr_t entry;      // where to start
+    uaddr_t phdr;       // AT_PHDR
+    u32 phnum;          // AT_PHNUM
+    uaddr_t base;       // AT_BASE: the interpreter's, or 0
+    uaddr_t program_entry; // AT_ENTRY
+};
+int elf_load(struct vm_space *space, struct file *file, const void *first_page, size_t n,
+             struct program *out);
+
+// A growing run of bytes in kernel pages.
+struct stream {
+    struct list chunks; // struct stream_chunk
+    size_t length;
+};
+void stream_init(struct stream *s);
+void stream_fini(struct stream *s);
+int stream_append(struct stream *s, const void *data, size_t n); // -ENOMEM
+// Appends the user string at src with its NUL; its length with NUL, -EFAULT, -E2BIG beyond max bytes.
+ssize_t stream_append_user_string(struct stream *s, uaddr_t src, size_t max);
+// Copies all of it to `to` in another space; -EFAULT.
+int stream_write(const struct stream *s, struct vm_space *space, uaddr_t to);
+struct stream_reader {
+    const struct stream *stream;
+    struct stream_chunk *chunk;
+    size_t at; // in chunk
+};
+void stream_read_init(struct stream_reader *r, const struct stream *s);
+size_t stream_read(struct stream_reader *r, void *buf, size_t n); // bytes, 0 at the end
+
+// A program's arguments and environment while the old space still holds them.
+struct exec_strings {
+    struct stream text;    // the strings with their NULs, in order
+    struct stream offsets; // u64 each: where in `text`, or EXEC_END at the end of argv and of envp
+    u32 argc;
+    size_t limit;          // bytes that text and offsets may take together
+};
+#define EXEC_END (~0UL)
+void exec_strings_init(struct exec_strings *s);
+void exec_strings_fini(struct exec_strings *s);
+int exec_strings_add(struct exec_strings *s, const char *text);            // -E2BIG, -ENOMEM
+int exec_strings_add_user(struct exec_strings *s, uaddr_t vector, u32 skip); // NULL-ended array from entry `skip`
+int exec_strings_end(struct exec_strings *s);
+// Lays strings, vectors and the auxiliary vector out on the new stack; *sp = where it starts.
+int exec_stack_build(struct vm_space *space, struct exec_strings *s, const struct program *prog,
+                     const char *name, uaddr_t *sp);
+
+// vdso.c
+int vdso_map(struct vm_space *space);
+uaddr_t vdso_sigreturn(const struct vm_space *space);
+void vdso_init(void);
+
+// limits, users, oom
+void limits_init(struct process *p);
+int user_charge(struct process *p, uid_t uid); // one more process of uid; -EAGAIN at RLIMIT_NPROC
+void user_uncharge(uid_t uid);
+void oom_init(void);
+
+void procfs_init(void);
+void posix_timers_fini(struct process *p);

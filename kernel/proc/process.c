@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: MIT
+// The life of struct process and struct task, and their place in the tree.
+
+#include "abi/errno.h"
+#include "base/log.h"
+#include "mm/slab.h"
+#include "proc/proc_private.h"
+
+struct list process_list = LIST_INIT(process_list);
+struct process *init_process;
+void (*session_leader_exit_hook)(struct session *s);
+
+static struct slab_cache *process_cache, *task_cache; // (c)
+static u64 process_total;                             // (a)
+
+int process_create(struct process **out, struct pid *pid)
+{
+    struct process *p = slab_alloc(process_cache, ALLOC_ZERO);
+
+    if (!p)
+        return -ENOMEM;
+    ref_init(&p->refs, 1);
+    p->pid = pid;
+    spin_lock(&proctree_lock);
+    pid_use_begin_locked(pid);
+    spin_unlock(&proctree_lock);
+    list_init(&p->children);
+    list_init(&p->zombies);
+    list_init(&p->events);
+    list_init(&p->sibling);
+    list_init(&p->event_node);
+    list_init(&p->all_node);
+    list_init(&p->group_node);
+    list_init(&p->tasks);
+    list_init(&p->pending.queue);
+    list_init(&p->posix_timers);
+    wait_queue_init(&p->child_wait);
+    wait_queue_init(&p->exit_wait);
+    spin_init(&p->siglock, RANK_SIGNAL);
+    p->start_time = clock_monotonic();
+    p->dumpable = true;
+    atomic_fetch_add(&process_total, 1);
+    *out = p;
+    return 0;
+}
+
+void process_put(struct process *p)
+{
+    if (!ref_put(&p->refs))
+        return;
+    spin_lock(&proctree_lock);
+    pid_use_end_locked(p->pid);
+    spin_unlock(&proctree_lock);
+    sigpending_flush(&p->pending);
+    if (p->sighand && ref_put(&p->sighand->refs))
+        kfree(p->sighand);
+    atomic_fetch_sub(&process_total, 1);
+    slab_free(process_cache, p);
+}
+
+u64 process_count(void)
+{
+    return load_relaxed(&process_total);
+}
+
+int task_create(struct task **out, struct process *p, struct pid *pid, struct thread *t)
+{
+    struct task *task = slab_alloc(task_cache, ALLOC_ZERO);
+
+    if (!task)
+        return -ENOMEM;
+    process_ref(p);
+    task->proc = p;
+    task->pid = pid;
+    task->thread = t;
+    list_init(&task->link);
+    list_init(&task->pending.queue);
+    t->proc_thread = task;
+    t->proc = p;
+    *out = task;
+    return 0;
+}
+
+void task_free(struct task *task)
+{
+    sigpending_flush(&task->pending);
+    process_put(task->proc);
+    slab_free(task_cache, task);
+}
+
+// thread_hooks.release: the thread has left its stack for good.
+static void thread_release(struct thread *t)
+{
+    if (t->proc_thread)
+        task_free(t->proc_thread);
+    t->proc_thread = NULL;
+    if (t->cred != &cred_root && ref_put(&t->cred->refs))
+        kfree(t->cred);
+}
+
+static bool thread_interrupted(struct thread *t, enum thread_state sleep)
+{
+    struct task *task = t->proc_thread;
+
+    if (!task)
+        return false;
+    if (sleep == THREAD_INTERRUPTIBLE)
+        return (load_relaxed(&t->arch.work) & WORK_SIGNAL) && task_has_signal(task);
+    return sleep == THREAD_KILLABLE && task_must_die(task);
+}
+
+// A member counts for its group if its parent is in another group of the same session: while one
+// does, a shell can continue the group, so it is not orphaned (POSIX.1-2017, 3.264).
+static bool counts_outside(const struct process *p)
+{
+    return p->parent && p->group && p->state == PROCESS_ALIVE && p->parent->group != p->group &&
+           p->parent->group && p->parent->group->session == p->group->session;
+}
+
+void tree_attach_locked(struct process *p)
+{
+    assert(lock_held(&proctree_lock));
+    if (counts_outside(p))
+        p->group->outside++;
+}
+
+void tree_detach_locked(struct process *p)
+{
+    assert(lock_held(&proctree_lock));
+    if (counts_outside(p))
+        p->group->outside--;
+}
+
+void process_link(struct process *p, struct process *parent)
+{
+    assert(lock_held(&proctree_lock));
+    p->parent = parent;
+    store_relaxed(&p->parent_pid, parent ? parent->pid->id : 0);
+    if (parent)
+        list_insert_tail(&parent->children, &p->sibling);
+    list_insert_tail(&process_list, &p->all_node);
+    p->pid->process = p;
+    if (p->group)
+        list_insert_tail(&p->group->members, &p->group_node);
+    tree_attach_locked(p);
+}
+
+void process_unlink_zombie_locked(struct process *p)
+{
+    assert(lock_held(&proctree_lock));
+    p->state = PROCESS_DEAD;
+    list_remove(&p->sibling);
+    list_remove(&p->event_node);
+    list_remove(&p->all_node);
+    list_remove(&p->group_node);
+    p->pid->process = NULL;
+    group_put_locked(p->group);
+    p->group = NULL;
+}
+
+void process_dump_all(void)
+{
+    static const char *const names[] = {"alive", "zombie", "dead"};
+    struct process *p;
+
+    spin_lock(&proctree_lock);
+    log_raw("  pid  ppid  pgid state   threads name\n");
+    LIST_FOR_EACH (p, &process_list, all_node) {
+        struct task *t = p->pid->task;
+
+        log_raw("%5d %5d %5d %-7s %7u %s\n", p->pid->id, p->parent_pid, p->group->pid->id,
+                names[p->state], p->task_count, t ? t->thread->name : "-");
+    }
+    spin_unlock(&proctree_lock);
+}
+
+void proc_init(void)
+{
+    process_cache = slab_cache_create("process", sizeof(struct process), 16);
+    task_cache = slab_cache_create("task", sizeof(struct task), 16);
+    thread_hooks.release = thread_release;
+    thread_hooks.interrupted = thread_interrupted;
+    thread_hooks.switch_space = vm_space_switch;
+    pid_init();
+    signal_init();
+    vdso_init();
+    oom_init();
+    procfs_init();
+}

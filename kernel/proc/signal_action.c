@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: MIT
+// Signal actions, masks, alternate stacks and synchronous waiting (POSIX.1-2017, 2.4).
+
+#include "abi/errno.h"
+#include "mm/slab.h"
+#include "proc/proc_private.h"
+
+#define UNBLOCKABLE (SIGMASK(SIGKILL) | SIGMASK(SIGSTOP))
+
+int signal_action(int sig, const struct k_sigaction *new, struct k_sigaction *old)
+{
+    struct process *p = process_self();
+    struct k_sigaction *slot;
+    struct task *t;
+    irqflags_t flags;
+
+    if (sig < 1 || sig > 64 || (new && (SIGMASK(sig) & UNBLOCKABLE)))
+        return -EINVAL;
+    slot = &p->sighand->action[sig - 1];
+    flags = spin_lock_irqsave(&p->siglock);
+    spin_lock_nested(&p->sighand->lock);
+    if (old)
+        *old = *slot;
+    if (new) {
+        *slot = *new;
+        slot->mask &= ~UNBLOCKABLE;
+    }
+    spin_unlock(&p->sighand->lock);
+    // Ignoring a signal discards pending ones.
+    if (new && (new->handler == SIG_IGN ||
+                (new->handler == SIG_DFL && (sig == SIGCHLD || sig == SIGCONT || sig == SIGURG ||
+                                             sig == SIGWINCH)))) {
+        signal_clear_locked(&p->pending, SIGMASK(sig));
+        LIST_FOR_EACH (t, &p->tasks, link)
+            signal_clear_locked(&t->pending, SIGMASK(sig));
+    }
+    spin_unlock_irqrestore(&p->siglock, flags);
+    return 0;
+}
+
+void signal_set_mask(u64 mask)
+{
+    struct task *t = task_self();
+    struct process *p = t->proc;
+    irqflags_t flags = spin_lock_irqsave(&p->siglock);
+
+    store_relaxed(&t->blocked, mask & ~UNBLOCKABLE);
+    if (task_has_signal(t))
+        atomic_fetch_or(&t->thread->arch.work, WORK_SIGNAL);
+    spin_unlock_irqrestore(&p->siglock, flags);
+}
+
+void signal_set_temporary_mask(u64 mask)
+{
+    struct task *t = task_self();
+
+    t->saved_mask = t->blocked;
+    signal_set_mask(mask);
+    atomic_fetch_or(&t->thread->arch.work, WORK_RESTORE);
+}
+
+void signal_restore_mask(void)
+{
+    struct task *t = task_self();
+
+    if (atomic_fetch_and(&t->thread->arch.work, ~(u32)WORK_RESTORE) & WORK_RESTORE)
+        signal_set_mask(t->saved_mask);
+}
+
+u64 signal_pending_set(void)
+{
+    struct task *t = task_self();
+
+    return (load_relaxed(&t->pending.set) | load_relaxed(&t->proc->pending.set)) & t->blocked;
+}
+
+bool signal_ignored_or_blocked(int sig)
+{
+    struct task *t = task_self();
+
+    return (t->blocked & SIGMASK(sig)) || t->proc->sighand->action[sig - 1].handler == SIG_IGN;
+}
+
+static int signal_try_take(struct task *t, u64 set, struct siginfo *info)
+{
+    irqflags_t flags = spin_lock_irqsave(&t->proc->siglock);
+    int sig = signal_dequeue_locked(t, set, info);
+
+    spin_unlock_irqrestore(&t->proc->siglock, flags);
+    return sig;
+}
+
+// While it waits the wanted signals count as unblocked, so that one of them ends the sleep.
+int signal_wait(u64 set, ns_t deadline, struct siginfo *info)
+{
+    struct task *t = task_self();
+    struct wait_queue queue;
+    u64 mask = t->blocked;
+    int sig, err;
+
+    set &= ~UNBLOCKABLE;
+    sig = signal_try_take(t, set, info);
+    if (sig)
+        return sig;
+    wait_queue_init(&queue);
+    signal_set_mask(mask & ~set);
+    err = wait_event(&queue, false, WAIT_INTERRUPTIBLE, deadline);
+    sig = signal_try_take(t, set, info);
+    signal_set_mask(mask);
+    if (sig)
+        return sig;
+    return err == -ETIMEDOUT ? -EAGAIN : -EINTR;
+}
+
+static bool on_altstack(const struct task *t, uaddr_t sp)
+{
+    return !(t->altstack.ss_flags & SS_AUTODISARM) && sp > t->altstack.ss_sp &&
+           sp - t->altstack.ss_sp <= t->altstack.ss_size;
+}
+
+int signal_altstack(const struct sigstack *new, struct sigstack *old, uaddr_t sp)
+{
+    struct task *t = task_self();
+    bool active = on_altstack(t, sp);
+
+    if (old) {
+        *old = t->altstack;
+        if (!t->altstack.ss_size)
+            old->ss_flags = SS_DISABLE;
+        else if (active)
+            old->ss_flags |= SS_ONSTACK;
+    }
+    if (!new)
+        return 0;
+    if (active)
+        return -EPERM;
+    if (new->ss_flags & SS_DISABLE) {
+        t->altstack = (struct sigstack){0};
+        return 0;
+    }
+    if (new->ss_flags & ~(SS_AUTODISARM | SS_ONSTACK))
+        return -EINVAL;
+    if (new->ss_size < MINSIGSTKSZ)
+        return -ENOMEM;
+    t->altstack = *new;
+    t->altstack.ss_flags &= ~SS_ONSTACK;
+    return 0;
+}
+
+// What a new thread or process starts with: its own pending set, shared or copied actions.
+int signal_fork(struct task *child, struct process *proc, u64 flags)
+{
+    struct process *self = process_self();
+
+    child->blocked = task_self()->blocked;
+    if (!(flags & CLONE_VM) || (flags & CLONE_VFORK))
+        child->altstack = task_self()->altstack;
+    if (flags & CLONE_THREAD)
+        return 0;
+    if (flags & CLONE_SIGHAND) {
+        proc->sighand = self->sighand;
+        ref_get(&self->sighand->refs);
+        return 0;
+    }
+    proc->sighand = kmalloc(sizeof(*proc->sighand), 0);
+    if (!proc->sighand)
+        return -ENOMEM;
+    ref_init(&proc->sighand->refs, 1);
+    spin_init(&proc->sighand->lock, RANK_SIGNAL);
+    if (flags & CLONE_CLEAR_SIGHAND) {
+        for (int i = 0; i < 64; i++) {
+            bool keep = self->sighand->action[i].handler == SIG_IGN;
+            proc->sighand->action[i] = (struct k_sigaction){.handler = keep ? SIG_IGN : SIG_DFL};
+        }
+        return 0;
+    }
+    for (int i = 0; i < 64; i++)
+        proc->sighand->action[i] = self->sighand->action[i];
+    return 0;
+}
+
+// execve: handlers are reset, ignored signals stay ignored; a shared table becomes its own.
+int signal_exec(struct process *p)
+{
+    struct sighand *old = p->sighand, *fresh = old;
+    irqflags_t flags;
+
+    if (ref_read(&old->refs) > 1) {
+        fresh = kmalloc(sizeof(*fresh), 0);
+        if (!fresh)
+            return -ENOMEM;
+        ref_init(&fresh->refs, 1);
+        spin_init(&fresh->lock, RANK_SIGNAL);
+    }
+    flags = spin_lock_irqsave(&p->siglock);
+    for (int i = 0; i < 64; i++) {
+        bool keep = old->action[i].handler == SIG_IGN;
+        fresh->action[i] = (struct k_sigaction){.handler = keep ? SIG_IGN : SIG_DFL};
+    }
+    p->sighand = fresh;
+    spin_unlock_irqrestore(&p->siglock, flags);
+    if (fresh != old && ref_put(&old->refs))
+        kfree(old);
+    task_self()->altstack = (struct sigstack){0};
+    return 0;
+}

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: MIT
+// Delivering signals on the way to user mode: handlers, default actions, restart of system calls.
+
+#include "abi/errno.h"
+#include "abi/syscall.h"
+#include "base/trace.h"
+#include "proc/proc_private.h"
+
+enum default_action { ACTION_END, ACTION_CORE, ACTION_STOP, ACTION_IGNORE };
+
+static enum default_action default_action(int sig)
+{
+    switch (sig) {
+    case SIGCHLD:
+    case SIGCONT:
+    case SIGURG:
+    case SIGWINCH:
+        return ACTION_IGNORE;
+    case SIGSTOP:
+    case SIGTSTP:
+    case SIGTTIN:
+    case SIGTTOU:
+        return ACTION_STOP;
+    case SIGQUIT:
+    case SIGILL:
+    case SIGTRAP:
+    case SIGABRT:
+    case SIGBUS:
+    case SIGFPE:
+    case SIGSEGV:
+    case SIGXCPU:
+    case SIGXFSZ:
+    case SIGSYS:
+        return ACTION_CORE;
+    default:
+        return ACTION_END;
+    }
+}
+
+// Tells every thread to stop; each parks in task_stop on its way out.
+static void stop_begin_locked(struct process *p, int sig)
+{
+    struct task *t;
+
+    p->stop_signal = sig;
+    p->stop_count = p->task_count;
+    LIST_FOR_EACH (t, &p->tasks, link) {
+        store_relaxed(&t->stop_pending, true);
+        task_signal_wake(t, false);
+    }
+}
+
+static void task_stop(struct task *t)
+{
+    struct process *p = t->proc;
+    irqflags_t flags = spin_lock_irqsave(&p->siglock);
+    bool last;
+    int sig = p->stop_signal;
+
+    if (!t->stop_pending) {
+        spin_unlock_irqrestore(&p->siglock, flags);
+        return;
+    }
+    store_relaxed(&t->stop_pending, false);
+    last = p->stop_count && --p->stop_count == 0;
+    if (last)
+        p->stopped = true;
+    spin_unlock_irqrestore(&p->siglock, flags);
+    if (last) {
+        spin_lock(&proctree_lock);
+        process_event_locked(p, CLD_STOPPED, sig);
+        spin_unlock(&proctree_lock);
+    }
+    for (;;) {
+        sched_set_state(THREAD_STOPPED);
+        if (task_must_die(t) || !(load_relaxed(&p->stopped) || load_relaxed(&p->stop_count)))
+            break;
+        sched_switch();
+    }
+    sched_set_state(THREAD_RUNNING);
+}
+
+// A call that a signal interrupted: run it again, or let it fail with EINTR (see enum in signal.h).
+static void syscall_restart(struct trapframe *frame, const struct k_sigaction *handler)
+{
+    struct arch_thread *self = arch_self();
+    s64 result = (s64)frame->x[FRAME_A0];
+    bool again;
+
+    if (!self->in_syscall || result > -ERESTARTSYS || result < -ERESTART_RESTARTBLOCK)
+        return;
+    self->in_syscall = 0;
+    if (result == -ERESTARTNOINTR || !handler)
+        again = true;
+    else
+        again = result == -ERESTARTSYS && (handler->flags & SA_RESTART);
+    if (!again) {
+        frame->x[FRAME_A0] = (u64)-EINTR;
+        return;
+    }
+    frame->x[FRAME_A0] = frame->orig_a0;
+    frame->pc -= 4;
+    if (result == -ERESTART_RESTARTBLOCK)
+        frame->x[FRAME_A7] = SYS_restart_syscall;
+}
+
+// True if a handler will run or a stop began; what has no effect is passed over.
+static bool signal_next(struct task *t, struct siginfo *info, struct k_sigaction *action)
+{
+    struct process *p = t->proc;
+    irqflags_t flags = spin_lock_irqsave(&p->siglock);
+    bool found = false;
+    int sig;
+
+    while (!found && (sig = signal_dequeue_locked(t, ~t->blocked, info))) {
+        struct k_sigaction *slot = &p->sighand->action[sig - 1];
+
+        *action = *slot;
+        if (action->handler != SIG_DFL && action->handler != SIG_IGN) {
+            if (action->flags & SA_RESETHAND)
+                slot->handler = SIG_DFL;
+            found = true;
+        } else if (action->handler == SIG_DFL && default_action(sig) == ACTION_STOP) {
+            bool orphan = sig != SIGSTOP && p->group && p->group->outside == 0;
+
+            if (!orphan && p != init_process)
+                stop_begin_locked(p, sig);
+            found = t->stop_pending;
+        } else if (action->handler == SIG_DFL && default_action(sig) != ACTION_IGNORE) {
+            process_kill_all_locked(p, sig, NULL);
+            found = true;
+        }
+    }
+    if (!found && !task_has_signal(t))
+        atomic_fetch_and(&t->thread->arch.work, ~(u32)WORK_SIGNAL);
+    spin_unlock_irqrestore(&p->siglock, flags);
+    return found;
+}
+
+static void signal_handle(struct trapframe *frame, struct siginfo *info,
+                          const struct k_sigaction *action)
+{
+    struct task *t = task_self();
+    u32 *work = &t->thread->arch.work;
+    bool restore = atomic_fetch_and(work, ~(u32)WORK_RESTORE) & WORK_RESTORE;
+    u64 mask = restore ? t->saved_mask : t->blocked;
+    u64 block = t->blocked | action->mask;
+
+    syscall_restart(frame, action);
+    if (!(action->flags & SA_NODEFER))
+        block |= SIGMASK(info->si_signo);
+    if (signal_frame_push(frame, info->si_signo, info, action, mask)) {
+        signal_force(SIGSEGV, SI_KERNEL, 0);
+        return;
+    }
+    signal_set_mask(block);
+}
+
+static void signal_deliver(struct trapframe *frame)
+{
+    struct task *t = task_self();
+    struct k_sigaction action;
+    struct siginfo info;
+
+    while (!task_must_die(t) && signal_next(t, &info, &action)) {
+        if (task_must_die(t))
+            break;
+        if (t->stop_pending)
+            task_stop(t);
+        else
+            signal_handle(frame, &info, &action);
+    }
+    if (task_must_die(t))
+        task_end(t->proc->group_exit_status);
+    if (t->stop_pending)
+        task_stop(t);
+}
+
+void up_exit_work(struct trapframe *frame)
+{
+    u32 work = load_relaxed(&arch_self()->work);
+
+    if (work & WORK_RESCHED)
+        up_reschedule();
+    if (!process_self())
+        return;
+    if (work & WORK_SIGNAL)
+        signal_deliver(frame);
+    if (load_relaxed(&arch_self()->work) & (WORK_SIGNAL | WORK_RESCHED))
+        return;
+    syscall_restart(frame, NULL);
+    signal_restore_mask();
+}
+
+// RISC-V privileged specification, table of scause exception codes.
+enum { CAUSE_FETCH_MISALIGNED = 0, CAUSE_FETCH_ACCESS = 1, CAUSE_ILLEGAL = 2, CAUSE_BREAK = 3,
+       CAUSE_LOAD_MISALIGNED = 4, CAUSE_LOAD_ACCESS = 5, CAUSE_STORE_MISALIGNED = 6,
+       CAUSE_STORE_ACCESS = 7 };
+
+void up_user_trap(struct trapframe *frame, int error)
+{
+    if (error == -EINTR || signal_fatal_pending())
+        return;
+    if (error == -ENOMEM || error == -EIO) {
+        signal_force(SIGBUS, error == -EIO ? BUS_ADRERR : BUS_OBJERR, frame->tval);
+        return;
+    }
+    if (error) {
+        signal_force(SIGSEGV, error == -EACCES ? SEGV_ACCERR : SEGV_MAPERR, frame->tval);
+        return;
+    }
+    switch (frame->cause) {
+    case CAUSE_ILLEGAL:
+        signal_force(SIGILL, ILL_ILLOPC, frame->pc);
+        break;
+    case CAUSE_BREAK:
+        signal_force(SIGTRAP, TRAP_BRKPT, frame->pc);
+        break;
+    case CAUSE_FETCH_MISALIGNED:
+    case CAUSE_LOAD_MISALIGNED:
+    case CAUSE_STORE_MISALIGNED:
+        signal_force(SIGBUS, BUS_ADRALN, frame->tval);
+        break;
+    default: // access faults: no memory or device answers there
+        signal_force(SIGSEGV, SEGV_ACCERR, frame->tval);
+        break;
+    }
+}

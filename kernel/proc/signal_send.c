@@ -1,0 +1,446 @@
+// SPDX-License-Identifier: MIT
+// Generating signals: who gets one, what is queued, whom it wakes.
+//
+// A signal to a process goes to its shared set, and one thread that does not block it is woken.
+// A signal whose default action ends the process takes effect here, at once: every thread is told
+// to die (group_exit), so that no later signal can get in between. All state is under siglock; it
+// is taken with interrupts off, since interval timers send from interrupt context.
+
+#include "abi/capability.h"
+#include "abi/errno.h"
+#include "arch/smp.h"
+#include "base/trace.h"
+#include "lib/bitmap.h"
+#include "mm/slab.h"
+#include "proc/proc_private.h"
+
+struct sigqueue {
+    struct list link;
+    struct siginfo info;
+};
+
+#define SIG_MASK_STOP (SIGMASK(SIGSTOP) | SIGMASK(SIGTSTP) | SIGMASK(SIGTTIN) | SIGMASK(SIGTTOU))
+#define SIG_MASK_IGNORED_BY_DEFAULT \
+    (SIGMASK(SIGCHLD) | SIGMASK(SIGCONT) | SIGMASK(SIGURG) | SIGMASK(SIGWINCH))
+
+static struct slab_cache *sigqueue_cache; // (c)
+
+void signal_init(void)
+{
+    sigqueue_cache = slab_cache_create("sigqueue", sizeof(struct sigqueue), 8);
+}
+
+void siginfo_user(struct siginfo *info, int sig, int code)
+{
+    *info = (struct siginfo){.si_signo = sig, .si_code = code};
+    info->si_pid = process_self() ? process_self()->pid->id : 0;
+    info->si_uid = thread_self()->cred->uid;
+}
+
+void siginfo_kernel(struct siginfo *info, int sig, int code)
+{
+    *info = (struct siginfo){.si_signo = sig, .si_code = code};
+}
+
+bool task_must_die(const struct task *t)
+{
+    return load_relaxed(&t->proc->group_exit) ||
+           (load_relaxed(&t->proc->exec_task) && t->proc->exec_task != t) ||
+           (load_relaxed(&t->pending.set) & SIGMASK(SIGKILL));
+}
+
+bool task_has_signal(const struct task *t)
+{
+    u64 pending = load_relaxed(&t->pending.set) | load_relaxed(&t->proc->pending.set);
+
+    return (pending & ~load_relaxed(&t->blocked)) || load_relaxed(&t->stop_pending) ||
+           task_must_die(t);
+}
+
+bool signal_pending(void)
+{
+    struct task *t = task_self();
+
+    return t && (load_relaxed(&t->thread->arch.work) & WORK_SIGNAL) && task_has_signal(t);
+}
+
+bool signal_fatal_pending(void)
+{
+    return task_self() && task_must_die(task_self());
+}
+
+// Makes the thread look at its signals: sets the work bit, ends its sleep, interrupts its hart.
+void task_signal_wake(struct task *t, bool fatal)
+{
+    struct thread *thread = t->thread;
+    unsigned states = 1 << THREAD_INTERRUPTIBLE;
+
+    if (fatal)
+        states |= 1 << THREAD_KILLABLE | 1 << THREAD_STOPPED;
+    atomic_fetch_or(&thread->arch.work, WORK_SIGNAL);
+    if (!sched_wake(thread, states) && load_relaxed(&thread->on_hart) && thread != thread_self())
+        smp_reschedule(thread->arch.hart);
+}
+
+void process_kill_all_locked(struct process *p, int wait_status, struct task *except)
+{
+    struct task *t;
+
+    assert(lock_held(&p->siglock));
+    if (!p->group_exit && !except) {
+        p->group_exit_status = wait_status;
+        store_release(&p->group_exit, true);
+    }
+    p->stopped = false;
+    LIST_FOR_EACH (t, &p->tasks, link)
+        if (t != except)
+            task_signal_wake(t, true);
+}
+
+static void sigaction_read(struct process *p, int sig, struct k_sigaction *out)
+{
+    spin_lock_nested(&p->sighand->lock);
+    *out = p->sighand->action[sig - 1];
+    spin_unlock(&p->sighand->lock);
+}
+
+static bool signal_is_ignored(struct process *p, int sig)
+{
+    struct k_sigaction action;
+
+    if (p == init_process && (sig == SIGKILL || sig == SIGSTOP))
+        return true;
+    sigaction_read(p, sig, &action);
+    if (action.handler == SIG_DFL)
+        return (SIG_MASK_IGNORED_BY_DEFAULT & SIGMASK(sig)) || p == init_process;
+    return action.handler == SIG_IGN;
+}
+
+static bool signal_is_fatal(struct process *p, int sig)
+{
+    struct k_sigaction action;
+
+    if (sig == SIGKILL)
+        return true;
+    sigaction_read(p, sig, &action);
+    return action.handler == SIG_DFL &&
+           !((SIG_MASK_IGNORED_BY_DEFAULT | SIG_MASK_STOP) & SIGMASK(sig));
+}
+
+void signal_clear_locked(struct sigpending *pending, u64 set)
+{
+    struct sigqueue *q, *tmp;
+
+    if (!(pending->set & set))
+        return;
+    pending->set &= ~set;
+    LIST_FOR_EACH_SAFE (q, tmp, &pending->queue, link) {
+        if (!(SIGMASK(q->info.si_signo) & set))
+            continue;
+        list_remove(&q->link);
+        slab_free(sigqueue_cache, q);
+    }
+}
+
+void sigpending_flush(struct sigpending *pending)
+{
+    signal_clear_locked(pending, ~0UL);
+}
+
+// SIGCONT and the stop signals undo each other when sent, whatever their handlers.
+static bool signal_stop_cont_locked(struct process *p, int sig)
+{
+    struct task *t;
+    bool was_stopped = p->stopped;
+    u64 undone = sig == SIGCONT ? SIG_MASK_STOP : SIGMASK(SIGCONT);
+
+    signal_clear_locked(&p->pending, undone);
+    LIST_FOR_EACH (t, &p->tasks, link) {
+        signal_clear_locked(&t->pending, undone);
+        if (sig != SIGCONT)
+            continue;
+        t->stop_pending = false;
+        sched_wake(t->thread, 1 << THREAD_STOPPED);
+    }
+    if (sig == SIGCONT) {
+        p->stopped = false;
+        p->stop_count = 0;
+    }
+    return sig == SIGCONT && was_stopped;
+}
+
+static int signal_queue_locked(struct sigpending *pending, int sig, const struct siginfo *info)
+{
+    struct sigqueue *q;
+
+    if (sig < SIGRTMIN && (pending->set & SIGMASK(sig)))
+        return 0;
+    q = slab_alloc(sigqueue_cache, 0);
+    if (!q && sig >= SIGRTMIN && info && info->si_code != SI_USER)
+        return -EAGAIN;
+    if (q) {
+        if (info)
+            q->info = *info;
+        else
+            siginfo_kernel(&q->info, sig, SI_KERNEL);
+        list_insert_tail(&pending->queue, &q->link);
+    }
+    store_relaxed(&pending->set, pending->set | SIGMASK(sig));
+    return 0;
+}
+
+// The thread to wake for a signal to the whole process: the main one if it can, else any that can.
+static struct task *signal_pick_locked(struct process *p, int sig)
+{
+    struct task *t, *found = NULL;
+
+    LIST_FOR_EACH (t, &p->tasks, link) {
+        if (t->blocked & SIGMASK(sig) && sig != SIGKILL)
+            continue;
+        if (t->thread == thread_self())
+            return t;
+        if (!found)
+            found = t;
+    }
+    return found;
+}
+
+// The heart of it: `t` NULL means the whole process.
+static int signal_send_locked(struct process *p, struct task *t, int sig,
+                              const struct siginfo *info, bool *continued)
+{
+    struct task *target;
+    bool blocked;
+    int err;
+
+    if (p->group_exit || list_empty(&p->tasks))
+        return 0;
+    if (sig == SIGCONT || (SIG_MASK_STOP & SIGMASK(sig)))
+        *continued = signal_stop_cont_locked(p, sig);
+    target = t ? t : signal_pick_locked(p, sig);
+    blocked = !target || (target->blocked & SIGMASK(sig));
+    if (!blocked && signal_is_ignored(p, sig))
+        return 0;
+    err = signal_queue_locked(t ? &t->pending : &p->pending, sig, info);
+    if (err || !target || (blocked && sig != SIGKILL))
+        return err;
+    if (signal_is_fatal(p, sig))
+        process_kill_all_locked(p, sig, NULL);
+    else
+        task_signal_wake(target, false);
+    return 0;
+}
+
+static void signal_report_continue(struct process *p)
+{
+    spin_lock(&proctree_lock);
+    process_event_locked(p, CLD_CONTINUED, SIGCONT);
+    spin_unlock(&proctree_lock);
+}
+
+static int signal_send(struct process *p, struct task *t, int sig, const struct siginfo *info,
+                       bool *continued)
+{
+    irqflags_t flags;
+    int err;
+
+    trace(TRACE_SIGNAL, p->pid->id, sig);
+    flags = spin_lock_irqsave(&p->siglock);
+    err = signal_send_locked(p, t, sig, info, continued);
+    spin_unlock_irqrestore(&p->siglock, flags);
+    return err;
+}
+
+int signal_send_process(struct process *p, int sig, const struct siginfo *info)
+{
+    bool continued = false;
+    int err = signal_send(p, NULL, sig, info, &continued);
+
+    if (continued)
+        signal_report_continue(p);
+    return err;
+}
+
+int signal_send_task(struct task *t, int sig, const struct siginfo *info)
+{
+    bool continued = false;
+    int err = signal_send(t->proc, t, sig, info, &continued);
+
+    if (continued)
+        signal_report_continue(t->proc);
+    return err;
+}
+
+static int signal_send_process_locked(struct process *p, int sig, const struct siginfo *info)
+{
+    bool continued = false;
+    int err;
+
+    assert(lock_held(&proctree_lock));
+    err = signal_send(p, NULL, sig, info, &continued);
+    if (continued)
+        process_event_locked(p, CLD_CONTINUED, SIGCONT);
+    return err;
+}
+
+void signal_send_group_locked(struct group *g, int sig, const struct siginfo *info)
+{
+    struct process *p;
+
+    LIST_FOR_EACH (p, &g->members, group_node)
+        signal_send_process_locked(p, sig, info);
+}
+
+void signal_send_group(struct group *g, int sig)
+{
+    spin_lock(&proctree_lock);
+    signal_send_group_locked(g, sig, NULL);
+    spin_unlock(&proctree_lock);
+}
+
+// A fault: if the handler cannot run (blocked or ignored) the default action applies.
+void signal_force(int sig, int code, uaddr_t addr)
+{
+    struct task *t = task_self();
+    struct process *p = t->proc;
+    struct siginfo info;
+    struct k_sigaction *action = &p->sighand->action[sig - 1];
+    irqflags_t flags;
+    bool continued;
+
+    siginfo_kernel(&info, sig, code);
+    info.si_addr = addr;
+    flags = spin_lock_irqsave(&p->siglock);
+    spin_lock_nested(&p->sighand->lock);
+    if (action->handler == SIG_IGN || (t->blocked & SIGMASK(sig)))
+        *action = (struct k_sigaction){.handler = SIG_DFL};
+    spin_unlock(&p->sighand->lock);
+    t->blocked &= ~SIGMASK(sig);
+    if (p == init_process && action->handler == SIG_DFL)
+        process_kill_all_locked(p, sig, NULL);
+    else
+        signal_send_locked(p, t, sig, &info, &continued);
+    spin_unlock_irqrestore(&p->siglock, flags);
+}
+
+// kill(2): the same user, or CAP_KILL; SIGCONT also within the session.
+static bool signal_permitted_locked(struct process *p, int sig)
+{
+    const struct cred *self = thread_self()->cred;
+    const struct task *main = p->pid->task;
+    const struct cred *other;
+
+    if (!process_self() || cred_capable(self, CAP_KILL) || !main)
+        return true;
+    other = main->thread->cred;
+    if (self->euid == other->uid || self->euid == other->suid || self->uid == other->uid ||
+        self->uid == other->suid)
+        return true;
+    return sig == SIGCONT && p->group && p->group->session == process_self()->group->session;
+}
+
+static int signal_kill_one_locked(struct process *p, int sig, const struct siginfo *info)
+{
+    if (!signal_permitted_locked(p, sig))
+        return -EPERM;
+    return sig ? signal_send_process_locked(p, sig, info) : 0;
+}
+
+static int signal_kill_list_locked(struct list *list, size_t node, int sig,
+                                   const struct siginfo *info, bool broadcast)
+{
+    struct list *l;
+    int err = -ESRCH, one;
+
+    for (l = list->next; l != list; l = l->next) {
+        struct process *p = (struct process *)((char *)l - node);
+
+        if (broadcast && (p == process_self() || p == init_process))
+            continue;
+        one = signal_kill_one_locked(p, sig, info);
+        if (!one || err == -ESRCH)
+            err = one;
+    }
+    return err;
+}
+
+int signal_kill(pid_t pid, int sig, struct siginfo *info)
+{
+    struct pid *target;
+    struct process *p;
+    int err = -ESRCH;
+
+    if (sig < 0 || sig > 64)
+        return -EINVAL;
+    spin_lock(&proctree_lock);
+    if (pid > 0) {
+        p = process_find(pid);
+        err = p ? signal_kill_one_locked(p, sig, info) : -ESRCH;
+    } else if (pid == -1) {
+        err = signal_kill_list_locked(&process_list, offsetof(struct process, all_node), sig, info,
+                                      true);
+    } else {
+        target = pid ? pid_find(-pid) : process_self()->group->pid;
+        if (target && target->group)
+            err = signal_kill_list_locked(&target->group->members,
+                                          offsetof(struct process, group_node), sig, info, false);
+    }
+    spin_unlock(&proctree_lock);
+    return err;
+}
+
+int signal_tgkill(pid_t tgid, pid_t tid, int sig, struct siginfo *info)
+{
+    bool continued = false;
+    struct task *t;
+    int err = -ESRCH;
+
+    if (sig < 0 || sig > 64 || tid <= 0 || tgid < 0)
+        return -EINVAL;
+    spin_lock(&proctree_lock);
+    t = task_find(tid);
+    if (t && (!tgid || t->proc->pid->id == tgid)) {
+        err = signal_permitted_locked(t->proc, sig) ? 0 : -EPERM;
+        if (!err && sig)
+            err = signal_send(t->proc, t, sig, info, &continued);
+        if (continued)
+            process_event_locked(t->proc, CLD_CONTINUED, SIGCONT);
+    }
+    spin_unlock(&proctree_lock);
+    return err;
+}
+
+static int signal_take_locked(struct sigpending *pending, u64 set, struct siginfo *info)
+{
+    struct sigqueue *q, *tmp;
+    u64 synchronous = set & (SIGMASK(SIGSEGV) | SIGMASK(SIGBUS) | SIGMASK(SIGILL) |
+                             SIGMASK(SIGTRAP) | SIGMASK(SIGFPE));
+    int sig = bit_lowest(synchronous ? synchronous : set) + 1;
+    bool taken = false, more = false;
+
+    siginfo_kernel(info, sig, SI_USER);
+    LIST_FOR_EACH_SAFE (q, tmp, &pending->queue, link) {
+        if (q->info.si_signo != sig)
+            continue;
+        more = taken;
+        if (taken)
+            break;
+        taken = true;
+        *info = q->info;
+        list_remove(&q->link);
+        slab_free(sigqueue_cache, q);
+    }
+    if (!more)
+        store_relaxed(&pending->set, pending->set & ~SIGMASK(sig));
+    return sig;
+}
+
+int signal_dequeue_locked(struct task *t, u64 from, struct siginfo *info)
+{
+    assert(lock_held(&t->proc->siglock));
+    if (t->pending.set & from)
+        return signal_take_locked(&t->pending, t->pending.set & from, info);
+    if (t->proc->pending.set & from)
+        return signal_take_locked(&t->proc->pending, t->proc->pending.set & from, info);
+    return 0;
+}

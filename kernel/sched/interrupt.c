@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+// What each kind of interrupt does.
+#include "sched/interrupt.h"
+#include "arch/upcalls.h"
+#include "base/panic.h"
+#include "sched/sched.h"
+#include "sched/timer.h"
+
+static void (*external_handler)(void); // (c) after boot
+
+void interrupt_set_external(void (*handler)(void))
+{
+    external_handler = handler;
+}
+
+void up_interrupt(enum interrupt which)
+{
+    switch (which) {
+    case INTERRUPT_TIMER:
+        timers_interrupt();
+        sched_tick();
+        break;
+    case INTERRUPT_EXTERNAL:
+        verify(external_handler);
+        external_handler();
+        break;
+    case INTERRUPT_RESCHEDULE:
+        sched_reschedule_ipi();
+        break;
+    }
+}

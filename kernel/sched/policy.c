@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+// Changes of a thread's policy, priority, affinity; processor times.
+#include "abi/errno.h"
+#include "arch/irq.h"
+#include "sched/hart.h"
+
+// Changes what decides t's place on its queue, and lets its hart choose again.
+static void thread_change(struct thread *t, enum sched_policy policy, int nice,
+                          unsigned rt_priority)
+{
+    irqflags_t irq = irq_save();
+    struct sched_hart *h = sched_lock_thread(t);
+    bool queued = t->queued;
+
+    if (queued)
+        sched_remove(h, t);
+    t->policy = policy;
+    t->nice = nice;
+    t->rt_priority = rt_priority;
+    t->weight = runq_weight(policy, nice);
+    runq_place(&h->rq, t, false);
+    if (queued)
+        sched_insert(h, t, false);
+    if (queued ? h->current != h->idle && runq_preempts(t, h->current)
+               : h->current == t && h->rq.count)
+        sched_kick(h);
+    hart_unlock(h);
+    irq_restore(irq);
+    preempt_disable();
+    preempt_enable();
+}
+
+void sched_set_nice(struct thread *t, int nice)
+{
+    thread_change(t, t->policy, CLAMP(nice, -20, 19), t->rt_priority);
+}
+
+int sched_set_policy(struct thread *t, enum sched_policy policy, unsigned rt_priority)
+{
+    bool rt = policy == SCHED_CLASS_RT_FIFO || policy == SCHED_CLASS_RT_RR;
+
+    if (policy > SCHED_CLASS_IDLE || (rt ? rt_priority < 1 || rt_priority > 99 : rt_priority != 0))
+        return -EINVAL;
+    thread_change(t, policy, t->nice, rt_priority);
+    return 0;
+}
+
+int sched_set_affinity(struct thread *t, u64 mask)
+{
+    irqflags_t irq;
+    struct sched_hart *h;
+
+    if (!(mask & load_relaxed(&sched_online)))
+        return -EINVAL;
+    irq = irq_save();
+    h = sched_lock_thread(t);
+    t->affinity = mask;
+    if (mask >> h->index & 1) {
+        hart_unlock(h);
+    } else if (h->current == t) {
+        sched_kick(h);
+        hart_unlock(h);
+    } else if (t->queued && !load_acquire(&t->on_hart)) {
+        sched_remove(h, t);
+        sched_place(h, t, false);
+    } else {
+        hart_unlock(h);
+    }
+    irq_restore(irq);
+    preempt_disable();
+    preempt_enable();
+    return 0;
+}
+
+/* Times */
+
+void sched_times(struct thread *t, ns_t *user, ns_t *system)
+{
+    irqflags_t irq = irq_save();
+    struct sched_hart *h = sched_lock_thread(t);
+    ns_t now = clock_monotonic();
+    ns_t running = h->current == t && now > t->run_start ? now - t->run_start : 0;
+
+    *user = t->user_time + (t->kernel ? 0 : running);
+    *system = t->system_time + (t->kernel ? running : 0);
+    hart_unlock(h);
+    irq_restore(irq);
+}
+
+static ns_t time_run(struct thread *t)
+{
+    ns_t user, system;
+
+    sched_times(t, &user, &system);
+    return user + system;
+}
+
+void sched_system_begin(void)
+{
+    thread_self()->user_mark = time_run(thread_self());
+}
+
+void sched_system_end(void)
+{
+    struct thread *t = thread_self();
+    ns_t spent = time_run(t) - t->user_mark;
+    irqflags_t irq = irq_save();
+    struct sched_hart *h = this_hart();
+
+    hart_lock(h);
+    sched_charge(h, clock_monotonic());
+    spent = MIN(spent, t->user_time);
+    t->user_time -= spent;
+    t->system_time += spent;
+    hart_unlock(h);
+    irq_restore(irq);
+}

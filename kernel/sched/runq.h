@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MIT
+// Run-queue policy: which thread runs next, and for how long. No locks, no clock, no harts.
+//
+// Real-time threads run before all others: highest priority first, first come first served.
+// Fair threads share by weight: `vruntime` is time received times 1024 / weight. A thread asks for
+// one slice at a time; its deadline is the vruntime at which that slice will be used up, and the
+// earliest deadline runs. `floor` follows the vruntime of what is picked: a thread that slept
+// starts at most half a slice behind it, so it goes first but cannot claim the time it slept.
+//
+// The earliest fair thread is held in `first`, out of the tree: a queue of one never touches the
+// tree. The running thread is on no queue.
+#pragma once
+#include "sched/thread.h"
+
+#define RUNQ_SLICE       4000000UL // ns of a fair thread's turn, and the bound on its wait for a tick
+#define RUNQ_RR_SLICE    100000000UL // ns of a SCHED_CLASS_RT_RR turn
+#define RUNQ_GRANULARITY 1000000UL   // virtual ns by which a woken thread must win to preempt
+#define RUNQ_RT_LEVELS   100
+#define RUNQ_NICE_0      1024 // weight
+#define RUNQ_MOVE_TRIES  8    // queued threads that a thief looks at
+
+struct runq {
+    u32 count;            // threads queued
+    u32 rt_count;         // of them real-time
+    struct thread *first; // fair thread of the earliest deadline
+    struct rb_root fair;  // the other fair threads by deadline
+    ns_t floor;
+    u64 rt_levels[2]; // bit 99 - priority: that level is not empty
+    struct list rt[RUNQ_RT_LEVELS];
+};
+
+void runq_init(struct runq *q);
+
+static inline bool runq_is_rt(const struct thread *t)
+{
+    return t->policy == SCHED_CLASS_RT_FIFO || t->policy == SCHED_CLASS_RT_RR;
+}
+
+u32 runq_weight(enum sched_policy policy, int nice);
+
+// The parts of the functions below that a queue of one fair thread does not need.
+void runq_tree_insert(struct runq *q, struct thread *t);
+void runq_first_refill(struct runq *q);
+void runq_rt_insert(struct runq *q, struct thread *t, bool head);
+struct thread *runq_rt_pop(struct runq *q);
+
+static inline bool runq_before(ns_t a, ns_t b)
+{
+    return (s64)(a - b) < 0;
+}
+
+static inline ns_t runq_scale(const struct thread *t, ns_t ns)
+{
+    return likely(t->weight == RUNQ_NICE_0) ? ns : ns * RUNQ_NICE_0 / t->weight;
+}
+
+static inline unsigned runq_rank(const struct thread *t)
+{
+    return runq_is_rt(t) ? t->rt_priority : 0;
+}
+
+static inline void runq_fair_insert(struct runq *q, struct thread *t)
+{
+    struct thread *behind = q->first;
+
+    if (!behind) {
+        q->first = t;
+        return;
+    }
+    if (runq_before(t->deadline, behind->deadline))
+        q->first = t;
+    else
+        behind = t;
+    runq_tree_insert(q, behind);
+}
+
+// `head`: a real-time thread goes before its equals.
+static inline void runq_insert(struct runq *q, struct thread *t, bool head)
+{
+    t->queued = true;
+    q->count++;
+    if (unlikely(runq_is_rt(t)))
+        runq_rt_insert(q, t, head);
+    else
+        runq_fair_insert(q, t);
+}
+
+void runq_remove(struct runq *q, struct thread *t);
+
+// Removes and returns the thread to run; NULL if the queue is empty.
+static inline struct thread *runq_pop(struct runq *q)
+{
+    struct thread *t = q->first;
+
+    if (unlikely(q->rt_count))
+        return runq_rt_pop(q);
+    if (!t)
+        return NULL;
+    q->first = NULL;
+    if (q->fair.node)
+        runq_first_refill(q);
+    t->queued = false;
+    q->count--;
+    if (runq_before(q->floor, t->vruntime))
+        q->floor = t->vruntime;
+    return t;
+}
+
+// Gives a thread that is about to be queued its virtual times; `slept`: with a sleeper's credit.
+static inline void runq_place(struct runq *q, struct thread *t, bool slept)
+{
+    ns_t start = q->floor - (slept ? RUNQ_SLICE / 2 : 0);
+
+    t->slice_left = t->policy == SCHED_CLASS_RT_RR ? RUNQ_RR_SLICE : RUNQ_SLICE;
+    if (runq_before(t->vruntime, start))
+        t->vruntime = start;
+    t->deadline = t->vruntime + runq_scale(t, RUNQ_SLICE);
+}
+
+// Counts `delta` ns of running; true if the slice is over (the next one has begun then).
+static inline bool runq_charge(struct thread *t, ns_t delta)
+{
+    t->vruntime += runq_scale(t, delta);
+    if (likely(delta < t->slice_left)) {
+        t->slice_left -= delta;
+        return false;
+    }
+    if (t->policy == SCHED_CLASS_RT_FIFO)
+        return false;
+    t->slice_left = t->policy == SCHED_CLASS_RT_RR ? RUNQ_RR_SLICE : RUNQ_SLICE;
+    t->deadline = t->vruntime + runq_scale(t, RUNQ_SLICE);
+    return true;
+}
+
+// A woken thread `t` is better placed than `current` by a margin.
+static inline bool runq_preempts(const struct thread *t, const struct thread *current)
+{
+    if (unlikely(runq_is_rt(t) || runq_is_rt(current)))
+        return runq_rank(t) > runq_rank(current);
+    return runq_before(t->deadline + RUNQ_GRANULARITY, current->deadline);
+}
+
+// Lets the first of the other queued threads go before t, which is not queued.
+void runq_defer(struct runq *q, struct thread *t);
+// Some queued thread should run instead of `current`, whose slice is over.
+bool runq_outranks(const struct runq *q, const struct thread *current);
+// A queued thread that may run on `hart` and has left its last hart, among the first few; NULL if
+// there is none.
+struct thread *runq_find_movable(struct runq *q, unsigned hart);
+
+// True if every invariant holds; O(n).
+bool runq_check(const struct runq *q);

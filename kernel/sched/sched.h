@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+// The scheduler: per-hart run queues, a fair class (earliest virtual deadline) under a real-time
+// class.
+#pragma once
+#include "sched/thread.h"
+
+void sched_init(void);                // boot hart; makes the boot context the first thread
+void sched_start_hart(void) NORETURN; // each hart's idle loop; the boot hart enters it last
+struct thread *sched_idle_thread(unsigned hart); // made by sched_init for every hart
+
+// Gives up the hart. The state was set by the caller: THREAD_RUNNING = yield, else sleep. A wake-up
+// between setting the state and this call makes it return at once.
+void sched_switch(void);
+void sched_yield(void);
+// Sets the state of the running thread before it re-checks its condition and calls sched_switch.
+static inline void sched_set_state(enum thread_state state)
+{
+    store_relaxed(&thread_self()->state, state);
+    if (state != THREAD_RUNNING)
+        smp_mb();
+}
+// Makes t runnable if its state is in the set of bits (1 << THREAD_...); true if it did. Any
+// context.
+bool sched_wake(struct thread *t, unsigned states);
+#define SLEEP_ANY (1 << THREAD_INTERRUPTIBLE | 1 << THREAD_KILLABLE | 1 << THREAD_UNINTERRUPTIBLE)
+
+void sched_tick(void); // timer interrupt: charge, preempt if the slice is over
+void sched_reschedule_ipi(void);
+void sched_set_nice(struct thread *t, int nice);
+int sched_set_policy(struct thread *t, enum sched_policy policy, unsigned rt_priority); // -EINVAL
+int sched_set_affinity(struct thread *t, u64 mask);                                     // -EINVAL
+
+// Processor time up to now. A user thread's time counts as user time, but for what slow paths of
+// the kernel (fork, exec, faults, long calls) bracket with begin and end, which do not nest:
+// reading the clock at every entry would cost more than a short call.
+void sched_times(struct thread *t, ns_t *user, ns_t *system);
+void sched_system_begin(void);
+void sched_system_end(void);
+// Totals for /proc/stat and /proc/loadavg.
+struct sched_stats {
+    u64 switches;
+    u64 running; // runnable threads now
+    ns_t idle[MAX_HARTS];
+    u64 load[3]; // 1, 5, 15 minutes, 11 fractional bits
+};
+void sched_stats_get(struct sched_stats *out);
+void sched_dump(void);
+void sched_check(void);

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT
+// Threads: what is scheduled, and the switch.
+//
+// A thread is created stopped; thread_start makes it runnable. It ends itself with thread_exit; its
+// memory goes when the last reference is put. The opaque pointers belong to upper layers.
+#pragma once
+#include "arch/thread.h"
+#include "base/cred.h"
+#include "base/spinlock.h"
+#include "lib/list.h"
+#include "lib/rbtree.h"
+#include "lib/types.h"
+
+enum thread_state {
+    THREAD_RUNNING,         // running or on a run queue
+    THREAD_INTERRUPTIBLE,   // asleep; a signal wakes it
+    THREAD_KILLABLE,        // asleep; only a fatal signal wakes it
+    THREAD_UNINTERRUPTIBLE, // asleep; only its event wakes it
+    THREAD_STOPPED,         // job control or ptrace stop; SIGCONT or SIGKILL wakes it
+    THREAD_NEW,             // not started
+    THREAD_DEAD,            // has switched away for the last time
+};
+
+enum sched_policy { SCHED_CLASS_FAIR, SCHED_CLASS_RT_FIFO, SCHED_CLASS_RT_RR, SCHED_CLASS_IDLE };
+
+struct process;
+struct fdtable;
+struct fs_context;
+struct vm_space;
+
+struct thread {
+    struct arch_thread arch; // first: tp points here
+
+    // Scheduling; (q) = the run queue's lock of arch.hart
+    u32 state;       // (q) enum thread_state; set by its own thread before sleeping
+    bool queued;     // (q) on a run queue
+    bool on_hart;    // (a) registers are live on a hart (set before switch-in, cleared after)
+    u8 policy;       // (q) enum sched_policy
+    s8 nice;         // (q) -20..19
+    u8 rt_priority;  // (q) 1..99 for real-time policies
+    u32 weight;      // (q) from nice
+    ns_t deadline;   // (q) virtual deadline, key of the fair tree
+    ns_t vruntime;   // (q) weighted time received
+    ns_t slice_left; // (q)
+    ns_t run_start;  // (q) when it was last switched in or charged
+    struct rb_node fair_node; // (q)
+    struct list rt_node;      // (q)
+    u64 affinity;             // (q) bit per hart index
+
+    // Identity
+    pid_t tid;     // (c)
+    char name[16]; // (a) NUL-terminated; torn reads are harmless
+    struct ref refs;
+    void *stack;              // (c) top of the kernel stack
+    bool kernel;              // (c) never enters user mode
+    void (*start_fn)(void *); // (c) what it runs
+    void *start_arg;          // (c)
+
+    // Accounting
+    ns_t user_time, system_time; // (q) up to run_start; read with sched_times
+    ns_t user_mark;              // (h) time run when the present kernel stretch began
+    u64 minor_faults, switches, voluntary_switches; // (h)
+
+    // Opaque to this layer: (c) or changed only by the thread itself, read by others through proc/
+    struct process *proc;
+    struct cred *cred;
+    struct fdtable *files;
+    struct fs_context *fs;
+    struct vm_space *space;
+    void *proc_thread; // signal mask, pending set and the like: struct task of proc/
+
+    // Deadline of the current sleep
+    void *wait; // (h) innermost wait entry, for debuggers
+};
+
+static inline struct thread *thread_self(void)
+{
+    return (struct thread *)arch_self();
+}
+
+// Filled by upper layers before the first user thread.
+struct thread_hooks {
+    // A thread was switched in: make its address space current. Interrupts off, run-queue lock
+    // held.
+    void (*switch_space)(struct thread *next);
+    // The last reference is gone; frees what upper layers hang on the thread. May not sleep.
+    void (*release)(struct thread *t);
+    // True if a sleep of this kind must end (signal pending, or fatal signal for THREAD_KILLABLE).
+    bool (*interrupted)(struct thread *t, enum thread_state sleep);
+};
+extern struct thread_hooks thread_hooks;
+
+// A stopped thread with a kernel stack, refs 1 (the thread's own, dropped after it has exited),
+// policy/nice/affinity copied from the caller; -ENOMEM. fn(arg) runs on it with interrupts on and
+// must end in thread_exit(). For a user thread fn is what prepares and calls arch_return_to_user.
+int thread_create(struct thread **out, const char *name, void (*fn)(void *), void *arg);
+// Frees one that was never started.
+void thread_destroy(struct thread *t);
+void thread_start(struct thread *t);
+void thread_exit(void) NORETURN;
+void thread_get(struct thread *t);
+void thread_put(struct thread *t);
+
+// A started kernel thread (kthread); -ENOMEM.
+int kthread_start(struct thread **out, const char *name, void (*fn)(void *), void *arg);

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: MIT
+// Timers: a tree by deadline on each hart, and the scheduler's tick beside it.
+//
+// The hart's one hardware timer is set to the earlier of the first timer and the tick, and set
+// again only for something earlier: cancelling leaves it alone, and the early interrupt finds
+// nothing due. `tick` and `programmed` are the hart's own, used with interrupts off.
+//
+// A callback runs without the tree's lock (RANK_TIMER), so that it can arm and cancel timers.
+// `running` names it meanwhile, set before `armed` is cleared: a canceller on another hart that
+// finds the timer not armed waits until `running` is another. So it holds no lock that the callback
+// takes. The owner of a timer does not arm and cancel it at the same time on two harts.
+#include "sched/timer.h"
+#include "arch/irq.h"
+#include "arch/smp.h"
+#include "arch/timer.h"
+#include "base/clock.h"
+#include "base/spinlock.h"
+
+struct timer_hart {
+    struct spinlock lock;
+    struct rb_root timers; // (l)
+    struct rb_node *first; // (l) earliest of `timers`
+    struct timer *running; // (a) its callback is being called; set under the lock
+    ns_t tick;             // (h) NS_NEVER: none
+    ns_t programmed;       // (h) what the hardware is set to; 0 before the first use
+} ALIGNED(64);
+
+static struct timer_hart timer_harts[MAX_HARTS];
+
+static inline struct timer *timer_of(struct rb_node *n)
+{
+    return container_of(n, struct timer, node);
+}
+
+static void tree_insert(struct timer_hart *th, struct timer *t)
+{
+    struct rb_node **link = &th->timers.node, *parent = NULL;
+    bool first = true;
+
+    while (*link) {
+        parent = *link;
+        if (t->deadline < timer_of(parent)->deadline) {
+            link = &parent->left;
+        } else {
+            link = &parent->right;
+            first = false;
+        }
+    }
+    rb_link(&th->timers, &t->node, parent, link);
+    if (first)
+        th->first = &t->node;
+    store_relaxed(&t->armed, 1);
+}
+
+static void tree_remove(struct timer_hart *th, struct timer *t)
+{
+    if (th->first == &t->node)
+        th->first = rb_next(&t->node);
+    rb_remove(&th->timers, &t->node);
+    store_release(&t->armed, 0);
+}
+
+// Interrupts are off.
+static void hart_program(struct timer_hart *th, ns_t deadline)
+{
+    if (th->programmed && deadline >= th->programmed)
+        return;
+    th->programmed = deadline;
+    timer_arm(deadline == NS_NEVER ? ~0UL : clock_to_ticks(deadline));
+}
+
+void timer_init(struct timer *t, void (*fn)(struct timer *))
+{
+    *t = (struct timer){.fn = fn};
+    rb_clear_node(&t->node);
+}
+
+// Takes t off whatever tree it is on; interrupts are off.
+static bool timer_disarm(struct timer *t)
+{
+    while (load_acquire(&t->armed)) {
+        u32 hart = load_relaxed(&t->hart);
+        struct timer_hart *th = &timer_harts[hart];
+        bool found;
+
+        spin_lock(&th->lock);
+        found = t->armed && t->hart == hart;
+        if (found)
+            tree_remove(th, t);
+        spin_unlock_irqrestore(&th->lock, 0);
+        if (found)
+            return true;
+    }
+    return false;
+}
+
+// The hart whose tree is to hold t: this one, unless another is in its callback: that one looks at
+// its tree again when the callback returns, and timer_cancel needs to know where to look. Locked.
+static struct timer_hart *hart_for(struct timer *t)
+{
+    struct timer_hart *self = &timer_harts[hart_index()], *last = &timer_harts[t->hart];
+
+    if (unlikely(last != self && load_relaxed(&last->running) == t)) {
+        spin_lock(&last->lock);
+        if (last->running == t)
+            return last;
+        spin_unlock_irqrestore(&last->lock, 0);
+    }
+    spin_lock(&self->lock);
+    return self;
+}
+
+void timer_start(struct timer *t, ns_t deadline)
+{
+    irqflags_t irq = irq_save();
+    struct timer_hart *th;
+
+    timer_disarm(t);
+    th = hart_for(t);
+    t->deadline = deadline;
+    store_relaxed(&t->hart, th - timer_harts);
+    tree_insert(th, t);
+    spin_unlock_irqrestore(&th->lock, 0);
+    if (likely(th == &timer_harts[hart_index()]))
+        hart_program(th, deadline);
+    irq_restore(irq);
+}
+
+bool timer_cancel(struct timer *t)
+{
+    irqflags_t irq = irq_save();
+    bool was_armed = timer_disarm(t);
+    u32 hart = load_relaxed(&t->hart);
+
+    while (hart != hart_index() && load_acquire(&timer_harts[hart].running) == t)
+        smp_serve();
+    irq_restore(irq);
+    return was_armed;
+}
+
+// Runs what is due at `now`; the lock is held, and dropped for each callback.
+static void hart_expire(struct timer_hart *th, ns_t now)
+{
+    while (th->first && timer_of(th->first)->deadline <= now) {
+        struct timer *t = timer_of(th->first);
+
+        store_relaxed(&th->running, t);
+        tree_remove(th, t);
+        spin_unlock_irqrestore(&th->lock, 0);
+        t->fn(t);
+        spin_lock(&th->lock);
+        store_release(&th->running, NULL);
+    }
+}
+
+void timers_interrupt(void)
+{
+    struct timer_hart *th = &timer_harts[hart_index()];
+    ns_t now = clock_monotonic(), next;
+
+    spin_lock(&th->lock);
+    hart_expire(th, now);
+    next = th->first ? timer_of(th->first)->deadline : NS_NEVER;
+    spin_unlock_irqrestore(&th->lock, 0);
+    if (th->tick <= now)
+        th->tick = NS_NEVER;
+    th->programmed = 0;
+    hart_program(th, MIN(next, th->tick));
+}
+
+void timers_set_tick(ns_t deadline)
+{
+    struct timer_hart *th = &timer_harts[hart_index()];
+
+    th->tick = deadline;
+    if (deadline != NS_NEVER)
+        hart_program(th, deadline);
+}

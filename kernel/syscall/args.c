@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: MIT
+// Decoding of system-call arguments.
+
+#include "syscall/args.h"
+#include "abi/limits.h"
+#include "lib/string.h"
+#include "mm/slab.h"
+
+int string_arg(uaddr_t src, char **out)
+{
+    char *s = kmalloc(PATH_MAX, 0);
+    ssize_t n;
+
+    if (!s)
+        return -ENOMEM;
+    n = strncpy_from_user(s, src, PATH_MAX);
+    if (n < 0) {
+        kfree(s);
+        return n;
+    }
+    *out = s;
+    return 0;
+}
+
+int path_arg_init(struct path_arg *a, u64 dirfd, uaddr_t name, bool empty_allowed)
+{
+    int err = string_arg(name, &a->name);
+
+    if (err)
+        return err;
+    if (!a->name[0] && !empty_allowed)
+        err = -ENOENT;
+    if (!err)
+        err = fd_start_path((int)dirfd, a->name, &a->start);
+    if (err)
+        kfree(a->name);
+    return err;
+}
+
+void path_arg_fini(struct path_arg *a)
+{
+    if (a->start.dentry)
+        path_put(&a->start);
+    kfree(a->name);
+}
+
+int path_arg_lookup(u64 dirfd, uaddr_t name, u32 at_flags, struct path *out)
+{
+    struct path_arg a;
+    int err = path_arg_init(&a, dirfd, name, at_flags & AT_EMPTY_PATH);
+
+    if (err)
+        return err;
+    err = path_lookup(path_arg_start(&a), a.name,
+                      (at_flags & AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW) |
+                          (at_flags & AT_EMPTY_PATH ? WALK_EMPTY : 0),
+                      out);
+    path_arg_fini(&a);
+    return err;
+}
+
+void ns_to_timespec(ns_t ns, struct timespec *ts)
+{
+    ts->tv_sec = ns / NS_PER_SEC;
+    ts->tv_nsec = ns % NS_PER_SEC;
+}
+
+void ns_to_timeval_arg(ns_t ns, struct timeval *tv)
+{
+    tv->tv_sec = ns / NS_PER_SEC;
+    tv->tv_usec = ns % NS_PER_SEC / 1000;
+}
+
+int timespec_arg(uaddr_t src, ns_t *out)
+{
+    struct timespec ts;
+
+    if (copy_from_user(&ts, src, sizeof(ts)))
+        return -EFAULT;
+    if (ts.tv_sec < 0 || (u64)ts.tv_nsec >= NS_PER_SEC)
+        return -EINVAL;
+    if ((u64)ts.tv_sec >= NS_NEVER / NS_PER_SEC)
+        *out = NS_NEVER;
+    else
+        *out = ts.tv_sec * NS_PER_SEC + ts.tv_nsec;
+    return 0;
+}
+
+int timespec_result(uaddr_t dst, ns_t ns)
+{
+    struct timespec ts;
+
+    ns_to_timespec(ns, &ts);
+    return copy_to_user(dst, &ts, sizeof(ts));
+}
+
+int deadline_arg(uaddr_t timespec, ns_t *deadline)
+{
+    ns_t ns, now = clock_monotonic();
+    int err;
+
+    *deadline = NS_NEVER;
+    if (!timespec)
+        return 0;
+    err = timespec_arg(timespec, &ns);
+    if (!err && ns < NS_NEVER - now)
+        *deadline = now + ns;
+    return err;
+}
+
+int iov_arg_init(struct iov_arg *a, uaddr_t src, u64 count)
+{
+    u64 total = 0;
+
+    if (count > IOV_MAX)
+        return -EINVAL;
+    a->count = count;
+    a->list = a->fast;
+    if (count > IOV_FAST)
+        a->list = kmalloc(count * sizeof(struct iovec), 0);
+    if (!a->list)
+        return -ENOMEM;
+    if (copy_from_user(a->list, src, count * sizeof(struct iovec))) {
+        iov_arg_fini(a);
+        return -EFAULT;
+    }
+    for (unsigned i = 0; i < count; i++) {
+        struct iovec *v = &a->list[i];
+
+        if ((s64)v->iov_len < 0) {
+            iov_arg_fini(a);
+            return -EINVAL;
+        }
+        v->iov_len = MIN(v->iov_len, RW_MAX - total);
+        total += v->iov_len;
+    }
+    return 0;
+}
+
+void iov_arg_fini(struct iov_arg *a)
+{
+    if (a->list != a->fast)
+        kfree(a->list);
+}
+
+int process_arg(pid_t pid, struct process **out)
+{
+    struct process *p = process_self();
+
+    if (pid)
+        p = process_get(pid);
+    else
+        process_ref(p);
+    *out = p;
+    return p ? 0 : -ESRCH;
+}

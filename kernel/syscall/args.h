@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+// Decoding of system-call arguments.
+//
+// Handlers take every argument as u64 and say what it is: (int)fd, (u32)flags; the upper half of a
+// register that holds an int is not looked at.
+#pragma once
+#include "abi/errno.h"
+#include "abi/time.h"
+#include "abi/uio.h"
+#include "arch/uaccess.h"
+#include "proc/signal.h"
+#include "syscall/table.h"
+#include "vfs/file.h"
+
+// Most bytes that one read or write moves (Linux: INT_MAX rounded down to a page).
+#define RW_MAX (0x7fffffffUL & PAGE_MASK)
+
+// A path argument: its text, and where a relative one starts.
+struct path_arg {
+    struct path start; // dentry NULL: the working directory
+    char *name;
+};
+
+// -EFAULT -ENAMETOOLONG -EBADF -ENOTDIR -ENOMEM; -ENOENT for "" unless empty_allowed. fini it after 0.
+int path_arg_init(struct path_arg *a, u64 dirfd, uaddr_t name, bool empty_allowed);
+void path_arg_fini(struct path_arg *a);
+static inline const struct path *path_arg_start(const struct path_arg *a)
+{
+    return a->start.dentry ? &a->start : NULL;
+}
+// The path itself: AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH in `at_flags`.
+int path_arg_lookup(u64 dirfd, uaddr_t name, u32 at_flags, struct path *out);
+
+// A user string of at most PATH_MAX bytes in fresh memory (kfree it): -EFAULT -ENAMETOOLONG -ENOMEM.
+int string_arg(uaddr_t src, char **out);
+
+// struct timespec: -EFAULT, -EINVAL for a bad one; ns saturates.
+int timespec_arg(uaddr_t src, ns_t *out);
+int timespec_result(uaddr_t dst, ns_t ns);
+void ns_to_timespec(ns_t ns, struct timespec *ts);
+void ns_to_timeval_arg(ns_t ns, struct timeval *tv);
+// Monotonic deadline for a relative time-out that may be absent (0: NS_NEVER).
+int deadline_arg(uaddr_t timespec, ns_t *deadline);
+
+// A segment list copied in and checked: -EINVAL -EFAULT -ENOMEM. `fast` holds short ones.
+#define IOV_FAST 8
+struct iov_arg {
+    struct iovec fast[IOV_FAST];
+    struct iovec *list;
+    unsigned count;
+};
+int iov_arg_init(struct iov_arg *a, uaddr_t src, u64 count);
+void iov_arg_fini(struct iov_arg *a);
+
+// A wait that a signal broke off: the call is restarted if the handler allows.
+static inline s64 restartable(s64 result)
+{
+    return result == -EINTR ? -ERESTARTSYS : result;
+}
+
+// The process, or the caller's own for 0; referenced. -ESRCH.
+int process_arg(pid_t pid, struct process **out);

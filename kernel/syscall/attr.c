@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: MIT
+// Calls that change what a file is: mode, owner, times; and the mode that new files do not get.
+
+#include "abi/capability.h"
+#include "syscall/at.h"
+
+#define AT_KEEP (~0U) // an owner of -1: leave as it is
+
+/* Mode */
+
+static s64 chmod_file(const struct at_file *a, u32 mode)
+{
+    struct attr attr = {.valid = ATTR_MODE, .mode = mode & S_IALLUGO};
+    struct inode *inode = a->inode;
+    const struct cred *c = thread_self()->cred;
+    int err = at_file_may_write(a);
+
+    if (!err)
+        err = inode_check_owner(inode);
+    if (!err && S_ISLNK(inode->mode))
+        err = -EOPNOTSUPP;
+    if (err)
+        return err;
+    if (!cred_in_group(c, inode->gid) && !cred_capable(c, CAP_FSETID))
+        attr.mode &= ~S_ISGID;
+    return inode_setattr(inode, &attr);
+}
+
+static s64 chmod_at(u64 dirfd, uaddr_t name, u32 mode, u32 flags)
+{
+    struct at_file a;
+    s64 err;
+
+    if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
+        return -EINVAL;
+    err = at_file_find(&a, dirfd, name, flags);
+    if (!err) {
+        err = chmod_file(&a, mode);
+        at_file_put(&a);
+    }
+    return err;
+}
+
+s64 sys_fchmod(u64 fd, u64 mode)
+{
+    struct at_file a;
+    s64 err = at_file_of_fd(&a, fd, false);
+
+    if (!err) {
+        err = chmod_file(&a, (u32)mode);
+        at_file_put(&a);
+    }
+    return err;
+}
+
+s64 sys_fchmodat(u64 dirfd, u64 name, u64 mode)
+{
+    return chmod_at(dirfd, name, (u32)mode, 0);
+}
+
+s64 sys_fchmodat2(u64 dirfd, u64 name, u64 mode, u64 flags)
+{
+    return chmod_at(dirfd, name, (u32)mode, (u32)flags);
+}
+
+s64 sys_umask(u64 mask)
+{
+    struct fs_context *fs = thread_self()->fs;
+    u32 old;
+
+    spin_lock(&fs->lock);
+    old = fs->umask;
+    fs->umask = mask & S_IRWXUGO;
+    spin_unlock(&fs->lock);
+    return old;
+}
+
+/* Owner */
+
+// The owner may give the file to one of their groups; all else takes CAP_CHOWN.
+static int chown_permitted(const struct inode *inode, u32 uid, u32 gid)
+{
+    const struct cred *c = thread_self()->cred;
+    bool owner = c->fsuid == inode->uid;
+
+    if (cred_capable(c, CAP_CHOWN))
+        return 0;
+    if (uid != AT_KEEP && !(owner && uid == inode->uid))
+        return -EPERM;
+    if (gid != AT_KEEP && !(owner && (gid == inode->gid || cred_in_group(c, gid))))
+        return -EPERM;
+    return 0;
+}
+
+static s64 chown_file(const struct at_file *a, u32 uid, u32 gid)
+{
+    struct attr attr = {.uid = uid, .gid = gid};
+    int err = at_file_may_write(a);
+
+    if (!err)
+        err = chown_permitted(a->inode, uid, gid);
+    if (err)
+        return err;
+    attr.valid = (uid != AT_KEEP ? ATTR_UID : 0) | (gid != AT_KEEP ? ATTR_GID : 0);
+    return inode_setattr(a->inode, &attr);
+}
+
+s64 sys_fchown(u64 fd, u64 uid, u64 gid)
+{
+    struct at_file a;
+    s64 err = at_file_of_fd(&a, fd, false);
+
+    if (!err) {
+        err = chown_file(&a, (u32)uid, (u32)gid);
+        at_file_put(&a);
+    }
+    return err;
+}
+
+s64 sys_fchownat(u64 dirfd, u64 name, u64 uid, u64 gid, u64 flags)
+{
+    struct at_file a;
+    s64 err;
+
+    if ((u32)flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
+        return -EINVAL;
+    err = at_file_find(&a, dirfd, name, (u32)flags);
+    if (!err) {
+        err = chown_file(&a, (u32)uid, (u32)gid);
+        at_file_put(&a);
+    }
+    return err;
+}
+
+/* Times */
+
+static bool utime_valid(const struct timespec *t)
+{
+    return (u64)t->tv_nsec < NS_PER_SEC || t->tv_nsec == UTIME_NOW || t->tv_nsec == UTIME_OMIT;
+}
+
+// Inode times count from 1970: earlier and later ones than they can hold become the nearest.
+static ns_t utime_ns(const struct timespec *t, ns_t now)
+{
+    if (t->tv_nsec == UTIME_NOW)
+        return now;
+    if (t->tv_sec < 0)
+        return 0;
+    return MIN((u64)t->tv_sec, NS_NEVER / NS_PER_SEC - 1) * NS_PER_SEC + t->tv_nsec;
+}
+
+// Setting both to now takes write permission; anything else takes ownership.
+static int utime_permitted(struct inode *inode, bool both_now)
+{
+    int err = inode_check_owner(inode);
+
+    return err && both_now ? inode_permission(inode, MAY_WRITE) : err;
+}
+
+static s64 utime_file(const struct at_file *a, const struct timespec t[2])
+{
+    bool both_now = t[0].tv_nsec == UTIME_NOW && t[1].tv_nsec == UTIME_NOW;
+    ns_t now = clock_realtime();
+    struct attr attr = {.atime = utime_ns(&t[0], now), .mtime = utime_ns(&t[1], now)};
+    int err = at_file_may_write(a);
+
+    if (!err)
+        err = utime_permitted(a->inode, both_now);
+    if (err)
+        return err;
+    attr.valid = (t[0].tv_nsec != UTIME_OMIT ? ATTR_ATIME : 0) |
+                 (t[1].tv_nsec != UTIME_OMIT ? ATTR_MTIME : 0);
+    return inode_setattr(a->inode, &attr);
+}
+
+s64 sys_utimensat(u64 dirfd, u64 name, u64 times, u64 flags)
+{
+    struct timespec t[2] = {{.tv_nsec = UTIME_NOW}, {.tv_nsec = UTIME_NOW}};
+    struct at_file a;
+    s64 err;
+
+    if (times && copy_from_user(t, times, sizeof(t)))
+        return -EFAULT;
+    if (t[0].tv_nsec == UTIME_OMIT && t[1].tv_nsec == UTIME_OMIT)
+        return 0;
+    if ((u32)flags & ~(name ? AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH : 0))
+        return -EINVAL;
+    if (name || (int)dirfd == AT_FDCWD)
+        err = at_file_find(&a, dirfd, name, (u32)flags);
+    else
+        err = at_file_of_fd(&a, dirfd, false);
+    if (err)
+        return err;
+    err = utime_valid(&t[0]) && utime_valid(&t[1]) ? utime_file(&a, t) : -EINVAL;
+    at_file_put(&a);
+    return err;
+}

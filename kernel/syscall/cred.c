@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: MIT
+// Credentials: user and group ids, groups, capabilities (credentials(7), capabilities(7)).
+//
+// A thread's cred is immutable while shared: each change copies it, edits the copy, and swaps.
+
+#include "abi/capability.h"
+#include "lib/string.h"
+#include "mm/slab.h"
+#include "syscall/args.h"
+
+#define ID_KEEP (~0U) // -1: leave as it is
+
+static const struct cred *self(void)
+{
+    return thread_self()->cred;
+}
+
+s64 sys_getuid(void)
+{
+    return self()->uid;
+}
+
+s64 sys_geteuid(void)
+{
+    return self()->euid;
+}
+
+s64 sys_getgid(void)
+{
+    return self()->gid;
+}
+
+s64 sys_getegid(void)
+{
+    return self()->egid;
+}
+
+static s64 put_three(u64 a, u64 b, u64 c, u32 x, u32 y, u32 z)
+{
+    return put_user_u32(a, x) || put_user_u32(b, y) || put_user_u32(c, z) ? -EFAULT : 0;
+}
+
+s64 sys_getresuid(u64 ruid, u64 euid, u64 suid)
+{
+    return put_three(ruid, euid, suid, self()->uid, self()->euid, self()->suid);
+}
+
+s64 sys_getresgid(u64 rgid, u64 egid, u64 sgid)
+{
+    return put_three(rgid, egid, sgid, self()->gid, self()->egid, self()->sgid);
+}
+
+static struct cred *cred_copy(void)
+{
+    struct cred *c = kmalloc(sizeof(*c), 0);
+
+    if (c) {
+        *c = *self();
+        ref_init(&c->refs, 1);
+    }
+    return c;
+}
+
+// Leaving or regaining user 0 moves the effective and permitted capabilities (capabilities(7)).
+static void cred_caps_follow(struct cred *c, const struct cred *old)
+{
+    bool was = !old->uid || !old->euid || !old->suid;
+    bool is = !c->uid || !c->euid || !c->suid;
+
+    if (was && !is)
+        c->cap_permitted = c->cap_effective = c->cap_ambient = 0;
+    else if (!old->euid && c->euid)
+        c->cap_effective = 0;
+    else if (old->euid && !c->euid)
+        c->cap_effective = c->cap_permitted;
+}
+
+static void cred_swap(struct cred *c)
+{
+    struct cred *old = thread_self()->cred;
+    struct process *p = process_self();
+    irqflags_t flags;
+
+    cred_caps_follow(c, old);
+    flags = spin_lock_irqsave(&p->siglock);
+    thread_self()->cred = c;
+    spin_unlock_irqrestore(&p->siglock, flags);
+    if (old->uid != c->uid)
+        process_user_changed(old->uid, c->uid);
+    if (old != &cred_root && ref_put(&old->refs))
+        kfree(old);
+}
+
+static bool uid_mine(u32 uid)
+{
+    return uid == self()->uid || uid == self()->euid || uid == self()->suid;
+}
+
+static bool gid_mine(u32 gid)
+{
+    return gid == self()->gid || gid == self()->egid || gid == self()->sgid;
+}
+
+static s64 set_uids(u32 uid, u32 euid, u32 suid)
+{
+    struct cred *c = cred_copy();
+
+    if (!c)
+        return -ENOMEM;
+    if (uid != ID_KEEP)
+        c->uid = uid;
+    if (euid != ID_KEEP)
+        c->euid = euid;
+    if (suid != ID_KEEP)
+        c->suid = suid;
+    c->fsuid = c->euid;
+    cred_swap(c);
+    return 0;
+}
+
+static s64 set_gids(u32 gid, u32 egid, u32 sgid)
+{
+    struct cred *c = cred_copy();
+
+    if (!c)
+        return -ENOMEM;
+    if (gid != ID_KEEP)
+        c->gid = gid;
+    if (egid != ID_KEEP)
+        c->egid = egid;
+    if (sgid != ID_KEEP)
+        c->sgid = sgid;
+    c->fsgid = c->egid;
+    cred_swap(c);
+    return 0;
+}
+
+s64 sys_setresuid(u64 a, u64 b, u64 c)
+{
+    u32 uid = a, euid = b, suid = c;
+
+    if (!cred_capable(self(), CAP_SETUID) &&
+        ((uid != ID_KEEP && !uid_mine(uid)) || (euid != ID_KEEP && !uid_mine(euid)) ||
+         (suid != ID_KEEP && !uid_mine(suid))))
+        return -EPERM;
+    return set_uids(uid, euid, suid);
+}
+
+s64 sys_setresgid(u64 a, u64 b, u64 c)
+{
+    u32 gid = a, egid = b, sgid = c;
+
+    if (!cred_capable(self(), CAP_SETGID) &&
+        ((gid != ID_KEEP && !gid_mine(gid)) || (egid != ID_KEEP && !gid_mine(egid)) ||
+         (sgid != ID_KEEP && !gid_mine(sgid))))
+        return -EPERM;
+    return set_gids(gid, egid, sgid);
+}
+
+// A real id that changes, or an effective one that differs from the real, becomes the saved id.
+s64 sys_setreuid(u64 a, u64 b)
+{
+    u32 uid = a, euid = b;
+    bool saved = uid != ID_KEEP || (euid != ID_KEEP && euid != self()->uid);
+
+    if (!cred_capable(self(), CAP_SETUID) &&
+        ((uid != ID_KEEP && uid != self()->uid && uid != self()->euid) ||
+         (euid != ID_KEEP && !uid_mine(euid))))
+        return -EPERM;
+    return set_uids(uid, euid, !saved ? ID_KEEP : euid != ID_KEEP ? euid : self()->euid);
+}
+
+s64 sys_setregid(u64 a, u64 b)
+{
+    u32 gid = a, egid = b;
+    bool saved = gid != ID_KEEP || (egid != ID_KEEP && egid != self()->gid);
+
+    if (!cred_capable(self(), CAP_SETGID) &&
+        ((gid != ID_KEEP && gid != self()->gid && gid != self()->egid) ||
+         (egid != ID_KEEP && !gid_mine(egid))))
+        return -EPERM;
+    return set_gids(gid, egid, !saved ? ID_KEEP : egid != ID_KEEP ? egid : self()->egid);
+}
+
+s64 sys_setuid(u64 id)
+{
+    u32 uid = id;
+
+    if (uid == ID_KEEP)
+        return -EINVAL;
+    if (cred_capable(self(), CAP_SETUID))
+        return set_uids(uid, uid, uid);
+    return uid == self()->uid || uid == self()->suid ? set_uids(ID_KEEP, uid, ID_KEEP) : -EPERM;
+}
+
+s64 sys_setgid(u64 id)
+{
+    u32 gid = id;
+
+    if (gid == ID_KEEP)
+        return -EINVAL;
+    if (cred_capable(self(), CAP_SETGID))
+        return set_gids(gid, gid, gid);
+    return gid == self()->gid || gid == self()->sgid ? set_gids(ID_KEEP, gid, ID_KEEP) : -EPERM;
+}
+
+// Both return the old id, whether or not it changed.
+s64 sys_setfsuid(u64 id)
+{
+    u32 old = self()->fsuid, uid = id;
+    struct cred *c;
+
+    if (!cred_capable(self(), CAP_SETUID) && !uid_mine(uid) && uid != old)
+        return old;
+    c = cred_copy();
+    if (c) {
+        c->fsuid = uid;
+        cred_swap(c);
+    }
+    return old;
+}
+
+s64 sys_setfsgid(u64 id)
+{
+    u32 old = self()->fsgid, gid = id;
+    struct cred *c;
+
+    if (!cred_capable(self(), CAP_SETGID) && !gid_mine(gid) && gid != old)
+        return old;
+    c = cred_copy();
+    if (c) {
+        c->fsgid = gid;
+        cred_swap(c);
+    }
+    return old;
+}
+
+s64 sys_getgroups(u64 size, u64 list)
+{
+    u32 n = self()->group_count;
+
+    if ((s32)size < 0 || ((s32)size && (u32)size < n))
+        return -EINVAL;
+    if ((s32)size && copy_to_user(list, self()->groups, n * sizeof(gid_t)))
+        return -EFAULT;
+    return n;
+}
+
+s64 sys_setgroups(u64 size, u64 list)
+{
+    struct cred *c;
+
+    if (!cred_capable(self(), CAP_SETGID))
+        return -EPERM;
+    if ((u32)size > CRED_GROUPS_MAX)
+        return -EINVAL;
+    c = cred_copy();
+    if (!c)
+        return -ENOMEM;
+    if (copy_from_user(c->groups, list, (u32)size * sizeof(gid_t))) {
+        kfree(c);
+        return -EFAULT;
+    }
+    c->group_count = (u32)size;
+    cred_swap(c);
+    return 0;
+}
+
+// Version 3 headers carry 64 bits in two records (capget(2)).
+static int cap_header(uaddr_t at, s32 *pid, unsigned *records)
+{
+    struct cap_user_header h;
+
+    if (copy_from_user(&h, at, sizeof(h)))
+        return -EFAULT;
+    *pid = h.pid;
+    *records = h.version == _LINUX_CAPABILITY_VERSION_1 ? 1 : 2;
+    if (h.version == _LINUX_CAPABILITY_VERSION_1 || h.version == _LINUX_CAPABILITY_VERSION_2 ||
+        h.version == _LINUX_CAPABILITY_VERSION_3)
+        return 0;
+    return put_user_u32(at, _LINUX_CAPABILITY_VERSION_3) ? -EFAULT : -EINVAL;
+}
+
+static int caps_of(pid_t pid, struct cap_user_data *out)
+{
+    const struct cred *c = NULL;
+    struct task *t;
+
+    spin_lock(&proctree_lock);
+    t = pid ? task_find(pid) : task_self();
+    if (t) {
+        c = t->thread->cred;
+        for (int i = 0; i < 2; i++) {
+            out[i].effective = c->cap_effective >> 32 * i;
+            out[i].permitted = c->cap_permitted >> 32 * i;
+            out[i].inheritable = c->cap_inheritable >> 32 * i;
+        }
+    }
+    spin_unlock(&proctree_lock);
+    return t ? 0 : -ESRCH;
+}
+
+s64 sys_capget(u64 header, u64 data)
+{
+    struct cap_user_data caps[2];
+    unsigned records;
+    s32 pid;
+    int err = cap_header(header, &pid, &records);
+
+    if (err)
+        return err == -EINVAL && !data ? 0 : err;
+    if (pid < 0)
+        return -EINVAL;
+    err = caps_of(pid, caps);
+    if (!err && data && copy_to_user(data, caps, records * sizeof(caps[0])))
+        err = -EFAULT;
+    return err;
+}
+
+s64 sys_capset(u64 header, u64 data)
+{
+    struct cap_user_data d[2] = {0};
+    unsigned records;
+    u64 effective, permitted, inheritable;
+    struct cred *c;
+    s32 pid;
+    int err = cap_header(header, &pid, &records);
+
+    if (err)
+        return err;
+    if (pid && pid != thread_self()->tid)
+        return -EPERM;
+    if (copy_from_user(d, data, records * sizeof(d[0])))
+        return -EFAULT;
+    effective = d[0].effective | (u64)d[1].effective << 32;
+    permitted = d[0].permitted | (u64)d[1].permitted << 32;
+    inheritable = d[0].inheritable | (u64)d[1].inheritable << 32;
+    if ((permitted & ~self()->cap_permitted) || (effective & ~permitted))
+        return -EPERM;
+    c = cred_copy();
+    if (!c)
+        return -ENOMEM;
+    c->cap_inheritable = inheritable;
+    cred_swap(c);
+    c->cap_permitted = permitted;
+    c->cap_effective = effective;
+    return 0;
+}

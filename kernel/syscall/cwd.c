@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: MIT
+// Calls on the directories that a process starts from, and on mounts.
+
+#include "abi/capability.h"
+#include "abi/limits.h"
+#include "abi/mount.h"
+#include "mm/slab.h"
+#include "syscall/args.h"
+
+/* Working directory and root */
+
+static int directory_check(struct inode *inode)
+{
+    return S_ISDIR(inode->mode) ? inode_permission(inode, MAY_EXEC) : -ENOTDIR;
+}
+
+static int directory_arg(uaddr_t name, struct path *out)
+{
+    int err = path_arg_lookup(AT_FDCWD, name, 0, out);
+
+    if (err)
+        return err;
+    err = directory_check(path_inode(out));
+    if (err)
+        path_put(out);
+    return err;
+}
+
+s64 sys_chdir(u64 name)
+{
+    struct path p;
+    int err = directory_arg(name, &p);
+
+    if (!err) {
+        fs_context_set_cwd(thread_self()->fs, &p);
+        path_put(&p);
+    }
+    return err;
+}
+
+s64 sys_fchdir(u64 fd)
+{
+    struct file *f = fd_get_any((int)fd);
+    int err;
+
+    if (!f)
+        return -EBADF;
+    err = directory_check(f->inode);
+    if (!err)
+        fs_context_set_cwd(thread_self()->fs, &f->path);
+    file_put(f);
+    return err;
+}
+
+s64 sys_chroot(u64 name)
+{
+    struct path p;
+    int err = directory_arg(name, &p);
+
+    if (err)
+        return err;
+    if (cred_capable(thread_self()->cred, CAP_SYS_CHROOT))
+        fs_context_set_root(thread_self()->fs, &p);
+    else
+        err = -EPERM;
+    path_put(&p);
+    return err;
+}
+
+static s64 path_result(const struct path *p, uaddr_t dst, u64 size)
+{
+    char *text = kmalloc(PATH_MAX, 0);
+    s64 n;
+
+    if (!text)
+        return -ENOMEM;
+    n = path_to_text(p, text, PATH_MAX);
+    if (n >= 0) {
+        n++;
+        if (n > size)
+            n = -ERANGE;
+        else if (copy_to_user(dst, text, n))
+            n = -EFAULT;
+    }
+    kfree(text);
+    return n;
+}
+
+s64 sys_getcwd(u64 dst, u64 size)
+{
+    struct path cwd;
+    s64 n;
+
+    fs_cwd_get(&cwd);
+    n = dentry_is_unlinked(cwd.dentry) ? -ENOENT : path_result(&cwd, dst, size);
+    path_put(&cwd);
+    return n;
+}
+
+/* Mounts */
+
+// A string that may be absent (*out NULL).
+static int mount_string_arg(uaddr_t src, char **out)
+{
+    int err = src ? string_arg(src, out) : 0;
+
+    return err == -ENAMETOOLONG ? -EINVAL : err;
+}
+
+s64 sys_mount(u64 source, u64 target, u64 type, u64 flags, u64 options)
+{
+    char *source_text = NULL, *type_text = NULL, *options_text = NULL;
+    struct path at;
+    int err;
+
+    if ((flags & MS_MGC_MSK) == MS_MGC_VAL)
+        flags &= ~(u64)MS_MGC_MSK;
+    err = mount_string_arg(type, &type_text);
+    if (!err)
+        err = mount_string_arg(source, &source_text);
+    if (!err)
+        err = mount_string_arg(options, &options_text);
+    if (!err)
+        err = path_arg_lookup(AT_FDCWD, target, 0, &at);
+    if (!err) {
+        err = vfs_mount(source_text, &at, type_text, (u32)flags, options_text);
+        path_put(&at);
+    }
+    kfree(options_text);
+    kfree(source_text);
+    kfree(type_text);
+    return err;
+}
+
+s64 sys_umount2(u64 target, u64 flags)
+{
+    struct path at;
+    int err;
+
+    if ((u32)flags & ~(MNT_FORCE | MNT_DETACH | MNT_EXPIRE | UMOUNT_NOFOLLOW))
+        return -EINVAL;
+    err = path_arg_lookup(AT_FDCWD, target, flags & UMOUNT_NOFOLLOW ? AT_SYMLINK_NOFOLLOW : 0, &at);
+    if (err)
+        return err;
+    err = mount_detach(&at, (int)flags);
+    path_put(&at);
+    return err;
+}

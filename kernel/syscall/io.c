@@ -1,0 +1,359 @@
+// SPDX-License-Identifier: MIT
+// Calls that move file data.
+
+#include "abi/limits.h"
+#include "mm/slab.h"
+#include "syscall/args.h"
+
+// A write to a pipe or socket that nobody reads also raises SIGPIPE.
+static s64 write_result(s64 n)
+{
+    struct siginfo info;
+
+    if (unlikely(n == -EPIPE)) {
+        siginfo_user(&info, SIGPIPE, SI_USER);
+        signal_send_task(task_self(), SIGPIPE, &info);
+    }
+    return restartable(n);
+}
+
+s64 sys_read(u64 fd, u64 buf, u64 count)
+{
+    struct file *f = fd_get((int)fd);
+    struct uio u;
+    ssize_t n;
+
+    if (!f)
+        return -EBADF;
+    uio_init_user(&u, buf, MIN(count, RW_MAX));
+    n = file_read(f, &u);
+    file_put(f);
+    return restartable(n);
+}
+
+s64 sys_write(u64 fd, u64 buf, u64 count)
+{
+    struct file *f = fd_get((int)fd);
+    struct uio u;
+    ssize_t n;
+
+    if (!f)
+        return -EBADF;
+    uio_init_user(&u, buf, MIN(count, RW_MAX));
+    n = file_write(f, &u);
+    file_put(f);
+    return likely(n >= 0) ? n : write_result(n);
+}
+
+// All the vector and positioned forms: at the file's own position if pos is -1.
+static s64 vector_io(u64 fd, u64 iov, u64 count, loff_t pos, bool at_pos, bool write)
+{
+    struct file *f = fd_get((int)fd);
+    struct iov_arg a;
+    struct uio u;
+    s64 n;
+
+    if (!f)
+        return -EBADF;
+    n = iov_arg_init(&a, iov, count);
+    if (!n) {
+        uio_init_iov(&u, a.list, a.count);
+        if (at_pos)
+            n = write ? file_pwrite(f, &u, pos) : file_pread(f, &u, pos);
+        else
+            n = write ? file_write(f, &u) : file_read(f, &u);
+        iov_arg_fini(&a);
+    }
+    file_put(f);
+    return write ? write_result(n) : restartable(n);
+}
+
+s64 sys_readv(u64 fd, u64 iov, u64 count)
+{
+    return vector_io(fd, iov, count, 0, false, false);
+}
+
+s64 sys_writev(u64 fd, u64 iov, u64 count)
+{
+    return vector_io(fd, iov, count, 0, false, true);
+}
+
+s64 sys_preadv(u64 fd, u64 iov, u64 count, u64 pos, u64 pos_high)
+{
+    return (s64)pos < 0 ? -EINVAL : vector_io(fd, iov, count, pos, true, false);
+}
+
+s64 sys_pwritev(u64 fd, u64 iov, u64 count, u64 pos, u64 pos_high)
+{
+    return (s64)pos < 0 ? -EINVAL : vector_io(fd, iov, count, pos, true, true);
+}
+
+s64 sys_preadv2(u64 fd, u64 iov, u64 count, u64 pos, u64 pos_high, u64 flags)
+{
+    if (flags)
+        return -EOPNOTSUPP;
+    return vector_io(fd, iov, count, pos, (s64)pos != -1, false);
+}
+
+s64 sys_pwritev2(u64 fd, u64 iov, u64 count, u64 pos, u64 pos_high, u64 flags)
+{
+    if (flags)
+        return -EOPNOTSUPP;
+    return vector_io(fd, iov, count, pos, (s64)pos != -1, true);
+}
+
+s64 sys_pread64(u64 fd, u64 buf, u64 count, u64 pos)
+{
+    struct file *f = (s64)pos < 0 ? NULL : fd_get((int)fd);
+    struct uio u;
+    ssize_t n;
+
+    if (!f)
+        return (s64)pos < 0 ? -EINVAL : -EBADF;
+    uio_init_user(&u, buf, MIN(count, RW_MAX));
+    n = file_pread(f, &u, pos);
+    file_put(f);
+    return restartable(n);
+}
+
+s64 sys_pwrite64(u64 fd, u64 buf, u64 count, u64 pos)
+{
+    struct file *f = (s64)pos < 0 ? NULL : fd_get((int)fd);
+    struct uio u;
+    ssize_t n;
+
+    if (!f)
+        return (s64)pos < 0 ? -EINVAL : -EBADF;
+    uio_init_user(&u, buf, MIN(count, RW_MAX));
+    n = file_pwrite(f, &u, pos);
+    file_put(f);
+    return write_result(n);
+}
+
+s64 sys_lseek(u64 fd, u64 offset, u64 whence)
+{
+    struct file *f = fd_get((int)fd);
+    s64 pos;
+
+    if (!f)
+        return -EBADF;
+    pos = file_seek(f, offset, (int)whence);
+    file_put(f);
+    return pos;
+}
+
+#define COPY_CHUNK (16UL << 10)
+
+// Copies through a kernel buffer until `count`, the end of input, or a short write. Positions are
+// the files' own (*in_pos, *out_pos NULL) or the caller's.
+static s64 copy_loop(struct file *in, loff_t *in_pos, struct file *out, loff_t *out_pos, u64 count)
+{
+    char *buf = kmalloc(COPY_CHUNK, 0);
+    struct uio u;
+    s64 done = 0, n = 0, written;
+
+    if (!buf)
+        return -ENOMEM;
+    while (count) {
+        uio_init_kernel(&u, buf, MIN(count, COPY_CHUNK));
+        n = in_pos ? file_pread(in, &u, *in_pos) : file_read(in, &u);
+        if (n <= 0)
+            break;
+        uio_init_kernel(&u, buf, n);
+        written = out_pos ? file_pwrite(out, &u, *out_pos) : file_write(out, &u);
+        if (written < 0) {
+            if (!in_pos && (in->mode & FILE_F_SEEKABLE))
+                file_seek(in, -n, SEEK_CUR);
+            n = written;
+            break;
+        }
+        if (!in_pos && written < n && (in->mode & FILE_F_SEEKABLE))
+            file_seek(in, written - n, SEEK_CUR);
+        if (in_pos)
+            *in_pos += written;
+        if (out_pos)
+            *out_pos += written;
+        done += written;
+        count -= written;
+        if (written < n)
+            break;
+    }
+    kfree(buf);
+    return done ? done : n;
+}
+
+static int offset_arg(uaddr_t src, loff_t *pos, loff_t **out)
+{
+    *out = NULL;
+    if (!src)
+        return 0;
+    if (get_user_u64((u64 *)pos, src))
+        return -EFAULT;
+    *out = pos;
+    return *pos < 0 ? -EINVAL : 0;
+}
+
+static s64 offset_result(s64 n, uaddr_t dst, loff_t pos)
+{
+    if (n >= 0 && dst && put_user_u64(dst, pos))
+        return -EFAULT;
+    return n;
+}
+
+static s64 copy_between(u64 in_fd, uaddr_t in_at, u64 out_fd, uaddr_t out_at, u64 count,
+                        bool regular)
+{
+    struct file *in = fd_get((int)in_fd), *out = fd_get((int)out_fd);
+    loff_t in_pos, out_pos, *in_p, *out_p;
+    s64 n = !in || !out ? -EBADF : 0;
+
+    if (!n && (!(in->mode & FILE_F_READ) || !(out->mode & FILE_F_WRITE)))
+        n = -EBADF;
+    if (!n && (!(in->mode & FILE_F_SEEKABLE) || (regular && (out->flags & O_APPEND))))
+        n = regular ? -EBADF : -EINVAL;
+    if (!n && regular && !(S_ISREG(in->inode->mode) && S_ISREG(out->inode->mode)))
+        n = -EINVAL;
+    if (!n)
+        n = offset_arg(in_at, &in_pos, &in_p);
+    if (!n)
+        n = offset_arg(out_at, &out_pos, &out_p);
+    if (!n) {
+        n = copy_loop(in, in_p, out, out_p, MIN(count, RW_MAX));
+        n = offset_result(n, in_at, in_pos);
+        n = offset_result(n, out_at, out_pos);
+    }
+    if (in)
+        file_put(in);
+    if (out)
+        file_put(out);
+    return write_result(n);
+}
+
+s64 sys_sendfile(u64 out_fd, u64 in_fd, u64 offset, u64 count)
+{
+    return copy_between(in_fd, offset, out_fd, 0, count, false);
+}
+
+s64 sys_copy_file_range(u64 in_fd, u64 in_at, u64 out_fd, u64 out_at, u64 count, u64 flags)
+{
+    return (u32)flags ? -EINVAL : copy_between(in_fd, in_at, out_fd, out_at, count, true);
+}
+
+s64 sys_truncate(u64 name, u64 length)
+{
+    struct path p;
+    int err;
+
+    if ((s64)length < 0)
+        return -EINVAL;
+    err = path_arg_lookup(AT_FDCWD, name, 0, &p);
+    if (err)
+        return err;
+    err = S_ISDIR(path_inode(&p)->mode)    ? -EISDIR
+          : !S_ISREG(path_inode(&p)->mode) ? -EINVAL
+                                           : inode_permission(path_inode(&p), MAY_WRITE);
+    if (!err)
+        err = inode_get_write(path_inode(&p));
+    if (!err) {
+        err = vfs_truncate(path_inode(&p), length);
+        inode_put_write(path_inode(&p));
+    }
+    path_put(&p);
+    return err;
+}
+
+s64 sys_ftruncate(u64 fd, u64 length)
+{
+    struct file *f;
+    int err;
+
+    if ((s64)length < 0)
+        return -EINVAL;
+    f = fd_get((int)fd);
+    if (!f)
+        return -EBADF;
+    if (!(f->mode & FILE_F_WRITE) || !S_ISREG(f->inode->mode))
+        err = -EINVAL;
+    else
+        err = vfs_truncate(f->inode, length);
+    file_put(f);
+    return err;
+}
+
+s64 sys_fallocate(u64 fd, u64 mode, u64 offset, u64 length)
+{
+    struct file *f;
+    int err;
+
+    if ((s64)offset < 0 || (s64)length <= 0)
+        return -EINVAL;
+    f = fd_get((int)fd);
+    if (!f)
+        return -EBADF;
+    if (!(f->mode & FILE_F_WRITE))
+        err = -EBADF;
+    else if (!S_ISREG(f->inode->mode))
+        err = S_ISFIFO(f->inode->mode) ? -ESPIPE : -ENODEV;
+    else
+        err = f->ops->fallocate ? f->ops->fallocate(f, (int)mode, offset, length) : -EOPNOTSUPP;
+    file_put(f);
+    return err;
+}
+
+// Advice is checked and, with every page in memory, has nothing to do.
+s64 sys_fadvise64(u64 fd, u64 offset, u64 length, u64 advice)
+{
+    struct file *f = fd_get((int)fd);
+    int err = 0;
+
+    if (!f)
+        return -EBADF;
+    if (S_ISFIFO(f->inode->mode))
+        err = -ESPIPE;
+    else if ((s64)length < 0 || (u32)advice > POSIX_FADV_NOREUSE)
+        err = -EINVAL;
+    file_put(f);
+    return err;
+}
+
+s64 sys_sync(void)
+{
+    vfs_sync();
+    return 0;
+}
+
+static s64 sync_file(u64 fd, bool data_only)
+{
+    struct file *f = fd_get((int)fd);
+    int err;
+
+    if (!f)
+        return -EBADF;
+    err = f->ops->fsync ? f->ops->fsync(f, data_only) : -EINVAL;
+    file_put(f);
+    return err;
+}
+
+s64 sys_fsync(u64 fd)
+{
+    return sync_file(fd, false);
+}
+
+s64 sys_fdatasync(u64 fd)
+{
+    return sync_file(fd, true);
+}
+
+s64 sys_syncfs(u64 fd)
+{
+    struct file *f = fd_get_any((int)fd);
+    struct superblock *sb;
+    int err;
+
+    if (!f)
+        return -EBADF;
+    sb = f->inode->sb;
+    err = sb && sb->ops->sync ? sb->ops->sync(sb) : 0;
+    file_put(f);
+    return err;
+}

@@ -1,0 +1,375 @@
+// SPDX-License-Identifier: MIT
+// Calls on processes and threads.
+
+#include "abi/capability.h"
+#include "abi/futex.h"
+#include "abi/limits.h"
+#include "abi/prctl.h"
+#include "abi/wait.h"
+#include "ipc/futex.h"
+#include "lib/string.h"
+#include "mm/slab.h"
+#include "syscall/args.h"
+
+s64 sys_getpid(void)
+{
+    return process_self()->pid->id;
+}
+
+s64 sys_getppid(void)
+{
+    return load_relaxed(&process_self()->parent_pid);
+}
+
+s64 sys_gettid(void)
+{
+    return thread_self()->tid;
+}
+
+// riscv64 argument order: flags, stack, parent_tid, tls, child_tid. The stack is given by its top.
+s64 sys_clone(u64 flags, u64 stack, u64 parent_tid, u64 tls, u64 child_tid)
+{
+    struct clone_args args = {
+        .flags = (u32)flags & ~CSIGNAL,
+        .exit_signal = flags & CSIGNAL,
+        .stack = stack,
+        .parent_tid = parent_tid,
+        .child_tid = child_tid,
+        .tls = tls,
+    };
+
+    return process_clone(&args, arch_frame(arch_self()));
+}
+
+// Bytes past the struct that we know must be 0 (clone3(2), E2BIG).
+static int zero_tail_check(uaddr_t at, u64 n)
+{
+    u8 byte;
+
+    for (u64 i = 0; i < n; i++) {
+        if (copy_from_user(&byte, at + i, 1))
+            return -EFAULT;
+        if (byte)
+            return -E2BIG;
+    }
+    return 0;
+}
+
+s64 sys_clone3(u64 uargs, u64 size)
+{
+    struct clone_args args = {0};
+    int err;
+
+    if (size > PAGE_SIZE)
+        return -E2BIG;
+    if (size < CLONE_ARGS_SIZE_VER0)
+        return -EINVAL;
+    if (size > sizeof(args)) {
+        err = zero_tail_check(uargs + sizeof(args), size - sizeof(args));
+        if (err)
+            return err;
+    }
+    if (copy_from_user(&args, uargs, MIN(size, sizeof(args))))
+        return -EFAULT;
+    if ((args.flags & (CSIGNAL | CLONE_DETACHED)) || !args.stack != !args.stack_size)
+        return -EINVAL;
+    return process_clone(&args, arch_frame(arch_self()));
+}
+
+static s64 exec_at(u64 dirfd, u64 name, u64 argv, u64 envp, u32 flags)
+{
+    struct path_arg a;
+    int err;
+
+    if (flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
+        return -EINVAL;
+    err = path_arg_init(&a, dirfd, name, flags & AT_EMPTY_PATH);
+    if (err)
+        return err;
+    err = process_exec(path_arg_start(&a), a.name, argv, envp, flags);
+    path_arg_fini(&a);
+    return err;
+}
+
+s64 sys_execve(u64 name, u64 argv, u64 envp)
+{
+    return exec_at(AT_FDCWD, name, argv, envp, 0);
+}
+
+s64 sys_execveat(u64 dirfd, u64 name, u64 argv, u64 envp, u64 flags)
+{
+    return exec_at(dirfd, name, argv, envp, (u32)flags);
+}
+
+s64 sys_exit(u64 status)
+{
+    task_exit((s32)status);
+}
+
+s64 sys_exit_group(u64 status)
+{
+    process_exit_group((s32)status);
+}
+
+s64 sys_wait4(u64 pid, u64 status, u64 options, u64 usage)
+{
+    struct wait_args a = {.options = (u32)options | WEXITED};
+    struct wait_result r;
+    s64 found;
+
+    if ((u32)options & ~(WNOHANG | WUNTRACED | WCONTINUED | __WNOTHREAD | __WCLONE | __WALL))
+        return -EINVAL;
+    if ((s32)pid == -1) {
+        a.type = P_ALL;
+    } else if ((s32)pid > 0) {
+        a.type = P_PID;
+        a.id = (s32)pid;
+    } else {
+        a.type = P_PGID;
+        a.id = (s32)pid ? -(s32)pid : process_getpgid(0);
+    }
+    found = process_wait(&a, &r);
+    if (found != 1)
+        return found;
+    if (status && put_user_u32(status, r.status))
+        return -EFAULT;
+    if (usage && copy_to_user(usage, &r.usage, sizeof(r.usage)))
+        return -EFAULT;
+    return r.pid;
+}
+
+static void waitid_info(struct siginfo *info, const struct wait_result *r)
+{
+    memset(info, 0, sizeof(*info));
+    info->si_signo = SIGCHLD;
+    info->si_code = r->code;
+    info->si_pid = r->pid;
+    info->si_uid = r->uid;
+    if (r->code == CLD_EXITED)
+        info->si_status = r->exit_code;
+    else if (r->code == CLD_STOPPED)
+        info->si_status = WSTOPSIG(r->status);
+    else if (r->code == CLD_CONTINUED)
+        info->si_status = SIGCONT;
+    else
+        info->si_status = WTERMSIG(r->status);
+}
+
+s64 sys_waitid(u64 type, u64 id, u64 uinfo, u64 options, u64 usage)
+{
+    struct wait_args a = {.type = (int)type, .id = (s32)id, .options = (u32)options};
+    struct siginfo info = {0};
+    struct wait_result r;
+    s64 found;
+
+    if ((u32)options & ~(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | __WNOTHREAD |
+                         __WCLONE | __WALL))
+        return -EINVAL;
+    if (!((u32)options & (WEXITED | WSTOPPED | WCONTINUED)) || (u32)type > P_PGID)
+        return -EINVAL;
+    if (a.type == P_PGID && !a.id)
+        a.id = process_getpgid(0);
+    if (a.type != P_ALL && a.id <= 0)
+        return -EINVAL;
+    found = process_wait(&a, &r);
+    if (found < 0)
+        return found;
+    if (found)
+        waitid_info(&info, &r);
+    if (uinfo && copy_to_user(uinfo, &info, sizeof(info)))
+        return -EFAULT;
+    if (found && usage && copy_to_user(usage, &r.usage, sizeof(r.usage)))
+        return -EFAULT;
+    return 0;
+}
+
+s64 sys_set_tid_address(u64 address)
+{
+    task_self()->clear_child_tid = address;
+    return thread_self()->tid;
+}
+
+#define ROBUST_HEAD_SIZE 24
+
+s64 sys_set_robust_list(u64 head, u64 size)
+{
+    if (size != ROBUST_HEAD_SIZE)
+        return -EINVAL;
+    task_self()->robust_list = head;
+    return 0;
+}
+
+s64 sys_get_robust_list(u64 pid, u64 head, u64 size)
+{
+    struct task *t;
+    uaddr_t list = 0;
+    int err = 0;
+
+    spin_lock(&proctree_lock);
+    t = (s32)pid ? task_find((s32)pid) : task_self();
+    if (!t)
+        err = -ESRCH;
+    else if (t->proc != process_self() && !cred_capable(thread_self()->cred, CAP_SYS_PTRACE))
+        err = -EPERM;
+    else
+        list = t->robust_list;
+    spin_unlock(&proctree_lock);
+    if (err)
+        return err;
+    return put_user_u64(size, ROBUST_HEAD_SIZE) || put_user_u64(head, list) ? -EFAULT : 0;
+}
+
+static s64 futex_wait_again(struct task *t)
+{
+    s64 err = futex_wait(t->restart_args[0], t->restart_args[1], t->restart_args[2],
+                         t->restart_args[3], t->restart_deadline);
+
+    return err == -EINTR ? -ERESTART_RESTARTBLOCK : err;
+}
+
+// A wait with a time-out is restarted until the same deadline.
+static s64 futex_wait_call(uaddr_t addr, u32 value, u32 bitset, bool private_only, ns_t deadline)
+{
+    struct task *t = task_self();
+    s64 err = futex_wait(addr, value, bitset, private_only, deadline);
+
+    if (err != -EINTR)
+        return err;
+    if (deadline == NS_NEVER)
+        return -ERESTARTSYS;
+    t->restart = futex_wait_again;
+    t->restart_deadline = deadline;
+    t->restart_args[0] = addr;
+    t->restart_args[1] = value;
+    t->restart_args[2] = bitset;
+    t->restart_args[3] = private_only;
+    return -ERESTART_RESTARTBLOCK;
+}
+
+// FUTEX_WAIT takes a relative time-out, FUTEX_WAIT_BITSET an absolute one of either clock.
+static int futex_deadline(uaddr_t timeout, u32 op, ns_t *deadline)
+{
+    s64 offset = op & FUTEX_CLOCK_REALTIME ? clock_realtime_offset() : 0;
+    ns_t ns;
+    int err;
+
+    if ((op & FUTEX_CMD_MASK) == FUTEX_WAIT)
+        return deadline_arg(timeout, deadline);
+    *deadline = NS_NEVER;
+    if (!timeout)
+        return 0;
+    err = timespec_arg(timeout, &ns);
+    if (!err && ns != NS_NEVER)
+        *deadline = (s64)ns > offset ? ns - offset : 0;
+    return err;
+}
+
+s64 sys_futex(u64 addr, u64 op, u64 value, u64 timeout, u64 addr2, u64 value3)
+{
+    bool private_only = op & FUTEX_PRIVATE_FLAG;
+    u32 expected = value3;
+    ns_t deadline;
+    s64 err;
+
+    switch ((u32)op & FUTEX_CMD_MASK) {
+    case FUTEX_WAIT:
+    case FUTEX_WAIT_BITSET:
+        err = futex_deadline(timeout, (u32)op, &deadline);
+        if (err)
+            return err;
+        if (((u32)op & FUTEX_CMD_MASK) == FUTEX_WAIT)
+            value3 = FUTEX_BITSET_MATCH_ANY;
+        return futex_wait_call(addr, value, value3, private_only, deadline);
+    case FUTEX_WAKE:
+        return futex_wake(addr, value, FUTEX_BITSET_MATCH_ANY, private_only);
+    case FUTEX_WAKE_BITSET:
+        return futex_wake(addr, value, value3, private_only);
+    case FUTEX_REQUEUE:
+    case FUTEX_CMP_REQUEUE:
+        if ((s32)value < 0 || (s32)timeout < 0)
+            return -EINVAL;
+        return futex_requeue(addr, addr2, value, timeout,
+                             ((u32)op & FUTEX_CMD_MASK) == FUTEX_CMP_REQUEUE ? &expected : NULL,
+                             private_only);
+    case FUTEX_WAKE_OP:
+        return futex_wake_op(addr, addr2, value, timeout, value3, private_only);
+    default:
+        return -ENOSYS;
+    }
+}
+
+s64 sys_setpgid(u64 pid, u64 pgid)
+{
+    if ((s32)pid < 0)
+        return -EINVAL;
+    return process_setpgid((s32)pid, (s32)pgid);
+}
+
+s64 sys_getpgid(u64 pid)
+{
+    return process_getpgid((s32)pid);
+}
+
+s64 sys_getsid(u64 pid)
+{
+    return process_getsid((s32)pid);
+}
+
+s64 sys_setsid(void)
+{
+    return process_setsid();
+}
+
+static s64 prctl_name(bool set, uaddr_t at)
+{
+    char name[sizeof(thread_self()->name)] = {0};
+    ssize_t n;
+
+    if (!set)
+        return copy_to_user(at, thread_self()->name, sizeof(name));
+    n = strncpy_from_user(name, at, sizeof(name));
+    if (n < 0 && n != -ENAMETOOLONG)
+        return n;
+    name[sizeof(name) - 1] = '\0';
+    memcpy(thread_self()->name, name, sizeof(name));
+    return 0;
+}
+
+s64 sys_prctl(u64 option, u64 a1, u64 a2, u64 a3, u64 a4)
+{
+    struct process *p = process_self();
+    const struct cred *cred = thread_self()->cred;
+
+    switch ((int)option) {
+    case PR_SET_NAME:
+    case PR_GET_NAME:
+        return prctl_name((int)option == PR_SET_NAME, a1);
+    case PR_GET_DUMPABLE:
+        return p->dumpable;
+    case PR_SET_DUMPABLE:
+        if (a1 > 1)
+            return -EINVAL;
+        p->dumpable = a1;
+        return 0;
+    case PR_SET_CHILD_SUBREAPER:
+        p->subreaper = a1;
+        return 0;
+    case PR_GET_CHILD_SUBREAPER:
+        return put_user_u32(a1, p->subreaper);
+    case PR_SET_NO_NEW_PRIVS:
+        if (a1 != 1 || a2 || a3 || a4)
+            return -EINVAL;
+        p->no_new_privs = true;
+        return 0;
+    case PR_GET_NO_NEW_PRIVS:
+        return a1 || a2 || a3 || a4 ? -EINVAL : p->no_new_privs;
+    case PR_CAPBSET_READ:
+        return a1 > CAP_LAST_CAP ? -EINVAL : cred->cap_bounding >> a1 & 1;
+    case PR_GET_KEEPCAPS:
+    case PR_GET_SECUREBITS:
+    case PR_GET_SECCOMP:
+        return 0;
+    default:
+        return -EINVAL;
+    }
+}

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: MIT
+// Calls on signals.
+
+#include "syscall/args.h"
+
+// Sets are 64 bits; the size is passed along and must be right.
+#define SIGSET_SIZE sizeof(u64)
+
+static s64 kill_with(s64 (*send)(pid_t, pid_t, int, struct siginfo *), pid_t group, pid_t id,
+                     int sig, int code)
+{
+    struct siginfo info;
+
+    siginfo_user(&info, sig, code);
+    return send(group, id, sig, &info);
+}
+
+static s64 send_process(pid_t group, pid_t id, int sig, struct siginfo *info)
+{
+    return signal_kill(id, sig, info);
+}
+
+static s64 send_thread(pid_t group, pid_t id, int sig, struct siginfo *info)
+{
+    return signal_tgkill(group, id, sig, info);
+}
+
+s64 sys_kill(u64 pid, u64 sig)
+{
+    return kill_with(send_process, 0, (s32)pid, (s32)sig, SI_USER);
+}
+
+s64 sys_tkill(u64 tid, u64 sig)
+{
+    return (s32)tid <= 0 ? -EINVAL : kill_with(send_thread, 0, (s32)tid, (s32)sig, SI_TKILL);
+}
+
+s64 sys_tgkill(u64 tgid, u64 tid, u64 sig)
+{
+    if ((s32)tgid <= 0 || (s32)tid <= 0)
+        return -EINVAL;
+    return kill_with(send_thread, (s32)tgid, (s32)tid, (s32)sig, SI_TKILL);
+}
+
+// What the caller put into siginfo goes as it is, but it cannot pose as kill or the kernel to others.
+static int queue_info(struct siginfo *info, uaddr_t src, int sig, pid_t target)
+{
+    if (copy_from_user(info, src, sizeof(*info)))
+        return -EFAULT;
+    info->si_signo = sig;
+    if ((info->si_code >= 0 || info->si_code == SI_TKILL) && target != process_self()->pid->id)
+        return -EPERM;
+    return 0;
+}
+
+s64 sys_rt_sigqueueinfo(u64 pid, u64 sig, u64 uinfo)
+{
+    struct siginfo info;
+    int err = queue_info(&info, uinfo, (s32)sig, (s32)pid);
+
+    if (err)
+        return err;
+    return (s32)pid <= 0 ? -ESRCH : signal_kill((s32)pid, (s32)sig, &info);
+}
+
+s64 sys_rt_tgsigqueueinfo(u64 tgid, u64 tid, u64 sig, u64 uinfo)
+{
+    struct siginfo info;
+    int err = queue_info(&info, uinfo, (s32)sig, (s32)tgid);
+
+    if (err)
+        return err;
+    return (s32)tgid <= 0 ? -EINVAL : signal_tgkill((s32)tgid, (s32)tid, (s32)sig, &info);
+}
+
+s64 sys_rt_sigaction(u64 sig, u64 new, u64 old, u64 size)
+{
+    struct k_sigaction action, previous;
+    int err;
+
+    if (size != SIGSET_SIZE)
+        return -EINVAL;
+    if (new && copy_from_user(&action, new, sizeof(action)))
+        return -EFAULT;
+    err = signal_action((s32)sig, new ? &action : NULL, old ? &previous : NULL);
+    if (!err && old && copy_to_user(old, &previous, sizeof(previous)))
+        return -EFAULT;
+    return err;
+}
+
+s64 sys_rt_sigprocmask(u64 how, u64 new, u64 old, u64 size)
+{
+    u64 mask = task_self()->blocked, set = 0;
+
+    if (size != SIGSET_SIZE)
+        return -EINVAL;
+    if (new) {
+        if (get_user_u64(&set, new))
+            return -EFAULT;
+        if ((s32)how == SIG_BLOCK)
+            signal_set_mask(mask | set);
+        else if ((s32)how == SIG_UNBLOCK)
+            signal_set_mask(mask & ~set);
+        else if ((s32)how == SIG_SETMASK)
+            signal_set_mask(set);
+        else
+            return -EINVAL;
+    }
+    return old && put_user_u64(old, mask) ? -EFAULT : 0;
+}
+
+s64 sys_rt_sigpending(u64 set, u64 size)
+{
+    if (size > SIGSET_SIZE)
+        return -EINVAL;
+    return put_user_u64(set, signal_pending_set()) ? -EFAULT : 0;
+}
+
+s64 sys_rt_sigsuspend(u64 mask, u64 size)
+{
+    struct wait_queue never;
+    u64 set;
+
+    if (size != SIGSET_SIZE)
+        return -EINVAL;
+    if (get_user_u64(&set, mask))
+        return -EFAULT;
+    wait_queue_init(&never);
+    signal_set_temporary_mask(set);
+    wait_event(&never, false, WAIT_INTERRUPTIBLE, NS_NEVER);
+    return -ERESTARTNOHAND;
+}
+
+s64 sys_rt_sigtimedwait(u64 set, u64 uinfo, u64 timeout, u64 size)
+{
+    struct siginfo info;
+    ns_t deadline;
+    u64 wanted;
+    int sig;
+
+    if (size != SIGSET_SIZE)
+        return -EINVAL;
+    if (get_user_u64(&wanted, set))
+        return -EFAULT;
+    sig = deadline_arg(timeout, &deadline);
+    if (sig)
+        return sig;
+    sig = signal_wait(wanted, deadline, &info);
+    if (sig > 0 && uinfo && copy_to_user(uinfo, &info, sizeof(info)))
+        return -EFAULT;
+    return sig;
+}
+
+s64 sys_rt_sigreturn(void)
+{
+    return signal_return(arch_frame(arch_self()));
+}
+
+s64 sys_sigaltstack(u64 new, u64 old)
+{
+    uaddr_t sp = arch_frame(arch_self())->x[FRAME_SP];
+    struct sigstack stack, previous;
+    int err;
+
+    if (new && copy_from_user(&stack, new, sizeof(stack)))
+        return -EFAULT;
+    err = signal_altstack(new ? &stack : NULL, old ? &previous : NULL, sp);
+    if (!err && old && copy_to_user(old, &previous, sizeof(previous)))
+        return -EFAULT;
+    return err;
+}
+
+s64 sys_restart_syscall(void)
+{
+    struct task *t = task_self();
+    s64 (*restart)(struct task *task) = t->restart;
+
+    t->restart = NULL;
+    return restart ? restart(t) : -EINTR;
+}

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+// The dispatch table, and the slow way in.
+
+#include "abi/errno.h"
+#include "abi/syscall.h"
+#include "arch/upcalls.h"
+#include "syscall/args.h"
+#include "syscall/table.h"
+#include "syscall/trace.h"
+
+static s64 sys_missing(u64 a0, u64 a1, u64 a2, u64 a3, u64 a4, u64 a5)
+{
+    return -ENOSYS;
+}
+
+#define FAST 0
+#define FULL SYSCALL_FULL_FRAME
+#define SYSCALL_ENTRY(name, arity, frame, xv6, types) \
+    [SYS_##name] = {(syscall_fn)(void (*)(void))sys_##name, frame},
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Woverride-init"
+const struct syscall_entry up_syscall_table[SYSCALL_MAX] = {
+    [0 ... SYSCALL_MAX - 1] = {sys_missing, 0}, SYSCALL_LIST(SYSCALL_ENTRY)};
+#pragma GCC diagnostic pop
+
+void up_syscall_slow(struct trapframe *frame)
+{
+    u64 *x = frame->x;
+    u64 number = x[FRAME_A7];
+    syscall_fn fn = number < SYSCALL_MAX ? up_syscall_table[number].fn : sys_missing;
+    bool traced = arch_self()->work & WORK_TRACE;
+    s64 result;
+
+    if (traced)
+        syscall_trace_enter(number, &x[FRAME_A0]);
+    result = fn(x[FRAME_A0], x[FRAME_A1], x[FRAME_A2], x[FRAME_A3], x[FRAME_A4], x[FRAME_A5]);
+    // execve and rt_sigreturn replace the frame; they return the a0 that the new one shall have.
+    x[FRAME_A0] = result;
+    if (traced)
+        syscall_trace_exit(number, result);
+}

@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: MIT
+// Clocks, sleeping, interval timers.
+
+#include "abi/capability.h"
+#include "lib/string.h"
+#include "syscall/args.h"
+
+#define CLOCK_COARSE_NS 4000000 // what coarse clocks claim to resolve
+
+// Reads a clock; -EINVAL for one we do not have.
+static int clock_read(int clock, ns_t *now)
+{
+    ns_t user, system;
+
+    switch (clock) {
+    case CLOCK_REALTIME:
+    case CLOCK_REALTIME_COARSE:
+    case CLOCK_TAI:
+        *now = clock_realtime();
+        return 0;
+    case CLOCK_MONOTONIC:
+    case CLOCK_MONOTONIC_RAW:
+    case CLOCK_MONOTONIC_COARSE:
+    case CLOCK_BOOTTIME:
+        *now = clock_monotonic();
+        return 0;
+    case CLOCK_PROCESS_CPUTIME_ID:
+        process_times(process_self(), &user, &system);
+        break;
+    case CLOCK_THREAD_CPUTIME_ID:
+        sched_times(thread_self(), &user, &system);
+        break;
+    default:
+        return -EINVAL;
+    }
+    *now = user + system;
+    return 0;
+}
+
+// Clock ids of other processes and threads: the complement of the id in the upper bits, then three
+// bits of which bit 2 says thread (clock_getcpuclockid(3)).
+static int clock_read_other(int clock, ns_t *now)
+{
+    pid_t id = ~(clock >> 3);
+    ns_t user = 0, system = 0;
+    struct process *p;
+    struct task *t;
+    bool found;
+
+    spin_lock(&proctree_lock);
+    t = clock & 4 ? (id ? task_find(id) : task_self()) : NULL;
+    p = clock & 4 ? NULL : id ? process_find(id) : process_self();
+    found = t || p;
+    if (t)
+        sched_times(t->thread, &user, &system);
+    else if (p)
+        process_times(p, &user, &system);
+    spin_unlock(&proctree_lock);
+    *now = (clock & 3) == 1 ? user : user + system;
+    return found && (clock & 3) < 3 ? 0 : -EINVAL;
+}
+
+s64 sys_clock_gettime(u64 clock, u64 out)
+{
+    ns_t now;
+    int err = (int)clock < 0 ? clock_read_other((int)clock, &now) : clock_read((int)clock, &now);
+
+    return err ? err : timespec_result(out, now);
+}
+
+s64 sys_clock_getres(u64 clock, u64 out)
+{
+    ns_t now;
+    bool coarse = (int)clock == CLOCK_REALTIME_COARSE || (int)clock == CLOCK_MONOTONIC_COARSE;
+    int err = (int)clock < 0 ? clock_read_other((int)clock, &now) : clock_read((int)clock, &now);
+
+    if (err || !out)
+        return err;
+    return timespec_result(out, coarse ? CLOCK_COARSE_NS : 1);
+}
+
+s64 sys_clock_settime(u64 clock, u64 in)
+{
+    ns_t now;
+    int err;
+
+    if ((int)clock != CLOCK_REALTIME)
+        return -EINVAL;
+    err = timespec_arg(in, &now);
+    if (err)
+        return err;
+    if (!cred_capable(thread_self()->cred, CAP_SYS_TIME))
+        return -EPERM;
+    clock_set_realtime(now);
+    return 0;
+}
+
+s64 sys_gettimeofday(u64 tv, u64 zone)
+{
+    static const struct timezone utc;
+    struct timeval now;
+
+    ns_to_timeval_arg(clock_realtime(), &now);
+    if (tv && copy_to_user(tv, &now, sizeof(now)))
+        return -EFAULT;
+    return zone && copy_to_user(zone, &utc, sizeof(utc)) ? -EFAULT : 0;
+}
+
+s64 sys_settimeofday(u64 tv, u64 zone)
+{
+    struct timeval t;
+
+    if (tv && copy_from_user(&t, tv, sizeof(t)))
+        return -EFAULT;
+    if (tv && (t.tv_sec < 0 || (u64)t.tv_usec >= 1000000))
+        return -EINVAL;
+    if (!cred_capable(thread_self()->cred, CAP_SYS_TIME))
+        return -EPERM;
+    if (tv)
+        clock_set_realtime(t.tv_sec * NS_PER_SEC + t.tv_usec * 1000);
+    return 0;
+}
+
+// Sleeps until the monotonic deadline; what is left goes to `left` (0: nowhere) if interrupted.
+static s64 nanosleep_until(ns_t deadline, uaddr_t left)
+{
+    int err = sleep_until(deadline, WAIT_INTERRUPTIBLE);
+    ns_t now;
+
+    if (!err)
+        return 0;
+    now = clock_monotonic();
+    if (now >= deadline)
+        return 0;
+    if (left && timespec_result(left, deadline - now))
+        return -EFAULT;
+    return -ERESTART_RESTARTBLOCK;
+}
+
+static s64 nanosleep_again(struct task *t)
+{
+    s64 err = nanosleep_until(t->restart_deadline, t->restart_args[0]);
+
+    if (err == -ERESTART_RESTARTBLOCK)
+        t->restart = nanosleep_again;
+    return err;
+}
+
+static s64 nanosleep_relative(ns_t ns, uaddr_t left)
+{
+    struct task *t = task_self();
+    ns_t now = clock_monotonic();
+    ns_t deadline = ns < NS_NEVER - now ? now + ns : NS_NEVER;
+    s64 err = nanosleep_until(deadline, left);
+
+    if (err == -ERESTART_RESTARTBLOCK) {
+        t->restart = nanosleep_again;
+        t->restart_deadline = deadline;
+        t->restart_args[0] = left;
+    }
+    return err;
+}
+
+s64 sys_nanosleep(u64 request, u64 left)
+{
+    ns_t ns;
+    int err = timespec_arg(request, &ns);
+
+    return err ? err : nanosleep_relative(ns, left);
+}
+
+s64 sys_clock_nanosleep(u64 clock, u64 flags, u64 request, u64 left)
+{
+    ns_t ns, now;
+    s64 offset = 0;
+    int err;
+
+    if ((int)clock == CLOCK_THREAD_CPUTIME_ID || clock_read((int)clock, &now))
+        return -EINVAL;
+    if ((int)clock == CLOCK_PROCESS_CPUTIME_ID || (int)clock == CLOCK_MONOTONIC_COARSE ||
+        (int)clock == CLOCK_REALTIME_COARSE || (int)clock == CLOCK_MONOTONIC_RAW)
+        return -EOPNOTSUPP;
+    err = timespec_arg(request, &ns);
+    if (err)
+        return err;
+    if (!((u32)flags & TIMER_ABSTIME))
+        return nanosleep_relative(ns, left);
+    if ((int)clock == CLOCK_REALTIME || (int)clock == CLOCK_TAI)
+        offset = clock_realtime_offset();
+    if (ns != NS_NEVER)
+        ns = (s64)ns > offset ? ns - offset : 0;
+    err = nanosleep_until(ns, 0);
+    return err == -ERESTART_RESTARTBLOCK ? -ERESTARTNOHAND : err;
+}
+
+s64 sys_getitimer(u64 which, u64 out)
+{
+    struct itimerval value;
+    int err = itimer_get((int)which, &value);
+
+    if (!err && copy_to_user(out, &value, sizeof(value)))
+        return -EFAULT;
+    return err;
+}
+
+s64 sys_setitimer(u64 which, u64 new, u64 old)
+{
+    struct itimerval value = {0}, previous;
+    int err;
+
+    if (new && copy_from_user(&value, new, sizeof(value)))
+        return -EFAULT;
+    err = itimer_set((int)which, &value, &previous);
+    if (!err && old && copy_to_user(old, &previous, sizeof(previous)))
+        return -EFAULT;
+    return err;
+}
+
+s64 sys_times(u64 out)
+{
+    struct process *p = process_self();
+    const ns_t tick = NS_PER_SEC / 100;
+    ns_t user, system;
+    struct tms t;
+
+    process_times(p, &user, &system);
+    t.tms_utime = user / tick;
+    t.tms_stime = system / tick;
+    t.tms_cutime = p->child_user / tick;
+    t.tms_cstime = p->child_system / tick;
+    if (out && copy_to_user(out, &t, sizeof(t)))
+        return -EFAULT;
+    return clock_monotonic() / tick;
+}
+
+static int timer_value_arg(uaddr_t src, ns_t *value, ns_t *interval)
+{
+    int err = timespec_arg(src + offsetof(struct itimerspec, it_value), value);
+
+    return err ? err : timespec_arg(src + offsetof(struct itimerspec, it_interval), interval);
+}
+
+static s64 timer_value_result(uaddr_t dst, ns_t value, ns_t interval)
+{
+    struct itimerspec spec;
+
+    ns_to_timespec(value, &spec.it_value);
+    ns_to_timespec(interval, &spec.it_interval);
+    return copy_to_user(dst, &spec, sizeof(spec));
+}
+
+s64 sys_timer_create(u64 clock, u64 event, u64 id)
+{
+    struct sigevent e = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGALRM};
+    ns_t now;
+    s64 made;
+
+    if ((int)clock < 0 || clock_read((int)clock, &now))
+        return -EINVAL;
+    if (event && copy_from_user(&e, event, sizeof(e)))
+        return -EFAULT;
+    made = posix_timer_create((int)clock, event ? &e : NULL);
+    if (made < 0)
+        return made;
+    if (put_user_u32(id, made)) {
+        posix_timer_delete(made);
+        return -EFAULT;
+    }
+    return 0;
+}
+
+s64 sys_timer_settime(u64 id, u64 flags, u64 new, u64 old)
+{
+    ns_t value, interval, left, old_interval;
+    int err = new ? timer_value_arg(new, &value, &interval) : -EINVAL;
+
+    if (err)
+        return err;
+    err = posix_timer_set((s32)id, (u32)flags & TIMER_ABSTIME, value, interval, &left,
+                          &old_interval);
+    if (err || !old)
+        return err;
+    return timer_value_result(old, left, old_interval);
+}
+
+s64 sys_timer_gettime(u64 id, u64 out)
+{
+    ns_t left, interval;
+    int err = posix_timer_get((s32)id, &left, &interval);
+
+    return err ? err : timer_value_result(out, left, interval);
+}
+
+s64 sys_timer_getoverrun(u64 id)
+{
+    return posix_timer_overrun((s32)id);
+}
+
+s64 sys_timer_delete(u64 id)
+{
+    return posix_timer_delete((s32)id);
+}

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: MIT
+// Private to the line discipline: the way to the screen.
+#pragma once
+#include "tty/ldisc.h"
+
+// One byte through output processing; lost when `out` is full.
+void ldisc_emit(struct ldisc *l, u8 c);
+void ldisc_emit_text(struct ldisc *l, const char *s);
+// Shows a typed byte: control characters as ^X with ECHOCTL.
+void ldisc_echo(struct ldisc *l, u8 c);
+// Where the cursor is after echoing c at `column`.
+u32 ldisc_column_after(const struct ldisc *l, u32 column, u8 c);

@@ -1,0 +1,465 @@
+// SPDX-License-Identifier: MIT
+// The dentry cache: names that were looked up, found or not, by directory and text.
+//
+// A dentry in the hash carries one reference for the hash; lookups take theirs under the bucket's
+// lock. So whoever holds a bucket's lock and sees a count of 1 (2, counting its own) knows that
+// nobody else has the dentry or can get it. That decides
+//   - what may be freed: the clock (below) takes unused ones from hash and list;
+//   - what unlink does: a dentry that only the unlinker holds turns negative and stays, any other
+//     leaves the hash and keeps its inode until its last user goes.
+// A put of the last reference can therefore only meet an unhashed dentry, and needs no lock.
+//
+// Replacement is a clock for each superblock: new dentries join the tail of sb->dentries; beyond
+// the limit each insertion looks at a few from the head, which are freed if unused and not found
+// since the last visit. Nothing is moved on a hit.
+//
+// tree_lock holds parents and names still for those who walk upwards. Order within RANK_DCACHE:
+// tree_lock, a superblock's dentries_lock, buckets (two: by address).
+//
+// Rejected: a list of children in each directory (only unmounting would use it) and lock-free
+// lookup (the bucket's lock costs a dozen instructions of the walk's hundred).
+#include "abi/errno.h"
+#include "lib/hash.h"
+#include "lib/string.h"
+#include "mm/slab.h"
+#include "base/panic.h"
+#include "vfs/internal.h"
+
+#define CLOCK_STEPS  8
+#define SHRINK_BATCH 64
+
+struct bucket {
+    struct hlist chain; // (lock)
+    struct spinlock lock;
+};
+
+struct spinlock tree_lock = SPINLOCK_INIT(RANK_DCACHE);
+static struct slab_cache *dentry_cache; // (c)
+static struct bucket *buckets;          // (c)
+static u32 bucket_mask;                 // (c)
+static u32 dentry_limit;                // (c) of one superblock
+
+void dcache_init(void)
+{
+    u64 limit = CLAMP(frames_total() / 8, 1024UL, 262144UL);
+    u32 count = 256;
+
+    while (count < limit / 4)
+        count *= 2;
+    dentry_limit = limit;
+    bucket_mask = count - 1;
+    dentry_cache = slab_cache_create("dentry", sizeof(struct dentry), 8);
+    buckets = kmalloc(count * sizeof(struct bucket), ALLOC_ZERO);
+    verify(buckets);
+    for (u32 i = 0; i < count; i++)
+        spin_init(&buckets[i].lock, RANK_DCACHE);
+    shrinker_register(dcache_shrink);
+}
+
+u32 name_hash(const char *text, u32 length)
+{
+    u32 hash = NAME_HASH_START;
+
+    for (u32 i = 0; i < length; i++)
+        hash = name_hash_step(hash, text[i]);
+    return hash;
+}
+
+static inline struct bucket *bucket_of(const struct dentry *dir, const struct name *name)
+{
+    return &buckets[hash_u64((u64)dir + name->hash) & bucket_mask];
+}
+
+/* Life */
+
+static int name_copy(struct dentry *d, const struct name *name)
+{
+    char *text = d->short_name;
+
+    if (name->length >= DENTRY_SHORT_NAME)
+        text = kmalloc(name->length + 1, 0);
+    if (!text)
+        return -ENOMEM;
+    memcpy(text, name->text, name->length);
+    text[name->length] = '\0';
+    d->name = (struct name){.text = text, .length = name->length, .hash = name->hash};
+    return 0;
+}
+
+// Two references: the caller's and one to be the hash's.
+static struct dentry *dentry_alloc(struct superblock *sb, struct dentry *parent,
+                                   const struct name *name)
+{
+    struct dentry *d = slab_alloc(dentry_cache, 0);
+
+    if (!d)
+        return NULL;
+    if (name_copy(d, name)) {
+        slab_free(dentry_cache, d);
+        return NULL;
+    }
+    ref_init(&d->refs, 2);
+    d->hashed = false;
+    d->used = 0;
+    d->mounted = 0;
+    d->sb = sb;
+    d->parent = parent ? parent : d;
+    d->inode = NULL;
+    d->hash_node = (struct hnode){0};
+    list_init(&d->link);
+    if (parent)
+        dentry_get(parent);
+    return d;
+}
+
+static void dentry_unlist(struct dentry *d)
+{
+    struct superblock *sb = d->sb;
+
+    spin_lock(&sb->dentries_lock);
+    if (!list_empty(&d->link)) {
+        list_remove(&d->link);
+        sb->dentry_count--;
+    }
+    spin_unlock(&sb->dentries_lock);
+}
+
+// Frees a dentry without references, and parents that it was the last to hold.
+static void dentry_free(struct dentry *d)
+{
+    for (;;) {
+        struct dentry *parent = d->parent;
+
+        dentry_unlist(d);
+        if (d->inode)
+            inode_put(d->inode);
+        if (d->name.text != d->short_name)
+            kfree((void *)d->name.text);
+        slab_free(dentry_cache, d);
+        if (parent == d || !ref_put(&parent->refs))
+            return;
+        d = parent;
+    }
+}
+
+void dentry_put(struct dentry *d)
+{
+    if (ref_put(&d->refs))
+        dentry_free(d);
+}
+
+static int dentry_create_lone(struct superblock *sb, struct dentry *parent, struct inode *inode,
+                              const char *text, struct dentry **out)
+{
+    struct name name = {.text = text, .length = strlen(text)};
+    struct dentry *d = dentry_alloc(sb, parent, &name);
+
+    if (!d)
+        return -ENOMEM;
+    ref_init(&d->refs, 1);
+    d->inode = inode;
+    *out = d;
+    return 0;
+}
+
+int dentry_create_root(struct superblock *sb, struct inode *inode, const char *name,
+                       struct dentry **out)
+{
+    return dentry_create_lone(sb, NULL, inode, name, out);
+}
+
+int dentry_create_unnamed(struct dentry *dir, struct inode *inode, struct dentry **out)
+{
+    return dentry_create_lone(dir->sb, dir, inode, "#tmpfile", out);
+}
+
+/* The clock */
+
+// Takes an unused dentry out of the hash and its reference; false if it is in use.
+static bool dentry_retire(struct dentry *d)
+{
+    struct bucket *b = bucket_of(d->parent, &d->name);
+    bool unused;
+
+    spin_lock_nested(&b->lock);
+    unused = d->hashed && ref_read(&d->refs) == 1;
+    if (unused) {
+        hlist_remove(&d->hash_node);
+        d->hashed = false;
+        ref_init(&d->refs, 0);
+    }
+    spin_unlock(&b->lock);
+    return unused;
+}
+
+// Looks at `steps` dentries; how many were freed. A rename may change parent and name under the
+// clock's hand: tree_lock keeps them still.
+static u32 clock_run(struct superblock *sb, u32 steps, bool all)
+{
+    struct list gone = LIST_INIT(gone);
+    struct dentry *d;
+    u32 freed = 0;
+
+    spin_lock(&tree_lock);
+    spin_lock_nested(&sb->dentries_lock);
+    while (steps-- && (d = list_first(&sb->dentries, struct dentry, link))) {
+        list_remove(&d->link);
+        if ((all || !d->used) && dentry_retire(d)) {
+            sb->dentry_count--;
+            list_insert_tail(&gone, &d->link);
+            continue;
+        }
+        d->used = 0;
+        list_insert_tail(&sb->dentries, &d->link);
+    }
+    spin_unlock(&sb->dentries_lock);
+    spin_unlock(&tree_lock);
+    for (; (d = list_pop(&gone, struct dentry, link)); freed++)
+        dentry_free(d);
+    return freed;
+}
+
+// Freed children make their parents free for the next round.
+void dcache_shrink_superblock(struct superblock *sb)
+{
+    u32 freed;
+
+    do {
+        freed = 0;
+        for (s64 left = load_relaxed(&sb->dentry_count); left > 0; left -= SHRINK_BATCH)
+            freed += clock_run(sb, MIN(left, SHRINK_BATCH), true);
+    } while (freed);
+}
+
+void dcache_shrink(void)
+{
+    struct superblock *sb = NULL;
+
+    while ((sb = superblock_next(sb)))
+        dcache_shrink_superblock(sb);
+}
+
+/* Finding */
+
+static struct dentry *chain_find(struct bucket *b, struct dentry *dir, const struct name *name)
+{
+    struct dentry *d;
+
+    HLIST_FOR_EACH (d, &b->chain, hash_node) {
+        if (d->name.hash == name->hash && d->parent == dir && d->name.length == name->length &&
+            !memcmp(d->name.text, name->text, name->length)) {
+            ref_get(&d->refs);
+            d->used = 1;
+            return d;
+        }
+    }
+    return NULL;
+}
+
+static void dentry_unhash(struct dentry *d)
+{
+    struct bucket *b = bucket_of(d->parent, &d->name);
+    bool was;
+
+    spin_lock(&b->lock);
+    was = d->hashed;
+    hlist_remove(&d->hash_node);
+    d->hashed = false;
+    spin_unlock(&b->lock);
+    if (was)
+        dentry_put(d);
+}
+
+struct dentry *dcache_find(struct dentry *dir, const struct name *name)
+{
+    struct bucket *b = bucket_of(dir, name);
+    struct dentry *d;
+    struct inode *inode;
+
+    spin_lock(&b->lock);
+    d = chain_find(b, dir, name);
+    spin_unlock(&b->lock);
+    if (!d)
+        return NULL;
+    inode = load_acquire(&d->inode);
+    if (likely(!inode || !inode->ops->valid || inode->ops->valid(inode)))
+        return d;
+    dentry_unhash(d);
+    dentry_put(d);
+    return NULL;
+}
+
+// Publishes a new dentry, unless another thread was first: then that one is taken.
+static struct dentry *dentry_publish(struct dentry *dir, struct dentry *d)
+{
+    struct bucket *b = bucket_of(dir, &d->name);
+    struct superblock *sb = d->sb;
+    struct dentry *other;
+    bool crowded;
+
+    spin_lock(&b->lock);
+    other = chain_find(b, dir, &d->name);
+    if (!other) {
+        hlist_insert(&b->chain, &d->hash_node);
+        d->hashed = true;
+    }
+    spin_unlock(&b->lock);
+    if (other) {
+        ref_init(&d->refs, 0);
+        dentry_free(d);
+        return other;
+    }
+    spin_lock(&sb->dentries_lock);
+    list_insert_tail(&sb->dentries, &d->link);
+    crowded = ++sb->dentry_count > dentry_limit;
+    spin_unlock(&sb->dentries_lock);
+    if (crowded)
+        clock_run(sb, CLOCK_STEPS, false);
+    return d;
+}
+
+int dentry_lookup_locked(struct dentry *dir, const struct name *name, struct dentry **out)
+{
+    struct inode *inode = NULL;
+    struct dentry *d = dcache_find(dir, name);
+    int err;
+
+    if (d) {
+        *out = d;
+        return 0;
+    }
+    err = dir->inode->ops->lookup(dir->inode, name, &inode);
+    if (err && err != -ENOENT)
+        return err;
+    d = dentry_alloc(dir->sb, dir, name);
+    if (!d) {
+        if (inode)
+            inode_put(inode);
+        return -ENOMEM;
+    }
+    d->inode = inode;
+    if (inode || (!dir->sb->volatile_names && dir->inode->nlink))
+        d = dentry_publish(dir, d);
+    else
+        ref_init(&d->refs, 1);
+    *out = d;
+    return 0;
+}
+
+int dcache_child(struct dentry *dir, const struct name *name, struct dentry **out)
+{
+    int err;
+
+    *out = dcache_find(dir, name);
+    if (likely(*out))
+        return 0;
+    read_lock(&dir->inode->lock);
+    err = dentry_lookup_locked(dir, name, out);
+    read_unlock(&dir->inode->lock);
+    return err;
+}
+
+/* Changing; the directories concerned are locked for writing */
+
+void dentry_make_positive(struct dentry *d, struct inode *inode)
+{
+    store_release(&d->inode, inode);
+}
+
+void dentry_unlinked(struct dentry *d)
+{
+    struct bucket *b = bucket_of(d->parent, &d->name);
+    struct inode *inode = NULL;
+    bool put = false;
+
+    spin_lock(&b->lock);
+    if (d->hashed && ref_read(&d->refs) == 2 && !d->sb->volatile_names) {
+        inode = d->inode;
+        d->inode = NULL;
+    } else if (d->hashed) {
+        hlist_remove(&d->hash_node);
+        d->hashed = false;
+        put = true;
+    }
+    spin_unlock(&b->lock);
+    if (inode)
+        inode_put(inode);
+    if (put)
+        dentry_put(d);
+}
+
+static void names_swap(struct dentry *a, struct dentry *b)
+{
+    struct name name = a->name;
+    bool a_short = a->name.text == a->short_name, b_short = b->name.text == b->short_name;
+    char text[DENTRY_SHORT_NAME];
+
+    memcpy(text, a->short_name, sizeof(text));
+    memcpy(a->short_name, b->short_name, sizeof(text));
+    memcpy(b->short_name, text, sizeof(text));
+    a->name = b->name;
+    b->name = name;
+    if (b_short)
+        a->name.text = a->short_name;
+    if (a_short)
+        b->name.text = b->short_name;
+}
+
+static void hash_swap(struct dentry *from, struct bucket *from_bucket, struct dentry *to,
+                      struct bucket *to_bucket, bool both)
+{
+    struct dentry *parent = from->parent;
+
+    hlist_remove(&from->hash_node);
+    hlist_remove(&to->hash_node);
+    from->parent = to->parent;
+    to->parent = parent;
+    names_swap(from, to);
+    hlist_insert(&to_bucket->chain, &from->hash_node);
+    if (both)
+        hlist_insert(&from_bucket->chain, &to->hash_node);
+}
+
+void dentry_exchange(struct dentry *from, struct dentry *to, bool both)
+{
+    struct bucket *a = bucket_of(from->parent, &from->name);
+    struct bucket *b = bucket_of(to->parent, &to->name);
+    struct bucket *low = a < b ? a : b, *high = a < b ? b : a;
+    bool from_was, to_was;
+
+    spin_lock(&tree_lock);
+    spin_lock_nested(&low->lock);
+    if (high != low)
+        spin_lock_nested(&high->lock);
+    from_was = from->hashed;
+    to_was = to->hashed;
+    hash_swap(from, a, to, b, both);
+    from->hashed = true;
+    to->hashed = both;
+    if (high != low)
+        spin_unlock(&high->lock);
+    spin_unlock(&low->lock);
+    spin_unlock(&tree_lock);
+    if (!from_was)
+        dentry_get(from);
+    if (both && !to_was)
+        dentry_get(to);
+    if (!both && to_was)
+        dentry_put(to);
+}
+
+bool dentry_is_unlinked(const struct dentry *d)
+{
+    return d->parent != d && !load_relaxed(&d->hashed);
+}
+
+struct inode *dentry_parent_inode(struct dentry *d)
+{
+    struct inode *inode;
+
+    spin_lock(&tree_lock);
+    inode = d->parent->inode;
+    inode_get(inode);
+    spin_unlock(&tree_lock);
+    return inode;
+}

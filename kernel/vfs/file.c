@@ -1,0 +1,410 @@
+// SPDX-License-Identifier: MIT
+// Opening files, and the life of struct file.
+//
+// A file with a path is held by its dentry, which pins the inode; only nameless files have an
+// inode reference of their own. O_CREAT first tries to find the file; only if it is missing the
+// directory is locked and the name made, after following a dangling link to where it points.
+#include "abi/capability.h"
+#include "abi/errno.h"
+#include "abi/limits.h"
+#include "abi/mount.h"
+#include "lib/string.h"
+#include "mm/slab.h"
+#include "vfs/flock.h"
+#include "base/panic.h"
+#include "vfs/internal.h"
+#include "vfs/registry.h"
+
+#define STATUS_FLAGS                                                                           \
+    (O_ACCMODE | O_APPEND | O_NONBLOCK | O_DSYNC | O_ASYNC | O_DIRECT | O_LARGEFILE | O_SYNC | \
+     O_NOATIME | O_PATH | O_DIRECTORY | O_NOFOLLOW)
+#define TMPFILE_BIT (O_TMPFILE & ~O_DIRECTORY)
+
+static struct slab_cache *file_cache; // (c)
+struct mount *anon_mount;             // (c)
+const struct file_ops *fifo_ops;      // (c)
+static struct inode anon_inode;
+static const struct file_ops no_ops;
+static const struct inode_ops anon_inode_ops;
+
+static void anon_evict(struct inode *inode)
+{
+}
+
+static void anon_init(void)
+{
+    static const struct fs_type type = {.name = "anon_inodefs"};
+    static const struct superblock_ops ops = {.evict = anon_evict};
+    static struct mount mount = {.source = "none"};
+    struct superblock *sb;
+
+    verify(!superblock_create(&sb, &type, &ops));
+    sb->magic = ANON_INODE_FS_MAGIC;
+    inode_init(&anon_inode, sb, 0600);
+    anon_inode.ops = &anon_inode_ops;
+    ref_init(&mount.refs, 1);
+    mount.sb = sb;
+    anon_mount = &mount;
+}
+
+void files_init(void)
+{
+    file_cache = slab_cache_create("file", sizeof(struct file), 8);
+    anon_init();
+}
+
+int path_from_anon(struct inode *inode, const char *name, struct path *out)
+{
+    int err;
+
+    inode_get(inode);
+    err = dentry_create_root(inode->sb, inode, name, &out->dentry);
+    if (err) {
+        inode_put(inode);
+        return err;
+    }
+    out->mount = anon_mount;
+    ref_get(&anon_mount->refs);
+    return 0;
+}
+
+/* Life */
+
+static u32 mode_of(u32 flags)
+{
+    u32 access = flags & O_ACCMODE;
+
+    if (flags & O_PATH)
+        return FILE_F_PATH;
+    if (flags & FILE_OPEN_EXEC)
+        return FILE_F_SEEKABLE;
+    return (access != O_WRONLY ? FILE_F_READ : 0) | (access != O_RDONLY ? FILE_F_WRITE : 0);
+}
+
+static struct file *file_alloc(u32 flags, const struct file_ops *ops, struct inode *inode)
+{
+    struct file *f = slab_alloc(file_cache, 0);
+
+    if (!f)
+        return NULL;
+    *f = (struct file){.flags = flags & STATUS_FLAGS, .mode = mode_of(flags), .ops = ops};
+    ref_init(&f->refs, 1);
+    mutex_init(&f->pos_lock, RANK_NONE);
+    f->inode = inode;
+    return f;
+}
+
+int file_create_anon(const struct file_ops *ops, const char *name, struct inode *inode, u32 flags,
+                     void *private, struct file **out)
+{
+    struct file *f = file_alloc(flags, ops, inode ? inode : &anon_inode);
+
+    if (!f)
+        return -ENOMEM;
+    if (!inode)
+        inode_get(&anon_inode);
+    f->anon_name = name;
+    f->private = private;
+    *out = f;
+    return 0;
+}
+
+static void file_release_claims(struct file *f)
+{
+    if (f->mode & FILE_F_WRITER)
+        inode_put_write(f->inode);
+    if (f->mode & FILE_F_PROGRAM)
+        inode_allow_write(f->inode);
+}
+
+static void file_destroy(struct file *f)
+{
+    if (!list_empty(&f->inode->locks))
+        file_locks_release(f);
+    if (f->ops->release)
+        f->ops->release(f);
+    file_release_claims(f);
+    if (f->path.mount)
+        path_put(&f->path);
+    else
+        inode_put(f->inode);
+    slab_free(file_cache, f);
+}
+
+void file_put(struct file *f)
+{
+    if (ref_put(&f->refs))
+        file_destroy(f);
+}
+
+/* Opening what was found */
+
+static int check_type(const struct path *p, u32 flags)
+{
+    struct inode *i = path_inode(p);
+    bool writes = (flags & O_ACCMODE) != O_RDONLY || flags & O_TRUNC;
+
+    switch (i->mode & S_IFMT) {
+    case S_IFLNK:
+        return -ELOOP;
+    case S_IFDIR:
+        return flags & FILE_OPEN_EXEC ? -EACCES : writes || flags & O_CREAT ? -EISDIR : 0;
+    case S_IFSOCK:
+        return flags & FILE_OPEN_EXEC ? -EACCES : -ENXIO;
+    case S_IFCHR:
+    case S_IFBLK:
+        if (p->mount->flags & MS_NODEV)
+            return -EACCES;
+        return flags & FILE_OPEN_EXEC ? -EACCES : 0;
+    case S_IFIFO:
+        return flags & FILE_OPEN_EXEC ? -EACCES : 0;
+    default:
+        return writes ? path_may_write(p) : 0;
+    }
+}
+
+static int check_access(const struct path *p, u32 flags)
+{
+    u32 access = flags & O_ACCMODE, mask;
+    struct inode *i = path_inode(p);
+    int err;
+
+    if (flags & FILE_OPEN_EXEC)
+        mask = MAY_EXEC;
+    else
+        mask = (access != O_WRONLY ? MAY_READ : 0) |
+               (access != O_RDONLY || flags & O_TRUNC ? MAY_WRITE : 0);
+    err = inode_permission(i, mask);
+    if (!err && flags & O_NOATIME)
+        err = inode_check_owner(i);
+    return err;
+}
+
+// The operations for an inode; a device's also say what file->private is.
+static int find_ops(struct inode *i, struct file *f)
+{
+    struct device *d;
+
+    switch (i->mode & S_IFMT) {
+    case S_IFCHR:
+    case S_IFBLK:
+        d = device_find(i->rdev, S_ISBLK(i->mode));
+        if (!d)
+            return -ENXIO;
+        f->ops = d->ops;
+        f->private = d->data;
+        return 0;
+    case S_IFIFO:
+        f->ops = fifo_ops;
+        return fifo_ops ? 0 : -ENXIO;
+    default:
+        f->mode |= FILE_F_SEEKABLE;
+        f->ops = i->fops;
+        return f->ops ? 0 : -ENXIO;
+    }
+}
+
+static int claim_writer(struct file *f, u32 flags)
+{
+    int err = 0;
+
+    if (!S_ISREG(f->inode->mode))
+        return 0;
+    if (flags & FILE_OPEN_EXEC) {
+        err = inode_deny_write(f->inode);
+        f->mode |= err ? 0 : FILE_F_PROGRAM;
+    } else if (f->mode & FILE_F_WRITE) {
+        err = inode_get_write(f->inode);
+        f->mode |= err ? 0 : FILE_F_WRITER;
+    }
+    return err;
+}
+
+// Takes over the references of *p in any case.
+static int open_taken(const struct path *p, u32 flags, bool created, struct file **out)
+{
+    struct file *f;
+    int err = 0;
+
+    if (!(flags & O_PATH)) {
+        err = check_type(p, flags);
+        if (!err && !created)
+            err = check_access(p, flags);
+    }
+    f = err ? NULL : file_alloc(flags, &no_ops, path_inode(p));
+    if (!f) {
+        path_put(p);
+        return err ? err : -ENOMEM;
+    }
+    f->path = *p;
+    if (!(flags & O_PATH))
+        err = find_ops(f->inode, f) ?: claim_writer(f, flags);
+    if (!err && f->ops->open)
+        err = f->ops->open(f->inode, f);
+    if (err) {
+        f->ops = &no_ops; // nothing to release
+        file_put(f);
+        return err;
+    }
+    if (flags & O_TRUNC && !created && S_ISREG(f->inode->mode))
+        err = vfs_truncate(f->inode, 0);
+    if (err)
+        file_put(f);
+    else
+        *out = f;
+    return err;
+}
+
+int file_open_path(const struct path *p, u32 flags, struct file **out)
+{
+    path_get(p);
+    return open_taken(p, flags, false, out);
+}
+
+/* Creating */
+
+static int create_missing(struct new_name *n, u32 flags, mode_t mode, struct path *found)
+{
+    struct create_args args = {.mode = S_IFREG | (mode & S_IALLUGO)};
+    int err;
+
+    if (n->trailing_slash)
+        return -EISDIR;
+    err = new_name_create(n, &args);
+    if (err)
+        return err;
+    *found = (struct path){n->dir.mount, n->dentry};
+    path_get(found);
+    return 0;
+}
+
+// 1: the name is a link whose text is now in *text (and *dir is where that starts).
+static int read_link(struct new_name *n, char **text, struct path *dir)
+{
+    struct inode *link = n->dentry->inode;
+    int len;
+
+    if (!link->ops->readlink)
+        return -ENOENT; // a magic link to nothing
+    if (!*text)
+        *text = kmalloc(PATH_MAX, 0);
+    if (!*text)
+        return -ENOMEM;
+    len = link->ops->readlink(link, *text, PATH_MAX - 1);
+    if (len < 0)
+        return len;
+    (*text)[len] = '\0';
+    *dir = n->dir;
+    path_get(dir);
+    return 1;
+}
+
+static int create_step(const struct path *start, const char *name, u32 flags, mode_t mode,
+                       char **text, struct path *found)
+{
+    struct new_name n;
+    int err = new_name_begin(start, name, &n);
+
+    if (err)
+        return err == -EEXIST && !(flags & O_EXCL) ? -EISDIR : err;
+    if (!n.dentry->inode)
+        err = create_missing(&n, flags, mode, found);
+    else if (flags & O_EXCL)
+        err = -EEXIST;
+    else if (!S_ISLNK(n.dentry->inode->mode))
+        err = -EAGAIN; // made by another thread meanwhile: look again
+    else
+        err = flags & O_NOFOLLOW ? -ELOOP : read_link(&n, text, found);
+    new_name_end(&n);
+    return err;
+}
+
+// Finds where the missing file belongs and makes it; -EAGAIN: it is there now.
+static int create_file(const struct path *start, const char *name, u32 flags, mode_t mode,
+                       struct path *found)
+{
+    struct path dir = {0}, next = {0};
+    char *text = NULL;
+    int err;
+
+    for (unsigned links = 0;; links++) {
+        err = links > SYMLOOP_MAX ? -ELOOP
+                                  : create_step(links ? &dir : start, links ? text : name, flags,
+                                                mode, &text, &next);
+        if (links)
+            path_put(&dir);
+        if (err != 1)
+            break;
+        dir = next;
+    }
+    kfree(text);
+    *found = next;
+    return err;
+}
+
+static int open_tmpfile(const struct path *dir, u32 flags, mode_t mode, struct file **out)
+{
+    struct inode *d = path_inode(dir), *inode;
+    struct create_args args;
+    struct path p = *dir;
+    int err = dir_may_create(dir);
+
+    if (!err && !d->ops->tmpfile)
+        err = -EOPNOTSUPP;
+    if (err)
+        return err;
+    create_args_init(&args, d, S_IFREG | (mode & S_IALLUGO & ~fs_umask()));
+    err = d->ops->tmpfile(d, &args, &inode);
+    if (err)
+        return err;
+    inode->linkable = !(flags & O_EXCL);
+    err = dentry_create_unnamed(dir->dentry, inode, &p.dentry);
+    if (err) {
+        inode_put(inode);
+        return err;
+    }
+    ref_get(&p.mount->refs);
+    return open_taken(&p, flags & ~O_DIRECTORY, true, out);
+}
+
+static u32 walk_flags_of(u32 flags, u32 walk)
+{
+    if (flags & O_NOFOLLOW || (flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
+        walk &= ~WALK_FOLLOW;
+    else if (!(flags & FILE_OPEN_EXEC))
+        walk |= WALK_FOLLOW;
+    return flags & O_DIRECTORY ? walk | WALK_DIRECTORY : walk;
+}
+
+int file_open(const struct path *start, const char *name, u32 flags, mode_t mode, u32 walk_flags,
+              struct file **out)
+{
+    u32 walk = walk_flags_of(flags, walk_flags);
+    struct path p;
+    int err;
+
+    if (flags & O_PATH)
+        flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW;
+    if ((flags & O_CREAT && flags & O_DIRECTORY) ||
+        (flags & TMPFILE_BIT && !(flags & O_ACCMODE & (O_WRONLY | O_RDWR))))
+        return -EINVAL;
+    do {
+        err = path_lookup(start, name, walk, &p);
+        if (!err && (flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL)) {
+            path_put(&p);
+            return -EEXIST;
+        }
+        if (err != -ENOENT || !(flags & O_CREAT))
+            break;
+        err = create_file(start, name, flags, mode, &p);
+        if (!err)
+            return open_taken(&p, flags, true, out);
+    } while (err == -EAGAIN);
+    if (err)
+        return err;
+    if (!(flags & TMPFILE_BIT))
+        return open_taken(&p, flags, false, out);
+    err = open_tmpfile(&p, flags, mode, out);
+    path_put(&p);
+    return err;
+}

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: MIT
+// Open files and descriptor tables.
+#pragma once
+#include "abi/fcntl.h"
+#include "abi/poll.h"
+#include "vfs/path.h"
+#include "vm/uio.h"
+
+struct file;
+struct poll_table;
+struct dir_sink;
+
+// Calls on an open file; may sleep. Missing members: read/write -EINVAL, readdir -ENOTDIR,
+// ioctl -ENOTTY, poll always ready, mmap -ENODEV, fsync -EINVAL, seek: generic (FILE_F_SEEKABLE) or -ESPIPE.
+struct file_ops {
+    int (*open)(struct inode *inode, struct file *file); // after permission checks
+    // The last reference is gone.
+    void (*release)(struct file *file);
+    // Bytes moved at *pos (advanced by the callee), 0 = end, -errno; -EAGAIN when O_NONBLOCK.
+    ssize_t (*read)(struct file *file, struct uio *u, loff_t *pos);
+    ssize_t (*write)(struct file *file, struct uio *u, loff_t *pos);
+    // Emits entries from file->pos on; 0 at the end.
+    int (*readdir)(struct file *file, struct dir_sink *sink);
+    loff_t (*seek)(struct file *file, loff_t offset, int whence);
+    s64 (*ioctl)(struct file *file, u32 cmd, u64 arg);
+    // Ready POLL* bits now; if table is not NULL registers its queues with poll_wait first.
+    u32 (*poll)(struct file *file, struct poll_table *table);
+    // The object to map; prot and AREA_* flags are checked against the mode already.
+    int (*mmap)(struct file *file, struct vm_object **out);
+    int (*fsync)(struct file *file, bool data_only);
+    int (*fallocate)(struct file *file, int mode, loff_t offset, loff_t length);
+    // A close() of one descriptor (POSIX locks, flush); not the last reference.
+    void (*flush)(struct file *file);
+};
+
+enum { // file.mode
+    FILE_F_READ = 1,
+    FILE_F_WRITE = 2,
+    FILE_F_SEEKABLE = 4,
+    FILE_F_PATH = 8,    // O_PATH
+    FILE_F_WRITER = 16, // counts in inode->writers
+    FILE_F_PROGRAM = 32, // a running program's file: denies writing until released
+};
+
+// As open flags: a regular file for execve. MAY_EXEC is asked for instead of MAY_READ, readable only
+// by the kernel, FILE_F_PROGRAM (-ETXTBSY while it is open for writing, -EACCES if not a regular file).
+#define FILE_OPEN_EXEC (1U << 30)
+
+struct file {
+    struct ref refs;
+    u32 flags;                  // (a) O_* status flags that F_GETFL returns
+    u32 mode;                   // (c) FILE_F_*
+    const struct file_ops *ops; // (c)
+    loff_t pos;                 // (pos_lock when shared)
+    struct mutex pos_lock;      // RANK_NONE: taken only when the file is shared
+    struct path path;           // (c) mount may be NULL for pipes, sockets, anonymous inodes
+    struct inode *inode;        // (c) referenced
+    void *private;              // ops'
+    u32 owner;                  // F_SETOWN
+    const char *anon_name;      // (c) "pipe", "anon_inode:[eventfd]", for /proc/<pid>/fd
+};
+
+// Opens a path: permission checks, O_CREAT O_EXCL O_TRUNC O_DIRECTORY O_NOFOLLOW O_PATH O_TMPFILE; -errno.
+int file_open(const struct path *start, const char *name, u32 flags, mode_t mode, u32 walk_flags,
+              struct file **out);
+// Opens a found path (already permitted) - execve, /proc magic links.
+int file_open_path(const struct path *p, u32 flags, struct file **out);
+// A file without a name: pipes, eventfd, ports. The inode reference is taken over (NULL: a shared anonymous inode).
+int file_create_anon(const struct file_ops *ops, const char *name, struct inode *inode, u32 flags,
+                     void *private, struct file **out);
+static inline void file_get(struct file *f)
+{
+    ref_get(&f->refs);
+}
+void file_put(struct file *f);
+
+// read(2)/write(2) on a file at its own position, or at *pos for pread/pwrite.
+ssize_t file_read(struct file *f, struct uio *u);
+ssize_t file_write(struct file *f, struct uio *u);
+ssize_t file_pread(struct file *f, struct uio *u, loff_t pos);
+ssize_t file_pwrite(struct file *f, struct uio *u, loff_t pos);
+loff_t file_seek(struct file *f, loff_t offset, int whence);
+// Reads from kernel code into kernel memory.
+ssize_t file_read_kernel(struct file *f, void *buf, size_t n, loff_t pos);
+// Generic ops over inode->object for regular files of file systems in memory or with a filled object.
+ssize_t generic_file_read(struct file *f, struct uio *u, loff_t *pos);
+ssize_t generic_file_write(struct file *f, struct uio *u, loff_t *pos);
+int generic_file_mmap(struct file *f, struct vm_object **out);
+loff_t generic_file_seek(struct file *f, loff_t offset, int whence); // also SEEK_DATA, SEEK_HOLE
+
+// getdents64 and the like: emit returns false when the buffer is full (the entry was not taken).
+struct dir_sink {
+    bool (*emit)(struct dir_sink *sink, const char *name, size_t length, ino_t ino, u8 dt_type,
+                 loff_t next_pos);
+};
+
+// Descriptor tables, shared by CLONE_FILES.
+struct fdtable {
+    struct ref refs;
+    struct spinlock lock;  // RANK_FDTABLE
+    struct file **files;   // (l)
+    u64 *open, *cloexec;   // (l) bitmaps
+    u32 size;              // (l) capacity
+    u32 next;              // (l) lowest descriptor that may be free
+};
+
+int fdtable_create(struct fdtable **out);
+int fdtable_copy(struct fdtable *from, struct fdtable **out); // -ENOMEM
+void fdtable_get(struct fdtable *t);
+void fdtable_put(struct fdtable *t); // the last closes all
+void fdtable_close_exec(struct fdtable *t);
+
+// The file of a descriptor of the running thread with a reference (file_put it); NULL: -EBADF. O_PATH
+// files are returned only by fd_get_any.
+struct file *fd_get(int fd);
+struct file *fd_get_any(int fd);
+// Lowest free descriptor >= from below the limit, reserved (not visible yet); -EMFILE, -ENOMEM.
+int fd_reserve(u32 from, u64 limit, bool cloexec);
+void fd_install(int fd, struct file *f); // takes over the reference
+void fd_unreserve(int fd);
+// Reserve + install; on error the reference stays with the caller.
+int fd_add(struct file *f, bool cloexec);
+int fd_close(int fd); // -EBADF
+int fd_dup_to(struct file *f, int fd, u64 limit, bool cloexec); // dup3; takes over the reference on success
+int fd_close_range(u32 first, u32 last, u32 flags);             // close_range(2)
+bool fd_get_cloexec(int fd);
+void fd_set_cloexec(int fd, bool on);
+// For /proc/<pid>/fd: a reference, or NULL; *fd is advanced to the descriptor found, >= the given one.
+struct file *fdtable_next(struct fdtable *t, int *fd);
+
+// RLIMIT_NOFILE of the running process; set by proc/ (default 1024).
+extern u64 (*fd_limit_hook)(void);
+
+// The generic layer's start for *at calls: dirfd and AT_FDCWD. `out` has references (put it if 0 is returned and
+// out->dentry is not NULL). An absolute name needs no descriptor. -EBADF, -ENOTDIR.
+int fd_start_path(int dirfd, const char *name, struct path *out);

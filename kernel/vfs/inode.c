@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: MIT
+// Inodes: life, permission, attributes, and the count of writers that exec and open exclude.
+#include "abi/capability.h"
+#include "abi/errno.h"
+#include "abi/mount.h"
+#include "vfs/internal.h"
+
+#define DAY (24 * 3600 * NS_PER_SEC)
+
+void inode_init(struct inode *i, struct superblock *sb, mode_t mode)
+{
+    *i = (struct inode){.sb = sb, .mode = mode, .nlink = 1};
+    ref_init(&i->refs, 1);
+    i->ino = atomic_fetch_add(&sb->next_ino, 1);
+    i->atime = i->mtime = i->ctime = i->btime = clock_realtime();
+    rwlock_init(&i->lock, RANK_INODE);
+    vm_object_init(&i->object, NULL, i);
+    list_init(&i->locks);
+}
+
+void inode_get(struct inode *i)
+{
+    ref_get(&i->refs);
+}
+
+void inode_put(struct inode *i)
+{
+    if (ref_put(&i->refs))
+        i->sb->ops->evict(i);
+}
+
+/* Permission */
+
+static int permission_by_capability(const struct cred *c, const struct inode *i, u32 mask)
+{
+    bool searchable = S_ISDIR(i->mode) || (i->mode & 0111);
+
+    if (cred_capable(c, CAP_DAC_OVERRIDE) && (!(mask & MAY_EXEC) || searchable))
+        return 0;
+    if (cred_capable(c, CAP_DAC_READ_SEARCH) &&
+        (mask == MAY_READ || (S_ISDIR(i->mode) && !(mask & MAY_WRITE))))
+        return 0;
+    return -EACCES;
+}
+
+int inode_permission(struct inode *i, u32 mask)
+{
+    const struct cred *c = cred_self();
+    u32 bits = i->mode;
+
+    if (unlikely(i->ops->permission))
+        return i->ops->permission(i, mask);
+    if (c->fsuid == i->uid)
+        bits >>= 6;
+    else if ((bits & 070) != (bits & 07) << 3 && cred_in_group(c, i->gid))
+        bits >>= 3;
+    if (likely((bits & mask) == mask))
+        return 0;
+    return permission_by_capability(c, i, mask);
+}
+
+int inode_check_owner(struct inode *i)
+{
+    const struct cred *c = cred_self();
+
+    return c->fsuid == i->uid || cred_capable(c, CAP_FOWNER) ? 0 : -EPERM;
+}
+
+/* Attributes */
+
+static inline void time_split(ns_t t, s64 *seconds, u64 *nanoseconds)
+{
+    *seconds = t / NS_PER_SEC;
+    *nanoseconds = t - *seconds * NS_PER_SEC;
+}
+
+int inode_stat(struct inode *i, struct linux_stat *out)
+{
+    *out = (struct linux_stat){
+        .st_dev = i->sb->dev,
+        .st_ino = i->ino,
+        .st_mode = i->mode,
+        .st_nlink = i->nlink,
+        .st_uid = i->uid,
+        .st_gid = i->gid,
+        .st_rdev = i->rdev,
+        .st_size = load_relaxed(&i->size),
+        .st_blksize = i->sb->block_size,
+        .st_blocks = i->blocks + i->object.page_count * (PAGE_SIZE / 512),
+    };
+    time_split(i->atime, &out->st_atime, &out->st_atime_nsec);
+    time_split(i->mtime, &out->st_mtime, &out->st_mtime_nsec);
+    time_split(i->ctime, &out->st_ctime, &out->st_ctime_nsec);
+    return i->ops->getattr ? i->ops->getattr(i, out) : 0;
+}
+
+static void setattr_owner(struct inode *i, const struct attr *a)
+{
+    if (a->valid & ATTR_UID)
+        i->uid = a->uid;
+    if (a->valid & ATTR_GID)
+        i->gid = a->gid;
+    if (a->valid & (ATTR_UID | ATTR_GID) && S_ISREG(i->mode))
+        i->mode &= ~(S_ISUID | (i->mode & S_IXGRP ? S_ISGID : 0));
+    if (a->valid & ATTR_MODE)
+        i->mode = (i->mode & S_IFMT) | (a->mode & S_IALLUGO);
+}
+
+static void setattr_generic(struct inode *i, const struct attr *a)
+{
+    setattr_owner(i, a);
+    if (a->valid & ATTR_SIZE) {
+        store_relaxed(&i->size, a->size);
+        vm_object_truncate(&i->object, a->size);
+        i->mtime = clock_realtime();
+    }
+    if (a->valid & ATTR_ATIME)
+        i->atime = a->atime;
+    if (a->valid & ATTR_MTIME)
+        i->mtime = a->mtime;
+    i->ctime = a->valid & ATTR_CTIME ? a->ctime : clock_realtime();
+}
+
+int inode_setattr(struct inode *i, const struct attr *attr)
+{
+    int err = 0;
+
+    write_lock(&i->lock);
+    if (i->ops->setattr)
+        err = i->ops->setattr(i, attr);
+    if (!err)
+        setattr_generic(i, attr);
+    write_unlock(&i->lock);
+    return err;
+}
+
+// relatime: a read is noted if nothing was noted since the last change, or for a day.
+void inode_touch_atime(struct inode *i)
+{
+    ns_t now;
+
+    if (i->sb->flags & (MS_RDONLY | MS_NOATIME))
+        return;
+    now = clock_realtime();
+    if (i->atime > i->mtime && i->atime > i->ctime && now < i->atime + DAY)
+        return;
+    store_relaxed(&i->atime, now);
+}
+
+void inode_touch_mtime(struct inode *i)
+{
+    i->mtime = i->ctime = clock_realtime();
+}
+
+void inode_touch_ctime(struct inode *i)
+{
+    i->ctime = clock_realtime();
+}
+
+/* Writers: a positive count of files open for writing, or a negative one of denials */
+
+static int writers_add(struct inode *i, s32 step)
+{
+    u32 old;
+
+    do {
+        old = load_relaxed(&i->writers);
+        if (step > 0 ? (s32)old < 0 : (s32)old > 0)
+            return -ETXTBSY;
+    } while (!atomic_cas(&i->writers, old, old + step));
+    return 0;
+}
+
+int inode_get_write(struct inode *i)
+{
+    return writers_add(i, 1);
+}
+
+void inode_put_write(struct inode *i)
+{
+    atomic_fetch_sub(&i->writers, 1);
+}
+
+int inode_deny_write(struct inode *i)
+{
+    return writers_add(i, -1);
+}
+
+void inode_allow_write(struct inode *i)
+{
+    atomic_fetch_add(&i->writers, 1);
+}

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: MIT
+// Inodes and file systems: what a file system implements.
+#pragma once
+#include "abi/stat.h"
+#include "abi/statfs.h"
+#include "abi/time.h"
+#include "base/cred.h"
+#include "lib/hlist.h"
+#include "lib/list.h"
+#include "sync/mutex.h"
+#include "vm/object.h"
+
+struct inode;
+struct file;
+struct file_ops;
+struct superblock;
+struct path;
+struct dentry;
+
+struct name { // one path component, not NUL-terminated
+    const char *text;
+    u32 length; // 1..255
+    u32 hash;   // of text, seeded by name_hash()
+};
+
+enum { // which members of struct attr are set
+    ATTR_MODE = 1,
+    ATTR_UID = 2,
+    ATTR_GID = 4,
+    ATTR_SIZE = 8,
+    ATTR_ATIME = 16,
+    ATTR_MTIME = 32,
+    ATTR_CTIME = 64,
+};
+
+struct attr {
+    u32 valid; // ATTR_*
+    mode_t mode;
+    uid_t uid;
+    gid_t gid;
+    u64 size;
+    ns_t atime, mtime, ctime; // realtime
+};
+
+// What create makes: mode has the S_IF type.
+struct create_args {
+    mode_t mode;
+    dev_t rdev;         // device nodes
+    const char *target; // symbolic links, NUL-terminated
+    uid_t uid;
+    gid_t gid;
+};
+
+// All are called with the directory's (for link, rename, unlink also the victim's) lock held for writing
+// except lookup (held for reading) and readlink, getattr (not held). May sleep. `out` inodes carry
+// a reference. Missing members mean -EPERM (directories' changes) or a generic default (setattr, getattr).
+struct inode_ops {
+    int (*lookup)(struct inode *dir, const struct name *name, struct inode **out); // -ENOENT
+    int (*create)(struct inode *dir, const struct name *name, const struct create_args *args,
+                  struct inode **out); // the name is known to be free
+    int (*link)(struct inode *dir, const struct name *name, struct inode *target);
+    int (*unlink)(struct inode *dir, const struct name *name, struct inode *victim); // dirs: empty, else -ENOTEMPTY
+    // `victim` is what new_name is now, or NULL; flags RENAME_EXCHANGE (NOREPLACE is done above).
+    int (*rename)(struct inode *old_dir, const struct name *old_name, struct inode *moved,
+                  struct inode *new_dir, const struct name *new_name, struct inode *victim, u32 flags);
+    int (*readlink)(struct inode *inode, char *buf, size_t size); // length (not NUL-terminated); -errno
+    // A magic link (/proc/<pid>/exe, fd/N): the place itself, with references; NULL member: text link.
+    int (*follow)(struct inode *inode, struct path *out);
+    int (*setattr)(struct inode *inode, const struct attr *attr); // already permitted
+    int (*getattr)(struct inode *inode, struct linux_stat *out);  // fills on top of the generic answer
+    bool (*valid)(struct inode *inode); // false: a cached name for it must be looked up again (procfs)
+    int (*permission)(struct inode *inode, u32 mask); // instead of the mode bits
+    int (*tmpfile)(struct inode *dir, const struct create_args *args, struct inode **out); // O_TMPFILE
+};
+
+struct inode {
+    struct ref refs;
+    u32 nlink;                 // (lock)
+    const struct inode_ops *ops; // (c)
+    const struct file_ops *fops; // (c) of regular files and directories; device nodes resolve rdev
+    struct superblock *sb;     // (c)
+    ino_t ino;                 // (c)
+    mode_t mode;               // (lock) type bits (c)
+    uid_t uid;                 // (lock)
+    gid_t gid;                 // (lock)
+    dev_t rdev;                // (c)
+    u64 size;                  // (lock for writing; read with load_relaxed)
+    u64 blocks;                // (lock) 512-byte units; generic: pages of the object
+    ns_t atime, mtime, ctime, btime; // (lock) realtime
+    struct rwlock lock;        // RANK_INODE
+    struct vm_object object;   // pages of regular files
+    u32 writers;               // (a) open for writing (ETXTBSY) minus exec denials, see inode_deny_write
+    void *pipe;                // (lock) FIFO state
+    struct list locks;         // advisory locks (vfs/flock.c)
+    void *private;             // file system's
+    bool linkable;             // (lock) nlink is 0 but link(2) may name it (O_TMPFILE)
+};
+
+struct superblock_ops {
+    // The last reference to the inode is gone: free it (and, if nlink is 0, its storage). May sleep.
+    void (*evict)(struct inode *inode);
+    int (*statfs)(struct superblock *sb, struct statfs64 *out);
+    int (*sync)(struct superblock *sb);     // NULL: nothing to write
+    void (*unmount)(struct superblock *sb); // frees sb->private
+};
+
+struct superblock {
+    struct ref refs;  // mounts, and whoever iterates
+    const struct superblock_ops *ops; // (c)
+    const char *type; // (c) "tmpfs"
+    dev_t dev;        // (c) anonymous device number
+    u64 next_ino;     // (a) for file systems in memory
+    struct inode *root; // (c) referenced
+    struct mutex rename_lock; // RANK_RENAME
+    u32 flags;                // (a) MS_RDONLY...
+    u32 magic;                // (c) statfs f_type
+    u32 block_size;           // (c)
+    bool volatile_names;      // (c) names appear unasked (procfs): misses are not remembered
+    void *private;
+    struct dentry *root_dentry;    // (c) after the first mount, referenced
+    struct spinlock dentries_lock; // RANK_DCACHE
+    struct list dentries;          // (dentries_lock) all but the root, in clock order
+    u32 dentry_count;              // (dentries_lock)
+    struct list link;              // (superblocks_lock)
+};
+
+struct fs_type {
+    const char *name;
+    // A mounted superblock with its root; source and options may be NULL; -EINVAL, -ENOMEM, ...
+    int (*mount)(const char *source, const char *options, u32 flags, struct superblock **out);
+    bool needs_device; // for /proc/filesystems
+    struct list link;
+};
+
+void fs_register(struct fs_type *type);
+struct fs_type *fs_find(const char *name);
+void fs_each(void (*fn)(struct fs_type *type, void *arg), void *arg);
+
+int superblock_create(struct superblock **out, const struct fs_type *type,
+                      const struct superblock_ops *ops); // with dev; -ENOMEM
+// Frees one that was never mounted (its root inode, if set, is put).
+void superblock_destroy(struct superblock *sb);
+static inline void superblock_get(struct superblock *sb)
+{
+    ref_get(&sb->refs);
+}
+void superblock_put(struct superblock *sb); // the last unmounts; may sleep
+// The next superblock with a reference, after `prev` whose reference is put; NULL at the end.
+struct superblock *superblock_next(struct superblock *prev);
+int superblock_statfs(struct superblock *sb, struct statfs64 *out); // statfs(2) without mount flags
+
+// Fills the common part: refs 1, nlink 1, times now, lock, object, ino from sb->next_ino.
+void inode_init(struct inode *i, struct superblock *sb, mode_t mode);
+void inode_get(struct inode *i);
+void inode_put(struct inode *i);
+
+u32 name_hash(const char *text, u32 length);
+
+// 0 or -EACCES: mask of MAY_*; for the running thread's credentials.
+enum { MAY_EXEC = 1, MAY_WRITE = 2, MAY_READ = 4 };
+int inode_permission(struct inode *i, u32 mask);
+// A generic stat answer, then ops->getattr.
+int inode_stat(struct inode *i, struct linux_stat *out);
+// chmod, chown, truncate, utimes with permission checks done by the caller; takes the lock.
+int inode_setattr(struct inode *i, const struct attr *attr);
+void inode_touch_atime(struct inode *i); // relatime
+void inode_touch_mtime(struct inode *i); // mtime and ctime; lock held
+void inode_touch_ctime(struct inode *i); // lock held
+// 0 or -EPERM: the running thread owns the inode or has CAP_FOWNER.
+int inode_check_owner(struct inode *i);
+
+// ETXTBSY: exec denies writing, writers deny exec. 0 or -ETXTBSY.
+int inode_get_write(struct inode *i);
+void inode_put_write(struct inode *i);
+int inode_deny_write(struct inode *i);
+void inode_allow_write(struct inode *i);

@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: MIT
+// The mount tree: what covers what, attaching and detaching.
+//
+// A mount in the tree has one reference for the tree; every struct path has one more, so a mount
+// whose count is 2 while its own root is being unmounted is used by nobody else. mount_lock
+// (sleeping) orders writers and protects the list; tree_lock (spinning) protects parent, point and
+// the hash, which path walks read only where dentry->mounted says that there is something to find.
+// A detached mount (MNT_DETACH) lives on until its last path is put.
+#include "abi/capability.h"
+#include "abi/errno.h"
+#include "abi/mount.h"
+#include "lib/hash.h"
+#include "lib/format.h"
+#include "lib/string.h"
+#include "mm/slab.h"
+#include "vfs/internal.h"
+
+#define HASH_SIZE  64
+#define KEPT_FLAGS (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME)
+
+static struct rwlock mount_lock;
+static struct list mounts = LIST_INIT(mounts);      // (mount_lock)
+static struct hlist mount_hash[HASH_SIZE];          // (tree_lock)
+static u32 next_id = 1;                             // (a)
+struct path root_path;
+
+void mount_init(void)
+{
+    rwlock_init(&mount_lock, RANK_MOUNT);
+}
+
+/* Paths */
+
+void path_get(const struct path *p)
+{
+    ref_get(&p->mount->refs);
+    dentry_get(p->dentry);
+}
+
+void path_put(const struct path *p)
+{
+    dentry_put(p->dentry);
+    mount_put(p->mount);
+}
+
+int path_may_write(const struct path *p)
+{
+    return (p->mount->flags | p->mount->sb->flags) & MS_RDONLY ? -EROFS : 0;
+}
+
+static struct hlist *hash_chain(const struct mount *parent, const struct dentry *point)
+{
+    return &mount_hash[hash_u64((u64)parent ^ (u64)point << 1) % HASH_SIZE];
+}
+
+static struct mount *find_locked(const struct path *p)
+{
+    struct mount *m;
+
+    HLIST_FOR_EACH (m, hash_chain(p->mount, p->dentry), hash_node)
+        if (m->parent == p->mount && m->point == p->dentry)
+            return m;
+    return NULL;
+}
+
+static struct mount *find_get(const struct path *p)
+{
+    struct mount *m;
+
+    if (likely(!load_relaxed(&p->dentry->mounted)))
+        return NULL;
+    spin_lock(&tree_lock);
+    m = find_locked(p);
+    if (m)
+        ref_get(&m->refs);
+    spin_unlock(&tree_lock);
+    return m;
+}
+
+bool mount_cross(struct path *p)
+{
+    struct mount *m;
+    bool moved = false;
+
+    while ((m = find_get(p))) {
+        dentry_get(m->root);
+        path_put(p);
+        *p = (struct path){m, m->root};
+        moved = true;
+    }
+    return moved;
+}
+
+/* Life */
+
+// Takes over the superblock reference if it succeeds.
+static int mount_create(struct superblock *sb, struct dentry *root, const char *source, u32 flags,
+                        struct mount **out)
+{
+    struct mount *m = kmalloc(sizeof(*m), ALLOC_ZERO);
+    size_t n = strlen(source) + 1;
+
+    if (!m)
+        return -ENOMEM;
+    m->source = kmalloc(n, 0);
+    if (!m->source) {
+        kfree(m);
+        return -ENOMEM;
+    }
+    memcpy(m->source, source, n);
+    ref_init(&m->refs, 1);
+    m->sb = sb;
+    m->root = root;
+    dentry_get(root);
+    m->flags = flags & KEPT_FLAGS;
+    m->id = atomic_fetch_add(&next_id, 1);
+    list_init(&m->link);
+    *out = m;
+    return 0;
+}
+
+void mount_put(struct mount *m)
+{
+    if (likely(!ref_put(&m->refs)))
+        return;
+    dentry_put(m->root);
+    superblock_put(m->sb);
+    kfree(m->source);
+    kfree(m);
+}
+
+static int mount_create_root(struct superblock *sb, const char *source, u32 flags,
+                             struct mount **out)
+{
+    int err = 0;
+
+    if (!sb->root_dentry) {
+        err = dentry_create_root(sb, sb->root, "", &sb->root_dentry);
+        if (err)
+            return err;
+        inode_get(sb->root);
+    }
+    return mount_create(sb, sb->root_dentry, source, flags, out);
+}
+
+static void list_add_locked(struct mount *m, const struct path *at)
+{
+    spin_lock(&tree_lock);
+    if (at) {
+        m->parent = at->mount;
+        m->point = at->dentry;
+        path_get(at);
+        at->dentry->mounted++;
+        hlist_insert(hash_chain(at->mount, at->dentry), &m->hash_node);
+    }
+    spin_unlock(&tree_lock);
+    list_insert_tail(&mounts, &m->link);
+}
+
+int mount_root(struct superblock *sb)
+{
+    struct mount *m;
+    int err = mount_create_root(sb, sb->type, 0, &m);
+
+    if (err)
+        return err;
+    write_lock(&mount_lock);
+    list_add_locked(m, NULL);
+    write_unlock(&mount_lock);
+    root_path = (struct path){m, m->root};
+    path_get(&root_path);
+    return 0;
+}
+
+static int attach(struct mount *m, const struct path *at)
+{
+    struct path top = *at;
+    int err = 0;
+
+    if (S_ISDIR(m->root->inode->mode) != S_ISDIR(path_inode(at)->mode))
+        return -ENOTDIR;
+    path_get(&top);
+    write_lock(&mount_lock);
+    mount_cross(&top);
+    if (dentry_is_unlinked(top.dentry))
+        err = -ENOENT;
+    else
+        list_add_locked(m, &top);
+    write_unlock(&mount_lock);
+    path_put(&top);
+    return err;
+}
+
+int mount_attach(struct superblock *sb, const struct path *at, const char *source, u32 flags)
+{
+    struct mount *m;
+    int err;
+
+    write_lock(&mount_lock);
+    err = mount_create_root(sb, source ? source : "none", flags, &m);
+    write_unlock(&mount_lock);
+    if (err)
+        return err;
+    err = attach(m, at);
+    if (err) {
+        superblock_get(sb); // the caller's again
+        mount_put(m);
+    }
+    return err;
+}
+
+/* Detaching */
+
+// Takes m out of the tree; its references to parent and tree are the caller's to put (unhook_end).
+static void unhook_locked(struct mount *m, struct path *was)
+{
+    spin_lock(&tree_lock);
+    *was = (struct path){m->parent, m->point};
+    hlist_remove(&m->hash_node);
+    m->point->mounted--;
+    m->parent = NULL;
+    m->point = NULL;
+    spin_unlock(&tree_lock);
+    list_remove(&m->link);
+}
+
+static struct mount *child_of(const struct mount *m)
+{
+    struct mount *child;
+
+    LIST_FOR_EACH (child, &mounts, link)
+        if (child->parent == m)
+            return child;
+    return NULL;
+}
+
+// Detaches m and all below it, deepest first; the caller holds a reference on m.
+static void detach_tree(struct mount *m)
+{
+    struct mount *at = m, *child, *next;
+    struct path was;
+
+    for (;;) {
+        while ((child = child_of(at)))
+            at = child;
+        next = at == m ? NULL : at->parent;
+        unhook_locked(at, &was);
+        path_put(&was);
+        mount_put(at);
+        if (!next)
+            return;
+        at = next;
+    }
+}
+
+int mount_detach(const struct path *at, int flags)
+{
+    struct mount *m = at->mount;
+    int err = 0;
+
+    if (!cred_capable(cred_self(), CAP_SYS_ADMIN))
+        return -EPERM;
+    if (flags & ~(MNT_FORCE | MNT_DETACH | UMOUNT_NOFOLLOW) || at->dentry != m->root)
+        return -EINVAL;
+    write_lock(&mount_lock);
+    if (!m->parent)
+        err = m == root_path.mount ? -EBUSY : -EINVAL;
+    else if (!(flags & MNT_DETACH) && ref_read(&m->refs) > 2)
+        err = -EBUSY;
+    else
+        detach_tree(m);
+    write_unlock(&mount_lock);
+    return err;
+}
+
+/* mount(2) */
+
+static int remount(const struct path *at, u32 flags)
+{
+    if (at->dentry != at->mount->root)
+        return -EINVAL;
+    store_relaxed(&at->mount->flags, flags & KEPT_FLAGS);
+    return 0;
+}
+
+static int bind(const char *source, const struct path *at, u32 flags)
+{
+    struct path from;
+    struct mount *m;
+    int err = path_lookup(NULL, source, WALK_FOLLOW, &from);
+
+    if (err)
+        return err;
+    superblock_get(from.mount->sb);
+    err = mount_create(from.mount->sb, from.dentry, source, from.mount->flags, &m);
+    if (err) {
+        superblock_put(from.mount->sb);
+    } else {
+        err = attach(m, at);
+        if (err)
+            mount_put(m);
+    }
+    path_put(&from);
+    return err;
+}
+
+int vfs_mount(const char *source, const struct path *at, const char *type, u32 flags,
+              const char *options)
+{
+    struct fs_type *fs;
+    struct superblock *sb;
+    int err;
+
+    if (!cred_capable(cred_self(), CAP_SYS_ADMIN))
+        return -EPERM;
+    if (flags & MS_REMOUNT)
+        return remount(at, flags);
+    if (flags & MS_BIND)
+        return source ? bind(source, at, flags) : -EINVAL;
+    if (flags & (MS_PRIVATE | MS_UNBINDABLE)) // nothing is ever propagated
+        return 0;
+    if (flags & (MS_MOVE | MS_SHARED | MS_SLAVE) || !type)
+        return -EINVAL;
+    fs = fs_find(type);
+    if (!fs)
+        return -ENODEV;
+    err = fs->mount(source, options, flags, &sb);
+    if (err)
+        return err;
+    err = mount_attach(sb, at, source, flags);
+    if (err)
+        superblock_put(sb);
+    return err;
+}
+
+void mount_each(void (*fn)(struct mount *m, void *arg), void *arg)
+{
+    struct mount *m;
+
+    read_lock(&mount_lock);
+    LIST_FOR_EACH (m, &mounts, link)
+        fn(m, arg);
+    read_unlock(&mount_lock);
+}
+
+void mount_flags_text(u32 flags, char *buf, size_t size)
+{
+    snformat(buf, size, "%s%s%s%s,%s", flags & MS_RDONLY ? "ro" : "rw",
+             flags & MS_NOSUID ? ",nosuid" : "", flags & MS_NODEV ? ",nodev" : "",
+             flags & MS_NOEXEC ? ",noexec" : "", flags & MS_NOATIME ? "noatime" : "relatime");
+}

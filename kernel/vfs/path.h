@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: MIT
+// Names: the dentry cache, mounts, and the walk from a path to an inode.
+#pragma once
+#include "vfs/inode.h"
+
+#define DENTRY_SHORT_NAME 40
+
+// One name in one directory. The hash holds a reference on each dentry in it, so an unused one
+// has refs 1; a dentry pins its parent and its inode. A non-NULL inode stays while any other
+// reference is held.
+struct dentry {
+    struct ref refs;
+    bool hashed;            // (bucket lock)
+    u8 used;                // (a) found since the clock came by
+    u32 mounted;            // (a) mounts on it
+    struct superblock *sb;  // (c)
+    struct dentry *parent;  // (tree lock and bucket lock to change); itself for a root
+    struct name name;       // (as parent)
+    struct inode *inode;    // (a) NULL: the name is known not to exist; set once, see above
+    struct hnode hash_node; // (bucket lock)
+    struct list link;       // (sb->dentries_lock)
+    char short_name[DENTRY_SHORT_NAME]; // (as parent) name.text points here or to allocated memory
+};
+
+struct mount {
+    struct ref refs;
+    struct superblock *sb;     // (c)
+    struct dentry *root;       // (c)
+    struct mount *parent;      // (tree lock) NULL for the root of all and when detached
+    struct dentry *point;      // (tree lock) where in the parent
+    struct hnode hash_node;    // (tree lock)
+    struct list link;          // (mount lock) all mounts in order, for /proc/mounts
+    u32 flags;                 // (a) MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC...
+    u32 id;                    // (c)
+    char *source;              // (c) first column of /proc/mounts
+};
+
+struct path {
+    struct mount *mount;
+    struct dentry *dentry;
+};
+
+void path_get(const struct path *p);
+void path_put(const struct path *p);
+
+static inline struct inode *path_inode(const struct path *p)
+{
+    return p->dentry->inode;
+}
+
+int path_may_write(const struct path *p); // 0 or -EROFS
+
+enum { // walk flags
+    WALK_FOLLOW = 1,      // follow a symbolic link in the last component
+    WALK_DIRECTORY = 2,   // the result must be a directory
+    WALK_EMPTY = 4,       // an empty path means the starting point (AT_EMPTY_PATH)
+    WALK_NO_XDEV = 8,     // openat2 RESOLVE_*
+    WALK_NO_SYMLINKS = 16,
+    WALK_NO_MAGICLINKS = 32,
+    WALK_BENEATH = 64,
+    WALK_IN_ROOT = 128,
+};
+
+// Where a relative path starts: NULL = the working directory of the running thread.
+// 0 and a path with references; -ENOENT -ENOTDIR -EACCES -ELOOP -ENAMETOOLONG -ENOMEM ...
+int path_lookup(const struct path *start, const char *name, u32 flags, struct path *out);
+
+// The directory of the last component and that component, for create, unlink, rename. *last points
+// into `name`; `last->length` 0 for "/" and paths that end in "." or ".." (*kind tells).
+enum last_kind { LAST_NORMAL, LAST_DOT, LAST_DOTDOT, LAST_ROOT };
+int path_parent(const struct path *start, const char *name, struct path *dir, struct name *last,
+                enum last_kind *kind, bool *trailing_slash);
+
+// A child by name with the directory's lock held (read or write): a referenced dentry, negative when
+// there is no such file; -ENOMEM and errors of lookup.
+int dentry_lookup_locked(struct dentry *dir, const struct name *name, struct dentry **out);
+static inline void dentry_get(struct dentry *d)
+{
+    ref_get(&d->refs);
+}
+void dentry_put(struct dentry *d);
+void dentry_make_positive(struct dentry *d, struct inode *inode); // takes the inode reference
+void dentry_unlinked(struct dentry *d); // becomes negative, or unhashed if others use it
+// The two change places and names (rename); unless both live on, `to` leaves the cache.
+void dentry_exchange(struct dentry *from, struct dentry *to, bool both);
+bool dentry_is_unlinked(const struct dentry *d);
+struct inode *dentry_parent_inode(struct dentry *d); // referenced
+// Drops the cached names below dir that nobody uses (drop_caches).
+void dcache_shrink(void);
+
+// Operations on names, complete with permission checks, limits and cache updates; -errno as the
+// manual page of the system call of that name.
+int vfs_mknod(const struct path *start, const char *name, mode_t mode, dev_t dev); // also regular, FIFO
+int vfs_mkdir(const struct path *start, const char *name, mode_t mode);
+int vfs_symlink(const char *target, const struct path *start, const char *name);
+int vfs_link(const struct path *old, const struct path *start, const char *name);
+int vfs_unlink(const struct path *start, const char *name, bool directory);
+int vfs_rename(const struct path *old_start, const char *old_name, const struct path *new_start,
+               const char *new_name, u32 flags);
+int vfs_readlink(const struct path *p, char *buf, size_t size); // length
+int vfs_truncate(struct inode *inode, u64 size);
+
+// The absolute path of p seen from the running thread's root, NUL-terminated in buf (" (deleted)" is appended
+// for unlinked ones); length without NUL, -ENAMETOOLONG, -ENOENT (unreachable is "(unreachable)" prefix).
+ssize_t path_to_text(const struct path *p, char *buf, size_t size);
+
+// The same for an open file: "pipe:[17]" and the like if it has no path.
+ssize_t file_to_text(struct file *f, char *buf, size_t size);
+
+// A path for an inode that has none (a pipe, seen through /proc/<pid>/fd); -ENOMEM.
+int path_from_anon(struct inode *inode, const char *name, struct path *out);
+extern struct mount *anon_mount; // (c) where such paths are
+
+extern struct path root_path; // (c) after mount_root
+int mount_root(struct superblock *sb);
+int mount_attach(struct superblock *sb, const struct path *at, const char *source, u32 flags);
+int mount_detach(const struct path *at, int flags); // umount2(2)
+int vfs_mount(const char *source, const struct path *at, const char *type, u32 flags,
+              const char *options); // mount(2)
+// Options as in the fourth column of /proc/mounts, "rw,nosuid,relatime".
+void mount_flags_text(u32 flags, char *buf, size_t size);
+// fn for each mount in order, with the mount lock held for reading.
+void mount_each(void (*fn)(struct mount *m, void *arg), void *arg);
+int vfs_sync(void);
+
+// Root, working directory and umask, shared by CLONE_FS.
+struct fs_context {
+    struct ref refs;
+    struct spinlock lock; // RANK_FS
+    struct path root, cwd; // (l)
+    u32 umask;            // (l)
+};
+int fs_context_create(struct fs_context **out);                                 // root and cwd = root_path
+int fs_context_copy(struct fs_context *from, struct fs_context **out); // -ENOMEM
+void fs_context_get(struct fs_context *fs);
+void fs_context_put(struct fs_context *fs);
+void fs_context_set_cwd(struct fs_context *fs, const struct path *p); // takes its own references
+void fs_context_set_root(struct fs_context *fs, const struct path *p);
+// Of the running thread, with references; a kernel thread has root_path and no umask.
+void fs_root_get(struct path *out);
+void fs_cwd_get(struct path *out);
+u32 fs_umask(void);
+
+void vfs_init(void); // caches and tables; before anything else of this layer

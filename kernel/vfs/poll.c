@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: MIT
+// Waiting for readiness of many files at once: poll and select.
+//
+// In the first round each file's poll adds an entry with a callback to its queues; later rounds
+// only ask. A callback marks the call as triggered and wakes the thread; the thread sets its state
+// before it looks at the mark, so no wake-up is lost. Entries come in pages beyond the first few.
+#include "vfs/poll.h"
+#include "abi/errno.h"
+#include "mm/slab.h"
+#include "vfs/internal.h"
+
+#define INLINE_ENTRIES 8
+#define CHUNK_ENTRIES  48
+#define ALWAYS         (POLLERR | POLLHUP | POLLNVAL)
+
+struct poll_call;
+
+struct poll_entry {
+    struct wait_entry wait;
+    struct poll_call *call;
+    u32 events;
+};
+
+struct poll_chunk {
+    struct poll_chunk *next;
+    struct poll_entry entries[CHUNK_ENTRIES];
+};
+
+struct poll_call {
+    struct poll_table table;
+    struct thread *thread;
+    u32 triggered; // (a)
+    u32 events;    // of the file being asked
+    int error;
+    u32 used;      // entries in all
+    struct poll_chunk *chunks;
+    struct poll_entry first[INLINE_ENTRIES];
+};
+
+static bool poll_woken(struct wait_entry *wait, u64 key)
+{
+    struct poll_entry *e = container_of(wait, struct poll_entry, wait);
+
+    if (key && !(key & e->events))
+        return false;
+    store_relaxed(&e->call->triggered, 1);
+    smp_mb();
+    sched_wake(e->call->thread, 1 << THREAD_INTERRUPTIBLE);
+    return true;
+}
+
+static struct poll_entry *entry_alloc(struct poll_call *call)
+{
+    u32 n = call->used;
+
+    if (n < INLINE_ENTRIES)
+        return &call->first[call->used++];
+    if ((n - INLINE_ENTRIES) % CHUNK_ENTRIES == 0) {
+        struct poll_chunk *c = kmalloc(sizeof(*c), 0);
+
+        if (!c)
+            return NULL;
+        c->next = call->chunks;
+        call->chunks = c;
+    }
+    call->used++;
+    return &call->chunks->entries[(n - INLINE_ENTRIES) % CHUNK_ENTRIES];
+}
+
+static void poll_add(struct poll_table *table, struct wait_queue *q)
+{
+    struct poll_call *call = container_of(table, struct poll_call, table);
+    struct poll_entry *e = entry_alloc(call);
+
+    if (!e) {
+        call->error = -ENOMEM;
+        return;
+    }
+    wait_entry_init(&e->wait);
+    e->wait.wake = poll_woken;
+    e->call = call;
+    e->events = call->events;
+    wait_entry_add(q, &e->wait);
+}
+
+static void poll_forget(struct poll_call *call)
+{
+    u32 used = MIN(call->used, (u32)INLINE_ENTRIES);
+    u32 in_chunk = (call->used - used + CHUNK_ENTRIES - 1) % CHUNK_ENTRIES + 1;
+
+    for (u32 i = 0; i < used; i++)
+        wait_entry_remove(&call->first[i].wait);
+    while (call->chunks) {
+        struct poll_chunk *c = call->chunks;
+
+        for (u32 i = 0; i < in_chunk; i++)
+            wait_entry_remove(&c->entries[i].wait);
+        in_chunk = CHUNK_ENTRIES;
+        call->chunks = c->next;
+        kfree(c);
+    }
+}
+
+u32 file_poll(struct file *f, struct poll_table *table)
+{
+    if (f->ops->poll)
+        return f->ops->poll(f, table);
+    return POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
+}
+
+// How many items are ready; stops registering at the first.
+static int poll_round(struct poll_call *call, struct poll_item *items, unsigned count,
+                      struct poll_table *table)
+{
+    int ready = 0;
+
+    for (unsigned i = 0; i < count; i++) {
+        struct poll_item *item = &items[i];
+
+        if (item->file) {
+            call->events = item->events | ALWAYS;
+            item->revents = file_poll(item->file, table) & (item->events | ALWAYS);
+        }
+        if (item->revents) {
+            ready++;
+            table = NULL;
+        }
+    }
+    return ready;
+}
+
+static int poll_sleep(struct poll_call *call, ns_t deadline)
+{
+    int err = 0;
+
+    sched_set_state(THREAD_INTERRUPTIBLE);
+    smp_mb();
+    if (!load_relaxed(&call->triggered))
+        err = wait_sleep(WAIT_INTERRUPTIBLE, deadline);
+    sched_set_state(THREAD_RUNNING);
+    store_relaxed(&call->triggered, 0);
+    smp_mb();
+    return err;
+}
+
+int poll_files(struct poll_item *items, unsigned count, ns_t deadline)
+{
+    struct poll_call call;
+    struct poll_table *table = deadline ? &call.table : NULL;
+    int ready, err = 0;
+
+    call.table.add = poll_add;
+    call.thread = thread_self();
+    call.triggered = 0;
+    call.error = 0;
+    call.used = 0;
+    call.chunks = NULL;
+    for (;;) {
+        ready = poll_round(&call, items, count, table);
+        table = NULL;
+        if (ready || call.error || err)
+            break;
+        if (deadline == 0)
+            break;
+        err = poll_sleep(&call, deadline);
+    }
+    poll_forget(&call);
+    if (ready)
+        return ready;
+    return call.error ? call.error : err == -ETIMEDOUT ? 0 : err;
+}

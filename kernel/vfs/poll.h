@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+// Waiting for readiness of many files: poll, select, epoll.
+#pragma once
+#include "abi/poll.h"
+#include "sync/wait.h"
+
+// file_ops.poll calls poll_wait once for each queue that will be woken (wake_key with POLL* bits, or
+// wake_all) when its answer may change.
+struct poll_table {
+    void (*add)(struct poll_table *table, struct wait_queue *q);
+};
+
+static inline void poll_wait(struct poll_table *table, struct wait_queue *q)
+{
+    if (table)
+        table->add(table, q);
+}
+
+struct file;
+u32 file_poll(struct file *f, struct poll_table *table);
+
+// One set of files for poll(2): events wanted and found.
+struct poll_item {
+    struct file *file; // NULL: descriptor was negative (ignored) or bad (revents POLLNVAL)
+    u32 events;
+    u32 revents;
+};
+// Number of items with revents, 0 at the deadline, -EINTR, -ENOMEM.
+int poll_files(struct poll_item *items, unsigned count, ns_t deadline);

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: MIT
+// rename(2) and renameat2(2).
+//
+// A rename within one directory needs only that directory's lock. One between two directories
+// first takes the superblock's rename_lock, under which no directory changes its place, so that
+// "is an ancestor of" stays true while the locks are taken in order: an ancestor before its
+// descendant, unrelated ones by address; then the two files concerned, by address.
+#include "abi/errno.h"
+#include "vfs/internal.h"
+
+struct rename_end {
+    struct path dir;
+    struct name last;
+    struct dentry *dentry;
+    bool slash;
+};
+
+struct rename {
+    struct rename_end from, to;
+    u32 flags;
+};
+
+// d itself counts as its own ancestor. rename_lock is held.
+static bool is_ancestor(const struct dentry *ancestor, const struct dentry *d)
+{
+    bool found;
+
+    spin_lock(&tree_lock);
+    while (d != ancestor && d != d->parent)
+        d = d->parent;
+    found = d == ancestor;
+    spin_unlock(&tree_lock);
+    return found;
+}
+
+static void lock_pair(struct inode *a, struct inode *b)
+{
+    struct inode *first = a < b ? a : b, *second = a < b ? b : a;
+
+    write_lock_nested(&first->lock);
+    if (first != second)
+        write_lock_nested(&second->lock);
+}
+
+static void lock_directories(struct rename *r)
+{
+    struct dentry *a = r->from.dir.dentry, *b = r->to.dir.dentry;
+
+    if (a == b) {
+        write_lock(&a->inode->lock);
+        return;
+    }
+    mutex_lock(&a->sb->rename_lock);
+    if (is_ancestor(a, b)) {
+        write_lock(&a->inode->lock);
+        write_lock_nested(&b->inode->lock);
+    } else if (is_ancestor(b, a)) {
+        write_lock(&b->inode->lock);
+        write_lock_nested(&a->inode->lock);
+    } else {
+        lock_pair(a->inode, b->inode);
+    }
+}
+
+static void unlock_directories(struct rename *r)
+{
+    struct dentry *a = r->from.dir.dentry, *b = r->to.dir.dentry;
+
+    write_unlock(&a->inode->lock);
+    if (a == b)
+        return;
+    write_unlock(&b->inode->lock);
+    mutex_unlock(&a->sb->rename_lock);
+}
+
+/* Checks */
+
+static int check_target(struct rename *r)
+{
+    struct inode *moved = r->from.dentry->inode, *victim = r->to.dentry->inode;
+
+    if (!victim)
+        return r->flags & RENAME_EXCHANGE ? -ENOENT : dir_may_create(&r->to.dir);
+    if (r->flags & RENAME_NOREPLACE)
+        return -EEXIST;
+    if (!(r->flags & RENAME_EXCHANGE)) {
+        if (S_ISDIR(moved->mode) && !S_ISDIR(victim->mode))
+            return -ENOTDIR;
+        if (!S_ISDIR(moved->mode) && S_ISDIR(victim->mode))
+            return -EISDIR;
+    }
+    return dir_may_delete(&r->to.dir, victim);
+}
+
+static int check_tree(struct rename *r)
+{
+    struct dentry *from = r->from.dentry, *to = r->to.dentry;
+
+    if (load_relaxed(&from->mounted) || load_relaxed(&to->mounted))
+        return -EBUSY;
+    if (r->from.dir.dentry == r->to.dir.dentry)
+        return 0;
+    if (is_ancestor(from, r->to.dir.dentry))
+        return -EINVAL;
+    if (to->inode && is_ancestor(to, r->from.dir.dentry))
+        return r->flags & RENAME_EXCHANGE ? -EINVAL : -ENOTEMPTY;
+    if (S_ISDIR(from->inode->mode)) // its ".." changes
+        return inode_permission(from->inode, MAY_WRITE);
+    return 0;
+}
+
+static int check_slashes(struct rename *r)
+{
+    bool from_dir = S_ISDIR(r->from.dentry->inode->mode);
+    bool to_dir = r->flags & RENAME_EXCHANGE ? S_ISDIR(r->to.dentry->inode->mode) : from_dir;
+
+    return (r->from.slash && !from_dir) || (r->to.slash && !to_dir) ? -ENOTDIR : 0;
+}
+
+static int rename_check(struct rename *r)
+{
+    int err;
+
+    if (!r->from.dentry->inode)
+        return -ENOENT;
+    err = check_target(r) ?: dir_may_delete(&r->from.dir, r->from.dentry->inode);
+    if (!err && !path_inode(&r->from.dir)->ops->rename)
+        err = -EPERM;
+    return err ?: check_slashes(r) ?: check_tree(r);
+}
+
+/* The change */
+
+static int rename_act(struct rename *r)
+{
+    struct inode *moved = r->from.dentry->inode, *victim = r->to.dentry->inode;
+    struct inode *dir = path_inode(&r->from.dir);
+    bool both = r->flags & RENAME_EXCHANGE;
+    int err;
+
+    if (moved == victim)
+        return 0;
+    lock_pair(moved, victim ? victim : moved);
+    err = dir->ops->rename(dir, &r->from.last, moved, path_inode(&r->to.dir), &r->to.last, victim,
+                           r->flags);
+    write_unlock(&moved->lock);
+    if (victim)
+        write_unlock(&victim->lock);
+    if (!err)
+        dentry_exchange(r->from.dentry, r->to.dentry, both);
+    return err;
+}
+
+// The directories are locked; unlocks them before dentries are put.
+static int rename_locked(struct rename *r)
+{
+    int err = dentry_lookup_locked(r->from.dir.dentry, &r->from.last, &r->from.dentry);
+
+    if (err) {
+        unlock_directories(r);
+        return err;
+    }
+    err = dentry_lookup_locked(r->to.dir.dentry, &r->to.last, &r->to.dentry);
+    if (!err) {
+        err = rename_check(r) ?: rename_act(r);
+        unlock_directories(r);
+        dentry_put(r->to.dentry);
+    } else {
+        unlock_directories(r);
+    }
+    dentry_put(r->from.dentry);
+    return err;
+}
+
+static int find_end(const struct path *start, const char *name, struct rename_end *e)
+{
+    enum last_kind kind;
+    int err = path_parent(start, name, &e->dir, &e->last, &kind, &e->slash);
+
+    if (!err && kind != LAST_NORMAL) {
+        path_put(&e->dir);
+        err = -EBUSY;
+    }
+    return err;
+}
+
+int vfs_rename(const struct path *old_start, const char *old_name, const struct path *new_start,
+               const char *new_name, u32 flags)
+{
+    struct rename r = {.flags = flags};
+    int err;
+
+    if (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE) ||
+        flags == (RENAME_NOREPLACE | RENAME_EXCHANGE))
+        return -EINVAL;
+    err = find_end(old_start, old_name, &r.from);
+    if (err)
+        return err;
+    err = find_end(new_start, new_name, &r.to);
+    if (err)
+        goto put_from;
+    err = -EXDEV;
+    if (r.from.dir.mount == r.to.dir.mount) {
+        lock_directories(&r);
+        err = rename_locked(&r);
+    }
+    path_put(&r.to.dir);
+put_from:
+    path_put(&r.from.dir);
+    return err;
+}

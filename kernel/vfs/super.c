@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MIT
+// File-system types and superblocks: their registry and their life.
+#include "abi/errno.h"
+#include "abi/limits.h"
+#include "lib/string.h"
+#include "mm/slab.h"
+#include "vfs/internal.h"
+
+static struct spinlock superblocks_lock = SPINLOCK_INIT(RANK_DCACHE); // both lists
+static struct list superblocks = LIST_INIT(superblocks);
+static struct list types = LIST_INIT(types); // grows only
+static u32 next_dev = 1;                     // (a)
+
+void fs_register(struct fs_type *type)
+{
+    spin_lock(&superblocks_lock);
+    list_insert_tail(&types, &type->link);
+    spin_unlock(&superblocks_lock);
+}
+
+struct fs_type *fs_find(const char *name)
+{
+    struct fs_type *t, *found = NULL;
+
+    spin_lock(&superblocks_lock);
+    LIST_FOR_EACH (t, &types, link)
+        if (!strcmp(t->name, name))
+            found = t;
+    spin_unlock(&superblocks_lock);
+    return found;
+}
+
+void fs_each(void (*fn)(struct fs_type *type, void *arg), void *arg)
+{
+    struct fs_type *t;
+
+    LIST_FOR_EACH (t, &types, link)
+        fn(t, arg);
+}
+
+int superblock_create(struct superblock **out, const struct fs_type *type,
+                      const struct superblock_ops *ops)
+{
+    struct superblock *sb = kmalloc(sizeof(*sb), ALLOC_ZERO);
+
+    if (!sb)
+        return -ENOMEM;
+    ref_init(&sb->refs, 1);
+    sb->ops = ops;
+    sb->type = type->name;
+    sb->dev = makedev(0, atomic_fetch_add(&next_dev, 1));
+    sb->next_ino = 1;
+    sb->block_size = PAGE_SIZE;
+    mutex_init(&sb->rename_lock, RANK_RENAME);
+    spin_init(&sb->dentries_lock, RANK_DCACHE);
+    list_init(&sb->dentries);
+    spin_lock(&superblocks_lock);
+    list_insert_tail(&superblocks, &sb->link);
+    spin_unlock(&superblocks_lock);
+    *out = sb;
+    return 0;
+}
+
+void superblock_destroy(struct superblock *sb)
+{
+    spin_lock(&superblocks_lock);
+    list_remove(&sb->link);
+    spin_unlock(&superblocks_lock);
+    dcache_shrink_superblock(sb);
+    if (sb->root_dentry)
+        dentry_put(sb->root_dentry);
+    if (sb->root)
+        inode_put(sb->root);
+    if (sb->ops->unmount)
+        sb->ops->unmount(sb);
+    kfree(sb);
+}
+
+void superblock_put(struct superblock *sb)
+{
+    if (ref_put(&sb->refs))
+        superblock_destroy(sb);
+}
+
+struct superblock *superblock_next(struct superblock *prev)
+{
+    struct superblock *sb;
+
+    spin_lock(&superblocks_lock);
+    sb = prev ? list_next(&superblocks, prev, link)
+              : list_first(&superblocks, struct superblock, link);
+    while (sb && !ref_get_unless_zero(&sb->refs))
+        sb = list_next(&superblocks, sb, link);
+    spin_unlock(&superblocks_lock);
+    if (prev)
+        superblock_put(prev);
+    return sb;
+}
+
+int superblock_statfs(struct superblock *sb, struct statfs64 *out)
+{
+    *out = (struct statfs64){
+        .f_type = sb->magic,
+        .f_bsize = sb->block_size,
+        .f_frsize = sb->block_size,
+        .f_namelen = NAME_MAX,
+        .f_fsid = {(s32)sb->dev, (s32)(sb->dev >> 32)},
+    };
+    return sb->ops->statfs ? sb->ops->statfs(sb, out) : 0;
+}
+
+int vfs_sync(void)
+{
+    struct superblock *sb = NULL;
+    int err = 0;
+
+    while ((sb = superblock_next(sb))) {
+        int one = sb->ops->sync ? sb->ops->sync(sb) : 0;
+
+        err = err ? err : one;
+    }
+    return err;
+}

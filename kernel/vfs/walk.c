@@ -1,0 +1,367 @@
+// SPDX-License-Identifier: MIT
+// The walk from a path's text to a mount and dentry.
+//
+// Iterative: `at` moves one component a step. A symbolic link replaces the rest of the text by its
+// target plus the rest, in a buffer of the walk's own, so that links need no recursion and a
+// trailing slash after a link means what it says. Each step asks for search permission, goes to
+// the child (dcache, else the file system's lookup), follows a link, crosses mounts.
+#include "abi/errno.h"
+#include "abi/limits.h"
+#include "lib/format.h"
+#include "lib/string.h"
+#include "mm/slab.h"
+#include "vfs/internal.h"
+
+#define CONFINED (WALK_BENEATH | WALK_IN_ROOT)
+
+struct walk {
+    struct path at;   // referenced
+    struct path root; // referenced once known (mount not NULL)
+    u32 flags;
+    u32 links;        // followed so far
+    char *buffer;     // text after a link, or NULL
+    bool trailing;    // the last component had a slash behind it
+};
+
+/* Places */
+
+static void walk_know_root(struct walk *w)
+{
+    if (!w->root.mount)
+        fs_root_get(&w->root);
+}
+
+static void walk_move(struct walk *w, const struct path *to)
+{
+    path_put(&w->at);
+    w->at = *to;
+}
+
+static int walk_to_root(struct walk *w)
+{
+    if (w->flags & WALK_BENEATH)
+        return -EXDEV;
+    walk_know_root(w);
+    if (w->flags & WALK_NO_XDEV && w->root.mount != w->at.mount)
+        return -EXDEV;
+    path_get(&w->root);
+    walk_move(w, &w->root);
+    return 0;
+}
+
+static int walk_begin(struct walk *w, const struct path *start, const char *name)
+{
+    bool absolute = *name == '/';
+
+    if (likely(absolute && !(w->flags & CONFINED))) {
+        fs_root_get(&w->at);
+        return 0;
+    }
+    if (start) {
+        w->at = *start;
+        path_get(start);
+    } else {
+        fs_cwd_get(&w->at);
+    }
+    if (w->flags & CONFINED) {
+        w->root = w->at;
+        path_get(&w->root);
+    }
+    return absolute && w->flags & WALK_BENEATH ? -EXDEV : 0;
+}
+
+static void walk_end(struct walk *w)
+{
+    if (w->root.mount)
+        path_put(&w->root);
+    kfree(w->buffer);
+}
+
+static int walk_cross(struct walk *w)
+{
+    return mount_cross(&w->at) && w->flags & WALK_NO_XDEV ? -EXDEV : 0;
+}
+
+static int walk_up(struct walk *w)
+{
+    struct path to = w->at;
+
+    walk_know_root(w);
+    if (to.dentry == w->root.dentry && to.mount == w->root.mount)
+        return w->flags & WALK_BENEATH ? -EXDEV : 0;
+    spin_lock(&tree_lock);
+    while (to.dentry == to.mount->root && to.mount->parent)
+        to = (struct path){to.mount->parent, to.mount->point};
+    if (to.dentry != to.mount->root)
+        to.dentry = to.dentry->parent;
+    path_get(&to);
+    spin_unlock(&tree_lock);
+    if (w->flags & WALK_NO_XDEV && to.mount != w->at.mount) {
+        path_put(&to);
+        return -EXDEV;
+    }
+    walk_move(w, &to);
+    return walk_cross(w);
+}
+
+/* Links */
+
+static int walk_magic(struct walk *w, struct inode *inode)
+{
+    struct path to;
+    int err;
+
+    if (w->flags & (WALK_NO_MAGICLINKS | CONFINED))
+        return w->flags & WALK_NO_MAGICLINKS ? -ELOOP : -EXDEV;
+    err = inode->ops->follow(inode, &to);
+    if (err)
+        return err;
+    if (w->flags & WALK_NO_XDEV && to.mount != w->at.mount) {
+        path_put(&to);
+        return -EXDEV;
+    }
+    walk_move(w, &to);
+    return 0;
+}
+
+// Makes *rest the link's target and what follows the link.
+static int walk_text_link(struct walk *w, struct inode *inode, const char **rest)
+{
+    size_t tail = strlen(*rest) + 1, room = inode->size ? inode->size : NAME_MAX;
+    char *text = kmalloc(room + tail, 0);
+    int n;
+
+    if (!text)
+        return -ENOMEM;
+    n = inode->ops->readlink(inode, text, room);
+    if (n <= 0) {
+        kfree(text);
+        return n ? n : -ENOENT;
+    }
+    memcpy(text + n, *rest, tail);
+    kfree(w->buffer);
+    w->buffer = text;
+    *rest = text;
+    return *text == '/' ? walk_to_root(w) : 0;
+}
+
+static int walk_link(struct walk *w, struct inode *inode, const char **rest)
+{
+    if (w->flags & WALK_NO_SYMLINKS || ++w->links > SYMLOOP_MAX)
+        return -ELOOP;
+    inode_touch_atime(inode);
+    return inode->ops->follow ? walk_magic(w, inode) : walk_text_link(w, inode, rest);
+}
+
+/* Steps */
+
+// One component; *rest is the text behind it and may be replaced.
+static int walk_step(struct walk *w, const struct name *n, bool follow, const char **rest)
+{
+    struct dentry *d;
+    struct inode *inode;
+    int err;
+
+    if (n->text[0] == '.') {
+        if (n->length == 1)
+            return 0;
+        if (n->length == 2 && n->text[1] == '.')
+            return walk_up(w);
+    }
+    err = dcache_child(w->at.dentry, n, &d);
+    if (unlikely(err))
+        return err;
+    inode = load_acquire(&d->inode);
+    if (!inode || unlikely(follow && S_ISLNK(inode->mode))) {
+        err = inode ? walk_link(w, inode, rest) : -ENOENT;
+        dentry_put(d);
+        return err;
+    }
+    dentry_put(w->at.dentry);
+    w->at.dentry = d;
+    return unlikely(load_relaxed(&d->mounted)) ? walk_cross(w) : 0;
+}
+
+// Cuts the component at s; returns what follows it.
+static inline const char *name_scan(const char *s, struct name *n)
+{
+    const char *end = s;
+    u32 hash = NAME_HASH_START;
+
+    for (; *end && *end != '/'; end++)
+        hash = name_hash_step(hash, *end);
+    *n = (struct name){.text = s, .length = end - s, .hash = hash};
+    return end;
+}
+
+static inline const char *skip_slashes(const char *s)
+{
+    while (*s == '/')
+        s++;
+    return s;
+}
+
+static int walk_may_search(const struct walk *w, const struct name *n)
+{
+    struct inode *dir = w->at.dentry->inode;
+
+    if (unlikely(!S_ISDIR(dir->mode)))
+        return -ENOTDIR;
+    if (unlikely(n->length > NAME_MAX))
+        return -ENAMETOOLONG;
+    return inode_permission(dir, MAY_EXEC);
+}
+
+// Walks s; with `last` stops before the last component and stores it there (length 0: there is none).
+static int walk_run(struct walk *w, const char *s, struct name *last)
+{
+    const char *end, *rest;
+    struct name n;
+    int err;
+
+    for (s = skip_slashes(s); *s; s = skip_slashes(rest)) {
+        bool is_last;
+
+        rest = end = name_scan(s, &n);
+        err = walk_may_search(w, &n);
+        if (unlikely(err))
+            return err;
+        is_last = !*skip_slashes(end);
+        if (is_last) {
+            w->trailing = *end == '/';
+            if (last) {
+                *last = n;
+                return 0;
+            }
+        }
+        err = walk_step(w, &n, !is_last || w->trailing || w->flags & WALK_FOLLOW, &rest);
+        if (unlikely(err))
+            return err;
+    }
+    return 0;
+}
+
+int path_lookup(const struct path *start, const char *name, u32 flags, struct path *out)
+{
+    struct walk w = {.flags = flags};
+    int err;
+
+    if (unlikely(!*name && !(flags & WALK_EMPTY)))
+        return -ENOENT;
+    err = walk_begin(&w, start, name);
+    if (likely(!err))
+        err = walk_run(&w, name, NULL);
+    if (likely(!err) && (w.trailing || flags & WALK_DIRECTORY) && !S_ISDIR(path_inode(&w.at)->mode))
+        err = -ENOTDIR;
+    walk_end(&w);
+    if (unlikely(err))
+        path_put(&w.at);
+    else
+        *out = w.at;
+    return err;
+}
+
+static enum last_kind last_kind_of(struct name *last)
+{
+    if (last->length == 0)
+        return LAST_ROOT;
+    if (last->text[0] != '.' || last->length > 2 || (last->length == 2 && last->text[1] != '.'))
+        return LAST_NORMAL;
+    return last->length == 1 ? LAST_DOT : LAST_DOTDOT;
+}
+
+int path_parent(const struct path *start, const char *name, struct path *dir, struct name *last,
+                enum last_kind *kind, bool *trailing_slash)
+{
+    struct walk w = {0};
+    int err;
+
+    if (!*name)
+        return -ENOENT;
+    *last = (struct name){.text = name};
+    err = walk_begin(&w, start, name);
+    if (!err)
+        err = walk_run(&w, name, last);
+    *kind = last_kind_of(last);
+    *trailing_slash = w.trailing;
+    if (w.buffer && !err) // the tail of the walk's text is the tail of `name`
+        last->text = name + strlen(name) - strlen(last->text);
+    if (*kind != LAST_NORMAL)
+        last->length = 0;
+    walk_end(&w);
+    if (err)
+        path_put(&w.at);
+    else
+        *dir = w.at;
+    return err;
+}
+
+/* Back to text */
+
+struct text_back {
+    char *buf;
+    size_t at; // the text begins here
+};
+
+static bool prepend(struct text_back *t, const char *s, size_t n)
+{
+    if (n > t->at)
+        return false;
+    t->at -= n;
+    memcpy(t->buf + t->at, s, n);
+    return true;
+}
+
+// Prepends the names from p up to root; false when the buffer is full.
+static bool prepend_path_locked(struct text_back *t, struct path p, const struct path *root)
+{
+    while (p.dentry != root->dentry || p.mount != root->mount) {
+        struct dentry *d = p.dentry;
+
+        if (d == p.mount->root && p.mount->parent) {
+            p = (struct path){p.mount->parent, p.mount->point};
+            continue;
+        }
+        if (d == d->parent && d->name.length)
+            return prepend(t, d->name.text, d->name.length);
+        if (d == d->parent || d == p.mount->root)
+            return prepend(t, "(unreachable)/", t->buf[t->at] == '/' ? 13 : 14);
+        if (!prepend(t, d->name.text, d->name.length) || !prepend(t, "/", 1))
+            return false;
+        p.dentry = d->parent;
+    }
+    return t->buf[t->at] == '/' || prepend(t, "/", 1);
+}
+
+ssize_t path_to_text(const struct path *p, char *buf, size_t size)
+{
+    struct text_back t = {buf, size};
+    struct path root;
+    bool fits;
+
+    fs_root_get(&root);
+    spin_lock(&tree_lock);
+    fits = prepend(&t, "", 1);
+    if (fits && dentry_is_unlinked(p->dentry))
+        fits = prepend(&t, " (deleted)", 10);
+    fits = fits && prepend_path_locked(&t, *p, &root);
+    spin_unlock(&tree_lock);
+    path_put(&root);
+    if (!fits)
+        return -ENAMETOOLONG;
+    memmove(buf, buf + t.at, size - t.at);
+    return size - t.at - 1;
+}
+
+ssize_t file_to_text(struct file *f, char *buf, size_t size)
+{
+    int n;
+
+    if (f->path.mount)
+        return path_to_text(&f->path, buf, size);
+    if (strchr(f->anon_name, ':'))
+        n = snformat(buf, size, "%s", f->anon_name);
+    else
+        n = snformat(buf, size, "%s:[%lu]", f->anon_name, f->inode->ino);
+    return n < size ? n : -ENAMETOOLONG;
+}

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT
+// Copies of address spaces: areas and entries are copied, pages are shared until written.
+//
+// Both page-table locks are held while entries are copied, parent's first: truncation may already
+// find the child through an object's list, on which its areas are put before they get entries (and
+// behind the parent's, see rmap.c). Private entries lose W in both spaces; the parent's cached ones
+// are flushed once at the end, also after a failure: entries without W are not flushed next time.
+#include "vm/vm_private.h"
+
+struct fork {
+    struct vm_space *parent, *child;
+    uaddr_t low, high; // parent's entries that lost W
+    u64 anon, object;  // entries copied
+};
+
+// Copies the present entries of one leaf table: [p, end) at va.
+static void fork_table(struct fork *f, pte_t *p, pte_t *end, pte_t *dst, uaddr_t va, u64 lose)
+{
+    pte_t *first = p, *cleared = NULL;
+    u64 anon = 0, special = 0, all = 0;
+
+    for (; p < end; p = pte_skip_absent(p + 1, end)) {
+        pte_t e = *p;
+
+        ref_get(&pte_frame(e)->refs);
+        if (e & lose) {
+            if (!cleared)
+                f->low = MIN(f->low, va + ((u64)(p - first) << PAGE_SHIFT));
+            cleared = p;
+            pte_clear_bits(p, lose);
+            e &= ~lose;
+        }
+        dst[p - first] = e;
+        anon += e >> 8 & 1;
+        special += e >> 9 & 1;
+        all++;
+    }
+    if (cleared)
+        f->high = MAX(f->high, va + ((u64)(cleared - first + 1) << PAGE_SHIFT));
+    f->anon += anon;
+    f->object += all - anon - special;
+}
+static_assert(PTE_ANON == 1 << 8 && PTE_SOFT == 1 << 9, "fork_table counts by shifts");
+
+static int fork_entries(struct fork *f, const struct vm_area *a)
+{
+    u64 lose = a->flags & AREA_SHARED ? 0 : PTE_W;
+    uaddr_t va = a->start;
+    pte_t *src;
+
+    while (va < a->end && (src = mmu_next(&f->parent->mmu, &va, a->end))) {
+        uaddr_t stop = pte_table_stop(va, a->end);
+        pte_t *end = src + ((stop - va) >> PAGE_SHIFT), *p = pte_skip_absent(src, end);
+
+        va += (u64)(p - src) << PAGE_SHIFT;
+        if (p < end) {
+            pte_t *dst = mmu_get(&f->child->mmu, va);
+
+            if (!dst)
+                return -ENOMEM;
+            fork_table(f, p, end, dst, va, lose);
+        }
+        va = stop;
+    }
+    return 0;
+}
+
+static int fork_area(struct fork *f, const struct vm_area *a)
+{
+    struct vm_area *copy = area_create(f->child, a);
+    int err;
+
+    if (!copy)
+        return -ENOMEM;
+    copy->flags &= ~AREA_LOCKED;
+    space_insert(f->child, copy);
+    if (a->flags & AREA_WIPEONFORK)
+        return 0;
+    spin_lock(&f->parent->pagetable_lock);
+    spin_lock_nested(&f->child->pagetable_lock);
+    err = fork_entries(f, a);
+    space_count(f->child, f->anon, f->object);
+    spin_unlock(&f->child->pagetable_lock);
+    spin_unlock(&f->parent->pagetable_lock);
+    f->anon = 0;
+    f->object = 0;
+    return err;
+}
+
+static int fork_areas(struct vm_space *s, struct vm_space *child)
+{
+    struct fork f = {.parent = s, .child = child, .low = ~0UL};
+    int err = 0;
+
+    for (struct vm_area *a = area_first(&s->areas); a && !err; a = area_next(a))
+        if (!(a->flags & AREA_DONTFORK))
+            err = fork_area(&f, a);
+    if (f.low < f.high)
+        mmu_flush(&s->mmu, f.low, f.high);
+    return err;
+}
+
+static void fork_settings(const struct vm_space *s, struct vm_space *child)
+{
+    child->brk_start = s->brk_start;
+    child->brk = s->brk;
+    child->mmap_top = s->mmap_top;
+    child->stack_top = s->stack_top;
+    child->arg_start = s->arg_start;
+    child->arg_end = s->arg_end;
+    child->env_start = s->env_start;
+    child->env_end = s->env_end;
+    child->code_start = s->code_start;
+    child->code_end = s->code_end;
+    child->data_start = s->data_start;
+    child->data_end = s->data_end;
+    child->stack_start = s->stack_start;
+    child->vdso = s->vdso;
+    child->limit_as = s->limit_as;
+    child->limit_data = s->limit_data;
+    child->limit_stack = s->limit_stack;
+    child->exe = s->exe;
+    if (child->exe)
+        vm_hooks.file_get(child->exe);
+}
+
+int vm_space_fork(struct vm_space *s, struct vm_space **out)
+{
+    struct vm_space *child;
+    int err = vm_space_create(&child);
+
+    if (err)
+        return err;
+    write_lock(&s->lock);
+    fork_settings(s, child);
+    err = fork_areas(s, child);
+    write_unlock(&s->lock);
+    if (err)
+        vm_space_put(child);
+    else
+        *out = child;
+    return err;
+}

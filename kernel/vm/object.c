@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: MIT
+// Memory objects: the tree of pages, how a page is found, made, handed over and dropped.
+//
+// Invariants.
+//   1. A frame in `pages` has kind FRAME_OBJECT, owner = the object, its index, and one reference
+//      for the tree.
+//   2. A frame taken out has owner NULL before any mapping of it is looked for. A fault checks the
+//      owner under its space's pagetable_lock before it stores an entry; truncation clears entries
+//      under the same lock after it took the frame out. So whichever comes second sees the other.
+//   3. A page is put into the tree only when filled. Objects with a pager fill one page at a time,
+//      under fill_lock, so a page is never read twice; zero pages need no such lock.
+//   4. Pages made by faults lie below `size`: checked under pages_lock, which truncation holds
+//      while it lowers the size. write() makes pages first and raises the size afterwards.
+//
+// Locking: pages_lock is a spinlock and may be taken under a pagetable_lock. Tree nodes come from
+// a slab, which never sleeps. fill_lock is held over I/O.
+#include "vm/object.h"
+#include "lib/string.h"
+#include "mm/slab.h"
+#include "vm/vm_private.h"
+
+#define DROP_BATCH 32
+
+static struct slab_cache *node_cache;   // (c)
+static struct slab_cache *object_cache; // (c)
+static u64 pages_total;                 // (a)
+
+static void *node_alloc(size_t size)
+{
+    return slab_alloc(node_cache, 0);
+}
+
+static void node_free(void *p, size_t size)
+{
+    slab_free(node_cache, p);
+}
+
+static const struct radix_mem node_mem = {.alloc = node_alloc, .free = node_free};
+static const struct vm_object_ops plain_ops;
+
+void objects_init(void)
+{
+    node_cache = slab_cache_create("radix_node", RADIX_NODE_SIZE, 8);
+    object_cache = slab_cache_create("vm_object", sizeof(struct vm_object), 8);
+}
+
+/* Life cycle */
+
+void vm_object_init(struct vm_object *o, const struct vm_object_ops *ops, void *owner)
+{
+    *o = (struct vm_object){.ops = ops ? ops : &plain_ops, .owner = owner};
+    ref_init(&o->refs, 1);
+    mutex_init(&o->fill_lock, RANK_OBJECT);
+    spin_init(&o->pages_lock, RANK_PAGES);
+    radix_init(&o->pages, &node_mem);
+    spin_init(&o->areas_lock, RANK_PAGES);
+    list_init(&o->areas);
+}
+
+void vm_object_fini(struct vm_object *o)
+{
+    assert(list_empty(&o->areas));
+    if (!radix_empty(&o->pages))
+        object_drop(o, 0, ~0UL);
+    radix_fini(&o->pages);
+}
+
+static void anonymous_destroy(struct vm_object *o)
+{
+    vm_object_fini(o);
+    slab_free(object_cache, o);
+}
+
+int vm_object_create(struct vm_object **out, u64 size)
+{
+    static const struct vm_object_ops ops = {.destroy = anonymous_destroy};
+    struct vm_object *o = slab_alloc(object_cache, 0);
+
+    if (!o)
+        return -ENOMEM;
+    vm_object_init(o, &ops, NULL);
+    o->size = size;
+    *out = o;
+    return 0;
+}
+
+void vm_object_get(struct vm_object *o)
+{
+    ref_get(&o->refs);
+}
+
+void vm_object_put(struct vm_object *o)
+{
+    if (ref_put(&o->refs) && o->ops->destroy)
+        o->ops->destroy(o);
+}
+
+/* Pages */
+
+struct frame *vm_object_find(struct vm_object *o, u64 index)
+{
+    struct frame *f;
+
+    spin_lock(&o->pages_lock);
+    f = radix_find(&o->pages, index);
+    if (f)
+        frame_get(f);
+    spin_unlock(&o->pages_lock);
+    return f;
+}
+
+// Puts a frame in, on top of the caller's reference; -EEXIST, -ENOMEM, -EIO when not below `limit`.
+static int object_insert(struct vm_object *o, u64 index, struct frame *f, bool bounded)
+{
+    int err;
+
+    spin_lock(&o->pages_lock);
+    if (bounded && index >= DIV_ROUND_UP(o->size, PAGE_SIZE))
+        err = -EIO;
+    else
+        err = radix_insert(&o->pages, index, f);
+    if (!err) {
+        frame_get(f);
+        f->kind = FRAME_OBJECT;
+        f->flags |= FRAME_F_UPTODATE;
+        f->owner = o;
+        f->index = index;
+        o->page_count++;
+        atomic_fetch_add(&pages_total, 1);
+    }
+    spin_unlock(&o->pages_lock);
+    return err;
+}
+
+static int object_make(struct vm_object *o, u64 index, bool bounded, struct frame **out)
+{
+    struct frame *f = frame_alloc(0, ALLOC_ZERO);
+    int err = f ? 0 : -ENOMEM;
+
+    if (!err && o->ops->fill)
+        err = o->ops->fill(o, index, f);
+    if (!err)
+        err = object_insert(o, index, f, bounded);
+    if (err && f)
+        frame_put(f);
+    *out = f;
+    return err;
+}
+
+static int object_page(struct vm_object *o, u64 index, bool bounded, struct frame **out)
+{
+    int err = 0;
+
+    if (bounded && index >= DIV_ROUND_UP(load_relaxed(&o->size), PAGE_SIZE))
+        return -EIO;
+    do {
+        *out = vm_object_find(o, index);
+        if (*out)
+            return 0;
+        if (!o->ops->fill) {
+            err = object_make(o, index, bounded, out);
+            continue;
+        }
+        mutex_lock(&o->fill_lock);
+        *out = vm_object_find(o, index);
+        if (!*out)
+            err = object_make(o, index, bounded, out);
+        mutex_unlock(&o->fill_lock);
+    } while (err == -EEXIST);
+    return err;
+}
+
+int vm_object_page(struct vm_object *o, u64 index, struct frame **out)
+{
+    return object_page(o, index, false, out);
+}
+
+int object_fault_page(struct vm_object *o, u64 index, struct frame **out)
+{
+    return object_page(o, index, true, out);
+}
+
+int vm_object_insert(struct vm_object *o, u64 index, struct frame *frame)
+{
+    int err = object_insert(o, index, frame, false);
+
+    if (!err)
+        frame_put(frame);
+    return err;
+}
+
+void object_mark_dirty(struct vm_object *o, struct frame *f)
+{
+    if (load_relaxed(&f->flags) & FRAME_F_DIRTY)
+        return;
+    spin_lock(&o->pages_lock);
+    f->flags |= FRAME_F_DIRTY;
+    spin_unlock(&o->pages_lock);
+}
+
+/* Dropping */
+
+// Takes out up to DROP_BATCH pages from *index on that pass the filter; how many.
+static unsigned drop_some(struct vm_object *o, u64 *index, u64 last, bool clean_only,
+                          struct frame **out)
+{
+    unsigned n = 0, looked = 0;
+    struct frame *f;
+
+    spin_lock(&o->pages_lock);
+    while (looked < DROP_BATCH && (f = radix_next(&o->pages, index)) && *index <= last) {
+        looked++;
+        if (!clean_only || (ref_read(&f->refs) == 1 && !(f->flags & FRAME_F_DIRTY))) {
+            radix_remove(&o->pages, *index);
+            f->owner = NULL;
+            out[n++] = f;
+        }
+        ++*index;
+    }
+    o->page_count -= n;
+    spin_unlock(&o->pages_lock);
+    if (looked < DROP_BATCH)
+        *index = ~0UL;
+    atomic_fetch_sub(&pages_total, n);
+    return n;
+}
+
+static u64 drop_range(struct vm_object *o, u64 index, u64 last, bool clean_only)
+{
+    struct frame *batch[DROP_BATCH];
+    u64 dropped = 0;
+
+    while (index <= last && index != ~0UL) {
+        unsigned n = drop_some(o, &index, last, clean_only, batch);
+
+        for (unsigned i = 0; i < n; i++)
+            frame_put(batch[i]);
+        dropped += n;
+    }
+    return dropped;
+}
+
+void object_drop(struct vm_object *o, u64 first, u64 last)
+{
+    drop_range(o, first, last, false);
+}
+
+u64 vm_object_reclaim(struct vm_object *o)
+{
+    return o->ops->fill ? drop_range(o, 0, ~0UL, true) : 0;
+}
+
+u64 vm_object_pages_total(void)
+{
+    return load_relaxed(&pages_total);
+}
+
+void vm_object_check(struct vm_object *o)
+{
+    struct frame *f;
+    u64 n = 0;
+
+    spin_lock(&o->pages_lock);
+    for (u64 i = 0; (f = radix_next(&o->pages, &i)); i++, n++)
+        verify(f->kind == FRAME_OBJECT && f->owner == o && f->index == i && ref_read(&f->refs));
+    verify(n == o->page_count);
+    spin_unlock(&o->pages_lock);
+}

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: MIT
+// Reading, writing and shortening a memory object's bytes.
+#include "lib/string.h"
+#include "vm/uio.h"
+#include "vm/vm_private.h"
+
+static const u8 zero_page[PAGE_SIZE] ALIGNED(4096); // what holes read as
+
+static ssize_t read_chunk(struct vm_object *o, struct uio *u, u64 pos, size_t n)
+{
+    u64 within = pos & ~PAGE_MASK;
+    struct frame *f = vm_object_find(o, pos >> PAGE_SHIFT);
+    size_t moved;
+
+    if (!f && o->ops->fill) {
+        int err = vm_object_page(o, pos >> PAGE_SHIFT, &f);
+
+        if (err)
+            return err;
+    }
+    moved = uio_put_nofault(u, (f ? frame_address(f) : (void *)zero_page) + within, n);
+    if (f)
+        frame_put(f);
+    return moved;
+}
+
+static ssize_t write_chunk(struct vm_object *o, struct uio *u, u64 pos, size_t n)
+{
+    u64 index = pos >> PAGE_SHIFT;
+    struct frame *f;
+    size_t moved;
+    int err = 0;
+
+    if (o->ops->make_writable)
+        err = o->ops->make_writable(o, index);
+    if (!err)
+        err = vm_object_page(o, index, &f);
+    if (err)
+        return err;
+    moved = uio_get_nofault(u, frame_address(f) + (pos & ~PAGE_MASK), n);
+    object_mark_dirty(o, f);
+    frame_put(f);
+    return moved;
+}
+
+typedef ssize_t chunk_fn(struct vm_object *o, struct uio *u, u64 pos, size_t n);
+
+static inline ssize_t by_page(struct vm_object *o, struct uio *u, u64 pos, size_t n, chunk_fn *fn)
+{
+    size_t done = 0;
+
+    n = MIN(n, u->left);
+    while (done < n) {
+        size_t chunk = MIN(n - done, PAGE_SIZE - ((pos + done) & ~PAGE_MASK));
+        ssize_t moved = fn(o, u, pos + done, chunk);
+
+        if (moved > 0)
+            done += moved;
+        if (moved < (ssize_t)chunk)
+            return done ? done : moved ? moved : -EFAULT;
+    }
+    return done;
+}
+
+ssize_t vm_object_read(struct vm_object *o, struct uio *u, u64 pos, size_t n)
+{
+    return by_page(o, u, pos, n, read_chunk);
+}
+
+ssize_t vm_object_write(struct vm_object *o, struct uio *u, u64 pos, size_t n)
+{
+    return by_page(o, u, pos, n, write_chunk);
+}
+
+// Zeroes [start, end), which lies in one page, if that page is here.
+static void zero_within(struct vm_object *o, u64 start, u64 end)
+{
+    struct frame *f = start < end ? vm_object_find(o, start >> PAGE_SHIFT) : NULL;
+
+    if (!f)
+        return;
+    memset(frame_address(f) + (start & ~PAGE_MASK), 0, end - start);
+    object_mark_dirty(o, f);
+    frame_put(f);
+}
+
+static void set_size(struct vm_object *o, u64 size)
+{
+    spin_lock(&o->pages_lock);
+    store_relaxed(&o->size, size);
+    spin_unlock(&o->pages_lock);
+}
+
+void vm_object_truncate(struct vm_object *o, u64 size)
+{
+    u64 old = o->size, first = DIV_ROUND_UP(size, PAGE_SIZE);
+    u64 edge = MIN(old, size); // bytes from here to the end of its page are zero afterwards
+
+    set_size(o, size);
+    zero_within(o, edge, ALIGN_UP(edge, PAGE_SIZE));
+    if (radix_empty(&o->pages) || size > old)
+        return;
+    object_drop(o, first, ~0UL);
+    vm_object_unmap_pages(o, first, ~0UL);
+}
+
+void vm_object_punch(struct vm_object *o, u64 start, u64 end)
+{
+    u64 first = DIV_ROUND_UP(start, PAGE_SIZE), after = end >> PAGE_SHIFT;
+
+    if (first > after) { // inside one page
+        zero_within(o, start, end);
+        return;
+    }
+    zero_within(o, start, first << PAGE_SHIFT);
+    zero_within(o, after << PAGE_SHIFT, end);
+    if (first == after)
+        return;
+    object_drop(o, first, after - 1);
+    vm_object_unmap_pages(o, first, after - 1);
+}

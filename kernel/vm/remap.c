@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: MIT
+// mremap: an area shrinks, grows where it is, or moves with its page-table entries.
+//
+// Pages are not copied: entries move. All tables that the new place needs are made first, so that a
+// move which has begun cannot fail.
+#include "vm/vm_private.h"
+
+struct remap {
+    struct vm_space *s;
+    uaddr_t old, new;
+    u64 old_length, new_length; // whole pages
+    u32 flags;
+    struct vm_area *dead;
+};
+
+static int tables_make(struct remap *r, u64 length)
+{
+    uaddr_t va = r->old, end = r->old + length;
+    struct vm_space *s = r->s;
+    int err = 0;
+
+    spin_lock(&s->pagetable_lock);
+    while (!err && va < end && mmu_next(&s->mmu, &va, end)) {
+        uaddr_t to = va - r->old + r->new, stop = pte_table_stop(va, end);
+
+        // one source table meets at most two at the new place
+        if (!mmu_get(&s->mmu, to) || !mmu_get(&s->mmu, to + (stop - va) - PAGE_SIZE))
+            err = -ENOMEM;
+        va = stop;
+    }
+    spin_unlock(&s->pagetable_lock);
+    return err;
+}
+
+static void entries_move(struct remap *r, u64 length)
+{
+    uaddr_t va = r->old, end = r->old + length;
+    struct vm_space *s = r->s;
+    bool moved = false;
+    pte_t *p;
+
+    spin_lock(&s->pagetable_lock);
+    while (va < end && (p = mmu_next(&s->mmu, &va, end))) {
+        uaddr_t stop = pte_table_stop(va, end);
+        pte_t *first = p, *limit = p + ((stop - va) >> PAGE_SHIFT);
+
+        for (p = pte_skip_absent(p, limit); p < limit; p = pte_skip_absent(p + 1, limit)) {
+            uaddr_t from = va + ((u64)(p - first) << PAGE_SHIFT);
+
+            *mmu_find(&s->mmu, from - r->old + r->new) = pte_xchg(p, 0);
+            moved = true;
+        }
+        va = stop;
+    }
+    spin_unlock(&s->pagetable_lock);
+    if (moved)
+        mmu_flush(&s->mmu, r->old, end);
+}
+
+// Chooses r->new; a fixed place is emptied. The old range is isolated already.
+static int move_place(struct remap *r)
+{
+    int err;
+
+    if (!(r->flags & MREMAP_FIXED))
+        return space_place(r->s, 0, r->new_length, &r->new);
+    err = space_isolate(r->s, r->new, r->new + r->new_length);
+    if (!err)
+        space_unmap_locked(r->s, r->new, r->new + r->new_length, &r->dead);
+    return err;
+}
+
+// The old place keeps nothing, or (MREMAP_DONTUNMAP) an empty area. Old length 0: a second mapping.
+static int area_move(struct remap *r, struct vm_area *a)
+{
+    u64 length = MIN(r->old_length, r->new_length);
+    bool keep = r->flags & MREMAP_DONTUNMAP || !r->old_length;
+    struct vm_area like = *a, *new;
+    int err = space_limits(r->s, r->new_length - (keep ? 0 : length));
+
+    if (!err && r->old_length)
+        err = space_isolate(r->s, r->old, r->old + r->old_length);
+    if (!err)
+        err = move_place(r);
+    if (!err)
+        err = tables_make(r, length);
+    if (err)
+        return err;
+    like.offset = area_index(&like, r->old);
+    like.start = r->new;
+    like.end = r->new + r->new_length;
+    new = area_create(r->s, &like);
+    if (!new)
+        return -ENOMEM;
+    space_insert(r->s, new);
+    entries_move(r, length);
+    if (!keep)
+        space_unmap_locked(r->s, r->old, r->old + r->old_length, &r->dead);
+    space_merge(r->s, r->new, like.end);
+    return 0;
+}
+
+static int area_shrink(struct remap *r)
+{
+    uaddr_t end = r->old + r->old_length, cut = r->old + r->new_length;
+    int err = space_isolate(r->s, cut, end);
+
+    if (!err)
+        space_unmap_locked(r->s, cut, end, &r->dead);
+    return err;
+}
+
+static int area_extend(struct remap *r, struct vm_area *a)
+{
+    uaddr_t end = r->old + r->old_length, more = r->new_length - r->old_length;
+    struct vm_area *next = area_next(a);
+
+    if (a->end != end || a->flags & AREA_SPECIAL || end > USER_TOP - more ||
+        (next && next->start < end + more))
+        return -ENOMEM;
+    if (space_limits(r->s, more >> PAGE_SHIFT))
+        return -ENOMEM;
+    space_resize(r->s, a, a->start, a->end + more);
+    space_merge(r->s, a->start, a->end);
+    return 0;
+}
+
+static int remap_locked(struct remap *r)
+{
+    struct vm_area *a = area_find(&r->s->areas, r->old);
+
+    if (!a || a->end - r->old < r->old_length)
+        return -EFAULT;
+    if (!r->old_length && !(a->flags & AREA_SHARED))
+        return -EINVAL;
+    if (r->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP))
+        return area_move(r, a);
+    r->new = r->old;
+    if (r->new_length == r->old_length)
+        return 0;
+    if (r->new_length < r->old_length)
+        return area_shrink(r);
+    if (r->old_length && !area_extend(r, a))
+        return 0;
+    return r->flags & MREMAP_MAYMOVE ? area_move(r, a) : -ENOMEM;
+}
+
+static int remap_check(const struct remap *r)
+{
+    bool overlap = r->new < r->old + r->old_length && r->old < r->new + r->new_length;
+
+    if (r->flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP) || !r->new_length ||
+        (r->flags & ~MREMAP_MAYMOVE && !(r->flags & MREMAP_MAYMOVE)))
+        return -EINVAL;
+    if (r->flags & MREMAP_DONTUNMAP && r->old_length != r->new_length)
+        return -EINVAL;
+    if (!(r->flags & MREMAP_FIXED))
+        return 0;
+    if (!IS_ALIGNED(r->new, PAGE_SIZE) || r->new_length > USER_TOP ||
+        r->new > USER_TOP - r->new_length || overlap)
+        return -EINVAL;
+    return r->new < USER_MIN ? -EPERM : 0;
+}
+
+int vm_remap(struct vm_space *s, uaddr_t old, u64 old_length, u64 new_length, u32 flags,
+             uaddr_t new_address, uaddr_t *out)
+{
+    struct remap r = {.s = s, .old = old, .new = new_address, .flags = flags};
+    uaddr_t end, locked = 0;
+    int err;
+
+    if (range_check(old, old_length, &end))
+        return -EINVAL;
+    if (new_length > USER_TOP)
+        return -ENOMEM;
+    r.old_length = end - old;
+    r.new_length = ALIGN_UP(new_length, PAGE_SIZE);
+    err = remap_check(&r);
+    if (err)
+        return err;
+    write_lock(&s->lock);
+    err = remap_locked(&r);
+    if (!err) {
+        struct vm_area *a = area_find(&s->areas, r.new);
+
+        locked = a && a->flags & AREA_LOCKED;
+        *out = r.new;
+    }
+    write_unlock(&s->lock);
+    areas_destroy(r.dead);
+    if (locked)
+        space_populate(s, r.new, r.new + r.new_length);
+    return err;
+}

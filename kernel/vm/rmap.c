@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+// From an object to its mappings: removes pages from every space that maps them.
+//
+// The caller holds the inode's lock, which ranks below the space locks, so areas are read under the
+// object's areas_lock alone, and that is dropped (it ranks below pagetable_lock) while one area's
+// entries are cleared. A mark on the list keeps the place; a pin keeps the space's tables.
+//
+// The range read may be out of date by then. Clearing too much does no harm, since an object's page
+// comes back at the next fault; nothing is missed, because an area that changes its range moves to
+// the end of the list and so is met again (area.c), and because the pages left the object before the
+// walk, so that no new entry for them appears (object.c).
+#include "vm/vm_private.h"
+
+static void area_unmap_pages(struct vm_space *s, uaddr_t start, uaddr_t end)
+{
+    struct gather g;
+
+    gather_init(&g, s);
+    gather_range(&g, start, end, PTE_ANON | PTE_SOFT);
+    gather_finish(&g);
+    space_unpin(s);
+}
+
+void vm_object_unmap_pages(struct vm_object *o, u64 first, u64 last)
+{
+    struct vm_area mark = {.space = NULL};
+    struct vm_area *a;
+
+    spin_lock(&o->areas_lock);
+    list_insert_head(&o->areas, &mark.object_node);
+    while ((a = list_next(&o->areas, &mark, object_node))) {
+        u64 from = MAX(first, a->offset), to = MIN(last, a->offset + area_pages(a) - 1);
+        struct vm_space *s = a->space;
+        uaddr_t start = a->start + ((from - a->offset) << PAGE_SHIFT);
+        uaddr_t end = a->start + ((to + 1 - a->offset) << PAGE_SHIFT);
+
+        list_remove(&mark.object_node);
+        list_insert_head(&a->object_node, &mark.object_node);
+        if (!s || from > to)
+            continue;
+        ref_get(&s->pins);
+        spin_unlock(&o->areas_lock);
+        area_unmap_pages(s, start, end);
+        spin_lock(&o->areas_lock);
+    }
+    list_remove(&mark.object_node);
+    spin_unlock(&o->areas_lock);
+}

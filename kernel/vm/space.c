@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: MIT
+// Address spaces: life cycle, the switch, what others ask about them, and the check.
+//
+// `refs` counts threads. The last unmaps everything; `pins` then keeps the struct and the tables for
+// a truncation that is just walking them. Nobody runs in the space any more, so frames are freed
+// without clearing entries and without a flush; mmu_space_fini() sees to harts that still have it.
+#include "base/trace.h"
+#include "mm/slab.h"
+#include "sched/thread.h"
+#include "vm/vm_private.h"
+
+struct vm_hooks vm_hooks;
+struct slab_cache *vm_area_cache;
+
+static struct slab_cache *space_cache; // (c)
+static u64 anon_total;                 // (a)
+
+void vm_init(void)
+{
+    objects_init();
+    vm_area_cache = slab_cache_create("vm_area", sizeof(struct vm_area), 8);
+    space_cache = slab_cache_create("vm_space", sizeof(struct vm_space), 8);
+    thread_hooks.switch_space = vm_space_switch;
+}
+
+/* Life cycle */
+
+int vm_space_create(struct vm_space **out)
+{
+    struct vm_space *s = slab_alloc(space_cache, 0);
+    int err;
+
+    if (!s)
+        return -ENOMEM;
+    *s = (struct vm_space){.mmap_top = USER_TOP - (1UL << 30),
+                           .limit_as = ~0UL,
+                           .limit_data = ~0UL,
+                           .limit_stack = ~0UL};
+    err = mmu_space_init(&s->mmu);
+    if (err) {
+        slab_free(space_cache, s);
+        return err;
+    }
+    ref_init(&s->refs, 1);
+    ref_init(&s->pins, 1);
+    rwlock_init(&s->lock, RANK_SPACE);
+    spin_init(&s->pagetable_lock, RANK_PAGETABLE);
+    area_tree_init(&s->areas);
+    *out = s;
+    return 0;
+}
+
+void vm_space_get(struct vm_space *s)
+{
+    ref_get(&s->refs);
+}
+
+void space_unpin(struct vm_space *s)
+{
+    if (!ref_put(&s->pins))
+        return;
+    mmu_space_fini(&s->mmu);
+    slab_free(space_cache, s);
+}
+
+static void free_area_frames(struct vm_space *s, const struct vm_area *a)
+{
+    uaddr_t va = a->start;
+    pte_t *p;
+
+    while (va < a->end && (p = mmu_next(&s->mmu, &va, a->end))) {
+        uaddr_t stop = pte_table_stop(va, a->end);
+        pte_t *end = p + ((stop - va) >> PAGE_SHIFT);
+
+        for (p = pte_skip_absent(p, end); p < end; p = pte_skip_absent(p + 1, end))
+            frame_put(pte_frame(*p));
+        va = stop;
+    }
+}
+
+// A truncation may be in the tables: the slow way, entry by entry under the lock.
+static void free_shared_frames(struct vm_space *s)
+{
+    struct gather g;
+
+    gather_init(&g, s);
+    gather_range(&g, 0, USER_TOP, 0);
+    gather_finish(&g);
+}
+
+static void space_drop_areas(struct vm_space *s)
+{
+    struct vm_area *a = area_first(&s->areas), *dead = NULL;
+
+    for (; a; a = area_next(a)) {
+        area_unlink_object(a);
+        a->next_dead = dead;
+        dead = a;
+    }
+    if (unlikely(ref_read(&s->pins) > 1)) {
+        free_shared_frames(s);
+    } else {
+        for (a = dead; a; a = a->next_dead)
+            free_area_frames(s, a);
+        atomic_fetch_sub(&anon_total, s->anon_pages);
+    }
+    areas_destroy(dead);
+}
+
+void vm_space_put(struct vm_space *s)
+{
+    if (!ref_put(&s->refs))
+        return;
+    space_drop_areas(s);
+    if (s->exe)
+        vm_hooks.file_put(s->exe);
+    space_unpin(s);
+}
+
+void vm_space_switch(struct thread *next)
+{
+    mmu_space_switch(next->space ? &next->space->mmu : NULL);
+}
+
+/* Numbers */
+
+void space_count(struct vm_space *s, s64 anon, s64 object)
+{
+    assert(lock_held(&s->pagetable_lock));
+    s->anon_pages += anon;
+    s->object_pages += object;
+    s->peak_pages = MAX(s->peak_pages, s->anon_pages + s->object_pages);
+    if (anon)
+        atomic_fetch_add(&anon_total, anon);
+}
+
+u64 vm_anon_pages_total(void)
+{
+    return load_relaxed(&anon_total);
+}
+
+u64 vm_space_resident(const struct vm_space *s)
+{
+    return load_relaxed(&s->anon_pages) + load_relaxed(&s->object_pages);
+}
+
+u64 vm_space_table_pages(const struct vm_space *s)
+{
+    return mmu_table_count(&s->mmu);
+}
+
+int vm_space_each(struct vm_space *s, int (*fn)(const struct vm_area *a, void *arg), void *arg)
+{
+    struct vm_area *a;
+    int result = 0;
+
+    read_lock(&s->lock);
+    for (a = area_first(&s->areas); a && !result; a = area_next(a))
+        result = fn(a, arg);
+    read_unlock(&s->lock);
+    return result;
+}
+
+/* Check */
+
+struct space_sums {
+    u64 pages, areas, anon, object;
+};
+
+static void check_entry(struct vm_space *s, uaddr_t va, pte_t e, struct space_sums *sum)
+{
+    const struct vm_area *a = area_find(&s->areas, va);
+    const struct frame *f = pte_frame(e);
+
+    verify(a && ref_read((struct ref *)&f->refs));
+    verify(!(e & (PTE_R | PTE_W | PTE_X) & ~pte_rights(a->prot)));
+    if (e & PTE_SOFT)
+        return;
+    verify(f->kind == (e & PTE_ANON ? FRAME_ANON : FRAME_OBJECT));
+    verify(!(e & PTE_W) || e & PTE_ANON || a->flags & AREA_SHARED);
+    verify(!(e & PTE_ANON && e & PTE_W && f->refs.count > 1));
+    sum->anon += !!(e & PTE_ANON);
+    sum->object += !(e & PTE_ANON);
+}
+
+void vm_space_check(struct vm_space *s)
+{
+    struct space_sums sum = {0};
+    uaddr_t va = 0;
+    pte_t *p;
+
+    write_lock(&s->lock);
+    verify(area_tree_check(&s->areas));
+    for (struct vm_area *a = area_first(&s->areas); a; a = area_next(a)) {
+        verify(a->space == s && a->end <= USER_TOP);
+        sum.pages += area_pages(a);
+        sum.areas++;
+    }
+    spin_lock(&s->pagetable_lock);
+    while (va < USER_TOP && (p = mmu_next(&s->mmu, &va, USER_TOP))) {
+        uaddr_t stop = pte_table_stop(va, USER_TOP);
+
+        for (; va < stop; va += PAGE_SIZE, p++)
+            if (pte_present(*p))
+                check_entry(s, va, *p, &sum);
+    }
+    verify(sum.pages == s->mapped_pages && sum.areas == s->area_count);
+    verify(sum.anon == s->anon_pages && sum.object == s->object_pages);
+    spin_unlock(&s->pagetable_lock);
+    write_unlock(&s->lock);
+}

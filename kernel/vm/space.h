@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MIT
+// Address spaces: areas, faults, copy on write.
+//
+// Areas are kept in a tree by address (with the largest gap in each subtree, so that a free range
+// is found in O(log n)). Pages come at first touch. Private pages are shared copy-on-write
+// by reference count: a frame with one reference is written in place, else copied.
+#pragma once
+#include "abi/mman.h"
+#include "arch/mmu.h"
+#include "arch/upcalls.h"
+#include "base/spinlock.h"
+#include "sync/mutex.h"
+#include "vm/area_tree.h"
+#include "vm/object.h"
+
+struct file; // belongs to vfs; areas carry a reference through vm_hooks
+
+struct vm_space {
+    struct mmu_space mmu;           // first: up_fault converts
+    struct ref refs;                // users (threads); the last unmaps everything
+    struct ref pins;                // keep the page table and this struct: all users 1, rmap walks
+    struct rwlock lock;             // RANK_SPACE: areas; faults take it as readers
+    struct rb_root areas;           // (lock)
+    struct vm_area *last_hit;       // (a) hint, valid only under lock
+    struct spinlock pagetable_lock; // RANK_PAGETABLE: leaf entries
+    uaddr_t brk_start, brk;         // (lock)
+    uaddr_t mmap_top;               // (c) searches go down from here
+    uaddr_t stack_top;              // (c)
+    uaddr_t arg_start, arg_end, env_start, env_end; // (a) for /proc/<pid>/cmdline
+    uaddr_t code_start, code_end, data_start, data_end, stack_start; // (a) for /proc/<pid>/stat
+    uaddr_t vdso;                   // (c) base of the vDSO, 0 = none
+    u64 mapped_pages;               // (lock) sum of area sizes
+    u32 area_count;                 // (lock)
+    uaddr_t spare_table;            // (lock) start of a hole whose empty leaf table is kept
+    u64 anon_pages, object_pages;   // (pagetable_lock) resident
+    u64 peak_pages;                 // (pagetable_lock)
+    u64 limit_as, limit_data, limit_stack; // (a) bytes, copies of the process's rlimits
+    struct file *exe;               // (c) program file, for /proc/<pid>/exe; a reference, or NULL
+};
+
+struct vm_hooks {
+    void (*file_get)(struct file *f);
+    void (*file_put)(struct file *f);
+    // Memory is out in a fault or a system call of the running thread: choose and kill a process.
+    // 0: memory may have become free, retry. -ENOMEM: nothing to kill. -EINTR: the caller must die.
+    int (*out_of_memory)(void);
+};
+extern struct vm_hooks vm_hooks;
+
+static inline struct vm_space *vm_space_of(struct mmu_space *m)
+{
+    return (struct vm_space *)m;
+}
+
+// Boot: makes the caches; after slab, before the first object or space.
+void vm_init(void);
+// Empty, no limits; -ENOMEM. The maker sets limits (before vm_map_stack), brk_start, brk, exe.
+int vm_space_create(struct vm_space **out);
+void vm_space_get(struct vm_space *s);
+void vm_space_put(struct vm_space *s); // may sleep
+// A copy of the running thread's space `s` (private pages shared copy-on-write); -ENOMEM.
+int vm_space_fork(struct vm_space *s, struct vm_space **out);
+// switch_space of thread_hooks.
+void vm_space_switch(struct thread *next);
+
+// What to map; checked by the caller against the file's mode.
+struct vm_map_args {
+    uaddr_t addr;  // hint, or the place if fixed
+    u64 length;    // bytes, rounded up to pages
+    u32 prot;      // PROT_*
+    u32 flags;     // AREA_*
+    bool fixed;    // exactly at addr, replacing what is there
+    bool noreplace; // with fixed: -EEXIST instead of replacing
+    bool populate;
+    struct vm_object *object; // NULL: anonymous private
+    struct file *file;        // reference is taken if mapped
+    u64 offset;               // page index
+};
+// 0 and *out = start; -ENOMEM (no room, limits, memory), -EEXIST, -EINVAL, -EPERM (fixed below
+// USER_MIN). AREA_SHARED needs an object.
+int vm_map(struct vm_space *s, const struct vm_map_args *args, uaddr_t *out);
+int vm_unmap(struct vm_space *s, uaddr_t start, u64 length);           // -EINVAL, -ENOMEM
+int vm_protect(struct vm_space *s, uaddr_t start, u64 length, u32 prot); // -ENOMEM, -EACCES, -EINVAL
+int vm_remap(struct vm_space *s, uaddr_t old, u64 old_length, u64 new_length, u32 flags,
+             uaddr_t new_address, uaddr_t *out); // mremap(2)
+int vm_advise(struct vm_space *s, uaddr_t start, u64 length, int advice); // madvise(2)
+int vm_sync(struct vm_space *s, uaddr_t start, u64 length, int flags);    // msync(2)
+int vm_lock_range(struct vm_space *s, uaddr_t start, u64 length, bool on); // mlock(2)
+int vm_mincore(struct vm_space *s, uaddr_t start, u64 pages, uaddr_t vector);
+// brk(2): the new break, or the old one when it cannot move.
+uaddr_t vm_brk(struct vm_space *s, uaddr_t brk);
+// The stack area: `size` bytes now below top, growing down to limit_stack. Sets stack_top, and
+// mmap_top so that the stack has room to grow.
+int vm_map_stack(struct vm_space *s, uaddr_t top, u64 size, u32 prot);
+// Maps a kernel frame read-only-executable or read-only (vDSO); AREA_SPECIAL.
+int vm_map_frames(struct vm_space *s, struct frame **frames, unsigned count, u32 prot, uaddr_t *out);
+
+// up_fault's work on any space; may sleep. See up_fault for the results.
+int vm_fault(struct vm_space *s, uaddr_t va, enum access access);
+// Copies between kernel memory and any space, faulting pages in; `force` ignores write protection of
+// private areas (ptrace). Bytes copied.
+size_t vm_access(struct vm_space *s, uaddr_t va, void *buf, size_t n, bool write, bool force);
+
+// For truncation: removes the object's pages [first, last] from every mapping.
+void vm_object_unmap_pages(struct vm_object *o, u64 first, u64 last);
+
+u64 vm_space_resident(const struct vm_space *s); // pages
+u64 vm_space_table_pages(const struct vm_space *s);
+// Calls fn for each area in order under the read lock until it returns non-zero.
+int vm_space_each(struct vm_space *s, int (*fn)(const struct vm_area *a, void *arg), void *arg);
+// Futex key of a word: private areas (space, va), shared ones (object, offset). 0, -EFAULT.
+struct vm_key {
+    void *who;
+    u64 offset;
+};
+int vm_key(struct vm_space *s, uaddr_t va, bool private_only, struct vm_key *out);
+void vm_space_check(struct vm_space *s);
+
+// Anonymous resident pages of all spaces, for /proc/meminfo.
+u64 vm_anon_pages_total(void);

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: MIT
+// Moves bytes between kernel memory and a caller's segmented buffer.
+#include "vm/uio.h"
+#include "abi/errno.h"
+#include "lib/string.h"
+
+void uio_init_iov(struct uio *u, const struct iovec *iov, unsigned count)
+{
+    *u = (struct uio){.next = iov, .segments = count};
+    for (unsigned i = 0; i < count; i++)
+        u->left += iov[i].iov_len;
+}
+
+// Steps to the next segment with bytes in it; how many of n lie in the current one.
+static size_t uio_chunk(struct uio *u, size_t n)
+{
+    while (!u->length && u->segments) {
+        u->base = u->next->iov_base;
+        u->length = u->next->iov_len;
+        u->next++;
+        u->segments--;
+    }
+    return MIN(n, u->length);
+}
+
+static inline void uio_step(struct uio *u, size_t n)
+{
+    u->base += n;
+    u->length -= n;
+    u->left -= n;
+}
+
+void uio_advance(struct uio *u, size_t n)
+{
+    while (n) {
+        size_t chunk = uio_chunk(u, n);
+
+        if (!chunk)
+            return;
+        uio_step(u, chunk);
+        n -= chunk;
+    }
+}
+
+size_t uio_put_nofault(struct uio *u, const void *src, size_t n)
+{
+    size_t done = 0;
+
+    while (done < n) {
+        size_t chunk = uio_chunk(u, n - done), moved = chunk;
+
+        if (u->kernel)
+            memcpy((void *)u->base, (const char *)src + done, chunk);
+        else
+            moved = copy_to_user_nofault(u->base, (const char *)src + done, chunk);
+        uio_step(u, moved);
+        done += moved;
+        if (!chunk || moved < chunk)
+            break;
+    }
+    return done;
+}
+
+size_t uio_get_nofault(struct uio *u, void *dst, size_t n)
+{
+    size_t done = 0;
+
+    while (done < n) {
+        size_t chunk = uio_chunk(u, n - done), moved = chunk;
+
+        if (u->kernel)
+            memcpy((char *)dst + done, (const void *)u->base, chunk);
+        else
+            moved = copy_from_user_nofault((char *)dst + done, u->base, chunk);
+        uio_step(u, moved);
+        done += moved;
+        if (!chunk || moved < chunk)
+            break;
+    }
+    return done;
+}
+
+// The plain copies do not say how far they came. After a failure what is ready is copied again
+// without faults, which says it.
+int uio_put(struct uio *u, const void *src, size_t n)
+{
+    while (n) {
+        size_t chunk = uio_chunk(u, n);
+        int err = chunk ? 0 : -EFAULT;
+
+        if (u->kernel)
+            memcpy((void *)u->base, src, chunk);
+        else if (!err)
+            err = copy_to_user(u->base, src, chunk);
+        if (err) {
+            uio_put_nofault(u, src, chunk);
+            return err;
+        }
+        uio_step(u, chunk);
+        src = (const char *)src + chunk;
+        n -= chunk;
+    }
+    return 0;
+}
+
+int uio_get(struct uio *u, void *dst, size_t n)
+{
+    while (n) {
+        size_t chunk = uio_chunk(u, n);
+        int err = chunk ? 0 : -EFAULT;
+
+        if (u->kernel)
+            memcpy(dst, (const void *)u->base, chunk);
+        else if (!err)
+            err = copy_from_user(dst, u->base, chunk);
+        if (err) {
+            uio_get_nofault(u, dst, chunk);
+            return err;
+        }
+        uio_step(u, chunk);
+        dst = (char *)dst + chunk;
+        n -= chunk;
+    }
+    return 0;
+}
+
+int uio_zero(struct uio *u, size_t n)
+{
+    while (n) {
+        size_t chunk = MIN(uio_chunk(u, n), 16 * PAGE_SIZE);
+        int err = chunk ? 0 : -EFAULT;
+
+        if (u->kernel)
+            memset((void *)u->base, 0, chunk);
+        else if (!err)
+            err = user_zero(u->base, chunk);
+        if (err)
+            return err;
+        uio_step(u, chunk);
+        n -= chunk;
+    }
+    return 0;
+}
+
+int uio_prefault(struct uio *u, enum access access)
+{
+    size_t chunk = uio_chunk(u, u->left);
+
+    return u->kernel || !chunk ? 0 : user_prefault(u->base, chunk, access);
+}

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: MIT
+// Taking pages out of a space: clear entries, flush once, then free frames and empty tables.
+//
+// No frame may be freed while a hart can still reach it through a cached entry. So cleared frames
+// are gathered, up to GATHER_FRAMES, before one flush; a flush is left out when no entry was valid.
+//
+// Leaf tables of a hole are freed with it, except one: a program that maps and unmaps again and
+// again at one place keeps its empty table (spare_table), until another hole leaves one.
+#include "vm/vm_private.h"
+
+void gather_init(struct gather *g, struct vm_space *s)
+{
+    g->space = s;
+    g->low = ~0UL;
+    g->high = 0;
+    g->tables = NULL;
+    g->count = 0;
+}
+
+static void gather_flush(struct gather *g)
+{
+    if (g->low < g->high)
+        mmu_flush(&g->space->mmu, g->low, g->high);
+    for (unsigned i = 0; i < g->count; i++)
+        frame_put(g->frames[i]);
+    g->low = ~0UL;
+    g->high = 0;
+    g->count = 0;
+}
+
+// Clears entries from *va to `stop` within one table, until the gather is full.
+static void gather_table(struct gather *g, pte_t *first, uaddr_t *va, uaddr_t stop, u64 keep)
+{
+    pte_t *end = first + ((stop - *va) >> PAGE_SHIFT), *p = pte_skip_absent(first, end);
+    u64 anon = 0, special = 0, all = g->count;
+
+    if (p < end)
+        g->low = MIN(g->low, *va + ((u64)(p - first) << PAGE_SHIFT));
+    for (; p < end && g->count < GATHER_FRAMES; p = pte_skip_absent(p + 1, end)) {
+        pte_t e = *p;
+
+        if (e & keep)
+            continue;
+        pte_xchg(p, 0);
+        anon += !!(e & PTE_ANON);
+        special += !!(e & PTE_SOFT);
+        g->frames[g->count++] = pte_frame(e);
+    }
+    all = g->count - all;
+    *va += (u64)(p - first) << PAGE_SHIFT;
+    if (all) {
+        g->high = MAX(g->high, *va);
+        space_count(g->space, -anon, -(all - anon - special));
+    }
+}
+
+void gather_range(struct gather *g, uaddr_t start, uaddr_t end, u64 keep)
+{
+    struct vm_space *s = g->space;
+    pte_t *pte;
+
+    spin_lock(&s->pagetable_lock);
+    while (start < end && (pte = mmu_next(&s->mmu, &start, end))) {
+        gather_table(g, pte, &start, pte_table_stop(start, end), keep);
+        if (g->count < GATHER_FRAMES)
+            continue;
+        spin_unlock(&s->pagetable_lock);
+        gather_flush(g);
+        spin_lock(&s->pagetable_lock);
+    }
+    spin_unlock(&s->pagetable_lock);
+}
+
+void gather_finish(struct gather *g)
+{
+    gather_flush(g);
+    if (g->tables)
+        mmu_tables_free(g->tables);
+}
+
+static void gather_prune(struct gather *g, uaddr_t start, uaddr_t end)
+{
+    struct vm_space *s = g->space;
+    void *before = g->tables;
+
+    spin_lock(&s->pagetable_lock);
+    mmu_prune(&s->mmu, start, end, &g->tables);
+    spin_unlock(&s->pagetable_lock);
+    if (g->tables == before)
+        return;
+    g->low = MIN(g->low, start);
+    g->high = MAX(g->high, end);
+}
+
+// Frees leaf tables that the hole around [start, end) covers; no area is left in that range.
+static void prune_hole(struct gather *g, uaddr_t start, uaddr_t end)
+{
+    struct vm_space *s = g->space;
+    uaddr_t low = ALIGN_DOWN(start, MMU_TABLE_SPAN), high = ALIGN_UP(end, MMU_TABLE_SPAN);
+    uaddr_t spare = s->spare_table;
+
+    if (area_overlaps(&s->areas, low, start))
+        low += MMU_TABLE_SPAN;
+    if (area_overlaps(&s->areas, end, high))
+        high -= MMU_TABLE_SPAN;
+    if (low >= high || (high - low == MMU_TABLE_SPAN && low == spare))
+        return;
+    if (high - low > MMU_TABLE_SPAN) {
+        gather_prune(g, low, high);
+        return;
+    }
+    s->spare_table = low;
+    if (spare && !area_overlaps(&s->areas, spare, spare + MMU_TABLE_SPAN))
+        gather_prune(g, spare, spare + MMU_TABLE_SPAN);
+}
+
+void space_unmap_locked(struct vm_space *s, uaddr_t start, uaddr_t end, struct vm_area **dead)
+{
+    struct vm_area *a = area_from(&s->areas, start), *first = NULL, **tail = &first;
+    struct gather g;
+
+    if (!a || a->start >= end)
+        return;
+    start = a->start;
+    while (a && a->start < end) {
+        struct vm_area *next = area_next(a);
+
+        space_remove(s, a);
+        *tail = a;
+        tail = &a->next_dead;
+        a = next;
+    }
+    gather_init(&g, s);
+    gather_range(&g, start, end, 0);
+    prune_hole(&g, start, end);
+    gather_finish(&g);
+    for (a = first; a; a = a->next_dead)
+        area_unlink_object(a);
+    *tail = *dead;
+    *dead = first;
+}
+
+int vm_unmap(struct vm_space *s, uaddr_t start, u64 length)
+{
+    struct vm_area *dead = NULL;
+    uaddr_t end;
+    int err;
+
+    if (!length || range_check(start, length, &end))
+        return -EINVAL;
+    write_lock(&s->lock);
+    err = space_isolate(s, start, end);
+    if (!err)
+        space_unmap_locked(s, start, end, &dead);
+    write_unlock(&s->lock);
+    areas_destroy(dead);
+    return err;
+}

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: MIT
+// What the files of vm/ share: entry bits, the gather, areas of a space, pages of an object.
+#pragma once
+#include "abi/errno.h"
+#include "base/panic.h"
+#include "vm/space.h"
+
+#define VM_GUARD_PAGES 256UL     // kept free below a stack
+#define VM_MAP_MIN     0x10000UL // mmap never chooses below
+#define VM_AREAS_MAX   65530     // areas of one space
+
+/* Entries */
+
+// The rights of a protection; write implies read, as RISC-V has no write-only pages.
+static inline u64 pte_rights(u32 prot)
+{
+    u64 bits = prot & PROT_WRITE ? PTE_R | PTE_W : prot & PROT_READ ? PTE_R : 0;
+
+    return prot & PROT_EXEC ? bits | PTE_X : bits;
+}
+
+// First present entry in [p, end), or end.
+static inline pte_t *pte_skip_absent(pte_t *p, pte_t *end)
+{
+    if (p < end && *p & PTE_V)
+        return p;
+    while (end - p >= 4 && !((p[0] | p[1] | p[2] | p[3]) & PTE_V))
+        p += 4;
+    while (p < end && !(*p & PTE_V))
+        p++;
+    return p;
+}
+
+// Where the leaf table that covers va ends, or the range if that is earlier.
+static inline uaddr_t pte_table_stop(uaddr_t va, uaddr_t end)
+{
+    return MIN(end, ALIGN_DOWN(va, MMU_TABLE_SPAN) + MMU_TABLE_SPAN);
+}
+
+static inline struct frame *pte_frame(pte_t e)
+{
+    return pfn_to_frame(pte_pfn(e));
+}
+
+/* Counts of resident pages (space.c); pagetable_lock held */
+
+void space_count(struct vm_space *s, s64 anon, s64 object);
+
+/* unmap.c: takes entries out, flushes once, then frees */
+
+#define GATHER_FRAMES 120
+
+struct gather {
+    struct vm_space *space;
+    uaddr_t low, high; // entries changed and not yet flushed lie in here
+    void *tables;      // detached leaf tables
+    unsigned count;
+    struct frame *frames[GATHER_FRAMES];
+};
+
+void gather_init(struct gather *g, struct vm_space *s);
+// Clears the present entries of [start, end) that have no bit of `keep`. The caller holds the space
+// lock either way, or a pin of the space. May flush (no spinlock held).
+void gather_range(struct gather *g, uaddr_t start, uaddr_t end, u64 keep);
+void gather_finish(struct gather *g);
+
+// Unmaps [start, end), at whose ends no area goes on; the areas are chained to *dead, to be given to
+// areas_destroy() after write_unlock. Write lock held.
+void space_unmap_locked(struct vm_space *s, uaddr_t start, uaddr_t end, struct vm_area **dead);
+
+/* area.c; write lock held except create and destroy */
+
+// An area like `like` (range, prot, flags, object, file, offset) with its references; NULL: no memory.
+struct vm_area *area_create(struct vm_space *s, const struct vm_area *like);
+void area_destroy(struct vm_area *a);
+void areas_destroy(struct vm_area *dead);
+void space_insert(struct vm_space *s, struct vm_area *a);
+// Out of the tree; stays on the object's list until area_unlink_object().
+void space_remove(struct vm_space *s, struct vm_area *a);
+void area_unlink_object(struct vm_area *a);
+void space_resize(struct vm_space *s, struct vm_area *a, uaddr_t start, uaddr_t end);
+// Splits areas so that none lies across start or end; -ENOMEM.
+int space_isolate(struct vm_space *s, uaddr_t start, uaddr_t end);
+// Joins what can be joined from the area before `start` to the one after `end`.
+void space_merge(struct vm_space *s, uaddr_t start, uaddr_t end);
+// -ENOMEM unless areas cover all of [start, end); either lock held.
+int space_covered(struct vm_space *s, uaddr_t start, uaddr_t end);
+
+// Rounds a user range: 0 and *end, or -EINVAL (unaligned start), -ENOMEM (beyond USER_TOP).
+int range_check(uaddr_t start, u64 length, uaddr_t *end);
+
+/* map.c; write lock held */
+
+// -ENOMEM if `pages` more would break limit_as or VM_AREAS_MAX.
+int space_limits(struct vm_space *s, u64 pages);
+int space_place(struct vm_space *s, uaddr_t hint, u64 length, uaddr_t *out);
+
+/* fault.c */
+
+// Makes the pages of [start, end) present for their area's rights, without killing for memory.
+// -ENOMEM, -EFAULT, -EIO. No lock held. write: as PROT_WRITE areas are written, else as protected.
+int space_populate(struct vm_space *s, uaddr_t start, uaddr_t end);
+// One attempt on one page of `a`; read lock held. -EAGAIN: look again; else as vm_fault.
+int space_fault_page(struct vm_space *s, struct vm_area *a, uaddr_t va, enum access access);
+// May `access` be had in the area?
+bool area_allows(const struct vm_area *a, enum access access);
+struct vm_area *space_find(struct vm_space *s, uaddr_t va); // either lock held
+
+/* space.c */
+
+void space_unpin(struct vm_space *s);
+extern struct slab_cache *vm_area_cache; // (c)
+
+/* object.c */
+
+void objects_init(void);
+// As vm_object_page, but -EIO at or past the object's last page.
+int object_fault_page(struct vm_object *o, u64 index, struct frame **out);
+void object_mark_dirty(struct vm_object *o, struct frame *f);
+// Takes pages [first, last] out of the object, not out of mappings.
+void object_drop(struct vm_object *o, u64 first, u64 last);

@@ -1,0 +1,419 @@
+// SPDX-License-Identifier: MIT
+// What the everyday operations of a kernel cost. `bench TINY [SCALE] [ROW...]`: TINY is the path of
+// the program tiny, SCALE multiplies the iterations (1).
+//
+// One line a row: name, cost of one operation, iterations of a loop, the five loops' costs. A cost
+// is the median of five loops, loop overhead included, in hundredths of a tick of `rdtime`. With
+// the 10 MHz clock of QEMU's virt machine that is nanoseconds; under -icount shift=0 one
+// nanosecond is one instruction.
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define LOOPS       5
+#define PAGE        4096
+#define FRESH_PAGES 1024
+#define COW_PAGES   512
+#define BULK        65536
+#define FILE_NAME   "/tmp/bench.file"
+
+struct row {
+    const char *name;
+    long iterations;          // of one loop
+    uint64_t (*loop)(long n); // runs n operations, returns their ticks
+    long divisor;             // operations in one iteration
+};
+
+static const char *tiny_path;
+static char bulk[BULK];
+
+static inline uint64_t ticks(void)
+{
+    uint64_t t;
+
+    __asm__ volatile("rdtime %0" : "=r"(t)::"memory");
+    return t;
+}
+
+static void check(int good, const char *what)
+{
+    if (good)
+        return;
+    fprintf(stderr, "bench: %s: %s\n", what, strerror(errno));
+    exit(1);
+}
+
+static void wait_for(pid_t pid)
+{
+    int status;
+
+    check(waitpid(pid, &status, 0) == pid && status == 0, "child");
+}
+
+static uint64_t loop_null(long n)
+{
+    uint64_t start = ticks();
+
+    while (n--)
+        syscall(SYS_getppid);
+    return ticks() - start;
+}
+
+static uint64_t loop_read(long n)
+{
+    int fd = open("/dev/zero", O_RDONLY);
+    char c;
+
+    check(fd >= 0, "/dev/zero");
+    uint64_t start = ticks();
+    while (n--)
+        check(read(fd, &c, 1) == 1, "read");
+    uint64_t end = ticks();
+    close(fd);
+    return end - start;
+}
+
+static void file_make(void)
+{
+    int fd = open(FILE_NAME, O_RDWR | O_CREAT, 0644);
+
+    check(fd >= 0, FILE_NAME);
+    close(fd);
+}
+
+static uint64_t loop_open(long n)
+{
+    file_make();
+    uint64_t start = ticks();
+    while (n--) {
+        int fd = open(FILE_NAME, O_RDONLY);
+        check(fd >= 0, "open");
+        close(fd);
+    }
+    uint64_t end = ticks();
+    unlink(FILE_NAME);
+    return end - start;
+}
+
+static uint64_t loop_stat(long n)
+{
+    struct stat st;
+
+    file_make();
+    uint64_t start = ticks();
+    while (n--)
+        check(stat(FILE_NAME, &st) == 0, "stat");
+    uint64_t end = ticks();
+    unlink(FILE_NAME);
+    return end - start;
+}
+
+static uint64_t loop_create(long n)
+{
+    uint64_t start = ticks();
+
+    while (n--) {
+        int fd = open(FILE_NAME, O_RDWR | O_CREAT | O_EXCL, 0644);
+        check(fd >= 0, "create");
+        close(fd);
+        check(unlink(FILE_NAME) == 0, "unlink");
+    }
+    return ticks() - start;
+}
+
+// Answers every byte of one pipe on another until the first is closed.
+static void echo_main(int from, int to)
+{
+    char c;
+
+    while (read(from, &c, 1) == 1)
+        if (write(to, &c, 1) != 1)
+            _exit(1);
+    _exit(0);
+}
+
+static uint64_t loop_pingpong(long n)
+{
+    int there[2], back[2];
+    char c = 'x';
+
+    check(pipe(there) == 0 && pipe(back) == 0, "pipe");
+    pid_t pid = fork();
+    check(pid >= 0, "fork");
+    if (pid == 0) {
+        close(there[1]);
+        echo_main(there[0], back[1]);
+    }
+    close(there[0]);
+    close(back[1]);
+    check(write(there[1], &c, 1) == 1 && read(back[0], &c, 1) == 1, "first round");
+    uint64_t start = ticks();
+    while (n--) {
+        check(write(there[1], &c, 1) == 1, "write");
+        check(read(back[0], &c, 1) == 1, "read");
+    }
+    uint64_t end = ticks();
+    close(there[1]);
+    close(back[0]);
+    wait_for(pid);
+    return end - start;
+}
+
+// Takes `size` bytes from one pipe, then says so on the other.
+static void sink_main(int from, int to, size_t size)
+{
+    while (size > 0) {
+        ssize_t got = read(from, bulk, BULK);
+        if (got <= 0)
+            _exit(1);
+        size -= got;
+    }
+    _exit(write(to, bulk, 1) != 1);
+}
+
+static uint64_t loop_bandwidth(long n)
+{
+    int there[2], back[2];
+    char c;
+
+    check(pipe(there) == 0 && pipe(back) == 0, "pipe");
+    pid_t pid = fork();
+    check(pid >= 0, "fork");
+    if (pid == 0)
+        sink_main(there[0], back[1], (size_t)n * BULK);
+    uint64_t start = ticks();
+    while (n--)
+        check(write(there[1], bulk, BULK) == BULK, "write");
+    check(read(back[0], &c, 1) == 1, "answer");
+    uint64_t end = ticks();
+    for (int i = 0; i < 2; i++) {
+        close(there[i]);
+        close(back[i]);
+    }
+    wait_for(pid);
+    return end - start;
+}
+
+static uint64_t loop_fork(long n)
+{
+    uint64_t start = ticks();
+
+    while (n--) {
+        pid_t pid = fork();
+        if (pid == 0)
+            _exit(0);
+        check(pid > 0, "fork");
+        wait_for(pid);
+    }
+    return ticks() - start;
+}
+
+static uint64_t loop_exec(long n)
+{
+    char *argv[] = {(char *)tiny_path, NULL}, *env[] = {NULL};
+    uint64_t start = ticks();
+
+    while (n--) {
+        pid_t pid = fork();
+        if (pid == 0) {
+            execve(tiny_path, argv, env);
+            _exit(1);
+        }
+        check(pid > 0, "fork");
+        wait_for(pid);
+    }
+    return ticks() - start;
+}
+
+static char *pages_map(long pages, int flags)
+{
+    char *p = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE, flags | MAP_ANONYMOUS, -1, 0);
+
+    check(p != MAP_FAILED, "mmap");
+    madvise(p, pages * PAGE, MADV_NOHUGEPAGE); // the cost of single pages, where there are others
+    return p;
+}
+
+static void pages_touch(char *p, long pages)
+{
+    for (long i = 0; i < pages; i++)
+        *(volatile char *)(p + i * PAGE) = 1;
+}
+
+static uint64_t loop_fresh(long n)
+{
+    uint64_t start = ticks();
+
+    while (n--) {
+        char *p = pages_map(FRESH_PAGES, MAP_PRIVATE);
+        pages_touch(p, FRESH_PAGES);
+        munmap(p, FRESH_PAGES * PAGE);
+    }
+    return ticks() - start;
+}
+
+static uint64_t loop_cow(long n)
+{
+    char *p = pages_map(COW_PAGES, MAP_PRIVATE);
+    uint64_t *sum = (uint64_t *)pages_map(1, MAP_SHARED);
+
+    pages_touch(p, COW_PAGES);
+    *sum = 0;
+    while (n--) {
+        pid_t pid = fork();
+        check(pid >= 0, "fork");
+        if (pid == 0) {
+            uint64_t start = ticks();
+            pages_touch(p, COW_PAGES);
+            *sum += ticks() - start;
+            _exit(0);
+        }
+        wait_for(pid);
+    }
+    uint64_t total = *sum;
+    munmap(p, COW_PAGES * PAGE);
+    munmap(sum, PAGE);
+    return total;
+}
+
+static volatile long signals;
+
+static void signal_count(int number)
+{
+    (void)number;
+    signals++;
+}
+
+static uint64_t loop_signal(long n)
+{
+    struct sigaction action = {.sa_handler = signal_count};
+    pid_t pid = getpid();
+
+    check(sigaction(SIGUSR1, &action, NULL) == 0, "sigaction");
+    signals = 0;
+    uint64_t start = ticks();
+    for (long i = 0; i < n; i++)
+        kill(pid, SIGUSR1);
+    uint64_t end = ticks();
+    check(signals == n, "signals lost");
+    return end - start;
+}
+
+static uint32_t ping, pong;
+
+static void word_wait(uint32_t *word)
+{
+    while (__atomic_load_n(word, __ATOMIC_ACQUIRE) == 0)
+        syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, 0, NULL);
+    __atomic_store_n(word, 0, __ATOMIC_RELEASE);
+}
+
+static void word_post(uint32_t *word)
+{
+    __atomic_store_n(word, 1, __ATOMIC_RELEASE);
+    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1);
+}
+
+static void *futex_main(void *n)
+{
+    for (long i = (long)n; i > 0; i--) {
+        word_wait(&ping);
+        word_post(&pong);
+    }
+    return NULL;
+}
+
+static void futex_round(void)
+{
+    word_post(&ping);
+    word_wait(&pong);
+}
+
+static uint64_t loop_futex(long n)
+{
+    pthread_t peer;
+
+    check(pthread_create(&peer, NULL, futex_main, (void *)(n + 1)) == 0, "thread");
+    futex_round();
+    uint64_t start = ticks();
+    while (n--)
+        futex_round();
+    uint64_t end = ticks();
+    pthread_join(peer, NULL);
+    return end - start;
+}
+
+static const struct row rows[] = {
+    {"null", 20000, loop_null, 1},
+    {"read", 10000, loop_read, 1},
+    {"open", 1500, loop_open, 1},
+    {"stat", 2000, loop_stat, 1},
+    {"pipe", 800, loop_pingpong, 1},
+    {"bandwidth", 96, loop_bandwidth, BULK / 1024},
+    {"fork", 40, loop_fork, 1},
+    {"exec", 25, loop_exec, 1},
+    {"fresh", 2, loop_fresh, FRESH_PAGES},
+    {"cow", 4, loop_cow, COW_PAGES},
+    {"signal", 2000, loop_signal, 1},
+    {"futex", 1000, loop_futex, 1},
+    {"create", 500, loop_create, 1},
+};
+
+static int compare(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+static void row_run(const struct row *r, long scale)
+{
+    uint64_t cost[LOOPS];
+    long n = r->iterations * scale;
+
+    r->loop(r->iterations / 10 + 1); // first touches are not what is measured
+    for (int i = 0; i < LOOPS; i++)
+        cost[i] = r->loop(n) * 100 / (n * r->divisor);
+    qsort(cost, LOOPS, sizeof(cost[0]), compare);
+    printf("%s %lu %ld", r->name, cost[LOOPS / 2], n * r->divisor);
+    for (int i = 0; i < LOOPS; i++)
+        printf(" %lu", cost[i]);
+    printf("\n");
+    fflush(stdout);
+}
+
+static int wanted(const char *name, char **names)
+{
+    if (!*names)
+        return 1;
+    while (*names)
+        if (strcmp(*names++, name) == 0)
+            return 1;
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        fprintf(stderr, "usage: bench TINY [SCALE] [ROW...]\n");
+        return 2;
+    }
+    tiny_path = argv[1];
+    long scale = argc > 2 ? atol(argv[2]) : 1;
+    memset(bulk, 'b', BULK);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        if (wanted(rows[i].name, argc > 3 ? argv + 3 : argv + argc))
+            row_run(&rows[i], scale > 0 ? scale : 1);
+    return 0;
+}

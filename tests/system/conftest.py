@@ -1,0 +1,254 @@
+# SPDX-License-Identifier: MIT
+"""Fixtures for the tests that boot QEMU. README.md beside this file says how to use them."""
+import os
+import socket
+import subprocess
+import sys
+
+import pexpect
+import pytest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, "../../host")]
+
+import agent  # noqa: E402
+import guest as guest_module  # noqa: E402
+import machine  # noqa: E402
+import vt  # noqa: E402
+
+CONFIGS = {
+    "smp1": {"smp": 1},
+    "smp4": {"smp": 4},
+    "smp8": {"smp": 8},
+    "icount": {"icount": True},
+    "own": {"smp": 4, "firmware": "own"},
+    "sum": {"smp": 4, "uaccess": "sum"},
+    "debug": {"smp": 4, "debug": True},
+    "debug-own-sum": {"smp": 2, "debug": True, "firmware": "own", "uaccess": "sum"},
+    "linux": {"smp": 2, "on": "linux"},
+}
+SHORT = ("smp1", "smp4")
+LONG = tuple(name for name in CONFIGS if name != "linux")
+SLACK = 60  # seconds beyond a command's own time before its machine counts as hung
+AGENT_PATH = "/rv.agent"
+
+
+def pytest_addoption(parser):
+    parser.addoption("--long", action="store_true", help="every configuration and long test")
+    parser.addoption("--on", choices=("rivulet", "linux"), default="rivulet")
+    parser.addoption("--config-name", action="append", choices=CONFIGS, help="only this one")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "long: only with --long")
+    config.addinivalue_line("markers", "configs(*names): exactly these configurations")
+    config.addinivalue_line("markers", "rivulet: not on Debian's kernel")
+
+
+def pytest_generate_tests(metafunc):
+    if "config" not in metafunc.fixturenames:
+        return
+    option = metafunc.config.getoption
+    marker = metafunc.definition.get_closest_marker("configs")
+    names = marker.args if marker else LONG if option("long") else SHORT
+    if option("on") == "linux":
+        names = ("linux",)
+    elif option("config_name"):
+        names = [n for n in option("config_name") if not marker or n in names]
+    metafunc.parametrize("config", names, indirect=True, scope="session")
+
+
+def pytest_collection_modifyitems(config, items):
+    for item in items:
+        if item.get_closest_marker("long") and not config.getoption("long"):
+            item.add_marker(pytest.mark.skip(reason="only with --long"))
+        if item.get_closest_marker("rivulet") and config.getoption("on") == "linux":
+            item.add_marker(pytest.mark.skip(reason="not on Debian's kernel"))
+
+
+class Guest:
+    """One machine with the agent in it. run() boots it if need be, also after a panic."""
+
+    def __init__(self, config):
+        self.config = config
+        self.machine = None
+        self.programs = {}
+
+    def start(self):
+        self.machine = guest_module.Run(self.config, [AGENT_PATH])
+        self.machine.start()
+        self.machine.sockets["stdin"].settimeout(SLACK)
+        self.programs = {}
+
+    def stop(self):
+        if self.machine:
+            self.machine.close()
+            self.machine = None
+
+    def console(self):
+        return self.machine.console().decode("utf-8", "replace") if self.machine else ""
+
+    def _receive(self, size):
+        data = b""
+        while len(data) < size:
+            got = self.machine.sockets["stdout"].recv(min(size - len(data), 1 << 20))
+            if not got:
+                raise agent.Gone("the machine ended")
+            data += got
+        return data
+
+    def run(self, argv, stdin=b"", env=None, cwd="/", timeout=30.0):
+        """Runs argv in the guest: Result(status, out, err, timed_out)."""
+        if not self.machine:
+            self.start()
+        try:
+            self.machine.sockets["stdin"].sendall(agent.request(argv, stdin, env, cwd, timeout))
+            self.machine.sockets["stdout"].settimeout(timeout + SLACK)
+            return agent.replies(self._receive)
+        except (agent.Gone, OSError) as e:
+            why = "hangs" if isinstance(e, socket.timeout) else f"is gone ({e})"
+            log = self.console()[-4000:]
+            self.stop()
+            raise agent.Gone(f"the machine {why} after {argv}; its console:\n{log}") from None
+
+    def sh(self, script, *arguments, **options):
+        """Runs a script in busybox's ash."""
+        return self.run(["busybox", "sh", "-c", script, "sh", *arguments], **options)
+
+    def out(self, script, **options):
+        """The standard output of a script that succeeds and says nothing on standard error."""
+        result = self.sh(script, **options)
+        assert (result.status, result.err) == (0, b""), result
+        return result.out.decode()
+
+    def put(self, path, data, mode=0o644):
+        result = self.sh('cat >"$1" && chmod "$2" "$1"', path, f"{mode:o}", stdin=data)
+        assert result.status == 0, result
+
+    def get(self, path):
+        result = self.run(["busybox", "cat", path])
+        assert result.status == 0, result
+        return result.out
+
+    def program(self, source, *flags):
+        """The guest's path of a static glibc program, built from tests/system/SOURCE.c."""
+        if not self.machine:
+            self.start()
+        if source not in self.programs:
+            path = machine.cross_program(f"tests/system/{source}.c", *flags)
+            with open(path, "rb") as f:
+                self.put(f"/tmp/{source}", f.read(), 0o755)
+            self.programs[source] = f"/tmp/{source}"
+        return self.programs[source]
+
+
+@pytest.fixture(scope="session")
+def config(request):
+    """The machine.Config of a configuration, built."""
+    one = machine.Config(**CONFIGS[request.param],
+                         put=[(machine.cross_program("tests/system/agent.c"), AGENT_PATH)])
+    one.name = request.param
+    machine.build(one)
+    return one
+
+
+@pytest.fixture(scope="session")
+def shared_guest(config):
+    one = Guest(config)
+    yield one
+    one.stop()
+
+
+@pytest.fixture
+def guest(shared_guest):
+    """One machine for all tests of a configuration; a test cleans up what it makes."""
+    return shared_guest
+
+
+@pytest.fixture
+def fresh_guest(config):
+    """A machine of the test's own, for what changes or ends it."""
+    one = Guest(config)
+    yield one
+    one.stop()
+
+
+def options_of(config):
+    """rv's options for a configuration."""
+    options = ["--mem", config.mem, "--firmware", config.firmware, "--uaccess", config.uaccess]
+    options += ["--icount"] if config.icount else ["--smp", str(config.smp)]
+    return options + ["--debug"] * config.debug
+
+
+@pytest.fixture
+def rv_start(config):
+    """rv_start(COMMAND, ARG...): ./rv with the configuration's options, as a Popen with pipes."""
+    started = []
+
+    def start(command, *arguments):
+        options = options_of(config) + (["--on", config.on] if command == "exec" else [])
+        started.append(subprocess.Popen(
+            [os.path.join(machine.ROOT, "rv"), command, *options, *arguments],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE))
+        return started[-1]
+    yield start
+    for process in started:
+        process.terminate()
+        process.wait()
+
+
+@pytest.fixture
+def rv(rv_start):
+    """rv(COMMAND, ARG..., stdin=b""): the same to its end, as a CompletedProcess."""
+    def run(command, *arguments, stdin=b"", timeout=300):
+        process = rv_start(command, *arguments)
+        out, err = process.communicate(stdin, timeout)
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+    return run
+
+
+class Console(pexpect.spawn):
+    """./rv on a terminal of 24 by 80, whose screen is kept."""
+
+    def __init__(self, command, options):
+        self.screen = vt.Screen(24, 80)
+        super().__init__(os.path.join(machine.ROOT, "rv"), [command, *options], timeout=60,
+                         dimensions=(24, 80), env=dict(os.environ, TERM="linux"))
+
+    def read_nonblocking(self, size=1, timeout=-1):
+        data = super().read_nonblocking(size, timeout)
+        self.screen.feed(data)
+        if self.screen.answers:
+            self.send(self.screen.answers)
+            self.screen.answers = ""
+        return data
+
+    def settle(self, quiet=0.5):
+        """Takes what is written until nothing comes for `quiet` seconds; returns the screen."""
+        while True:
+            try:
+                self.read_nonblocking(65536, quiet)
+            except (pexpect.TIMEOUT, pexpect.EOF):
+                return self.screen
+
+
+@pytest.fixture
+def terminal(config):
+    """terminal(CMD, ARG...): the command on a terminal, by ./rv exec."""
+    opened = []
+
+    def run(*command, options=()):
+        opened.append(Console("exec", [*options_of(config), "--on", config.on, *options, "--",
+                                       *command]))
+        return opened[-1]
+    yield run
+    for one in opened:
+        one.close(force=True)
+
+
+@pytest.fixture
+def console(config):
+    """The native shell's console, by ./rv run."""
+    one = Console("run", options_of(config))
+    yield one
+    one.close(force=True)

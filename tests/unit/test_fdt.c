@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: MIT
+// Device-tree reader: a tree built here with known answers, then thousands of damaged copies of it.
+#include "unit.h"
+
+#include "abi/errno.h"
+#include "lib/fdt.h"
+
+struct blob {
+    u8 structs[2048];
+    size_t structs_size;
+    char strings[512];
+    size_t strings_size;
+};
+
+static u8 tree[4096];
+static size_t tree_size;
+
+static void be32_at(u8 *p, u32 v)
+{
+    p[0] = v >> 24;
+    p[1] = v >> 16;
+    p[2] = v >> 8;
+    p[3] = v;
+}
+
+static void word(struct blob *b, u32 v)
+{
+    be32_at(b->structs + b->structs_size, v);
+    b->structs_size += 4;
+}
+
+static void bytes(struct blob *b, const void *p, size_t n)
+{
+    memcpy(b->structs + b->structs_size, p, n);
+    b->structs_size = (b->structs_size + n + 3) & ~3UL;
+}
+
+static void begin(struct blob *b, const char *name)
+{
+    word(b, 1);
+    bytes(b, name, strlen(name) + 1);
+}
+
+static void end(struct blob *b)
+{
+    word(b, 2);
+}
+
+static void prop(struct blob *b, const char *name, const void *value, size_t len)
+{
+    word(b, 3);
+    word(b, len);
+    word(b, b->strings_size);
+    strcpy(b->strings + b->strings_size, name);
+    b->strings_size += strlen(name) + 1;
+    bytes(b, value, len);
+}
+
+static void cells(struct blob *b, const char *name, u32 count, const u32 *v)
+{
+    u8 raw[64];
+
+    for (u32 i = 0; i < count; i++)
+        be32_at(raw + i * 4, v[i]);
+    prop(b, name, raw, count * 4);
+}
+
+#define CELLS(b, name, ...) cells(b, name, sizeof((u32[]){__VA_ARGS__}) / 4, (u32[]){__VA_ARGS__})
+
+static void build_nodes(struct blob *b)
+{
+    begin(b, "");
+    CELLS(b, "#address-cells", 2);
+    CELLS(b, "#size-cells", 2);
+    prop(b, "compatible", "virt\0board", 11);
+    begin(b, "memory@80000000");
+    CELLS(b, "reg", 0, 0x80000000, 0, 0x8000000, 1, 0, 2, 0x1000);
+    end(b);
+    begin(b, "cpus");
+    CELLS(b, "#address-cells", 1);
+    CELLS(b, "#size-cells", 0);
+    CELLS(b, "timebase-frequency", 10000000);
+    begin(b, "cpu@0");
+    CELLS(b, "reg", 0);
+    begin(b, "interrupt-controller");
+    CELLS(b, "phandle", 7);
+    end(b);
+    end(b);
+    word(b, 4);
+    begin(b, "cpu@1");
+    CELLS(b, "reg", 1);
+    prop(b, "status", "okay", 5);
+    prop(b, "unterminated", "okay", 4);
+    end(b);
+    end(b);
+    begin(b, "soc");
+    begin(b, "uart@10000000");
+    CELLS(b, "reg", 0, 0x10000000, 0x100);
+    prop(b, "compatible", "vendor,uart\0ns16550a", 21);
+    CELLS(b, "wide", 0x12, 0x34567890);
+    end(b);
+    end(b);
+    end(b);
+    word(b, 9);
+}
+
+static int build(void **state)
+{
+    static struct blob b;
+    size_t at = 40;
+
+    unit_seed(state);
+    memset(&b, 0, sizeof(b));
+    build_nodes(&b);
+    memset(tree, 0, sizeof(tree));
+    be32_at(tree + 44, 0x90000000);
+    be32_at(tree + 52, 0x2000);
+    at += 32;
+    memcpy(tree + at, b.structs, b.structs_size);
+    memcpy(tree + at + b.structs_size, b.strings, b.strings_size);
+    tree_size = at + b.structs_size + b.strings_size;
+    be32_at(tree, 0xd00dfeed);
+    be32_at(tree + 4, tree_size);
+    be32_at(tree + 8, at);
+    be32_at(tree + 12, at + b.structs_size);
+    be32_at(tree + 16, 40);
+    be32_at(tree + 20, 17);
+    be32_at(tree + 24, 16);
+    be32_at(tree + 32, b.strings_size);
+    be32_at(tree + 36, b.structs_size);
+    return 0;
+}
+
+static void test_walk(void **state)
+{
+    static const char *names[] = {"memory@80000000", "cpus", "cpu@0",        "interrupt-controller",
+                                  "cpu@1",           "soc",  "uart@10000000"};
+    static const u32 depths[] = {1, 1, 2, 3, 2, 1, 2};
+    struct fdt f;
+    struct fdt_node n;
+
+    assert_int_equal(fdt_init(&f, tree, sizeof(tree)), 0);
+    n = fdt_root(&f);
+    assert_string_equal(n.name, "");
+    for (u32 i = 0; i < 7; i++) {
+        assert_true(fdt_next(&f, &n));
+        assert_string_equal(n.name, names[i]);
+        assert_int_equal(n.depth, depths[i]);
+    }
+    assert_false(fdt_next(&f, &n));
+    assert_string_equal(n.name, names[6]);
+}
+
+static void test_find(void **state)
+{
+    struct fdt f;
+    struct fdt_node n, c;
+
+    assert_int_equal(fdt_init(&f, tree, tree_size), 0);
+    assert_true(fdt_find_path(&f, "/", &n));
+    assert_int_equal(n.depth, 0);
+    assert_true(fdt_is_compatible(&f, &n, "board"));
+    assert_true(fdt_find_path(&f, "/cpus", &n));
+    assert_true(fdt_child(&f, &n, &c));
+    assert_string_equal(c.name, "cpu@0");
+    assert_true(fdt_sibling(&f, &c));
+    assert_string_equal(c.name, "cpu@1");
+    assert_false(fdt_child(&f, &c, &n));
+    assert_false(fdt_sibling(&f, &c));
+    assert_true(fdt_find_path(&f, "/cpus/cpu@1", &n));
+    assert_int_equal(n.offset, c.offset);
+    assert_true(fdt_find_path(&f, "/memory", &n));
+    assert_false(fdt_find_path(&f, "/cpus/cpu@2", &n));
+    assert_false(fdt_find_path(&f, "/cpu", &n));
+    assert_true(fdt_find_phandle(&f, 7, &n));
+    assert_string_equal(n.name, "interrupt-controller");
+    assert_false(fdt_find_phandle(&f, 8, &n));
+    n = fdt_root(&f);
+    assert_true(fdt_next_compatible(&f, &n, "ns16550a"));
+    assert_string_equal(n.name, "uart@10000000");
+    assert_true(fdt_is_compatible(&f, &n, "vendor,uart"));
+    assert_false(fdt_is_compatible(&f, &n, "ns16550"));
+    assert_false(fdt_is_compatible(&f, &n, "uart"));
+    assert_false(fdt_next_compatible(&f, &n, "ns16550a"));
+}
+
+static void test_values(void **state)
+{
+    struct fdt f;
+    struct fdt_node n;
+    u64 base, size;
+    u32 v, len;
+
+    assert_int_equal(fdt_init(&f, tree, tree_size), 0);
+    assert_true(fdt_find_path(&f, "/memory", &n));
+    assert_int_equal(fdt_reg(&f, &n, 0, &base, &size), 0);
+    assert_int_equal(base, 0x80000000);
+    assert_int_equal(size, 0x8000000);
+    assert_int_equal(fdt_reg(&f, &n, 1, &base, &size), 0);
+    assert_int_equal(base, 1UL << 32);
+    assert_int_equal(size, 0x200001000);
+    assert_int_equal(fdt_reg(&f, &n, 2, &base, &size), -ENOENT);
+    assert_int_equal(fdt_reg(&f, &n, ~0U, &base, &size), -ENOENT);
+    assert_true(fdt_find_path(&f, "/cpus/cpu@1", &n));
+    assert_int_equal(fdt_reg(&f, &n, 0, &base, &size), 0);
+    assert_int_equal(base, 1);
+    assert_int_equal(size, 0);
+    assert_string_equal(fdt_prop_string(&f, &n, "status"), "okay");
+    assert_null(fdt_prop_string(&f, &n, "unterminated"));
+    assert_null(fdt_prop_string(&f, &n, "absent"));
+    assert_true(fdt_find_path(&f, "/cpus", &n));
+    assert_int_equal(fdt_prop_u32(&f, &n, "timebase-frequency", &v), 0);
+    assert_int_equal(v, 10000000);
+    assert_int_equal(fdt_prop_u64(&f, &n, "timebase-frequency", &base), 0);
+    assert_int_equal(base, 10000000);
+    assert_int_equal(fdt_prop_u32(&f, &n, "absent", &v), -ENOENT);
+    assert_true(fdt_find_path(&f, "/soc/uart", &n));
+    assert_int_equal(fdt_reg(&f, &n, 0, &base, &size), 0); // soc: default cells, 2 and 1
+    assert_int_equal(base, 0x10000000);
+    assert_int_equal(size, 0x100);
+    assert_int_equal(fdt_prop_u32(&f, &n, "wide", &v), -EINVAL);
+    assert_int_equal(fdt_prop_u64(&f, &n, "wide", &base), 0);
+    assert_int_equal(base, 0x1234567890);
+    assert_int_equal(fdt_prop_cells(&f, &n, "wide", 1, 1, &base), 0);
+    assert_int_equal(base, 0x34567890);
+    assert_int_equal(fdt_prop_cells(&f, &n, "wide", 1, 2, &base), -ENOENT);
+    assert_int_equal(fdt_prop_cells(&f, &n, "wide", 0, 3, &base), -EINVAL);
+    assert_non_null(fdt_prop(&f, &n, "reg", &len));
+    assert_int_equal(len, 12);
+    assert_true(fdt_reservation(&f, 0, &base, &size));
+    assert_int_equal(base, 0x90000000);
+    assert_int_equal(size, 0x2000);
+    assert_false(fdt_reservation(&f, 1, &base, &size));
+}
+
+// Calls everything on whatever fdt_init lets through.
+static void exercise(const struct fdt *f)
+{
+    struct fdt_node n = fdt_root(f), c;
+    u64 base, size;
+    u32 i, nodes = 0;
+
+    do {
+        assert_true(nodes++ < 4096 && n.depth <= FDT_DEPTH_MAX);
+        for (i = 0; fdt_reg(f, &n, i, &base, &size) == 0; i++)
+            ;
+        fdt_is_compatible(f, &n, "ns16550a");
+        fdt_prop_string(f, &n, "status");
+        fdt_prop_u64(f, &n, "wide", &base);
+        fdt_child(f, &n, &c);
+        c = n;
+        fdt_sibling(f, &c);
+    } while (fdt_next(f, &n));
+    fdt_find_path(f, "/cpus/cpu@1", &n);
+    fdt_find_phandle(f, 7, &n);
+    for (i = 0; fdt_reservation(f, i, &base, &size); i++)
+        ;
+}
+
+static void test_damaged(void **state)
+{
+    u8 copy[sizeof(tree)];
+    u32 accepted = 0;
+    struct fdt f;
+
+    for (u32 round = 0; round < 8000; round++) {
+        size_t n = unit_mutate(copy, tree, tree_size);
+        u8 *exact = malloc(n + !n);
+
+        memcpy(exact, copy, n);
+        if (fdt_init(&f, exact, n) == 0) {
+            accepted++;
+            exercise(&f);
+        }
+        free(exact);
+    }
+    assert_true(accepted > 100);
+}
+
+static void test_truncated(void **state)
+{
+    struct fdt f;
+
+    for (size_t n = 0; n < tree_size; n++) {
+        u8 *exact = malloc(n + !n);
+
+        memcpy(exact, tree, n);
+        assert_int_equal(fdt_init(&f, exact, n), -EINVAL);
+        free(exact);
+    }
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_walk),    cmocka_unit_test(test_find),      cmocka_unit_test(test_values),
+    cmocka_unit_test(test_damaged), cmocka_unit_test(test_truncated),
+};
+
+int main(void)
+{
+    return cmocka_run_group_tests(tests, build, NULL);
+}

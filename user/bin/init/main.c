@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+// init: process 1. The kernel has mounted the root, /dev and /proc. Starts a shell on the console,
+// or with rv.exec=1 on the kernel's command line the command that ./rv exec asks for; reaps
+// orphans; and powers the machine off when it ends.
+#include "init.h"
+
+#include "lib/environ.h"
+#include "lib/linux.h"
+
+static char *environment[] = {
+    "PATH=/bin:/usr/bin:/sbin:/usr/sbin", "HOME=/root", "USER=root", "TERM=linux", 0,
+};
+
+// TERM is the one thing that the kernel's own environment may know better.
+static void environment_set(void)
+{
+    char *term = environ_find("TERM");
+
+    if (term) {
+        term -= strlen("TERM=");
+        environment[3] = term;
+    }
+    environ = environment;
+}
+
+static int shell_start(void)
+{
+    static char *argv[] = {"sh", 0};
+    int pid = sys_fork();
+
+    if (pid != 0)
+        return pid;
+    console_own_session();
+    int error = sys_execve("/bin/sh", argv, environ);
+    fprintf(2, "init: cannot start /bin/sh: %s\n", error_text(error));
+    exit(1);
+}
+
+static void shell_mode(void)
+{
+    int pid = shell_start();
+
+    if (pid < 0)
+        fprintf(2, "init: cannot fork: %s\n", error_text(pid));
+    else
+        reap_until(pid);
+}
+
+int main(void)
+{
+    environment_set();
+    console_open();
+    sys_chdir("/");
+    if (boot_option("rv.exec"))
+        exec_mode(boot_option("rv.tty"));
+    else
+        shell_mode();
+    reap_all();
+    power_off();
+}

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: MIT
+// Flags of open(), in xv6's numbers; the library translates them for the kernel.
+#pragma once
+
+#define O_RDONLY   0x000
+#define O_WRONLY   0x001
+#define O_RDWR     0x002
+#define O_NOFOLLOW 0x010
+#define O_CREATE   0x200
+#define O_TRUNC    0x400
