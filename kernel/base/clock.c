@@ -7,6 +7,7 @@
 #define INEXACT_SHIFT 32
 
 u64 clock_hz = NS_PER_SEC;
+void (*clock_changed_hook)(void);
 static struct clock_params params = {.mult = 1}; // (c) after clock_init
 static s64 realtime_offset;                      // (a) ns
 
@@ -40,6 +41,8 @@ ns_t clock_realtime(void)
 void clock_set_realtime(ns_t now)
 {
     store_relaxed(&realtime_offset, (s64)(now - clock_monotonic()));
+    if (clock_changed_hook)
+        clock_changed_hook();
 }
 
 // Rounded up, so that a timer never fires before its time.

@@ -4,6 +4,7 @@
 #include "abi/errno.h"
 #include "arch/smp.h"
 #include "arch/timer.h"
+#include "base/random.h"
 #include "lib/fdt.h"
 #include "lib/macro.h"
 #include "lib/string.h"
@@ -263,5 +264,6 @@ int devicetree_init(const void *blob, size_t max)
     find_device(&f, "google,goldfish-rtc", &machine.rtc);
     read_virtio(&f);
     timer_has_sstc = machine.has_sstc;
+    random_mix(machine.rng_seed, machine.rng_seed_size);
     return 0;
 }

@@ -36,8 +36,8 @@ struct machine {
 
 extern struct machine machine; // (c) after devicetree_init
 
-// Parses the blob (mapped at `blob`; not used afterwards) and tells the machine layer of harts
-// and timer; -EINVAL if it is not one or lacks memory, harts or the time base.
+// Parses the blob (mapped at `blob`; not used afterwards), tells the machine layer of harts and
+// timer, and seeds random_bytes; -EINVAL if it is not one or lacks memory, harts or the time base.
 int devicetree_init(const void *blob, size_t max);
 
 // Value of `name=value` on the kernel command line ("" for a bare `name`), copied into buf.

@@ -22,7 +22,6 @@ void drivers_init(void)
         log_info("no interrupt controller: no devices");
         return;
     }
-    plic_init_hart();
     interrupt_set_external(plic_dispatch);
     err = uart_init();
     if (!err)

@@ -2,6 +2,6 @@
 // All drivers, in the order in which they start.
 #pragma once
 
-// Boot hart; after mmu_init, slab_init, workqueue_init and vfs_init, interrupts on or off. What a
-// machine lacks is left out.
+// In a thread, once; after workqueue_init, with memory and scheduling at work. What a machine lacks
+// is left out. Nodes of ports appear a little later: virtio_console_wait.
 void drivers_init(void);

@@ -46,22 +46,18 @@ int plic_init(void)
         return -ENODEV;
     for (unsigned i = 0; i < machine.hart_count; i++)
         last = MAX(last, machine.plic_context[i]);
-    plic_sources = mmu_ioremap(machine.plic.reg.base,
-                               PLIC_ENABLE + (last + 1) * PLIC_ENABLE_STRIDE);
-    plic_contexts = mmu_ioremap(machine.plic.reg.base + PLIC_CONTEXT,
-                                (last + 1) * PLIC_CONTEXT_STRIDE);
-    return plic_sources && plic_contexts ? 0 : -ENOMEM;
-}
-
-void plic_init_hart(void)
-{
-    unsigned hart = hart_index();
-
-    if (!plic_contexts)
-        return;
-    for (u32 irq = 0; hart && irq < PLIC_SOURCES; irq += 32)
-        mmio_write32(plic_enable_word(hart, irq), 0);
-    mmio_write32(plic_context(hart) + PLIC_THRESHOLD, 0);
+    plic_sources =
+        mmu_ioremap(machine.plic.reg.base, PLIC_ENABLE + (last + 1) * PLIC_ENABLE_STRIDE);
+    plic_contexts =
+        mmu_ioremap(machine.plic.reg.base + PLIC_CONTEXT, (last + 1) * PLIC_CONTEXT_STRIDE);
+    if (!plic_sources || !plic_contexts)
+        return -ENOMEM;
+    for (unsigned i = 0; i < machine.hart_count; i++) {
+        for (u32 irq = 0; irq < PLIC_SOURCES; irq += 32)
+            mmio_write32(plic_enable_word(i, irq), 0);
+        mmio_write32(plic_context(i) + PLIC_THRESHOLD, 0);
+    }
+    return 0;
 }
 
 int plic_register(u32 irq, void (*handler)(void *arg), void *arg)

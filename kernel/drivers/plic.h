@@ -5,10 +5,9 @@
 
 #define PLIC_SOURCES 128 // sources that may be registered: 1..127
 
-// Maps the registers; every source off. Boot hart, before any other function here. -ENODEV, -ENOMEM.
+// Maps the registers and prepares the context of every hart: nothing is enabled. Once, before any
+// other function here, on any hart. -ENODEV, -ENOMEM.
 int plic_init(void);
-// On each hart, the boot hart too: accepts what is routed to this hart.
-void plic_init_hart(void);
 // Routes source `irq` to the boot hart, where handler(arg) runs with interrupts off.
 // -EINVAL for a bad or taken source.
 int plic_register(u32 irq, void (*handler)(void *arg), void *arg);

@@ -43,13 +43,13 @@ enum { // registers
 
 static u8 *regs; // (c)
 static struct spinlock lock = SPINLOCK_INIT(RANK_LOG);
-static u8 tx_buffer[UART_RING];                      // (lock)
+static u8 tx_buffer[UART_RING];                       // (lock)
 static struct ring tx = {tx_buffer, UART_RING, 0, 0}; // (lock)
-static u8 ier;                                       // (lock)
-static bool line_open;                               // (lock) the last byte queued was no newline
-static bool stalled;                                 // (lock) the log gave up waiting
-static void (*receiver)(const u8 *s, size_t n);      // (a)
-static void (*room_hook)(void);                      // (a)
+static u8 ier;                                        // (lock)
+static bool line_open;                                // (lock) the last byte queued was no newline
+static bool stalled;                                  // (lock) the log gave up waiting
+static void (*receiver)(const u8 *s, size_t n);       // (a)
+static void (*room_hook)(void);                       // (a)
 
 static irqflags_t uart_lock(void)
 {

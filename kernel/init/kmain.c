@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Boot: every subsystem in the order in which it comes up. Read this file first.
 
-#include "arch/boot.h"
+#include "abi/errno.h"
 #include "arch/irq.h"
 #include "arch/mmu.h"
 #include "arch/smp.h"
-#include "arch/timer.h"
 #include "arch/upcalls.h"
 #include "base/clock.h"
 #include "base/devicetree.h"
@@ -13,59 +12,75 @@
 #include "base/panic.h"
 #include "drivers/drivers.h"
 #include "fs/initramfs.h"
-#include "fs/pseudo/devfs.h"
-#include "fs/pseudo/procfs.h"
+#include "fs/pseudo/pseudo.h"
 #include "fs/tmpfs/tmpfs.h"
 #include "ipc/futex.h"
+#include "ipc/pipe.h"
+#include "lib/string.h"
 #include "mm/slab.h"
 #include "proc/process.h"
 #include "sched/sched.h"
 #include "sync/workqueue.h"
 #include "syscall/trace.h"
 #include "tty/console.h"
+#include "vm/space.h"
 
 #define DTB_MAX (1UL << 20) // bytes of device tree that are looked at
 
-// Where the machine's memory is, less what is taken: firmware, kernel, device tree, initramfs.
-static void memory_init(paddr_t dtb)
+static void memory_init(void)
 {
-    struct phys_range taken[MACHINE_MAX_RANGES + 4];
-    unsigned n = 0;
+    struct phys_range taken[MACHINE_MAX_RANGES + 1];
+    unsigned n = machine.reserved_count;
 
-    for (unsigned i = 0; i < machine.reserved_count; i++)
-        taken[n++] = machine.reserved[i];
-    // A firmware that reserves nothing owns what lies below the kernel.
-    if (!n)
-        taken[n++] = (struct phys_range){machine.memory[0].base,
-                                         kernel_phys_start() - machine.memory[0].base};
-    taken[n++] = (struct phys_range){kernel_phys_start(), kernel_phys_end() - kernel_phys_start()};
-    if (machine.initrd.size)
-        taken[n++] = machine.initrd;
+    memcpy(taken, machine.reserved, n * sizeof(taken[0]));
+    taken[n++] = machine.initrd;
     frames_init(machine.memory, machine.memory_count, taken, n);
     if (mmu_init(machine.memory, machine.memory_count))
         panic("out of memory at boot: kernel page table");
     slab_init();
 }
 
+static void mount_on(const char *type, const char *directory)
+{
+    struct path at;
+    int err = vfs_mkdir(&root_path, directory, 0755);
+
+    if (!err || err == -EEXIST)
+        err = path_lookup(&root_path, directory, WALK_FOLLOW, &at);
+    if (!err) {
+        err = vfs_mount(type, &at, type, 0, NULL);
+        path_put(&at);
+    }
+    if (err)
+        log_info("cannot mount %s on /%s: error %d", type, directory, err);
+}
+
 // The root file system: a tmpfs with the initramfs in it, /dev and /proc.
 static void root_init(void)
 {
     struct phys_range *initrd = &machine.initrd;
-    int err = 0;
+    struct superblock *sb;
+    int err;
 
     vfs_init();
+    pipe_init();
     tmpfs_init();
-    procfs_mount_init();
+    procfs_fs_init();
     devfs_init();
-    tmpfs_mount_root();
+    memdev_init();
+    err = tmpfs_create(NULL, &sb);
+    if (!err)
+        err = mount_root(sb);
+    if (err)
+        panic("out of memory at boot: root file system");
     if (initrd->size) {
         err = initramfs_unpack(phys_to_virt(initrd->base), initrd->size);
         frames_release(initrd->base, initrd->size);
     }
     if (err)
-        log_info("initramfs: corrupt archive or no memory (%d)", err);
-    devfs_mount();
-    procfs_mount();
+        log_info("initramfs: corrupt, or larger than memory (%d)", err);
+    mount_on("devtmpfs", "dev");
+    mount_on("proc", "proc");
 }
 
 static void harts_start(void)
@@ -100,12 +115,11 @@ void up_kmain(u64 hart, paddr_t dtb)
     if (err)
         panic("no usable device tree (%d)", err);
     clock_init(machine.timebase_hz);
-    timer_has_sstc = machine.has_sstc;
-    smp_set_harts(machine.hart_ids, machine.hart_count);
     log_set_quiet(bootarg_get("quiet", NULL, 0));
     log_info("Rivulet on %u harts", machine.hart_count);
-    memory_init(dtb);
+    memory_init();
     sched_init();
+    vm_init();
     proc_init();
     futex_init();
     syscall_trace_init();
@@ -114,6 +128,7 @@ void up_kmain(u64 hart, paddr_t dtb)
     err = thread_create(&init, "init", init_thread, NULL);
     if (err)
         panic("out of memory at boot: first thread");
+    init->cred = &cred_root;
     thread_start(init);
     sched_start_hart();
 }

@@ -34,14 +34,14 @@
 #define PIPE_WAKE     PIPE_BUF
 
 struct pipe {
-    struct mutex lock;      // RANK_PIPE
-    u64 head, tail;         // (lock; read anywhere) bytes
-    u32 page_count;         // (lock; read anywhere)
-    void **pages;           // (lock) NULL until needed
-    u32 readers, writers;   // (lock; read anywhere) open files
+    struct mutex lock;              // RANK_PIPE
+    u64 head, tail;                 // (lock; read anywhere) bytes
+    u32 page_count;                 // (lock; read anywhere)
+    void **pages;                   // (lock) NULL until needed
+    u32 readers, writers;           // (lock; read anywhere) open files
     u32 reader_opens, writer_opens; // (lock; read anywhere) so far, for FIFOs' opens
     struct wait_queue read_wait, write_wait;
-    struct inode inode;     // of an anonymous pipe
+    struct inode inode; // of an anonymous pipe
 };
 
 static struct slab_cache *pipe_cache; // (c)
@@ -178,7 +178,7 @@ static size_t take_bytes(struct pipe *p, struct uio *u)
 
 static ssize_t read_once(struct pipe *p, struct uio *u, bool *empty)
 {
-    bool was_tight = pipe_space(p) < PIPE_WAKE;
+    bool was_tight;
     size_t n;
 
     mutex_lock(&p->lock);
@@ -338,7 +338,8 @@ static void count_open(struct pipe *p, u32 mode)
     }
 }
 
-static int fifo_join(struct inode *inode, u32 mode, struct pipe **out)
+// *opens: how often the other side was opened before.
+static int fifo_join(struct inode *inode, u32 mode, struct pipe **out, u32 *opens)
 {
     struct pipe *p;
 
@@ -348,6 +349,7 @@ static int fifo_join(struct inode *inode, u32 mode, struct pipe **out)
         inode->pipe = p = pipe_alloc();
     if (p) {
         mutex_lock(&p->lock);
+        *opens = mode == FILE_F_READ ? p->writer_opens : p->reader_opens;
         count_open(p, mode);
         mutex_unlock(&p->lock);
     }
@@ -377,16 +379,13 @@ static int fifo_open(struct inode *inode, struct file *f)
 {
     u32 mode = f->mode & (FILE_F_READ | FILE_F_WRITE), opens;
     struct pipe *p;
-    int err = fifo_join(inode, mode, &p);
+    int err = fifo_join(inode, mode, &p, &opens);
 
     if (err)
         return err;
     f->private = p;
     if (mode == (FILE_F_READ | FILE_F_WRITE))
         return 0;
-    mutex_lock(&p->lock);
-    opens = mode == FILE_F_READ ? p->writer_opens : p->reader_opens;
-    mutex_unlock(&p->lock);
     err = fifo_rendezvous(p, mode, f->flags, opens);
     if (err)
         fifo_leave(inode, p, mode);
@@ -471,7 +470,7 @@ static int pipe_resize_locked(struct pipe *p, u32 count)
 
     if (!pages)
         return -ENOMEM;
-    if (last - first >= count) { // the bytes fit, but not the pages they lie in
+    if (last - first >= MIN(count, old_count)) { // the bytes share a page with others
         kfree(pages);
         return -EBUSY;
     }

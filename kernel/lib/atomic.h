@@ -22,12 +22,39 @@
 #define atomic_xchg(p, v)      __atomic_exchange_n(p, v, __ATOMIC_SEQ_CST)
 
 // Stores `new` if *p equals `old`; true if it did. `old` is a value, not a pointer.
+#ifdef __riscv
+// GCC 12's 32-bit compare-and-exchange compares with an expected value that it did not sign-extend,
+// as lr.w does (GCC bug 114130).
+static inline bool atomic_cas_u32(u32 *p, u32 old, u32 new)
+{
+    s64 seen, failed, expected = (s32)old;
+
+    __asm__ volatile("1: lr.w.aqrl %0, (%2)\n"
+                     "   bne %0, %3, 2f\n"
+                     "   sc.w.rl %1, %4, (%2)\n"
+                     "   bnez %1, 1b\n"
+                     "2:"
+                     : "=&r"(seen), "=&r"(failed)
+                     : "r"(p), "r"(expected), "r"(new)
+                     : "memory");
+    return seen == expected;
+}
+
+#define atomic_cas(p, old, new)                                                                   \
+    __builtin_choose_expr(sizeof(*(p)) == sizeof(u32),                                            \
+                          atomic_cas_u32((u32 *)(p), (u32)(u64)(old), (u32)(u64)(new)), ({        \
+                              __typeof__(*(p)) cas_expected = (old);                              \
+                              __atomic_compare_exchange_n(p, &cas_expected, new, false,           \
+                                                          __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);    \
+                          }))
+#else
 #define atomic_cas(p, old, new)                                                     \
     ({                                                                              \
         __typeof__(*(p)) cas_expected = (old);                                      \
         __atomic_compare_exchange_n(p, &cas_expected, new, false, __ATOMIC_SEQ_CST, \
                                     __ATOMIC_SEQ_CST);                              \
     })
+#endif
 
 // Every earlier access is seen by other harts before every later one.
 #define smp_mb() __atomic_thread_fence(__ATOMIC_SEQ_CST)

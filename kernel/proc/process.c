@@ -5,6 +5,8 @@
 #include "base/log.h"
 #include "mm/slab.h"
 #include "proc/proc_private.h"
+#include "proc/utsname.h"
+#include "vfs/registry.h"
 
 struct list process_list = LIST_INIT(process_list);
 struct process *init_process;
@@ -94,7 +96,7 @@ static void thread_release(struct thread *t)
     if (t->proc_thread)
         task_free(t->proc_thread);
     t->proc_thread = NULL;
-    if (t->cred != &cred_root && ref_put(&t->cred->refs))
+    if (t->cred && t->cred != &cred_root && ref_put(&t->cred->refs))
         kfree(t->cred);
 }
 
@@ -174,6 +176,16 @@ void process_dump_all(void)
     spin_unlock(&proctree_lock);
 }
 
+static void area_file_get(struct file *f)
+{
+    file_get(f);
+}
+
+static u64 fd_limit(void)
+{
+    return process_self() ? process_limit(RLIMIT_NOFILE) : RLIM_INFINITY;
+}
+
 void proc_init(void)
 {
     process_cache = slab_cache_create("process", sizeof(struct process), 16);
@@ -181,6 +193,10 @@ void proc_init(void)
     thread_hooks.release = thread_release;
     thread_hooks.interrupted = thread_interrupted;
     thread_hooks.switch_space = vm_space_switch;
+    vm_hooks.file_get = area_file_get;
+    vm_hooks.file_put = file_put;
+    fd_limit_hook = fd_limit;
+    system_names_get = utsname_get;
     pid_init();
     signal_init();
     vdso_init();

@@ -61,7 +61,8 @@ static inline struct sched_hart *sched_lock_thread(struct thread *t)
 void sched_insert(struct sched_hart *h, struct thread *t, bool head);
 void sched_remove(struct sched_hart *h, struct thread *t);
 // Moves a thread's virtual time from one queue's scale to another's and makes `to` its hart. The
-// thread is on no queue and off its hart; from->lock is held.
+// thread is on no queue and off its hart; from->lock is held, and given up before to->lock is
+// taken: `moving` keeps wakers away until sched_insert.
 void sched_move(struct sched_hart *from, struct sched_hart *to, struct thread *t);
 // Starts the tick of this hart if it has threads queued and none is pending; h->lock is held.
 void sched_need_tick(struct sched_hart *h, ns_t now);

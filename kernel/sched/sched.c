@@ -67,6 +67,7 @@ void sched_need_tick(struct sched_hart *h, ns_t now)
 
 void sched_insert(struct sched_hart *h, struct thread *t, bool head)
 {
+    t->moving = false;
     runq_insert(&h->rq, t, head);
     busy_update(h);
 }
@@ -80,6 +81,7 @@ void sched_remove(struct sched_hart *h, struct thread *t)
 void sched_move(struct sched_hart *from, struct sched_hart *to, struct thread *t)
 {
     t->vruntime += load_relaxed(&to->rq.floor) - from->rq.floor;
+    t->moving = true;
     store_relaxed(&t->arch.hart, to->index);
 }
 
@@ -263,7 +265,7 @@ bool sched_wake(struct thread *t, unsigned states)
     }
     store_relaxed(&t->state, THREAD_RUNNING);
     trace(TRACE_WAKE, t->tid, 0);
-    if (unlikely(t->queued || h->current == t))
+    if (unlikely(t->queued || t->moving || h->current == t))
         hart_unlock(h);
     else
         sched_place(h, t, state != THREAD_NEW);

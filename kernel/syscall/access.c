@@ -65,17 +65,14 @@ static s64 access_at(u64 dirfd, uaddr_t name, u32 mode, u32 flags)
     struct at_file a;
     s64 err;
 
-    if (mode & ~(R_OK | W_OK | X_OK) ||
-        flags & ~(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
+    if (mode & ~(R_OK | W_OK | X_OK) || flags & ~(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
         return -EINVAL;
     err = flags & AT_EACCESS ? 0 : real_ids_begin(&saved);
     if (err)
         return err;
     err = at_file_find(&a, dirfd, name, flags);
-    if (!err) {
-        err = mode ? access_check(&a, mode) : 0;
-        at_file_put(&a);
-    }
+    if (!err)
+        err = at_file_end(&a, mode ? access_check(&a, mode) : 0);
     real_ids_end(saved);
     return err;
 }

@@ -32,12 +32,13 @@ int at_file_find(struct at_file *a, u64 dirfd, uaddr_t name, u32 at_flags)
     return err;
 }
 
-void at_file_put(struct at_file *a)
+s64 at_file_end(struct at_file *a, s64 result)
 {
     if (a->file)
         file_put(a->file);
     else
         path_put(&a->path);
+    return result;
 }
 
 int at_file_may_write(const struct at_file *a)

@@ -10,10 +10,11 @@ struct at_file {
 };
 
 // By path; with AT_EMPTY_PATH an empty one means `dirfd` itself, whatever it is (O_PATH too).
-// -EFAULT and the errors of a path walk; at_file_put() it after 0.
+// -EFAULT and the errors of a path walk; at_file_end() it after 0.
 int at_file_find(struct at_file *a, u64 dirfd, uaddr_t name, u32 at_flags);
 // By descriptor; O_PATH ones only if `any`. -EBADF.
 int at_file_of_fd(struct at_file *a, u64 fd, bool any);
-void at_file_put(struct at_file *a);
+// Puts it and returns `result`.
+s64 at_file_end(struct at_file *a, s64 result);
 // 0 or -EROFS.
 int at_file_may_write(const struct at_file *a);

@@ -34,11 +34,7 @@ static s64 chmod_at(u64 dirfd, uaddr_t name, u32 mode, u32 flags)
     if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
         return -EINVAL;
     err = at_file_find(&a, dirfd, name, flags);
-    if (!err) {
-        err = chmod_file(&a, mode);
-        at_file_put(&a);
-    }
-    return err;
+    return err ? err : at_file_end(&a, chmod_file(&a, mode));
 }
 
 s64 sys_fchmod(u64 fd, u64 mode)
@@ -46,11 +42,7 @@ s64 sys_fchmod(u64 fd, u64 mode)
     struct at_file a;
     s64 err = at_file_of_fd(&a, fd, false);
 
-    if (!err) {
-        err = chmod_file(&a, (u32)mode);
-        at_file_put(&a);
-    }
-    return err;
+    return err ? err : at_file_end(&a, chmod_file(&a, (u32)mode));
 }
 
 s64 sys_fchmodat(u64 dirfd, u64 name, u64 mode)
@@ -110,11 +102,7 @@ s64 sys_fchown(u64 fd, u64 uid, u64 gid)
     struct at_file a;
     s64 err = at_file_of_fd(&a, fd, false);
 
-    if (!err) {
-        err = chown_file(&a, (u32)uid, (u32)gid);
-        at_file_put(&a);
-    }
-    return err;
+    return err ? err : at_file_end(&a, chown_file(&a, (u32)uid, (u32)gid));
 }
 
 s64 sys_fchownat(u64 dirfd, u64 name, u64 uid, u64 gid, u64 flags)
@@ -125,11 +113,7 @@ s64 sys_fchownat(u64 dirfd, u64 name, u64 uid, u64 gid, u64 flags)
     if ((u32)flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
         return -EINVAL;
     err = at_file_find(&a, dirfd, name, (u32)flags);
-    if (!err) {
-        err = chown_file(&a, (u32)uid, (u32)gid);
-        at_file_put(&a);
-    }
-    return err;
+    return err ? err : at_file_end(&a, chown_file(&a, (u32)uid, (u32)gid));
 }
 
 /* Times */
@@ -191,7 +175,5 @@ s64 sys_utimensat(u64 dirfd, u64 name, u64 times, u64 flags)
         err = at_file_of_fd(&a, dirfd, false);
     if (err)
         return err;
-    err = utime_valid(&t[0]) && utime_valid(&t[1]) ? utime_file(&a, t) : -EINVAL;
-    at_file_put(&a);
-    return err;
+    return at_file_end(&a, utime_valid(&t[0]) && utime_valid(&t[1]) ? utime_file(&a, t) : -EINVAL);
 }

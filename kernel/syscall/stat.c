@@ -28,11 +28,7 @@ s64 sys_newfstatat(u64 dirfd, u64 name, u64 out, u64 flags)
     struct at_file a;
     s64 err = stat_file_find(&a, dirfd, name, (u32)flags);
 
-    if (!err) {
-        err = stat_result(a.inode, out);
-        at_file_put(&a);
-    }
-    return err;
+    return err ? err : at_file_end(&a, stat_result(a.inode, out));
 }
 
 s64 sys_fstat(u64 fd, u64 out)
@@ -111,7 +107,7 @@ s64 sys_statx(u64 dirfd, u64 name, u64 flags, u64 mask, u64 out)
         statx_from_stat(&x, &st);
         statx_extend(&x, &a, (u32)mask);
     }
-    at_file_put(&a);
+    at_file_end(&a, 0);
     return err ? err : copy_to_user(out, &x, sizeof(x));
 }
 
@@ -144,11 +140,7 @@ s64 sys_statfs(u64 name, u64 out)
     struct at_file a;
     s64 err = at_file_find(&a, AT_FDCWD, name, 0);
 
-    if (!err) {
-        err = statfs_result(&a, out);
-        at_file_put(&a);
-    }
-    return err;
+    return err ? err : at_file_end(&a, statfs_result(&a, out));
 }
 
 s64 sys_fstatfs(u64 fd, u64 out)
@@ -156,9 +148,5 @@ s64 sys_fstatfs(u64 fd, u64 out)
     struct at_file a;
     s64 err = at_file_of_fd(&a, fd, true);
 
-    if (!err) {
-        err = statfs_result(&a, out);
-        at_file_put(&a);
-    }
-    return err;
+    return err ? err : at_file_end(&a, statfs_result(&a, out));
 }

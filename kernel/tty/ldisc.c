@@ -6,10 +6,9 @@
 // sees. In raw mode the marks are unused and head..tail is readable.
 //
 // When the buffer is full a canonical line keeps room for its end: further bytes are refused (and,
-// with IMAXBEL, complained about) until the line is ended or edited. Erasing writes "\b \b" once for
-// each column of what goes away; only a tab needs the column recomputed from the line's start.
+// with IMAXBEL, complained about) until the line is ended or edited. Erasing writes "\b \b" once
+// for each column of what goes away; only a tab needs the column recomputed from the line's start.
 #include "tty/ldisc.h"
-#include "base/clock.h"
 #include "lib/bitmap.h"
 #include "lib/macro.h"
 #include "lib/string.h"
@@ -21,9 +20,10 @@
 void ldisc_init(struct ldisc *l, struct ring *out)
 {
     static const u8 keys[NCCS] = {
-        [VINTR] = 'C' & 31,  [VQUIT] = 0x1c,        [VERASE] = 0x7f,       [VKILL] = 'U' & 31,
-        [VEOF] = 'D' & 31,   [VMIN] = 1,            [VSTART] = 'Q' & 31,   [VSTOP] = 'S' & 31,
-        [VSUSP] = 'Z' & 31,  [VREPRINT] = 'R' & 31, [VDISCARD] = 'O' & 31, [VWERASE] = 'W' & 31,
+        [VINTR] = 'C' & 31,    [VQUIT] = 0x1c,        [VERASE] = 0x7f,
+        [VKILL] = 'U' & 31,    [VEOF] = 'D' & 31,     [VMIN] = 1,
+        [VSTART] = 'Q' & 31,   [VSTOP] = 'S' & 31,    [VSUSP] = 'Z' & 31,
+        [VREPRINT] = 'R' & 31, [VDISCARD] = 'O' & 31, [VWERASE] = 'W' & 31,
         [VLNEXT] = 'V' & 31,
     };
 
@@ -265,6 +265,7 @@ static u32 signal_key(struct ldisc *l, u8 c, u32 signal)
     l->stopped = false;
     if (!local(l, NOFLSH)) {
         ldisc_flush_input(l);
+        l->out->head = l->out->tail;
         signal |= LDISC_FLUSH;
     }
     if (local(l, ECHO))
@@ -345,13 +346,14 @@ bool ldisc_wants_input(const struct ldisc *l)
     return space(l) > 1 || (ldisc_canonical(l) && l->ready == l->head);
 }
 
-static size_t read_raw(struct ldisc *l, u8 *dst, size_t n)
+static size_t read_raw(struct ldisc *l, u8 *dst, size_t n, bool *more)
 {
     size_t done = 0;
 
     while (done < n && l->head != l->tail)
         dst[done++] = l->buf[at(l->head++)];
     l->ready = l->head;
+    *more = l->head != l->tail;
     return done;
 }
 
@@ -359,9 +361,9 @@ size_t ldisc_read(struct ldisc *l, u8 *dst, size_t n, bool *more)
 {
     size_t done = 0;
 
-    *more = false;
     if (!ldisc_canonical(l))
-        return read_raw(l, dst, n);
+        return read_raw(l, dst, n, more);
+    *more = false;
     while (l->head != l->ready) {
         u32 i = at(l->head);
         bool end = bitmap_test(l->ends, i), eof = bitmap_test(l->is_eof, i);
@@ -404,7 +406,7 @@ struct ldisc_wait ldisc_wait_for(const struct ldisc *l, size_t n)
 {
     u32 min = l->mode.c_cc[VMIN];
     ns_t time = l->mode.c_cc[VTIME] * NS_PER_DECISEC;
-    struct ldisc_wait w = {.timeout = NS_NEVER};
+    struct ldisc_wait w = {.timeout = LDISC_FOREVER};
 
     if (min) {
         w.need = MIN(min, n);

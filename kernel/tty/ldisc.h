@@ -8,36 +8,37 @@
 #include "lib/ring.h"
 #include "lib/types.h"
 
-#define LDISC_SIZE 4096U // input bytes kept; a line with its end has at most as many
+#define LDISC_FOREVER (~0UL)
+#define LDISC_SIZE    4096U // input bytes kept; a line with its end has at most as many
 
-enum { // what ldisc_input asks of the caller
+enum {              // what ldisc_input asks of the caller
     LDISC_INTR = 1, // send SIGINT to the foreground group
     LDISC_QUIT = 2,
     LDISC_SUSP = 4,
-    LDISC_FLUSH = 8, // drop input and output not yet processed (a signal without NOFLSH)
+    LDISC_FLUSH = 8, // drop what the device has not sent (a signal without NOFLSH)
     LDISC_DUMP = 16, // ^P on a console
 };
 
 struct ldisc {
     struct termios2 mode;
-    struct ring *out;  // (c) echo and output
-    bool dump_key;     // (c) ^P in canonical mode is LDISC_DUMP
-    bool literal;      // the next byte is taken as it is (VLNEXT)
-    bool stopped;      // output is held (VSTOP)
-    u32 column;        // of the cursor
-    u32 line_column;   // where the line being typed began
-    u32 head;          // next byte to read; positions run freely
-    u32 ready;         // canonical: end of the finished lines
-    u32 tail;          // end of input
+    struct ring *out; // (c) echo and output
+    bool dump_key;    // (c) ^P in canonical mode is LDISC_DUMP
+    bool literal;     // the next byte is taken as it is (VLNEXT)
+    bool stopped;     // output is held (VSTOP)
+    u32 column;       // of the cursor
+    u32 line_column;  // where the line being typed began
+    u32 head;         // next byte to read; positions run freely
+    u32 ready;        // canonical: end of the finished lines
+    u32 tail;         // end of input
     u8 buf[LDISC_SIZE];
-    u64 ends[LDISC_SIZE / 64];    // canonical: this byte ends a line
-    u64 is_eof[LDISC_SIZE / 64];  // and is not for the reader (VEOF)
+    u64 ends[LDISC_SIZE / 64];   // canonical: this byte ends a line
+    u64 is_eof[LDISC_SIZE / 64]; // and is not for the reader (VEOF)
 };
 
 // What a read has to wait for, by VMIN and VTIME (11.1.7).
 struct ldisc_wait {
     u32 need;     // bytes; 0: none
-    ns_t timeout; // NS_NEVER (~0), else: of the whole, or after each byte if `between`
+    ns_t timeout; // LDISC_FOREVER, or: of the whole, or after each byte if `between`
     bool between; // the time starts with the first byte
 };
 
@@ -51,8 +52,7 @@ u32 ldisc_input(struct ldisc *l, u8 c);
 bool ldisc_wants_input(const struct ldisc *l);
 void ldisc_flush_input(struct ldisc *l);
 
-// Takes up to n bytes, in canonical mode of one line. *more: an end of line or file has not been
-// reached and more may be read at once.
+// Takes up to n bytes, in canonical mode of one line. *more: the same read could go on at once.
 size_t ldisc_read(struct ldisc *l, u8 *dst, size_t n, bool *more);
 size_t ldisc_available(const struct ldisc *l); // bytes that may be read now, for FIONREAD
 bool ldisc_readable(const struct ldisc *l);    // a read would not wait (poll)

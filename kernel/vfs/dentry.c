@@ -19,10 +19,10 @@
 // Rejected: a list of children in each directory (only unmounting would use it) and lock-free
 // lookup (the bucket's lock costs a dozen instructions of the walk's hundred).
 #include "abi/errno.h"
+#include "base/panic.h"
 #include "lib/hash.h"
 #include "lib/string.h"
 #include "mm/slab.h"
-#include "base/panic.h"
 #include "vfs/internal.h"
 
 #define CLOCK_STEPS  8

@@ -11,9 +11,9 @@
 #include "vfs/flock.h"
 #include "vfs/internal.h"
 
-#define SMALL_SIZE 64
+#define SMALL_SIZE     64
 #define SIZE_MAX_FILES (1U << 20)
-#define WORDS(size) ((size) / 64)
+#define WORDS(size)    ((size) / 64)
 
 // The usual table in one piece.
 struct small_table {

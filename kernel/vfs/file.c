@@ -8,10 +8,10 @@
 #include "abi/errno.h"
 #include "abi/limits.h"
 #include "abi/mount.h"
+#include "base/panic.h"
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "vfs/flock.h"
-#include "base/panic.h"
 #include "vfs/internal.h"
 #include "vfs/registry.h"
 

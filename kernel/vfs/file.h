@@ -11,7 +11,8 @@ struct poll_table;
 struct dir_sink;
 
 // Calls on an open file; may sleep. Missing members: read/write -EINVAL, readdir -ENOTDIR,
-// ioctl -ENOTTY, poll always ready, mmap -ENODEV, fsync -EINVAL, seek: generic (FILE_F_SEEKABLE) or -ESPIPE.
+// ioctl -ENOTTY, poll always ready, mmap -ENODEV, fsync -EINVAL, seek: generic (FILE_F_SEEKABLE) or
+// -ESPIPE.
 struct file_ops {
     int (*open)(struct inode *inode, struct file *file); // after permission checks
     // The last reference is gone.
@@ -37,13 +38,14 @@ enum { // file.mode
     FILE_F_READ = 1,
     FILE_F_WRITE = 2,
     FILE_F_SEEKABLE = 4,
-    FILE_F_PATH = 8,    // O_PATH
-    FILE_F_WRITER = 16, // counts in inode->writers
+    FILE_F_PATH = 8,     // O_PATH
+    FILE_F_WRITER = 16,  // counts in inode->writers
     FILE_F_PROGRAM = 32, // a running program's file: denies writing until released
 };
 
-// As open flags: a regular file for execve. MAY_EXEC is asked for instead of MAY_READ, readable only
-// by the kernel, FILE_F_PROGRAM (-ETXTBSY while it is open for writing, -EACCES if not a regular file).
+// As open flags: a regular file for execve. MAY_EXEC is asked for instead of MAY_READ, readable
+// only by the kernel, FILE_F_PROGRAM (-ETXTBSY while it is open for writing, -EACCES if not a
+// regular file).
 #define FILE_OPEN_EXEC (1U << 30)
 
 struct file {
@@ -60,12 +62,14 @@ struct file {
     const char *anon_name;      // (c) "pipe", "anon_inode:[eventfd]", for /proc/<pid>/fd
 };
 
-// Opens a path: permission checks, O_CREAT O_EXCL O_TRUNC O_DIRECTORY O_NOFOLLOW O_PATH O_TMPFILE; -errno.
+// Opens a path: permission checks, O_CREAT O_EXCL O_TRUNC O_DIRECTORY O_NOFOLLOW O_PATH O_TMPFILE;
+// -errno.
 int file_open(const struct path *start, const char *name, u32 flags, mode_t mode, u32 walk_flags,
               struct file **out);
 // Opens a found path (already permitted) - execve, /proc magic links.
 int file_open_path(const struct path *p, u32 flags, struct file **out);
-// A file without a name: pipes, eventfd, ports. The inode reference is taken over (NULL: a shared anonymous inode).
+// A file without a name: pipes, eventfd, ports. The inode reference is taken over (NULL: a shared
+// anonymous inode).
 int file_create_anon(const struct file_ops *ops, const char *name, struct inode *inode, u32 flags,
                      void *private, struct file **out);
 static inline void file_get(struct file *f)
@@ -82,7 +86,8 @@ ssize_t file_pwrite(struct file *f, struct uio *u, loff_t pos);
 loff_t file_seek(struct file *f, loff_t offset, int whence);
 // Reads from kernel code into kernel memory.
 ssize_t file_read_kernel(struct file *f, void *buf, size_t n, loff_t pos);
-// Generic ops over inode->object for regular files of file systems in memory or with a filled object.
+// Generic ops over inode->object for regular files of file systems in memory or with a filled
+// object.
 ssize_t generic_file_read(struct file *f, struct uio *u, loff_t *pos);
 ssize_t generic_file_write(struct file *f, struct uio *u, loff_t *pos);
 int generic_file_mmap(struct file *f, struct vm_object **out);
@@ -97,11 +102,11 @@ struct dir_sink {
 // Descriptor tables, shared by CLONE_FILES.
 struct fdtable {
     struct ref refs;
-    struct spinlock lock;  // RANK_FDTABLE
-    struct file **files;   // (l)
-    u64 *open, *cloexec;   // (l) bitmaps
-    u32 size;              // (l) capacity
-    u32 next;              // (l) lowest descriptor that may be free
+    struct spinlock lock; // RANK_FDTABLE
+    struct file **files;  // (l)
+    u64 *open, *cloexec;  // (l) bitmaps
+    u32 size;             // (l) capacity
+    u32 next;             // (l) lowest descriptor that may be free
 };
 
 int fdtable_create(struct fdtable **out);
@@ -110,8 +115,8 @@ void fdtable_get(struct fdtable *t);
 void fdtable_put(struct fdtable *t); // the last closes all
 void fdtable_close_exec(struct fdtable *t);
 
-// The file of a descriptor of the running thread with a reference (file_put it); NULL: -EBADF. O_PATH
-// files are returned only by fd_get_any.
+// The file of a descriptor of the running thread with a reference (file_put it); NULL: -EBADF.
+// O_PATH files are returned only by fd_get_any.
 struct file *fd_get(int fd);
 struct file *fd_get_any(int fd);
 // Lowest free descriptor >= from below the limit, reserved (not visible yet); -EMFILE, -ENOMEM.
@@ -121,16 +126,18 @@ void fd_unreserve(int fd);
 // Reserve + install; on error the reference stays with the caller.
 int fd_add(struct file *f, bool cloexec);
 int fd_close(int fd); // -EBADF
-int fd_dup_to(struct file *f, int fd, u64 limit, bool cloexec); // dup3; takes over the reference on success
-int fd_close_range(u32 first, u32 last, u32 flags);             // close_range(2)
+int fd_dup_to(struct file *f, int fd, u64 limit,
+              bool cloexec);                        // dup3; takes over the reference on success
+int fd_close_range(u32 first, u32 last, u32 flags); // close_range(2)
 bool fd_get_cloexec(int fd);
 void fd_set_cloexec(int fd, bool on);
-// For /proc/<pid>/fd: a reference, or NULL; *fd is advanced to the descriptor found, >= the given one.
+// For /proc/<pid>/fd: a reference, or NULL; *fd is advanced to the descriptor found, >= the given
+// one.
 struct file *fdtable_next(struct fdtable *t, int *fd);
 
 // RLIMIT_NOFILE of the running process; set by proc/ (default 1024).
 extern u64 (*fd_limit_hook)(void);
 
-// The generic layer's start for *at calls: dirfd and AT_FDCWD. `out` has references (put it if 0 is returned and
-// out->dentry is not NULL). An absolute name needs no descriptor. -EBADF, -ENOTDIR.
+// The generic layer's start for *at calls: dirfd and AT_FDCWD. `out` has references (put it if 0 is
+// returned and out->dentry is not NULL). An absolute name needs no descriptor. -EBADF, -ENOTDIR.
 int fd_start_path(int dirfd, const char *name, struct path *out);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Advisory locks: a list of ranges for each inode, sorted by start; flock is a range of its own kind.
+// Advisory locks: a list of ranges for each inode, sorted by start; flock is a range of its own
+// kind.
 //
 // A hashed spinlock guards the inode's list and comes with the queue where all who wait for a
 // lock of those inodes sleep; each change wakes them to look again. Setting a range first carves
@@ -40,8 +41,7 @@ static struct lock_table *table_lock(struct inode *i)
 static bool conflicts(const struct lock *a, const struct lock *b)
 {
     return a->flock == b->flock && a->owner != b->owner && a->range.start <= b->range.end &&
-           b->range.start <= a->range.end &&
-           (a->range.type == F_WRLCK || b->range.type == F_WRLCK);
+           b->range.start <= a->range.end && (a->range.type == F_WRLCK || b->range.type == F_WRLCK);
 }
 
 static struct lock *find_conflict(struct inode *i, const struct lock *want)
@@ -113,8 +113,7 @@ static void lock_insert(struct inode *i, struct lock *new)
 }
 
 // 0 or -EAGAIN. new (NULL: unlocking) and *spare are used up or not.
-static int try_set(struct inode *i, const struct lock *want, struct lock **new,
-                   struct lock **spare)
+static int try_set(struct inode *i, const struct lock *want, struct lock **new, struct lock **spare)
 {
     struct lock_table *t = table_lock(i);
     int err = find_conflict(i, want) ? -EAGAIN : 0;

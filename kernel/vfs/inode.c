@@ -109,11 +109,12 @@ static void setattr_owner(struct inode *i, const struct attr *a)
 static void setattr_generic(struct inode *i, const struct attr *a)
 {
     setattr_owner(i, a);
-    if (a->valid & ATTR_SIZE) {
+    if (a->valid & ATTR_SIZE && !i->ops->setattr) {
         store_relaxed(&i->size, a->size);
         vm_object_truncate(&i->object, a->size);
-        i->mtime = clock_realtime();
     }
+    if (a->valid & ATTR_SIZE)
+        i->mtime = clock_realtime();
     if (a->valid & ATTR_ATIME)
         i->atime = a->atime;
     if (a->valid & ATTR_MTIME)

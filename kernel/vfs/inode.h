@@ -51,53 +51,64 @@ struct create_args {
     gid_t gid;
 };
 
-// All are called with the directory's (for link, rename, unlink also the victim's) lock held for writing
-// except lookup (held for reading) and readlink, getattr (not held). May sleep. `out` inodes carry
-// a reference. Missing members mean -EPERM (directories' changes) or a generic default (setattr, getattr).
+// All are called with the directory's (for link, rename, unlink also the victim's) lock held for
+// writing except lookup (held for reading) and readlink, getattr (not held). May sleep. `out`
+// inodes carry a reference. Missing members mean -EPERM (directories' changes) or a generic default
+// (setattr, getattr).
 struct inode_ops {
     int (*lookup)(struct inode *dir, const struct name *name, struct inode **out); // -ENOENT
     int (*create)(struct inode *dir, const struct name *name, const struct create_args *args,
                   struct inode **out); // the name is known to be free
     int (*link)(struct inode *dir, const struct name *name, struct inode *target);
-    int (*unlink)(struct inode *dir, const struct name *name, struct inode *victim); // dirs: empty, else -ENOTEMPTY
+    int (*unlink)(struct inode *dir, const struct name *name,
+                  struct inode *victim); // dirs: empty, else -ENOTEMPTY
     // `victim` is what new_name is now, or NULL; flags RENAME_EXCHANGE (NOREPLACE is done above).
     int (*rename)(struct inode *old_dir, const struct name *old_name, struct inode *moved,
-                  struct inode *new_dir, const struct name *new_name, struct inode *victim, u32 flags);
-    int (*readlink)(struct inode *inode, char *buf, size_t size); // length (not NUL-terminated); -errno
-    // A magic link (/proc/<pid>/exe, fd/N): the place itself, with references; NULL member: text link.
+                  struct inode *new_dir, const struct name *new_name, struct inode *victim,
+                  u32 flags);
+    int (*readlink)(struct inode *inode, char *buf,
+                    size_t size); // length (not NUL-terminated); -errno
+    // A magic link (/proc/<pid>/exe, fd/N): the place itself, with references; NULL member: text
+    // link.
     int (*follow)(struct inode *inode, struct path *out);
-    int (*setattr)(struct inode *inode, const struct attr *attr); // already permitted
-    int (*getattr)(struct inode *inode, struct linux_stat *out);  // fills on top of the generic answer
-    bool (*valid)(struct inode *inode); // false: a cached name for it must be looked up again (procfs)
+    // Already permitted. Changes the size itself; the other attributes are stored by the caller
+    // after it.
+    int (*setattr)(struct inode *inode, const struct attr *attr);
+    int (*getattr)(struct inode *inode,
+                   struct linux_stat *out); // fills on top of the generic answer
+    bool (*valid)(
+        struct inode *inode); // false: a cached name for it must be looked up again (procfs)
     int (*permission)(struct inode *inode, u32 mask); // instead of the mode bits
-    int (*tmpfile)(struct inode *dir, const struct create_args *args, struct inode **out); // O_TMPFILE
+    int (*tmpfile)(struct inode *dir, const struct create_args *args,
+                   struct inode **out); // O_TMPFILE
 };
 
 struct inode {
     struct ref refs;
-    u32 nlink;                 // (lock)
+    u32 nlink;                   // (lock)
     const struct inode_ops *ops; // (c)
     const struct file_ops *fops; // (c) of regular files and directories; device nodes resolve rdev
-    struct superblock *sb;     // (c)
-    ino_t ino;                 // (c)
-    mode_t mode;               // (lock) type bits (c)
-    uid_t uid;                 // (lock)
-    gid_t gid;                 // (lock)
-    dev_t rdev;                // (c)
-    u64 size;                  // (lock for writing; read with load_relaxed)
-    u64 blocks;                // (lock) 512-byte units; generic: pages of the object
+    struct superblock *sb;       // (c)
+    ino_t ino;                   // (c)
+    mode_t mode;                 // (lock) type bits (c)
+    uid_t uid;                   // (lock)
+    gid_t gid;                   // (lock)
+    dev_t rdev;                  // (c)
+    u64 size;                    // (lock for writing; read with load_relaxed)
+    u64 blocks;                  // (lock) 512-byte units; generic: pages of the object
     ns_t atime, mtime, ctime, btime; // (lock) realtime
-    struct rwlock lock;        // RANK_INODE
-    struct vm_object object;   // pages of regular files
-    u32 writers;               // (a) open for writing (ETXTBSY) minus exec denials, see inode_deny_write
-    void *pipe;                // (lock) FIFO state
-    struct list locks;         // advisory locks (vfs/flock.c)
-    void *private;             // file system's
-    bool linkable;             // (lock) nlink is 0 but link(2) may name it (O_TMPFILE)
+    struct rwlock lock;              // RANK_INODE
+    struct vm_object object;         // pages of regular files
+    u32 writers;       // (a) open for writing (ETXTBSY) minus exec denials, see inode_deny_write
+    void *pipe;        // (lock) FIFO state
+    struct list locks; // advisory locks (vfs/flock.c)
+    void *private;     // file system's
+    bool linkable;     // (lock) nlink is 0 but link(2) may name it (O_TMPFILE)
 };
 
 struct superblock_ops {
-    // The last reference to the inode is gone: free it (and, if nlink is 0, its storage). May sleep.
+    // The last reference to the inode is gone: free it (and, if nlink is 0, its storage). May
+    // sleep.
     void (*evict)(struct inode *inode);
     int (*statfs)(struct superblock *sb, struct statfs64 *out);
     int (*sync)(struct superblock *sb);     // NULL: nothing to write
@@ -105,17 +116,17 @@ struct superblock_ops {
 };
 
 struct superblock {
-    struct ref refs;  // mounts, and whoever iterates
+    struct ref refs;                  // mounts, and whoever iterates
     const struct superblock_ops *ops; // (c)
-    const char *type; // (c) "tmpfs"
-    dev_t dev;        // (c) anonymous device number
-    u64 next_ino;     // (a) for file systems in memory
-    struct inode *root; // (c) referenced
-    struct mutex rename_lock; // RANK_RENAME
-    u32 flags;                // (a) MS_RDONLY...
-    u32 magic;                // (c) statfs f_type
-    u32 block_size;           // (c)
-    bool volatile_names;      // (c) names appear unasked (procfs): misses are not remembered
+    const char *type;                 // (c) "tmpfs"
+    dev_t dev;                        // (c) anonymous device number
+    u64 next_ino;                     // (a) for file systems in memory
+    struct inode *root;               // (c) referenced
+    struct mutex rename_lock;         // RANK_RENAME
+    u32 flags;                        // (a) MS_RDONLY...
+    u32 magic;                        // (c) statfs f_type
+    u32 block_size;                   // (c)
+    bool volatile_names; // (c) names appear unasked (procfs): misses are not remembered
     void *private;
     struct dentry *root_dentry;    // (c) after the first mount, referenced
     struct spinlock dentries_lock; // RANK_DCACHE
@@ -144,7 +155,8 @@ static inline void superblock_get(struct superblock *sb)
 {
     ref_get(&sb->refs);
 }
-void superblock_put(struct superblock *sb); // the last unmounts; may sleep
+void superblock_put(struct superblock *sb);                      // the last unmounts; may sleep
+int superblock_root(struct superblock *sb, struct dentry **out); // not referenced; -ENOMEM
 // The next superblock with a reference, after `prev` whose reference is put; NULL at the end.
 struct superblock *superblock_next(struct superblock *prev);
 int superblock_statfs(struct superblock *sb, struct statfs64 *out); // statfs(2) without mount flags

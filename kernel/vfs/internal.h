@@ -19,7 +19,8 @@ void dcache_init(void);
 struct dentry *dcache_find(struct dentry *dir, const struct name *name);
 // A child without looking at the file system's own rules: cache first, then lookup; may sleep.
 int dcache_child(struct dentry *dir, const struct name *name, struct dentry **out);
-// A nameless dentry (parent itself), never found by lookup; takes the inode reference if it succeeds.
+// A nameless dentry (parent itself), never found by lookup; takes the inode reference if it
+// succeeds.
 int dentry_create_root(struct superblock *sb, struct inode *inode, const char *name,
                        struct dentry **out);
 // An unhashed child (O_TMPFILE); takes the inode reference if it succeeds.

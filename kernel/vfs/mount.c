@@ -6,11 +6,11 @@
 // (sleeping) orders writers and protects the list; tree_lock (spinning) protects parent, point and
 // the hash, which path walks read only where dentry->mounted says that there is something to find.
 // A detached mount (MNT_DETACH) lives on until its last path is put.
+#include "abi/mount.h"
 #include "abi/capability.h"
 #include "abi/errno.h"
-#include "abi/mount.h"
-#include "lib/hash.h"
 #include "lib/format.h"
+#include "lib/hash.h"
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "vfs/internal.h"
@@ -19,9 +19,9 @@
 #define KEPT_FLAGS (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME)
 
 static struct rwlock mount_lock;
-static struct list mounts = LIST_INIT(mounts);      // (mount_lock)
-static struct hlist mount_hash[HASH_SIZE];          // (tree_lock)
-static u32 next_id = 1;                             // (a)
+static struct list mounts = LIST_INIT(mounts); // (mount_lock)
+static struct hlist mount_hash[HASH_SIZE];     // (tree_lock)
+static u32 next_id = 1;                        // (a)
 struct path root_path;
 
 void mount_init(void)
@@ -132,15 +132,10 @@ void mount_put(struct mount *m)
 static int mount_create_root(struct superblock *sb, const char *source, u32 flags,
                              struct mount **out)
 {
-    int err = 0;
+    struct dentry *root;
+    int err = superblock_root(sb, &root);
 
-    if (!sb->root_dentry) {
-        err = dentry_create_root(sb, sb->root, "", &sb->root_dentry);
-        if (err)
-            return err;
-        inode_get(sb->root);
-    }
-    return mount_create(sb, sb->root_dentry, source, flags, out);
+    return err ? err : mount_create(sb, root, source, flags, out);
 }
 
 static void list_add_locked(struct mount *m, const struct path *at)

@@ -24,15 +24,15 @@ struct dentry {
 
 struct mount {
     struct ref refs;
-    struct superblock *sb;     // (c)
-    struct dentry *root;       // (c)
-    struct mount *parent;      // (tree lock) NULL for the root of all and when detached
-    struct dentry *point;      // (tree lock) where in the parent
-    struct hnode hash_node;    // (tree lock)
-    struct list link;          // (mount lock) all mounts in order, for /proc/mounts
-    u32 flags;                 // (a) MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC...
-    u32 id;                    // (c)
-    char *source;              // (c) first column of /proc/mounts
+    struct superblock *sb;  // (c)
+    struct dentry *root;    // (c)
+    struct mount *parent;   // (tree lock) NULL for the root of all and when detached
+    struct dentry *point;   // (tree lock) where in the parent
+    struct hnode hash_node; // (tree lock)
+    struct list link;       // (mount lock) all mounts in order, for /proc/mounts
+    u32 flags;              // (a) MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC...
+    u32 id;                 // (c)
+    char *source;           // (c) first column of /proc/mounts
 };
 
 struct path {
@@ -50,11 +50,11 @@ static inline struct inode *path_inode(const struct path *p)
 
 int path_may_write(const struct path *p); // 0 or -EROFS
 
-enum { // walk flags
-    WALK_FOLLOW = 1,      // follow a symbolic link in the last component
-    WALK_DIRECTORY = 2,   // the result must be a directory
-    WALK_EMPTY = 4,       // an empty path means the starting point (AT_EMPTY_PATH)
-    WALK_NO_XDEV = 8,     // openat2 RESOLVE_*
+enum {                  // walk flags
+    WALK_FOLLOW = 1,    // follow a symbolic link in the last component
+    WALK_DIRECTORY = 2, // the result must be a directory
+    WALK_EMPTY = 4,     // an empty path means the starting point (AT_EMPTY_PATH)
+    WALK_NO_XDEV = 8,   // openat2 RESOLVE_*
     WALK_NO_SYMLINKS = 16,
     WALK_NO_MAGICLINKS = 32,
     WALK_BENEATH = 64,
@@ -71,8 +71,8 @@ enum last_kind { LAST_NORMAL, LAST_DOT, LAST_DOTDOT, LAST_ROOT };
 int path_parent(const struct path *start, const char *name, struct path *dir, struct name *last,
                 enum last_kind *kind, bool *trailing_slash);
 
-// A child by name with the directory's lock held (read or write): a referenced dentry, negative when
-// there is no such file; -ENOMEM and errors of lookup.
+// A child by name with the directory's lock held (read or write): a referenced dentry, negative
+// when there is no such file; -ENOMEM and errors of lookup.
 int dentry_lookup_locked(struct dentry *dir, const struct name *name, struct dentry **out);
 static inline void dentry_get(struct dentry *d)
 {
@@ -90,7 +90,8 @@ void dcache_shrink(void);
 
 // Operations on names, complete with permission checks, limits and cache updates; -errno as the
 // manual page of the system call of that name.
-int vfs_mknod(const struct path *start, const char *name, mode_t mode, dev_t dev); // also regular, FIFO
+int vfs_mknod(const struct path *start, const char *name, mode_t mode,
+              dev_t dev); // also regular, FIFO
 int vfs_mkdir(const struct path *start, const char *name, mode_t mode);
 int vfs_symlink(const char *target, const struct path *start, const char *name);
 int vfs_link(const struct path *old, const struct path *start, const char *name);
@@ -100,8 +101,9 @@ int vfs_rename(const struct path *old_start, const char *old_name, const struct 
 int vfs_readlink(const struct path *p, char *buf, size_t size); // length
 int vfs_truncate(struct inode *inode, u64 size);
 
-// The absolute path of p seen from the running thread's root, NUL-terminated in buf (" (deleted)" is appended
-// for unlinked ones); length without NUL, -ENAMETOOLONG, -ENOENT (unreachable is "(unreachable)" prefix).
+// The absolute path of p seen from the running thread's root, NUL-terminated in buf (" (deleted)"
+// is appended for unlinked ones); length without NUL, -ENAMETOOLONG, -ENOENT (unreachable is
+// "(unreachable)" prefix).
 ssize_t path_to_text(const struct path *p, char *buf, size_t size);
 
 // The same for an open file: "pipe:[17]" and the like if it has no path.
@@ -126,11 +128,11 @@ int vfs_sync(void);
 // Root, working directory and umask, shared by CLONE_FS.
 struct fs_context {
     struct ref refs;
-    struct spinlock lock; // RANK_FS
+    struct spinlock lock;  // RANK_FS
     struct path root, cwd; // (l)
-    u32 umask;            // (l)
+    u32 umask;             // (l)
 };
-int fs_context_create(struct fs_context **out);                                 // root and cwd = root_path
+int fs_context_create(struct fs_context **out);                        // root and cwd = root_path
 int fs_context_copy(struct fs_context *from, struct fs_context **out); // -ENOMEM
 void fs_context_get(struct fs_context *fs);
 void fs_context_put(struct fs_context *fs);

@@ -32,7 +32,7 @@ struct poll_call {
     u32 triggered; // (a)
     u32 events;    // of the file being asked
     int error;
-    u32 used;      // entries in all
+    u32 used; // entries in all
     struct poll_chunk *chunks;
     struct poll_entry first[INLINE_ENTRIES];
 };

@@ -4,8 +4,8 @@
 #include "abi/poll.h"
 #include "sync/wait.h"
 
-// file_ops.poll calls poll_wait once for each queue that will be woken (wake_key with POLL* bits, or
-// wake_all) when its answer may change.
+// file_ops.poll calls poll_wait once for each queue that will be woken (wake_key with POLL* bits,
+// or wake_all) when its answer may change.
 struct poll_table {
     void (*add)(struct poll_table *table, struct wait_queue *q);
 };

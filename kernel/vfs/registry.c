@@ -16,6 +16,8 @@ static struct list devices = LIST_INIT(devices);
 static struct list proc_files = LIST_INIT(proc_files);
 void (*device_added_hook)(struct device *d);
 const struct procfs_source *procfs_source;
+void (*system_names_get)(struct utsname *out);
+void (*system_host_set)(const char *name);
 
 /* Devices */
 

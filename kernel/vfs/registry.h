@@ -50,7 +50,8 @@ struct procfs_source {
     bool (*next)(pid_t *id);
     pid_t (*self)(void);
     pid_t (*self_thread)(void);
-    // Files of /proc/<pid> and /proc/<pid>/task/<tid> (`thread` true), a NULL-name-terminated table.
+    // Files of /proc/<pid> and /proc/<pid>/task/<tid> (`thread` true), a NULL-name-terminated
+    // table.
     const struct procfs_entry *entries;
     const struct procfs_entry *task_entries;
     bool (*alive)(pid_t id);
@@ -67,3 +68,8 @@ struct procfs_entry {
     int (*link)(pid_t id, struct path *out); // magic links: exe, cwd, root
 };
 extern const struct procfs_source *procfs_source;
+
+// The names of uname(2), for /proc/version and /proc/sys/kernel; set by proc/ or init/.
+struct utsname;
+extern void (*system_names_get)(struct utsname *out);
+extern void (*system_host_set)(const char *name);

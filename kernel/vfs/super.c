@@ -82,6 +82,20 @@ void superblock_put(struct superblock *sb)
         superblock_destroy(sb);
 }
 
+// Callers hold the mount lock, or nobody else knows the superblock yet.
+int superblock_root(struct superblock *sb, struct dentry **out)
+{
+    int err = 0;
+
+    if (!sb->root_dentry) {
+        err = dentry_create_root(sb, sb->root, "", &sb->root_dentry);
+        if (!err)
+            inode_get(sb->root);
+    }
+    *out = sb->root_dentry;
+    return err;
+}
+
 struct superblock *superblock_next(struct superblock *prev)
 {
     struct superblock *sb;

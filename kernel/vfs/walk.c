@@ -18,9 +18,9 @@ struct walk {
     struct path at;   // referenced
     struct path root; // referenced once known (mount not NULL)
     u32 flags;
-    u32 links;        // followed so far
-    char *buffer;     // text after a link, or NULL
-    bool trailing;    // the last component had a slash behind it
+    u32 links;     // followed so far
+    char *buffer;  // text after a link, or NULL
+    bool trailing; // the last component had a slash behind it
 };
 
 /* Places */
@@ -212,7 +212,8 @@ static int walk_may_search(const struct walk *w, const struct name *n)
     return inode_permission(dir, MAY_EXEC);
 }
 
-// Walks s; with `last` stops before the last component and stores it there (length 0: there is none).
+// Walks s; with `last` stops before the last component and stores it there (length 0: there is
+// none).
 static int walk_run(struct walk *w, const char *s, struct name *last)
 {
     const char *end, *rest;

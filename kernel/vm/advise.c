@@ -47,7 +47,8 @@ static int advise_flags(struct vm_space *s, uaddr_t start, uaddr_t end, u32 set,
     return err ? err : gap;
 }
 
-// The bytes of a shared object itself, not only this mapping. Files need their file system for that.
+// The bytes of a shared object itself, not only this mapping. Files need their file system for
+// that.
 static int advise_remove(struct vm_space *s, uaddr_t start, uaddr_t end)
 {
     struct vm_object *o = NULL;

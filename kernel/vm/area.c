@@ -13,14 +13,9 @@ struct vm_area *area_create(struct vm_space *s, const struct vm_area *like)
 
     if (!a)
         return NULL;
-    *a = (struct vm_area){.start = like->start,
-                          .end = like->end,
-                          .prot = like->prot,
-                          .flags = like->flags,
-                          .object = like->object,
-                          .offset = like->offset,
-                          .file = like->file,
-                          .space = s};
+    *a = *like; // its place in the tree is set by insertion
+    a->space = s;
+    a->next_dead = NULL;
     list_init(&a->object_node);
     if (a->file)
         vm_hooks.file_get(a->file);

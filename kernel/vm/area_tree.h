@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Areas of an address space, and the tree that keeps them by address and finds gaps between them.
 //
-// PURE: the caller locks; nothing here allocates, waits or touches page tables. Areas never overlap.
-// Every operation is O(log n) in the number of areas.
+// PURE: the caller locks; nothing here allocates, waits or touches page tables. Areas never
+// overlap. Every operation is O(log n) in the number of areas.
 #pragma once
 #include "lib/list.h"
 #include "lib/rbtree.h"
@@ -12,7 +12,7 @@ struct file;
 struct vm_object;
 struct vm_space;
 
-enum { // vm_area.flags
+enum {                  // vm_area.flags
     AREA_SHARED = 1,    // MAP_SHARED
     AREA_GROWSDOWN = 2, // the stack
     AREA_DONTFORK = 4,
@@ -23,7 +23,8 @@ enum { // vm_area.flags
     AREA_HEAP = 128,   // brk, for /proc/<pid>/maps
     AREA_STACK = 256,
     AREA_VDSO = 512,
-    AREA_MAYWRITE = 1024, // mprotect may add PROT_WRITE (shared mapping of a writable file, or private)
+    AREA_MAYWRITE =
+        1024, // mprotect may add PROT_WRITE (shared mapping of a writable file, or private)
     AREA_NORESERVE = 2048,
 };
 

@@ -12,14 +12,14 @@
 //                              write, private else -> own copy               fault_cow
 //     present, allowed         stale cached entry  -> fence, retry
 //
-// "Own" pages (PTE_ANON) belong to private mappings and are counted by how many map them: one with a
-// single reference is nobody else's. Another space drops its reference only after it has flushed its
-// entry, so the count is never too low.
+// "Own" pages (PTE_ANON) belong to private mappings and are counted by how many map them: one with
+// a single reference is nobody else's. Another space drops its reference only after it has flushed
+// its entry, so the count is never too low.
 //
-// Locking: the space lock as reader keeps the area and the tables (they only grow under it). What is
-// slow (memory, I/O, make_writable) comes first; then, under pagetable_lock, the entry is checked to
-// be what was seen, and replaced; -EAGAIN starts over. A new right is stored without a fence: a hart
-// that still holds the old entry faults once more and then fences its own cache.
+// Locking: the space lock as reader keeps the area and the tables (they only grow under it). What
+// is slow (memory, I/O, make_writable) comes first; then, under pagetable_lock, the entry is
+// checked to be what was seen, and replaced; -EAGAIN starts over. A new right is stored without a
+// fence: a hart that still holds the old entry faults once more and then fences its own cache.
 #include "base/trace.h"
 #include "lib/string.h"
 #include "sched/thread.h"
@@ -62,7 +62,7 @@ static bool writes_freely(const struct vm_object *o)
 /* New entries */
 
 // Maps what is resident near a page just read: in one aligned window, which lies in one table.
-static void fault_around(struct fault *f, struct vm_object *o, u64 bits)
+static __attribute__((noinline)) void fault_around(struct fault *f, struct vm_object *o, u64 bits)
 {
     uaddr_t window = ALIGN_DOWN(f->va, AROUND_BYTES);
     uaddr_t low = MAX(f->a->start, window), high = MIN(f->a->end, window + AROUND_BYTES);
@@ -73,8 +73,9 @@ static void fault_around(struct fault *f, struct vm_object *o, u64 bits)
     u64 mapped = 0;
 
     spin_lock(&o->pages_lock);
-    for (u64 i = first; (frame = radix_next(&o->pages, &i)) && i < end; i++) {
-        if (pte[i - first] & PTE_V)
+    for (u64 i = first; i < end; i++) {
+        frame = pte[i - first] & PTE_V ? NULL : radix_find(&o->pages, i);
+        if (!frame)
             continue;
         frame_get(frame);
         pte[i - first] = pte_make(frame_to_pfn(frame), bits);
@@ -231,7 +232,7 @@ static int fault_cow(struct fault *f)
     return 0;
 }
 
-int space_fault_page(struct vm_space *s, struct vm_area *a, uaddr_t va, enum access access)
+static inline int fault_page(struct vm_space *s, struct vm_area *a, uaddr_t va, enum access access)
 {
     struct fault f = {.s = s, .a = a, .va = va & PAGE_MASK, .access = access};
 
@@ -246,6 +247,11 @@ int space_fault_page(struct vm_space *s, struct vm_area *a, uaddr_t va, enum acc
         return a->flags & AREA_SHARED ? fault_share_write(&f) : fault_cow(&f);
     mmu_flush_local(f.va);
     return 0;
+}
+
+int space_fault_page(struct vm_space *s, struct vm_area *a, uaddr_t va, enum access access)
+{
+    return fault_page(s, a, va, access);
 }
 
 /* Entry */
@@ -300,7 +306,7 @@ static int fault_once(struct vm_space *s, uaddr_t va, enum access access)
         err = stack_grow(s, va);
         return err ? err : -EAGAIN;
     }
-    err = area_allows(a, access) ? space_fault_page(s, a, va, access) : -EACCES;
+    err = area_allows(a, access) ? fault_page(s, a, va, access) : -EACCES;
     read_unlock(&s->lock);
     return err;
 }

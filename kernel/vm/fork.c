@@ -16,13 +16,14 @@ struct fork {
 // Copies the present entries of one leaf table: [p, end) at va.
 static void fork_table(struct fork *f, pte_t *p, pte_t *end, pte_t *dst, uaddr_t va, u64 lose)
 {
+    struct frame *origin = frames_origin();
     pte_t *first = p, *cleared = NULL;
-    u64 anon = 0, special = 0, all = 0;
+    u64 anon = 0, all = 0;
 
     for (; p < end; p = pte_skip_absent(p + 1, end)) {
         pte_t e = *p;
 
-        ref_get(&pte_frame(e)->refs);
+        ref_get(&origin[pte_pfn(e)].refs);
         if (e & lose) {
             if (!cleared)
                 f->low = MIN(f->low, va + ((u64)(p - first) << PAGE_SHIFT));
@@ -31,16 +32,14 @@ static void fork_table(struct fork *f, pte_t *p, pte_t *end, pte_t *dst, uaddr_t
             e &= ~lose;
         }
         dst[p - first] = e;
-        anon += e >> 8 & 1;
-        special += e >> 9 & 1;
+        anon += e & PTE_ANON;
         all++;
     }
     if (cleared)
         f->high = MAX(f->high, va + ((u64)(cleared - first + 1) << PAGE_SHIFT));
-    f->anon += anon;
-    f->object += all - anon - special;
+    f->anon += anon / PTE_ANON;
+    f->object += all - anon / PTE_ANON;
 }
-static_assert(PTE_ANON == 1 << 8 && PTE_SOFT == 1 << 9, "fork_table counts by shifts");
 
 static int fork_entries(struct fork *f, const struct vm_area *a)
 {
@@ -79,7 +78,8 @@ static int fork_area(struct fork *f, const struct vm_area *a)
     spin_lock(&f->parent->pagetable_lock);
     spin_lock_nested(&f->child->pagetable_lock);
     err = fork_entries(f, a);
-    space_count(f->child, f->anon, f->object);
+    if (!(a->flags & AREA_SPECIAL))
+        space_count(f->child, f->anon, f->object);
     spin_unlock(&f->child->pagetable_lock);
     spin_unlock(&f->parent->pagetable_lock);
     f->anon = 0;

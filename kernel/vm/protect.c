@@ -2,9 +2,9 @@
 // mprotect: new rights for areas and for the entries that are present.
 //
 // Rights that are taken away must be gone everywhere on return, so entries are changed at once and
-// flushed. W is added at once only to pages that nobody shares; others get it by their next fault. An
-// entry of a PROT_NONE area stays valid without R, W and X, which the last level of a table reads as
-// "fault", so its frame is not lost.
+// flushed. W is added at once only to pages that nobody shares; others get it by their next fault.
+// An entry of a PROT_NONE area stays valid without R, W and X, which the last level of a table
+// reads as "fault", so its frame is not lost.
 #include "vm/vm_private.h"
 
 static pte_t protect_entry(pte_t e, u64 rights)
@@ -14,7 +14,7 @@ static pte_t protect_entry(pte_t e, u64 rights)
 
     if (rights & PTE_W && !(e & PTE_W) && !alone)
         new &= ~(u64)PTE_W;
-    return new & PTE_W ? new | PTE_D : new;
+    return new &PTE_W ? new | PTE_D : new;
 }
 
 // True if any entry lost a right.
@@ -33,7 +33,7 @@ static bool protect_entries(struct vm_space *s, uaddr_t va, uaddr_t end, u64 rig
 
             if (new != e)
                 pte_xchg(p, new);
-            lost |= e & ~new & (PTE_R | PTE_W | PTE_X);
+            lost |= e & ~new &(PTE_R | PTE_W | PTE_X);
         }
         va = stop;
     }

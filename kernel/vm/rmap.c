@@ -7,8 +7,8 @@
 //
 // The range read may be out of date by then. Clearing too much does no harm, since an object's page
 // comes back at the next fault; nothing is missed, because an area that changes its range moves to
-// the end of the list and so is met again (area.c), and because the pages left the object before the
-// walk, so that no new entry for them appears (object.c).
+// the end of the list and so is met again (area.c), and because the pages left the object before
+// the walk, so that no new entry for them appears (object.c).
 #include "vm/vm_private.h"
 
 static void area_unmap_pages(struct vm_space *s, uaddr_t start, uaddr_t end)

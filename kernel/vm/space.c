@@ -1,19 +1,23 @@
 // SPDX-License-Identifier: MIT
 // Address spaces: life cycle, the switch, what others ask about them, and the check.
 //
-// `refs` counts threads. The last unmaps everything; `pins` then keeps the struct and the tables for
-// a truncation that is just walking them. Nobody runs in the space any more, so frames are freed
-// without clearing entries and without a flush; mmu_space_fini() sees to harts that still have it.
+// `refs` counts threads. The last unmaps everything; `pins` then keeps the struct and the tables
+// for a truncation that is just walking them. Nobody runs in the space any more, so frames are
+// freed without clearing entries and without a flush; mmu_space_fini() sees to harts that still
+// have it.
 #include "base/trace.h"
 #include "mm/slab.h"
 #include "sched/thread.h"
 #include "vm/vm_private.h"
 
+// Where stacks end, below room for the vDSO: one leaf table then serves both.
+#define STACK_TOP (USER_TOP - 16 * PAGE_SIZE)
+
 struct vm_hooks vm_hooks;
 struct slab_cache *vm_area_cache;
+u64 vm_anon_total;
 
 static struct slab_cache *space_cache; // (c)
-static u64 anon_total;                 // (a)
 
 void vm_init(void)
 {
@@ -32,7 +36,8 @@ int vm_space_create(struct vm_space **out)
 
     if (!s)
         return -ENOMEM;
-    *s = (struct vm_space){.mmap_top = USER_TOP - (1UL << 30),
+    *s = (struct vm_space){.stack_top = STACK_TOP,
+                           .mmap_top = STACK_TOP - (1UL << 30),
                            .limit_as = ~0UL,
                            .limit_data = ~0UL,
                            .limit_stack = ~0UL};
@@ -65,6 +70,7 @@ void space_unpin(struct vm_space *s)
 
 static void free_area_frames(struct vm_space *s, const struct vm_area *a)
 {
+    struct frame *origin = frames_origin();
     uaddr_t va = a->start;
     pte_t *p;
 
@@ -73,7 +79,7 @@ static void free_area_frames(struct vm_space *s, const struct vm_area *a)
         pte_t *end = p + ((stop - va) >> PAGE_SHIFT);
 
         for (p = pte_skip_absent(p, end); p < end; p = pte_skip_absent(p + 1, end))
-            frame_put(pte_frame(*p));
+            frame_put(&origin[pte_pfn(*p)]);
         va = stop;
     }
 }
@@ -102,7 +108,7 @@ static void space_drop_areas(struct vm_space *s)
     } else {
         for (a = dead; a; a = a->next_dead)
             free_area_frames(s, a);
-        atomic_fetch_sub(&anon_total, s->anon_pages);
+        atomic_fetch_sub(&vm_anon_total, s->anon_pages);
     }
     areas_destroy(dead);
 }
@@ -124,19 +130,9 @@ void vm_space_switch(struct thread *next)
 
 /* Numbers */
 
-void space_count(struct vm_space *s, s64 anon, s64 object)
-{
-    assert(lock_held(&s->pagetable_lock));
-    s->anon_pages += anon;
-    s->object_pages += object;
-    s->peak_pages = MAX(s->peak_pages, s->anon_pages + s->object_pages);
-    if (anon)
-        atomic_fetch_add(&anon_total, anon);
-}
-
 u64 vm_anon_pages_total(void)
 {
-    return load_relaxed(&anon_total);
+    return load_relaxed(&vm_anon_total);
 }
 
 u64 vm_space_resident(const struct vm_space *s)

@@ -25,17 +25,17 @@ struct vm_space {
     struct spinlock pagetable_lock; // RANK_PAGETABLE: leaf entries
     uaddr_t brk_start, brk;         // (lock)
     uaddr_t mmap_top;               // (c) searches go down from here
-    uaddr_t stack_top;              // (c)
-    uaddr_t arg_start, arg_end, env_start, env_end; // (a) for /proc/<pid>/cmdline
+    uaddr_t stack_top;              // (c) where the stack ends, or is to end
+    uaddr_t arg_start, arg_end, env_start, env_end;                  // (a) for /proc/<pid>/cmdline
     uaddr_t code_start, code_end, data_start, data_end, stack_start; // (a) for /proc/<pid>/stat
-    uaddr_t vdso;                   // (c) base of the vDSO, 0 = none
-    u64 mapped_pages;               // (lock) sum of area sizes
-    u32 area_count;                 // (lock)
-    uaddr_t spare_table;            // (lock) start of a hole whose empty leaf table is kept
-    u64 anon_pages, object_pages;   // (pagetable_lock) resident
-    u64 peak_pages;                 // (pagetable_lock)
+    uaddr_t vdso;                          // (c) base of the vDSO, 0 = none
+    u64 mapped_pages;                      // (lock) sum of area sizes
+    u32 area_count;                        // (lock)
+    uaddr_t spare_table;                   // (lock) start of a hole whose empty leaf table is kept
+    u64 anon_pages, object_pages;          // (pagetable_lock) resident
+    u64 peak_pages;                        // (pagetable_lock)
     u64 limit_as, limit_data, limit_stack; // (a) bytes, copies of the process's rlimits
-    struct file *exe;               // (c) program file, for /proc/<pid>/exe; a reference, or NULL
+    struct file *exe; // (c) program file, for /proc/<pid>/exe; a reference, or NULL
 };
 
 struct vm_hooks {
@@ -65,11 +65,11 @@ void vm_space_switch(struct thread *next);
 
 // What to map; checked by the caller against the file's mode.
 struct vm_map_args {
-    uaddr_t addr;  // hint, or the place if fixed
-    u64 length;    // bytes, rounded up to pages
-    u32 prot;      // PROT_*
-    u32 flags;     // AREA_*
-    bool fixed;    // exactly at addr, replacing what is there
+    uaddr_t addr;   // hint, or the place if fixed
+    u64 length;     // bytes, rounded up to pages
+    u32 prot;       // PROT_*
+    u32 flags;      // AREA_*
+    bool fixed;     // exactly at addr, replacing what is there
     bool noreplace; // with fixed: -EEXIST instead of replacing
     bool populate;
     struct vm_object *object; // NULL: anonymous private
@@ -79,12 +79,13 @@ struct vm_map_args {
 // 0 and *out = start; -ENOMEM (no room, limits, memory), -EEXIST, -EINVAL, -EPERM (fixed below
 // USER_MIN). AREA_SHARED needs an object.
 int vm_map(struct vm_space *s, const struct vm_map_args *args, uaddr_t *out);
-int vm_unmap(struct vm_space *s, uaddr_t start, u64 length);           // -EINVAL, -ENOMEM
-int vm_protect(struct vm_space *s, uaddr_t start, u64 length, u32 prot); // -ENOMEM, -EACCES, -EINVAL
+int vm_unmap(struct vm_space *s, uaddr_t start, u64 length); // -EINVAL, -ENOMEM
+int vm_protect(struct vm_space *s, uaddr_t start, u64 length,
+               u32 prot); // -ENOMEM, -EACCES, -EINVAL
 int vm_remap(struct vm_space *s, uaddr_t old, u64 old_length, u64 new_length, u32 flags,
-             uaddr_t new_address, uaddr_t *out); // mremap(2)
-int vm_advise(struct vm_space *s, uaddr_t start, u64 length, int advice); // madvise(2)
-int vm_sync(struct vm_space *s, uaddr_t start, u64 length, int flags);    // msync(2)
+             uaddr_t new_address, uaddr_t *out);                           // mremap(2)
+int vm_advise(struct vm_space *s, uaddr_t start, u64 length, int advice);  // madvise(2)
+int vm_sync(struct vm_space *s, uaddr_t start, u64 length, int flags);     // msync(2)
 int vm_lock_range(struct vm_space *s, uaddr_t start, u64 length, bool on); // mlock(2)
 int vm_mincore(struct vm_space *s, uaddr_t start, u64 pages, uaddr_t vector);
 // brk(2): the new break, or the old one when it cannot move.
@@ -93,12 +94,13 @@ uaddr_t vm_brk(struct vm_space *s, uaddr_t brk);
 // mmap_top so that the stack has room to grow.
 int vm_map_stack(struct vm_space *s, uaddr_t top, u64 size, u32 prot);
 // Maps a kernel frame read-only-executable or read-only (vDSO); AREA_SPECIAL.
-int vm_map_frames(struct vm_space *s, struct frame **frames, unsigned count, u32 prot, uaddr_t *out);
+int vm_map_frames(struct vm_space *s, struct frame **frames, unsigned count, u32 prot,
+                  uaddr_t *out);
 
 // up_fault's work on any space; may sleep. See up_fault for the results.
 int vm_fault(struct vm_space *s, uaddr_t va, enum access access);
-// Copies between kernel memory and any space, faulting pages in; `force` ignores write protection of
-// private areas (ptrace). Bytes copied.
+// Copies between kernel memory and any space, faulting pages in; `force` ignores write protection
+// of private areas (ptrace). Bytes copied.
 size_t vm_access(struct vm_space *s, uaddr_t va, void *buf, size_t n, bool write, bool force);
 
 // For truncation: removes the object's pages [first, last] from every mapping.

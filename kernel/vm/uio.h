@@ -6,12 +6,12 @@
 #include "lib/types.h"
 
 struct uio {
-    u64 base;                // address of the rest of the current segment
-    size_t length;           // bytes left in the current segment
-    size_t left;             // bytes left in all
+    u64 base;                 // address of the rest of the current segment
+    size_t length;            // bytes left in the current segment
+    size_t left;              // bytes left in all
     const struct iovec *next; // following segments, a kernel copy
-    u32 segments;            // how many follow
-    bool kernel;             // addresses are kernel pointers
+    u32 segments;             // how many follow
+    bool kernel;              // addresses are kernel pointers
 };
 
 static inline void uio_init_user(struct uio *u, uaddr_t base, size_t n)

@@ -42,9 +42,29 @@ static inline struct frame *pte_frame(pte_t e)
     return pfn_to_frame(pte_pfn(e));
 }
 
-/* Counts of resident pages (space.c); pagetable_lock held */
+// A loop's way to frames: the descriptor that frame 0 would have.
+static inline struct frame *frames_origin(void)
+{
+    return frame_table - frame_base;
+}
 
-void space_count(struct vm_space *s, s64 anon, s64 object);
+/* Counts of resident pages; pagetable_lock held */
+
+extern u64 vm_anon_total; // (a)
+
+static inline void space_count(struct vm_space *s, s64 anon, s64 object)
+{
+    u64 pages;
+
+    assert(lock_held(&s->pagetable_lock));
+    s->anon_pages += anon;
+    s->object_pages += object;
+    pages = s->anon_pages + s->object_pages;
+    if (pages > s->peak_pages)
+        s->peak_pages = pages;
+    if (anon)
+        __atomic_fetch_add(&vm_anon_total, anon, __ATOMIC_RELAXED);
+}
 
 /* unmap.c: takes entries out, flushes once, then frees */
 
@@ -64,13 +84,14 @@ void gather_init(struct gather *g, struct vm_space *s);
 void gather_range(struct gather *g, uaddr_t start, uaddr_t end, u64 keep);
 void gather_finish(struct gather *g);
 
-// Unmaps [start, end), at whose ends no area goes on; the areas are chained to *dead, to be given to
-// areas_destroy() after write_unlock. Write lock held.
+// Unmaps [start, end), at whose ends no area goes on; the areas are chained to *dead, to be given
+// to areas_destroy() after write_unlock. Write lock held.
 void space_unmap_locked(struct vm_space *s, uaddr_t start, uaddr_t end, struct vm_area **dead);
 
 /* area.c; write lock held except create and destroy */
 
-// An area like `like` (range, prot, flags, object, file, offset) with its references; NULL: no memory.
+// An area like `like` (range, prot, flags, object, file, offset) with its references; NULL: no
+// memory.
 struct vm_area *area_create(struct vm_space *s, const struct vm_area *like);
 void area_destroy(struct vm_area *a);
 void areas_destroy(struct vm_area *dead);

@@ -2,6 +2,8 @@
 // What the everyday operations of a kernel cost. `bench TINY [SCALE] [ROW...]`: TINY is the path of
 // the program tiny, SCALE multiplies the iterations (1).
 //
+// It sleeps first, so that work which a kernel puts off until after its boot is not measured.
+//
 // One line a row: name, cost of one operation, iterations of a loop, the five loops' costs. A cost
 // is the median of five loops, loop overhead included, in hundredths of a tick of `rdtime`. With
 // the 10 MHz clock of QEMU's virt machine that is nanoseconds; under -icount shift=0 one
@@ -26,7 +28,8 @@
 #define FRESH_PAGES 1024
 #define COW_PAGES   512
 #define BULK        65536
-#define FILE_NAME   "/tmp/bench.file"
+#define SETTLE      3 // seconds
+#define FILE_NAME   "/tmp/x"
 
 struct row {
     const char *name;
@@ -412,6 +415,7 @@ int main(int argc, char **argv)
     tiny_path = argv[1];
     long scale = argc > 2 ? atol(argv[2]) : 1;
     memset(bulk, 'b', BULK);
+    sleep(SETTLE);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         if (wanted(rows[i].name, argc > 3 ? argv + 3 : argv + argc))
             row_run(&rows[i], scale > 0 ? scale : 1);

@@ -45,6 +45,7 @@ def test_clean_tree(plant):
     ("kernel/mm/a.c", "sched/sched.h"),  # up
     ("kernel/net/a.c", "sched/sched.h"),  # sideways
     ("kernel/mm/a.c", "mm/none.h"),  # nowhere
+    ("abi/a.h", "lib/list.h"),  # the ABI knows nothing
     ("kernel/odd/a.c", "lib/list.h"),  # a folder without a layer
 ])
 def test_layers(plant, path, name):

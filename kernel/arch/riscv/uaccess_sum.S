@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // User memory, back end "sum": the instructions that touch user addresses.
 //
-// Each function sets SUM, works, clears SUM and returns struct sum_result {a0 = bytes left, a1 = 0}.
+// Each function sets SUM, works, clears SUM and returns struct sum_result: a0 = bytes left, a1 = 0.
 // a2 always holds the bytes left and a7 whether a fault must not sleep. No function uses the
 // stack, so a fault that cannot be resolved continues at sum_fixup with a1 = error.
 #include "arch/riscv/asm.h"

@@ -22,8 +22,8 @@ struct port {
     bool filled_once;               // (open_lock) the receive queue has its buffers
     struct spinlock lock;           // RANK_DEVICE
     struct virtio_queue rx, tx;     // (l)
-    struct list received;           // (l) frames with bytes, oldest first; frame.private: see port.c
-    u64 sent, done;                 // (l) pages given to the device, and returned by it
+    struct list received; // (l) frames with bytes, oldest first; frame.private: see port.c
+    u64 sent, done;       // (l) pages given to the device, and returned by it
     struct mutex open_lock;
     struct mutex read_lock; // order of bytes among readers
     struct wait_queue read_wait, write_wait;

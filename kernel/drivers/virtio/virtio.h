@@ -28,9 +28,9 @@ struct virtio_device {
 };
 
 struct virtio_queue {
-    struct virtq ring;           // (driver's lock)
+    struct virtq ring;            // (driver's lock)
     struct virtio_device *device; // (c)
-    u32 index;                   // (c)
+    u32 index;                    // (c)
 };
 
 // Looks at every transport of the device tree and probes the drivers in the list.

@@ -107,8 +107,8 @@ static u32 control_receive(struct virtio_console *c, void *out)
 
 static bool name_char(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '-' || c == '_';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_';
 }
 
 // "rv.stdin" becomes "rv/stdin", any other name "vport/name"; odd characters become '_'.

@@ -49,8 +49,7 @@ void virtq_init(struct virtq *q, u16 size, void *memory, struct virtq_slot *slot
         slots[i] = (struct virtq_slot){.next = i + 1};
 }
 
-int virtq_add(struct virtq *q, const struct virtq_buf *bufs, unsigned out, unsigned in,
-              void *token)
+int virtq_add(struct virtq *q, const struct virtq_buf *bufs, unsigned out, unsigned in, void *token)
 {
     unsigned count = out + in;
     u16 head = q->free_head, at = head, last = head;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Split virtqueues (Virtual I/O Device 1.2, section 2.7): the driver's side of the ring, and no more.
+// Split virtqueues (Virtual I/O Device 1.2, section 2.7): the driver's side of the ring, and no
+// more.
 //
 // The caller locks, notifies the device and owns the memory. Nothing that the device writes is
 // trusted: what is in flight is recorded in `slots`, which the device cannot reach.
@@ -42,16 +43,16 @@ struct virtq_slot {
 };
 
 struct virtq {
-    u16 size;                    // (c) descriptors, a power of two
-    struct virtq_desc *desc;     // (c)
-    struct virtq_avail *avail;   // (c)
-    struct virtq_used *used;     // (c)
-    struct virtq_slot *slots;    // (c)
-    u16 free_head;               // (caller's lock, as all below) first free descriptor
-    u16 free_count;              // free descriptors
-    u16 avail_idx;               // requests ever made available, modulo 2^16
-    u16 used_idx;                // requests ever taken back
-    bool broken;                 // the device broke the rules: nothing more is exchanged
+    u16 size;                  // (c) descriptors, a power of two
+    struct virtq_desc *desc;   // (c)
+    struct virtq_avail *avail; // (c)
+    struct virtq_used *used;   // (c)
+    struct virtq_slot *slots;  // (c)
+    u16 free_head;             // (caller's lock, as all below) first free descriptor
+    u16 free_count;            // free descriptors
+    u16 avail_idx;             // requests ever made available, modulo 2^16
+    u16 used_idx;              // requests ever taken back
+    bool broken;               // the device broke the rules: nothing more is exchanged
 };
 
 struct virtq_buf {

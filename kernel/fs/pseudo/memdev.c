@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MIT
+// /dev/null, zero, full, random, urandom.
+#include "abi/errno.h"
+#include "base/random.h"
+#include "fs/pseudo/pseudo.h"
+#include "vfs/registry.h"
+
+static ssize_t null_read(struct file *f, struct uio *u, loff_t *pos)
+{
+    return 0;
+}
+
+static ssize_t sink_write(struct file *f, struct uio *u, loff_t *pos)
+{
+    size_t n = u->left;
+
+    uio_advance(u, n);
+    return n;
+}
+
+static ssize_t zero_read(struct file *f, struct uio *u, loff_t *pos)
+{
+    size_t n = u->left;
+    int err = uio_zero(u, n);
+
+    return likely(!err) ? (ssize_t)n : n > u->left ? (ssize_t)(n - u->left) : err;
+}
+
+static ssize_t full_write(struct file *f, struct uio *u, loff_t *pos)
+{
+    return u->left ? -ENOSPC : 0;
+}
+
+static ssize_t random_read(struct file *f, struct uio *u, loff_t *pos)
+{
+    size_t n = u->left;
+    u8 block[256];
+    int err = 0;
+
+    while (u->left && !err) {
+        size_t part = MIN(u->left, sizeof(block));
+
+        random_bytes(block, part);
+        err = uio_put(u, block, part);
+    }
+    return n > u->left ? (ssize_t)(n - u->left) : err;
+}
+
+static ssize_t random_write(struct file *f, struct uio *u, loff_t *pos)
+{
+    size_t n = u->left;
+    u8 block[256];
+    int err = 0;
+
+    while (u->left && !err) {
+        size_t part = MIN(u->left, sizeof(block));
+
+        err = uio_get(u, block, part);
+        if (!err)
+            random_mix(block, part);
+    }
+    return n > u->left ? (ssize_t)(n - u->left) : err;
+}
+
+static loff_t still_seek(struct file *f, loff_t offset, int whence)
+{
+    return 0;
+}
+
+// All mappings through one open file show one object, which lives as long as the file.
+static int zero_mmap(struct file *f, struct vm_object **out)
+{
+    struct vm_object *o;
+    int err;
+
+    if (!load_acquire(&f->private)) {
+        err = vm_object_create(&o, (u64)INT64_MAX & PAGE_MASK);
+        if (err)
+            return err;
+        if (!atomic_cas(&f->private, NULL, o))
+            vm_object_put(o);
+    }
+    *out = f->private;
+    return 0;
+}
+
+static void zero_release(struct file *f)
+{
+    if (f->private)
+        vm_object_put(f->private);
+}
+
+static const struct file_ops null_ops = {
+    .read = null_read, .write = sink_write, .seek = still_seek};
+static const struct file_ops zero_ops = {
+    .read = zero_read,
+    .write = sink_write,
+    .seek = still_seek,
+    .mmap = zero_mmap,
+    .release = zero_release,
+};
+static const struct file_ops full_ops = {
+    .read = zero_read, .write = full_write, .seek = still_seek};
+static const struct file_ops random_ops = {
+    .read = random_read, .write = random_write, .seek = still_seek};
+
+static struct device devices[] = {
+    {.name = "null", .mode = S_IFCHR | 0666, .ops = &null_ops},
+    {.name = "zero", .mode = S_IFCHR | 0666, .ops = &zero_ops},
+    {.name = "full", .mode = S_IFCHR | 0666, .ops = &full_ops},
+    {.name = "random", .mode = S_IFCHR | 0666, .ops = &random_ops},
+    {.name = "urandom", .mode = S_IFCHR | 0666, .ops = &random_ops},
+};
+
+void memdev_init(void)
+{
+    static const u8 minors[ARRAY_SIZE(devices)] = {3, 5, 7, 8, 9};
+
+    for (unsigned i = 0; i < ARRAY_SIZE(devices); i++) {
+        devices[i].dev = makedev(1, minors[i]);
+        device_register(&devices[i]);
+    }
+}

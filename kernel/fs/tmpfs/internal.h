@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+// Structures of tmpfs, shared by its files.
+#pragma once
+#include "fs/tmpfs/tmpfs.h"
+#include "lib/rbtree.h"
+#include "vfs/file.h"
+
+struct tmpfs_entry {
+    struct rb_node by_name;   // (directory's lock) by hash, then text
+    struct rb_node by_cookie; // (directory's lock)
+    u64 cookie;               // (c) position of readdir; never given out twice in a directory
+    struct inode *inode;      // (directory's lock) referenced
+    u32 hash;                 // (c)
+    u32 length;               // (c)
+    char text[];              // (c)
+};
+
+struct tmpfs_inode {
+    struct inode inode;
+    union {
+        struct { // directories (inode lock)
+            struct rb_root by_name, by_cookie;
+            u64 next_cookie;
+        };
+        char *target; // (c) symbolic links
+        u64 charged;  // (a) regular files: pages counted in tmpfs.pages
+    };
+};
+
+struct tmpfs {
+    u64 page_limit, inode_limit; // (c)
+    u64 pages, inodes;           // (a) in use
+};
+
+#define TMPFS_ENTRY_SIZE 20 // what a name adds to a directory's size
+
+static inline struct tmpfs_inode *tmpfs_inode(struct inode *i)
+{
+    return (struct tmpfs_inode *)i;
+}
+
+static inline struct tmpfs *tmpfs_of(const struct inode *i)
+{
+    return i->sb->private;
+}
+
+/* dir.c */
+extern const struct inode_ops tmpfs_dir_inode_ops;
+extern const struct file_ops tmpfs_dir_ops;
+void tmpfs_dir_init(struct tmpfs_inode *t);
+void tmpfs_dir_fini(struct tmpfs_inode *t);
+
+/* tmpfs.c */
+// A new inode of any type; -ENOMEM, -ENOSPC.
+int tmpfs_inode_create(struct superblock *sb, const struct create_args *args, struct inode **out);

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: MIT
+// Calls on descriptors and open files: dup, fcntl, flock, ioctl.
+
+#include "abi/ioctl.h"
+#include "ipc/pipe.h"
+#include "syscall/args.h"
+#include "syscall/filelock.h"
+
+/* dup */
+
+s64 sys_dup(u64 fd)
+{
+    struct file *f = fd_get_any((int)fd);
+    s64 new;
+
+    if (!f)
+        return -EBADF;
+    new = fd_add(f, false);
+    if (new < 0)
+        file_put(f);
+    return new;
+}
+
+s64 sys_dup3(u64 fd, u64 to, u64 flags)
+{
+    u64 limit = process_limit(RLIMIT_NOFILE);
+    struct file *f;
+    s64 new;
+
+    if ((u32)flags & ~O_CLOEXEC || (int)fd == (int)to)
+        return -EINVAL;
+    f = (u32)to < limit ? fd_get_any((int)fd) : NULL;
+    if (!f)
+        return -EBADF;
+    new = fd_dup_to(f, (int)to, limit, flags & O_CLOEXEC);
+    if (new < 0)
+        file_put(f);
+    return new;
+}
+
+/* fcntl */
+
+static s64 fcntl_dup(struct file *f, u64 from, bool cloexec)
+{
+    u64 limit = process_limit(RLIMIT_NOFILE);
+    int fd;
+
+    if ((u32)from >= limit)
+        return -EINVAL;
+    fd = fd_reserve((u32)from, limit, cloexec);
+    if (fd >= 0) {
+        file_get(f);
+        fd_install(fd, f);
+    }
+    return fd;
+}
+
+static void flags_change(struct file *f, u32 clear, u32 set)
+{
+    u32 old;
+
+    do {
+        old = load_relaxed(&f->flags);
+    } while (!atomic_cas(&f->flags, old, (old & ~clear) | set));
+}
+
+static s64 fcntl_set_flags(struct file *f, u32 flags)
+{
+    const u32 changeable = O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME;
+
+    if (flags & ~f->flags & O_NOATIME && inode_check_owner(f->inode))
+        return -EPERM;
+    if (flags & O_DIRECT && S_ISFIFO(f->inode->mode)) // packet mode
+        return -EINVAL;
+    flags_change(f, changeable, flags & changeable);
+    return 0;
+}
+
+// Who would get SIGIO: a process, or (negative) a group.
+static s64 fcntl_set_owner(struct file *f, int owner)
+{
+    struct pid *pid;
+    bool found;
+
+    if (owner == INT32_MIN)
+        return -EINVAL;
+    spin_lock(&proctree_lock);
+    pid = owner ? pid_find(owner < 0 ? -owner : owner) : NULL;
+    found = pid && (owner < 0 ? pid->group != NULL : pid->process || pid->task);
+    spin_unlock(&proctree_lock);
+    if (owner && !found)
+        return -ESRCH;
+    store_relaxed(&f->owner, (u32)owner);
+    return 0;
+}
+
+// What an O_PATH descriptor can do, too.
+static s64 fcntl_descriptor(struct file *f, int fd, u32 command, u64 arg)
+{
+    switch (command) {
+    case F_DUPFD:
+    case F_DUPFD_CLOEXEC:
+        return fcntl_dup(f, arg, command == F_DUPFD_CLOEXEC);
+    case F_GETFD:
+        return fd_get_cloexec(fd) ? FD_CLOEXEC : 0;
+    case F_SETFD:
+        fd_set_cloexec(fd, arg & FD_CLOEXEC);
+        return 0;
+    case F_GETFL:
+        return load_relaxed(&f->flags);
+    default:
+        return -EBADF;
+    }
+}
+
+static s64 fcntl_file(struct file *f, int fd, u32 command, u64 arg)
+{
+    switch (command) {
+    case F_DUPFD:
+    case F_DUPFD_CLOEXEC:
+    case F_GETFD:
+    case F_SETFD:
+    case F_GETFL:
+        return fcntl_descriptor(f, fd, command, arg);
+    case F_SETFL:
+        return fcntl_set_flags(f, (u32)arg);
+    case F_GETLK:
+    case F_OFD_GETLK:
+        return filelock_get(f, command, arg);
+    case F_SETLK:
+    case F_SETLKW:
+    case F_OFD_SETLK:
+    case F_OFD_SETLKW:
+        return restartable(filelock_set(f, command, arg));
+    case F_SETOWN:
+        return fcntl_set_owner(f, (int)arg);
+    case F_GETOWN:
+        return (s32)load_relaxed(&f->owner);
+    case F_GETPIPE_SZ:
+        return pipe_get_size(f);
+    case F_SETPIPE_SZ:
+        return pipe_set_size(f, (u32)arg);
+    case F_GETLEASE:
+        return F_UNLCK;
+    default:
+        return -EINVAL;
+    }
+}
+
+s64 sys_fcntl(u64 fd, u64 command, u64 arg)
+{
+    struct file *f = fd_get_any((int)fd);
+    s64 result;
+
+    if (!f)
+        return -EBADF;
+    if (f->mode & FILE_F_PATH)
+        result = fcntl_descriptor(f, (int)fd, (u32)command, arg);
+    else
+        result = fcntl_file(f, (int)fd, (u32)command, arg);
+    file_put(f);
+    return result;
+}
+
+s64 sys_flock(u64 fd, u64 operation)
+{
+    u32 kind = (u32)operation & ~LOCK_NB;
+    struct file *f;
+    s64 err;
+
+    if (kind != LOCK_SH && kind != LOCK_EX && kind != LOCK_UN)
+        return -EINVAL;
+    f = fd_get((int)fd);
+    if (!f)
+        return -EBADF;
+    if (kind != LOCK_UN && !(f->mode & (FILE_F_READ | FILE_F_WRITE)))
+        err = -EBADF;
+    else
+        err = file_flock(f, (int)operation);
+    file_put(f);
+    return restartable(err);
+}
+
+/* ioctl */
+
+static s64 ioctl_nonblock(struct file *f, uaddr_t arg)
+{
+    u32 on;
+
+    if (copy_from_user(&on, arg, sizeof(on)))
+        return -EFAULT;
+    flags_change(f, O_NONBLOCK, on ? O_NONBLOCK : 0);
+    return 0;
+}
+
+static s64 ioctl_size(struct file *f, uaddr_t arg)
+{
+    struct inode *i = f->inode;
+    s64 size = load_relaxed(&i->size);
+
+    if (!S_ISREG(i->mode) && !S_ISDIR(i->mode) && !S_ISLNK(i->mode))
+        return -ENOTTY;
+    return copy_to_user(arg, &size, sizeof(size));
+}
+
+static s64 ioctl_regular(struct file *f, u32 command, uaddr_t arg)
+{
+    s32 n;
+
+    switch (command) {
+    case FIONREAD:
+        n = load_relaxed(&f->inode->size) - f->pos;
+        return copy_to_user(arg, &n, sizeof(n));
+    case FICLONE:
+        return -EOPNOTSUPP;
+    default:
+        return -ENOTTY;
+    }
+}
+
+static s64 ioctl_file(struct file *f, int fd, u32 command, u64 arg)
+{
+    s32 n;
+
+    switch (command) {
+    case FIOCLEX:
+    case FIONCLEX:
+        fd_set_cloexec(fd, command == FIOCLEX);
+        return 0;
+    case FIONBIO:
+        return ioctl_nonblock(f, arg);
+    case FIOQSIZE:
+        return ioctl_size(f, arg);
+    case FIGETBSZ:
+        n = f->inode->sb->block_size;
+        return copy_to_user(arg, &n, sizeof(n));
+    default:
+        if (f->ops->ioctl)
+            return f->ops->ioctl(f, command, arg);
+        return S_ISREG(f->inode->mode) ? ioctl_regular(f, command, arg) : -ENOTTY;
+    }
+}
+
+s64 sys_ioctl(u64 fd, u64 command, u64 arg)
+{
+    struct file *f = fd_get((int)fd);
+    s64 result;
+
+    if (!f)
+        return -EBADF;
+    result = ioctl_file(f, (int)fd, (u32)command, arg);
+    file_put(f);
+    return restartable(result);
+}

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: MIT
+// Calls on the address space.
+
+#include "abi/capability.h"
+#include "abi/hwprobe.h"
+#include "abi/membarrier.h"
+#include "abi/mount.h"
+#include "arch/smp.h"
+#include "syscall/args.h"
+
+static struct vm_space *self_space(void)
+{
+    return thread_self()->space;
+}
+
+s64 sys_brk(u64 brk)
+{
+    return vm_brk(self_space(), brk);
+}
+
+/* mmap */
+
+#define MAP_KNOWN                                                                            \
+    (MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_DENYWRITE | MAP_EXECUTABLE | \
+     MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB |    \
+     MAP_FIXED_NOREPLACE)
+
+// mlock(2): -EPERM without any right to lock, `too_much` beyond RLIMIT_MEMLOCK.
+static int lock_permitted(u64 length, int too_much)
+{
+    u64 limit = process_limit(RLIMIT_MEMLOCK);
+
+    if (cred_capable(thread_self()->cred, CAP_IPC_LOCK))
+        return 0;
+    return !limit ? -EPERM : length > limit ? too_much : 0;
+}
+
+static void map_args_init(struct vm_map_args *m, u64 addr, u64 length, u32 prot, u32 flags)
+{
+    *m = (struct vm_map_args){
+        .addr = addr,
+        .length = length,
+        .prot = prot & (PROT_READ | PROT_WRITE | PROT_EXEC),
+        .fixed = flags & (MAP_FIXED | MAP_FIXED_NOREPLACE),
+        .noreplace = flags & MAP_FIXED_NOREPLACE,
+        .populate = (flags & (MAP_POPULATE | MAP_NONBLOCK)) == MAP_POPULATE,
+    };
+    m->flags = AREA_MAYWRITE | (flags & MAP_NORESERVE ? AREA_NORESERVE : 0) |
+               (flags & MAP_LOCKED ? AREA_LOCKED : 0);
+}
+
+static int map_anonymous(struct vm_map_args *m, u32 flags, uaddr_t *out)
+{
+    int err;
+
+    if (flags & MAP_HUGETLB)
+        return -ENOMEM; // there are no reserved huge pages
+    if ((flags & MAP_TYPE) == MAP_PRIVATE) {
+        m->flags |= flags & MAP_GROWSDOWN ? AREA_GROWSDOWN : 0;
+        return vm_map(self_space(), m, out);
+    }
+    if ((flags & MAP_TYPE) != MAP_SHARED || flags & MAP_GROWSDOWN)
+        return -EINVAL;
+    m->flags |= AREA_SHARED;
+    err = vm_object_create(&m->object, ALIGN_UP(m->length, PAGE_SIZE));
+    if (err)
+        return err;
+    err = vm_map(self_space(), m, out);
+    vm_object_put(m->object);
+    return err;
+}
+
+static int map_file_check(const struct file *f, u32 prot, u32 flags)
+{
+    u32 type = flags & MAP_TYPE;
+
+    if (flags & MAP_HUGETLB ||
+        (type != MAP_SHARED && type != MAP_PRIVATE && type != MAP_SHARED_VALIDATE))
+        return -EINVAL;
+    if (type == MAP_SHARED_VALIDATE && flags & ~MAP_KNOWN)
+        return -EOPNOTSUPP;
+    if (!(f->mode & FILE_F_READ) ||
+        (type != MAP_PRIVATE && prot & PROT_WRITE && !(f->mode & FILE_F_WRITE)))
+        return -EACCES;
+    if (prot & PROT_EXEC && f->path.mount && f->path.mount->flags & MS_NOEXEC)
+        return -EPERM;
+    if (!f->ops->mmap)
+        return -ENODEV;
+    return flags & MAP_GROWSDOWN ? -EINVAL : 0;
+}
+
+static int map_file(struct file *f, struct vm_map_args *m, u32 flags, u64 offset, uaddr_t *out)
+{
+    int err = map_file_check(f, m->prot, flags);
+
+    if (err)
+        return err;
+    if (offset > (u64)INT64_MAX - m->length)
+        return -EOVERFLOW;
+    if ((flags & MAP_TYPE) != MAP_PRIVATE) {
+        m->flags |= AREA_SHARED;
+        if (!(f->mode & FILE_F_WRITE))
+            m->flags &= ~AREA_MAYWRITE;
+    }
+    err = f->ops->mmap(f, &m->object);
+    if (err)
+        return err;
+    m->file = f;
+    m->offset = offset >> PAGE_SHIFT;
+    return vm_map(self_space(), m, out);
+}
+
+s64 sys_mmap(u64 addr, u64 length, u64 prot, u64 flags, u64 fd, u64 offset)
+{
+    struct vm_map_args m;
+    struct file *f = NULL;
+    uaddr_t start;
+    int err = 0;
+
+    if (!IS_ALIGNED(offset, PAGE_SIZE))
+        return -EINVAL;
+    if (!(flags & MAP_ANONYMOUS)) {
+        f = fd_get((int)fd);
+        if (!f)
+            return -EBADF;
+    }
+    map_args_init(&m, addr, length, (u32)prot, (u32)flags);
+    if (!length)
+        err = -EINVAL;
+    else if (length > USER_TOP)
+        err = -ENOMEM;
+    else if (flags & MAP_LOCKED)
+        err = lock_permitted(length, -EAGAIN);
+    if (!err)
+        err =
+            f ? map_file(f, &m, (u32)flags, offset, &start) : map_anonymous(&m, (u32)flags, &start);
+    if (f)
+        file_put(f);
+    return err ? err : (s64)start;
+}
+
+s64 sys_munmap(u64 addr, u64 length)
+{
+    return vm_unmap(self_space(), addr, length);
+}
+
+s64 sys_mprotect(u64 addr, u64 length, u64 prot)
+{
+    return vm_protect(self_space(), addr, length, (u32)prot);
+}
+
+s64 sys_mremap(u64 old, u64 old_length, u64 new_length, u64 flags, u64 new_address)
+{
+    uaddr_t start;
+    int err = vm_remap(self_space(), old, old_length, new_length, (u32)flags, new_address, &start);
+
+    return err ? err : (s64)start;
+}
+
+/* Advice and questions */
+
+s64 sys_madvise(u64 addr, u64 length, u64 advice)
+{
+    return vm_advise(self_space(), addr, length, (int)advice);
+}
+
+s64 sys_msync(u64 addr, u64 length, u64 flags)
+{
+    return vm_sync(self_space(), addr, length, (int)flags);
+}
+
+s64 sys_mincore(u64 addr, u64 length, u64 vector)
+{
+    if (!IS_ALIGNED(addr, PAGE_SIZE))
+        return -EINVAL;
+    if (addr > USER_TOP || length > USER_TOP - addr)
+        return -ENOMEM;
+    return vm_mincore(self_space(), addr, DIV_ROUND_UP(length, PAGE_SIZE), vector);
+}
+
+s64 sys_mlock(u64 addr, u64 length)
+{
+    int err = lock_permitted(length, -ENOMEM);
+
+    return err ? err : vm_lock_range(self_space(), addr, length, true);
+}
+
+// Pages that are there stay there, as nothing is swapped: locking on fault only asks for the range.
+s64 sys_mlock2(u64 addr, u64 length, u64 flags)
+{
+    uaddr_t start = ALIGN_DOWN(addr, PAGE_SIZE);
+    int err;
+
+    if ((u32)flags & ~MLOCK_ONFAULT)
+        return -EINVAL;
+    if (!flags)
+        return sys_mlock(addr, length);
+    err = lock_permitted(length, -ENOMEM);
+    return err ? err : vm_advise(self_space(), start, length + (addr - start), MADV_NORMAL);
+}
+
+s64 sys_munlock(u64 addr, u64 length)
+{
+    return vm_lock_range(self_space(), addr, length, false);
+}
+
+/* Order between harts */
+
+static void barrier_here(void *arg)
+{
+    smp_mb();
+}
+
+#define BARRIER_COMMANDS                                                                      \
+    (MEMBARRIER_CMD_GLOBAL | MEMBARRIER_CMD_GLOBAL_EXPEDITED |                                \
+     MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED | MEMBARRIER_CMD_PRIVATE_EXPEDITED |            \
+     MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED | MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE | \
+     MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE)
+
+// Every command reaches every hart, so registering has nothing to prepare.
+s64 sys_membarrier(u64 command, u64 flags, u64 cpu)
+{
+    if ((u32)flags)
+        return -EINVAL;
+    switch ((u32)command) {
+    case MEMBARRIER_CMD_QUERY:
+        return BARRIER_COMMANDS;
+    case MEMBARRIER_CMD_GLOBAL:
+    case MEMBARRIER_CMD_GLOBAL_EXPEDITED:
+    case MEMBARRIER_CMD_PRIVATE_EXPEDITED:
+        smp_mb();
+        smp_call_others(barrier_here, NULL);
+        return 0;
+    case MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE:
+        smp_call_others(barrier_here, NULL);
+        mmu_sync_icache(&self_space()->mmu);
+        return 0;
+    case MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED:
+    case MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED:
+    case MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE:
+        return 0;
+    default:
+        return -EINVAL;
+    }
+}
+
+// For one thread or all: it may move to another hart at any time, so all harts are told.
+s64 sys_riscv_flush_icache(u64 start, u64 end, u64 flags)
+{
+    if (flags & ~(u64)SYS_RISCV_FLUSH_ICACHE_LOCAL)
+        return -EINVAL;
+    mmu_sync_icache(&self_space()->mmu);
+    return 0;
+}

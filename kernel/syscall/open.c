@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: MIT
+// Calls that make and close descriptors.
+
+#include "abi/eventfd.h"
+#include "ipc/eventfd.h"
+#include "ipc/pipe.h"
+#include "syscall/args.h"
+
+#define TMPFILE_BIT (O_TMPFILE & ~O_DIRECTORY)
+#define OPEN_FLAGS                                                                         \
+    (O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_SYNC |  \
+     O_ASYNC | O_DIRECT | O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC | \
+     O_PATH | O_TMPFILE)
+#define OPEN_PATH_FLAGS (O_DIRECTORY | O_NOFOLLOW | O_PATH | O_CLOEXEC)
+#define RESOLVE_FLAGS                                                                  \
+    (RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH | \
+     RESOLVE_IN_ROOT | RESOLVE_CACHED)
+
+/* open */
+
+static int open_flags_check(u32 flags)
+{
+    if ((flags & (O_CREAT | O_DIRECTORY)) == (O_CREAT | O_DIRECTORY))
+        return -EINVAL;
+    if (flags & TMPFILE_BIT && (!(flags & O_DIRECTORY) || (flags & O_ACCMODE) == O_RDONLY))
+        return -EINVAL;
+    return 0;
+}
+
+// The descriptor is set aside first: a file must not be made and then found to have no place.
+static s64 open_reserved(struct path_arg *a, u32 flags, u32 mode, u32 walk)
+{
+    int fd = fd_reserve(0, process_limit(RLIMIT_NOFILE), flags & O_CLOEXEC);
+    struct file *f;
+    int err;
+
+    if (fd < 0)
+        return fd;
+    err = file_open(path_arg_start(a), a->name, flags, mode, walk, &f);
+    if (err) {
+        fd_unreserve(fd);
+        return restartable(err);
+    }
+    fd_install(fd, f);
+    return fd;
+}
+
+static s64 open_at(u64 dirfd, uaddr_t name, u32 flags, u32 mode, u32 walk)
+{
+    struct path_arg a;
+    s64 fd = path_arg_init(&a, dirfd, name, false);
+
+    if (fd)
+        return fd;
+    if (walk & WALK_IN_ROOT && *a.name == '/') // then the directory counts for absolute names too
+        fd = fd_start_path((int)dirfd, ".", &a.start);
+    if (!fd)
+        fd = open_reserved(&a, flags, mode, walk);
+    path_arg_fini(&a);
+    return fd;
+}
+
+s64 sys_openat(u64 dirfd, u64 name, u64 flags, u64 mode)
+{
+    u32 wanted = ((u32)flags & OPEN_FLAGS) | O_LARGEFILE;
+    int err;
+
+    if (wanted & O_PATH)
+        wanted &= OPEN_PATH_FLAGS;
+    err = open_flags_check(wanted);
+    return err ? err : open_at(dirfd, name, wanted, mode & S_IALLUGO, 0);
+}
+
+// Bytes past the struct that we know must be 0.
+static int open_how_arg(uaddr_t src, u64 size, struct open_how *how)
+{
+    u64 word;
+
+    if (size < OPEN_HOW_SIZE_VER0)
+        return -EINVAL;
+    if (size > PAGE_SIZE)
+        return -E2BIG;
+    if (copy_from_user(how, src, sizeof(*how)))
+        return -EFAULT;
+    for (u64 at = sizeof(*how); at < size; at += sizeof(word)) {
+        word = 0;
+        if (copy_from_user(&word, src + at, MIN(size - at, sizeof(word))))
+            return -EFAULT;
+        if (word)
+            return -E2BIG;
+    }
+    return 0;
+}
+
+static int open_how_check(const struct open_how *how)
+{
+    u64 confined = how->resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT);
+    bool creates = how->flags & (O_CREAT | TMPFILE_BIT);
+
+    if (how->flags & ~(u64)OPEN_FLAGS || how->resolve & ~(u64)RESOLVE_FLAGS ||
+        confined == (RESOLVE_BENEATH | RESOLVE_IN_ROOT))
+        return -EINVAL;
+    if (how->mode & ~(u64)(creates ? S_IALLUGO : 0))
+        return -EINVAL;
+    if (how->flags & O_PATH && how->flags & ~(u64)OPEN_PATH_FLAGS)
+        return -EINVAL;
+    return open_flags_check((u32)how->flags);
+}
+
+static u32 walk_flags_of(u64 resolve)
+{
+    return (resolve & RESOLVE_NO_XDEV ? WALK_NO_XDEV : 0) |
+           (resolve & RESOLVE_NO_MAGICLINKS ? WALK_NO_MAGICLINKS : 0) |
+           (resolve & RESOLVE_NO_SYMLINKS ? WALK_NO_SYMLINKS | WALK_NO_MAGICLINKS : 0) |
+           (resolve & RESOLVE_BENEATH ? WALK_BENEATH : 0) |
+           (resolve & RESOLVE_IN_ROOT ? WALK_IN_ROOT : 0);
+}
+
+s64 sys_openat2(u64 dirfd, u64 name, u64 uhow, u64 size)
+{
+    struct open_how how;
+    int err = open_how_arg(uhow, size, &how);
+
+    if (!err)
+        err = open_how_check(&how);
+    if (err)
+        return err;
+    if (how.resolve & RESOLVE_CACHED) // nothing is promised to be found without a wait
+        return -EAGAIN;
+    if (!(how.flags & O_PATH))
+        how.flags |= O_LARGEFILE;
+    return open_at(dirfd, name, (u32)how.flags, (u32)how.mode, walk_flags_of(how.resolve));
+}
+
+/* close */
+
+s64 sys_close(u64 fd)
+{
+    return fd_close((int)fd);
+}
+
+s64 sys_close_range(u64 first, u64 last, u64 flags)
+{
+    return fd_close_range((u32)first, (u32)last, (u32)flags);
+}
+
+/* Files without a name */
+
+// Two descriptors for two files, told to the program; takes over the references if it succeeds.
+static s64 publish_pair(struct file *first, struct file *second, bool cloexec, uaddr_t out)
+{
+    u64 limit = process_limit(RLIMIT_NOFILE);
+    int fds[2], err = 0;
+
+    fds[0] = fd_reserve(0, limit, cloexec);
+    if (fds[0] < 0)
+        return fds[0];
+    fds[1] = fd_reserve(0, limit, cloexec);
+    if (fds[1] < 0)
+        err = fds[1];
+    else if (copy_to_user(out, fds, sizeof(fds)))
+        err = -EFAULT;
+    if (err) {
+        if (fds[1] >= 0)
+            fd_unreserve(fds[1]);
+        fd_unreserve(fds[0]);
+        return err;
+    }
+    fd_install(fds[0], first);
+    fd_install(fds[1], second);
+    return 0;
+}
+
+s64 sys_pipe2(u64 fds, u64 flags)
+{
+    struct file *reader, *writer;
+    s64 err;
+
+    if ((u32)flags & ~(O_CLOEXEC | O_NONBLOCK)) // packet mode (O_DIRECT) is refused, too
+        return -EINVAL;
+    err = pipe_create(&reader, &writer, flags & O_NONBLOCK);
+    if (err)
+        return err;
+    err = publish_pair(reader, writer, flags & O_CLOEXEC, fds);
+    if (err) {
+        file_put(reader);
+        file_put(writer);
+    }
+    return err;
+}
+
+s64 sys_eventfd2(u64 count, u64 flags)
+{
+    struct file *f;
+    s64 fd;
+
+    if ((u32)flags & ~(EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE))
+        return -EINVAL;
+    fd = eventfd_create((u32)count, (u32)flags & ~EFD_CLOEXEC, &f);
+    if (fd)
+        return fd;
+    fd = fd_add(f, flags & EFD_CLOEXEC);
+    if (fd < 0)
+        file_put(f);
+    return fd;
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+// The terminal on the serial port, under its three names.
+#include "tty/console.h"
+#include "abi/errno.h"
+#include "base/log.h"
+#include "drivers/uart16550.h"
+#include "tty/tty.h"
+#include "vfs/registry.h"
+
+static struct tty console;
+
+static size_t console_write(struct tty *tty, const u8 *s, size_t n)
+{
+    return uart_write((const char *)s, n);
+}
+
+static size_t console_pending(struct tty *tty)
+{
+    return uart_pending();
+}
+
+static void console_discard(struct tty *tty)
+{
+    uart_discard();
+}
+
+static void console_enable_input(struct tty *tty, bool on)
+{
+    uart_enable_input(on);
+}
+
+static const struct tty_ops console_ops = {
+    .write = console_write,
+    .pending = console_pending,
+    .discard = console_discard,
+    .enable_input = console_enable_input,
+};
+
+static void console_receive(const u8 *s, size_t n)
+{
+    tty_receive(&console, s, n);
+}
+
+static void console_room(void)
+{
+    tty_wake(&console);
+}
+
+// /dev/console never becomes a controlling terminal by being opened: TIOCSCTTY makes it one.
+static int console_open(struct inode *inode, struct file *file)
+{
+    return 0;
+}
+
+// /dev/tty is whatever terminal the caller's session has.
+static int caller_tty_open(struct inode *inode, struct file *file)
+{
+    file->private = tty_controlling();
+    return file->private ? 0 : -ENXIO;
+}
+
+#define TTY_FILE_OPS(open_fn)                                                    \
+    {                                                                            \
+        .open = open_fn, .read = tty_read, .write = tty_write, .poll = tty_poll, \
+        .ioctl = tty_ioctl                                                       \
+    }
+
+static const struct file_ops console_file_ops = TTY_FILE_OPS(console_open);
+static const struct file_ops caller_tty_file_ops = TTY_FILE_OPS(caller_tty_open);
+
+static struct device devices[] = {
+    {.name = "console", .mode = S_IFCHR | 0620, .ops = &console_file_ops, .data = &console},
+    {.name = "tty", .mode = S_IFCHR | 0666, .ops = &caller_tty_file_ops},
+    {.name = "ttyS0", .mode = S_IFCHR | 0620, .ops = &tty_file_ops, .data = &console},
+};
+
+void console_init(void)
+{
+    static const u16 numbers[ARRAY_SIZE(devices)][2] = {{5, 1}, {5, 0}, {4, 64}};
+    int err;
+
+    tty_init(&console, &console_ops);
+    console.ldisc.dump_key = true;
+    tty_job_init();
+    for (unsigned i = 0; i < ARRAY_SIZE(devices); i++) {
+        devices[i].dev = makedev(numbers[i][0], numbers[i][1]);
+        err = device_register(&devices[i]);
+        if (err)
+            log_info("console: %s: error %d", devices[i].name, -err);
+    }
+    uart_set_room_hook(console_room);
+    uart_set_receiver(console_receive);
+}

@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: MIT
+// Terminals: reading, writing, and the work item between the device and the line discipline.
+//
+//   device --tty_receive--> in --tty_work--> line discipline --tty_read--> program
+//                                    | echo
+//   device <--tty_pump-- out <-------+------ ldisc_output <--tty_write--- program
+//
+// Input is taken in a work item, not in the interrupt: its signals need proctree_lock, and its echo
+// the terminal's mutex. When the line discipline is full of input that nobody reads, bytes stay in
+// `in`; when that is full too the device is told to hold its sender back.
+#include "tty/tty.h"
+#include "abi/errno.h"
+#include "proc/signal.h"
+#include "vfs/poll.h"
+
+#define CHUNK      256 // bytes copied at a time
+#define OUT_ROOM   64U // free bytes of `out` that make it writable
+#define THROTTLE   256U
+#define READ_BITS  (POLLIN | POLLRDNORM)
+#define WRITE_BITS (POLLOUT | POLLWRNORM)
+
+static void tty_work(struct work *w);
+
+void tty_init(struct tty *tty, const struct tty_ops *ops)
+{
+    tty->ops = ops;
+    mutex_init(&tty->lock, RANK_TTY);
+    mutex_init(&tty->write_lock, RANK_NONE);
+    ring_init(&tty->out, tty->out_buffer, TTY_RING);
+    ring_init(&tty->in, tty->in_buffer, TTY_RING);
+    ldisc_init(&tty->ldisc, &tty->out);
+    tty->size = (struct winsize){.ws_row = 24, .ws_col = 80};
+    spin_init(&tty->in_lock, RANK_DEVICE);
+    work_init(&tty->work, tty_work);
+    wait_queue_init(&tty->read_wait);
+    wait_queue_init(&tty->write_wait);
+}
+
+void tty_receive(struct tty *tty, const u8 *s, size_t n)
+{
+    irqflags_t flags = spin_lock_irqsave(&tty->in_lock);
+
+    ring_write(&tty->in, s, n);
+    if (!tty->throttled && ring_space(&tty->in) < THROTTLE) {
+        tty->throttled = true;
+        tty->ops->enable_input(tty, false);
+    }
+    spin_unlock_irqrestore(&tty->in_lock, flags);
+    work_queue(&tty->work);
+}
+
+void tty_wake(struct tty *tty)
+{
+    work_queue(&tty->work);
+}
+
+static void tty_unthrottle_locked(struct tty *tty)
+{
+    if (tty->throttled && ring_space(&tty->in) >= 2 * THROTTLE) {
+        tty->throttled = false;
+        tty->ops->enable_input(tty, true);
+    }
+}
+
+static bool tty_next_input(struct tty *tty, u8 *c)
+{
+    irqflags_t flags = spin_lock_irqsave(&tty->in_lock);
+    bool any = ring_get(&tty->in, c);
+
+    tty_unthrottle_locked(tty);
+    spin_unlock_irqrestore(&tty->in_lock, flags);
+    return any;
+}
+
+static void tty_act(struct tty *tty, u32 what)
+{
+    if (what & LDISC_FLUSH)
+        tty->ops->discard(tty);
+    if (what & LDISC_INTR)
+        tty_signal(tty, SIGINT);
+    if (what & LDISC_QUIT)
+        tty_signal(tty, SIGQUIT);
+    if (what & LDISC_SUSP)
+        tty_signal(tty, SIGTSTP);
+    if (what & LDISC_DUMP)
+        process_dump_all();
+}
+
+static void tty_work(struct work *w)
+{
+    struct tty *tty = container_of(w, struct tty, work);
+    bool any = false;
+    u32 what;
+    u8 c;
+
+    mutex_lock(&tty->lock);
+    while (ldisc_wants_input(&tty->ldisc) && tty_next_input(tty, &c)) {
+        what = ldisc_input(&tty->ldisc, c);
+        if (what)
+            tty_act(tty, what);
+        any = true;
+    }
+    tty_pump_locked(tty);
+    mutex_unlock(&tty->lock);
+    if (any)
+        wake_key(&tty->read_wait, READ_BITS);
+}
+
+void tty_pump_locked(struct tty *tty)
+{
+    struct ring *out = &tty->out;
+    size_t n = 1;
+
+    while (n && ring_used(out) && !tty->ldisc.stopped) {
+        u32 from = out->head & (out->size - 1);
+
+        n = tty->ops->write(tty, out->buf + from, MIN(ring_used(out), out->size - from));
+        out->head += n;
+    }
+    if (ring_space(out) >= OUT_ROOM)
+        wake_key(&tty->write_wait, WRITE_BITS);
+}
+
+void tty_flush_input(struct tty *tty)
+{
+    irqflags_t flags;
+
+    mutex_lock(&tty->lock);
+    flags = spin_lock_irqsave(&tty->in_lock);
+    tty->in.head = tty->in.tail;
+    tty_unthrottle_locked(tty);
+    spin_unlock_irqrestore(&tty->in_lock, flags);
+    ldisc_flush_input(&tty->ldisc);
+    mutex_unlock(&tty->lock);
+}
+
+static int restart(int err)
+{
+    return err == -EINTR ? -ERESTARTSYS : err;
+}
+
+static bool tty_drained(struct tty *tty)
+{
+    return ring_used(&tty->out) == 0 && tty->ops->pending(tty) == 0;
+}
+
+int tty_drain(struct tty *tty)
+{
+    return restart(wait_event(&tty->write_wait, tty_drained(tty), WAIT_INTERRUPTIBLE, NS_NEVER));
+}
+
+static bool tty_has(struct tty *tty, u32 need)
+{
+    return ldisc_canonical(&tty->ldisc) || ldisc_available(&tty->ldisc) >= need;
+}
+
+// Raw mode's rules of VMIN and VTIME; 0 also when the time is over.
+static int tty_wait_raw(struct tty *tty, size_t n)
+{
+    struct ldisc_wait w = ldisc_wait_for(&tty->ldisc, n);
+    ns_t deadline = NS_NEVER;
+    size_t seen;
+    int err;
+
+    if (w.timeout != LDISC_FOREVER && !w.between)
+        deadline = clock_monotonic() + w.timeout;
+    err = wait_event(&tty->read_wait, tty_has(tty, w.between ? MIN(w.need, 1U) : w.need),
+                     WAIT_INTERRUPTIBLE, deadline);
+    while (!err && w.between && !tty_has(tty, w.need)) {
+        seen = ldisc_available(&tty->ldisc);
+        err = wait_event(&tty->read_wait, tty_has(tty, seen + 1), WAIT_INTERRUPTIBLE,
+                         clock_monotonic() + w.timeout);
+    }
+    return err == -ETIMEDOUT ? 0 : err;
+}
+
+static int tty_wait_input(struct tty *tty, size_t n, bool wait)
+{
+    struct ldisc *l = &tty->ldisc;
+
+    if (!wait) {
+        bool any = ldisc_canonical(l) ? ldisc_readable(l)
+                                      : ldisc_available(l) || ldisc_wait_for(l, n).need == 0;
+        return any ? 0 : -EAGAIN;
+    }
+    if (!ldisc_canonical(l))
+        return restart(tty_wait_raw(tty, n));
+    return restart(wait_event(&tty->read_wait, ldisc_readable(l), WAIT_INTERRUPTIBLE, NS_NEVER));
+}
+
+// A read may end with what is there: a line, some bytes, or nothing where VMIN is 0.
+static bool tty_may_take(const struct ldisc *l)
+{
+    if (ldisc_canonical(l))
+        return ldisc_readable(l);
+    return ldisc_available(l) || l->mode.c_cc[VMIN] == 0;
+}
+
+// -EAGAIN: somebody else was faster.
+static ssize_t tty_take(struct tty *tty, struct uio *u)
+{
+    u8 chunk[CHUNK];
+    ssize_t done = 0;
+    bool more;
+    size_t n;
+    int err;
+
+    do {
+        mutex_lock(&tty->lock);
+        if (!tty_may_take(&tty->ldisc)) {
+            mutex_unlock(&tty->lock);
+            return done ? done : -EAGAIN;
+        }
+        n = ldisc_read(&tty->ldisc, chunk, MIN(u->left, sizeof(chunk)), &more);
+        mutex_unlock(&tty->lock);
+        err = uio_put(u, chunk, n);
+        if (err)
+            return done ? done : err;
+        done += n;
+    } while (more && u->left);
+    return done;
+}
+
+ssize_t tty_read(struct file *file, struct uio *u, loff_t *pos)
+{
+    struct tty *tty = file->private;
+    ssize_t n = -EAGAIN;
+    int err;
+
+    if (!u->left)
+        return 0;
+    while (n == -EAGAIN) {
+        err = tty_check_background(tty, SIGTTIN);
+        if (!err)
+            err = tty_wait_input(tty, u->left, !(file->flags & O_NONBLOCK));
+        if (err)
+            return err;
+        n = tty_take(tty, u);
+    }
+    if (ring_used(&tty->in)) // it may have waited for room
+        work_queue(&tty->work);
+    return n;
+}
+
+static bool tty_writable(struct tty *tty)
+{
+    return ring_space(&tty->out) >= OUT_ROOM;
+}
+
+// Puts out n bytes; bytes taken, fewer only with *err set.
+static size_t tty_put(struct tty *tty, const u8 *s, size_t n, bool wait, int *err)
+{
+    size_t done = 0;
+
+    for (;;) {
+        mutex_lock(&tty->lock);
+        done += ldisc_output(&tty->ldisc, s + done, n - done);
+        tty_pump_locked(tty);
+        mutex_unlock(&tty->lock);
+        if (done == n)
+            return done;
+        if (!wait && !tty_writable(tty))
+            *err = -EAGAIN;
+        else
+            *err = restart(
+                wait_event(&tty->write_wait, tty_writable(tty), WAIT_INTERRUPTIBLE, NS_NEVER));
+        if (*err)
+            return done;
+    }
+}
+
+ssize_t tty_write(struct file *file, struct uio *u, loff_t *pos)
+{
+    struct tty *tty = file->private;
+    bool wait = !(file->flags & O_NONBLOCK);
+    u8 chunk[CHUNK];
+    ssize_t done = 0;
+    int err = 0;
+
+    if (tty->ldisc.mode.c_lflag & TOSTOP)
+        err = tty_check_background(tty, SIGTTOU);
+    if (!err)
+        err = restart(mutex_lock_killable(&tty->write_lock));
+    if (err)
+        return err;
+    while (u->left && !err) {
+        size_t n = MIN(u->left, sizeof(chunk));
+
+        err = uio_get(u, chunk, n);
+        if (!err)
+            done += tty_put(tty, chunk, n, wait, &err);
+    }
+    mutex_unlock(&tty->write_lock);
+    return done ? done : err;
+}
+
+u32 tty_poll(struct file *file, struct poll_table *table)
+{
+    struct tty *tty = file->private;
+
+    poll_wait(table, &tty->read_wait);
+    poll_wait(table, &tty->write_wait);
+    return (ldisc_readable(&tty->ldisc) ? READ_BITS : 0) | (tty_writable(tty) ? WRITE_BITS : 0);
+}
+
+static int tty_open(struct inode *inode, struct file *file)
+{
+    if (!(file->flags & O_NOCTTY) && file->mode & FILE_F_READ)
+        (void)tty_acquire(file->private, false); // only a session leader without one gets it
+    return 0;
+}
+
+const struct file_ops tty_file_ops = {
+    .open = tty_open,
+    .read = tty_read,
+    .write = tty_write,
+    .poll = tty_poll,
+    .ioctl = tty_ioctl,
+};

@@ -1,0 +1,2 @@
+#include "abi.h"
+int main(void){return 0;}
