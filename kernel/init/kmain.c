@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/panic.h"
 #include "drivers/drivers.h"
+#include "drivers/virtio/virtio_console.h"
 #include "fs/initramfs.h"
 #include "fs/pseudo/pseudo.h"
 #include "fs/tmpfs/tmpfs.h"
@@ -54,6 +55,9 @@ static void mount_on(const char *type, const char *directory)
     if (err)
         log_info("cannot mount %s on /%s: error %d", type, directory, err);
 }
+
+// Ports of a virtio console announce themselves; programs expect to find all of them.
+#define PORTS_PATIENCE NS_PER_SEC
 
 // The root file system: a tmpfs with the initramfs in it, /dev and /proc.
 static void root_init(void)
@@ -99,6 +103,7 @@ static void init_thread(void *unused)
     drivers_init();
     console_init();
     root_init();
+    virtio_console_wait(PORTS_PATIENCE);
     if (!bootarg_get("init", path, sizeof(path)) || !path[0])
         memcpy(path, "/init", sizeof("/init"));
     err = process_start_init(path);

@@ -111,8 +111,7 @@ void wait_prepare(struct wait_queue *q, struct wait_entry *e, enum wait_mode mod
 
     if (DEBUG)
         lockorder_may_sleep();
-    if (!load_acquire(&e->queue))
-        wait_entry_add(q, e);
+    wait_entry_add(q, e);
     t->wait = e;
     sched_set_state((enum thread_state)mode);
 }
