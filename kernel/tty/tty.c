@@ -82,8 +82,10 @@ static void tty_act(struct tty *tty, u32 what)
         tty_signal(tty, SIGQUIT);
     if (what & LDISC_SUSP)
         tty_signal(tty, SIGTSTP);
-    if (what & LDISC_DUMP)
+    if (what & LDISC_DUMP) {
+        tty_pump_locked(tty); // what was typed stands above
         process_dump_all();
+    }
 }
 
 static void tty_work(struct work *w)

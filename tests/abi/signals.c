@@ -475,6 +475,7 @@ static void test_stop(void)
         char name[64];
         pid_t pid = child_start(pause_main, NULL);
         snprintf(name, sizeof(name), "stop by %d", stops[i]);
+        setpgid(pid, pid); // in an orphaned group only SIGSTOP would stop it
         kill(pid, stops[i]);
         EXPECT(name, waitpid(pid, &status, WUNTRACED), pid);
         CHECK(name, WIFSTOPPED(status) && WSTOPSIG(status) == stops[i]);

@@ -131,14 +131,16 @@ class Guest:
         return result.out
 
     def program(self, source, *flags):
-        """The guest's path of a static glibc program, built from tests/system/SOURCE.c."""
+        """The guest's path of a static glibc program, built from tests/system/SOURCE.c, or from
+        the file SOURCE.c of the tree if it has a slash."""
         if not self.machine:
             self.start()
         if source not in self.programs:
-            path = machine.cross_program(f"tests/system/{source}.c", *flags)
+            folder = "" if "/" in source else "tests/system/"
+            path = machine.cross_program(f"{folder}{source}.c", *flags)
             with open(path, "rb") as f:
-                self.put(f"/tmp/{source}", f.read(), 0o755)
-            self.programs[source] = f"/tmp/{source}"
+                self.programs[source] = f"/tmp/{os.path.basename(source)}"
+                self.put(self.programs[source], f.read(), 0o755)
         return self.programs[source]
 
 
