@@ -81,7 +81,7 @@ def run_row(config, row, scale):
         fields = os.read(source, 4096).split()
     if status != 0 or len(fields) < 3:
         sys.exit(f"profile: bench {row} failed, status {status}")
-    print(f"scale {scale}: {int(fields[1]) / 1:.0f} instructions an operation", file=sys.stderr)
+    print(f"scale {scale}: {int(fields[1])} instructions an operation", file=sys.stderr)
     return log, int(fields[2])
 
 

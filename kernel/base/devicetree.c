@@ -48,7 +48,15 @@ static void reserve(u64 base, u64 size)
     range_add(machine.reserved, &machine.reserved_count, base, size);
 }
 
-// RAM below the image is the firmware's, whether the tree says so or not.
+static bool is_reserved(paddr_t at)
+{
+    for (unsigned i = 0; i < machine.reserved_count; i++)
+        if (at - machine.reserved[i].base < machine.reserved[i].size)
+            return true;
+    return false;
+}
+
+// A firmware that does not say where it lies at the start of RAM owns everything below the image.
 static void reserve_image(void)
 {
     paddr_t start = kernel_phys_start(), end = kernel_phys_end();
@@ -56,26 +64,33 @@ static void reserve_image(void)
     for (unsigned i = 0; i < machine.memory_count; i++) {
         const struct phys_range *r = &machine.memory[i];
 
-        if (start >= r->base && start < r->base + r->size)
+        if (start >= r->base && start < r->base + r->size && !is_reserved(r->base))
             start = r->base;
     }
     reserve(start, end - start);
 }
 
-static void read_reserved(const struct fdt *f)
+static void read_reserved_nodes(const struct fdt *f)
 {
     struct fdt_node parent, node;
     u64 base, size;
 
-    reserve_image();
-    for (u32 i = 0; fdt_reservation(f, i, &base, &size); i++)
-        reserve(base, size);
     if (!fdt_find_path(f, "/reserved-memory", &parent) || !fdt_child(f, &parent, &node))
         return;
     do {
         for (u32 i = 0; !fdt_reg(f, &node, i, &base, &size); i++)
             reserve(base, size);
     } while (fdt_sibling(f, &node));
+}
+
+static void read_reserved(const struct fdt *f)
+{
+    u64 base, size;
+
+    for (u32 i = 0; fdt_reservation(f, i, &base, &size); i++)
+        reserve(base, size);
+    read_reserved_nodes(f);
+    reserve_image();
 }
 
 static void read_chosen(const struct fdt *f)
