@@ -9,6 +9,9 @@
 // memory comes free (exits, reclaim). Below `low` pages each refill calls frames_low_hook, with no
 // lock of this layer held. A request that the zone cannot meet first returns this hart's stack.
 //
+// Page tables come and go with every process, and are empty when they go: a hart keeps some of them
+// aside (`tables`, allocated and zero), which saves filling them anew.
+//
 // Locking: zone.lock (RANK_FRAMES, taken with interrupts off) guards the buddy. Rejected: a list
 // through the descriptors instead of the array of pointers (touches a cold descriptor per push).
 #include "mm/frame.h"
@@ -25,6 +28,7 @@
 
 #define CACHE_FRAMES 63
 #define CACHE_BATCH  32
+#define TABLES_MAX   24
 #define RESERVE_MAX  256 // pages: 1 MiB
 
 struct frame_cache {
@@ -32,7 +36,7 @@ struct frame_cache {
     struct frame *frames[CACHE_FRAMES]; // (h)
 } ALIGNED(64);
 
-static struct frame_cache caches[MAX_HARTS];
+static struct frame_cache caches[MAX_HARTS], tables[MAX_HARTS];
 
 static struct {
     struct spinlock lock;
@@ -208,8 +212,10 @@ static void cache_return(struct frame_cache *c, unsigned n)
 void frames_drain(void)
 {
     irqflags_t irq = irq_save();
-    struct frame_cache *c = &caches[hart_index()];
+    struct frame_cache *c = &caches[hart_index()], *t = &tables[hart_index()];
 
+    while (t->count)
+        frame_put(t->frames[--t->count]);
     cache_return(c, c->count);
     irq_restore(irq);
 }
@@ -249,6 +255,10 @@ static __attribute__((noinline)) struct frame *alloc_slow(unsigned order, unsign
     } else {
         if (!c->count)
             cache_refill(c, flags);
+        if (!c->count && tables[hart_index()].count) {
+            frames_drain();
+            cache_refill(c, flags);
+        }
         if (c->count)
             f = c->frames[--c->count];
     }
@@ -296,14 +306,12 @@ static __attribute__((noinline)) void free_slow(struct frame *f)
     irq_restore(irq);
 }
 
-void frame_put(struct frame *f)
+void frame_free(struct frame *f)
 {
     struct frame_cache *c;
     irqflags_t irq;
 
-    assert(f->refs.count && f->kind > FRAME_FREE);
-    if (!ref_put(&f->refs))
-        return;
+    assert(f->refs.count == 0 && f->kind > FRAME_FREE);
     f->kind = FRAME_RESERVED;
     irq = irq_save();
     c = &caches[hart_index()];
@@ -316,16 +324,42 @@ void frame_put(struct frame *f)
     irq_restore(irq);
 }
 
+void frame_put(struct frame *f)
+{
+    assert(f->refs.count);
+    if (ref_put(&f->refs))
+        frame_free(f);
+}
+
 void *up_table_alloc(void)
 {
-    struct frame *f = frame_alloc(0, ALLOC_ZERO);
+    irqflags_t irq;
+    struct frame_cache *c;
+    struct frame *f;
 
+    if (DEBUG && alloc_fails(0))
+        return NULL;
+    irq = irq_save();
+    c = &tables[hart_index()];
+    f = c->count ? c->frames[--c->count] : NULL;
+    irq_restore(irq);
+    if (unlikely(!f))
+        f = frame_alloc(0, ALLOC_ZERO | ALLOC_NOFAIL_TEST);
     return f ? frame_address(f) : NULL;
 }
 
 void up_table_free(void *table)
 {
-    frame_put(virt_to_frame(table));
+    irqflags_t irq = irq_save();
+    struct frame_cache *c = &tables[hart_index()];
+
+    if (DEBUG)
+        verify(*(u64 *)table == 0 && memcmp(table, (char *)table + 8, PAGE_SIZE - 8) == 0);
+    if (likely(c->count < TABLES_MAX))
+        c->frames[c->count++] = virt_to_frame(table);
+    else
+        frame_put(virt_to_frame(table));
+    irq_restore(irq);
 }
 
 /* Counts */
@@ -340,7 +374,7 @@ u64 frames_free(void)
     u64 pages = load_relaxed(&zone.buddy.free);
 
     for (unsigned hart = 0; hart < MAX_HARTS; hart++)
-        pages += load_relaxed(&caches[hart].count);
+        pages += load_relaxed(&caches[hart].count) + load_relaxed(&tables[hart].count);
     return pages;
 }
 

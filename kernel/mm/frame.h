@@ -87,6 +87,8 @@ void frames_release(paddr_t base, u64 size);
 struct frame *frame_alloc(unsigned order, unsigned flags);
 // Drops a reference; the last frees the block.
 void frame_put(struct frame *f);
+// Frees a block whose last reference the caller has just dropped by hand.
+void frame_free(struct frame *f);
 static inline void frame_get(struct frame *f)
 {
     ref_get(&f->refs);

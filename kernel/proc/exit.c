@@ -171,7 +171,8 @@ static void thread_give_back(struct task *t)
     fs_context_put(fs);
 }
 
-static void space_leave(struct task *t)
+// The space to put once no reader of /proc can find it through the process any more.
+static struct vm_space *space_leave(struct task *t)
 {
     struct thread *thread = t->thread;
     struct vm_space *space = thread->space;
@@ -184,7 +185,7 @@ static void space_leave(struct task *t)
     if (t->vfork_done)
         complete_all(t->vfork_done);
     t->vfork_done = NULL;
-    vm_space_put(space);
+    return space;
 }
 
 // Out of the process's list; true for the last thread.
@@ -218,14 +219,16 @@ void task_end(int status)
 {
     struct task *t = task_self();
     struct process *p = t->proc;
+    struct vm_space *space;
     bool last;
 
     if (p == init_process && p->task_count == 1)
         panic("init ended with status 0x%x", p->group_exit ? p->group_exit_status : status);
     trace(TRACE_EXIT, p->pid->id, status);
     thread_give_back(t);
-    space_leave(t);
+    space = space_leave(t);
     last = task_leave(t, status);
+    vm_space_put(space);
     spin_lock(&proctree_lock);
     t->pid->task = NULL;
     pid_use_end_locked(t->pid);

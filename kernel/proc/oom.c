@@ -9,6 +9,7 @@
 #include "mm/slab.h"
 #include "proc/proc_private.h"
 
+#define OOM_PLENTY   8 // a request that failed with this part of memory free is worth another try
 #define OOM_PATIENCE (20UL * 1000 * 1000) // ns to wait for a victim's memory before asking again
 
 static struct wait_queue oom_wait = WAIT_QUEUE_INIT(oom_wait);
@@ -67,6 +68,8 @@ static int oom_act(void)
 
     if (signal_fatal_pending())
         return -EINTR;
+    if (frames_free() >= frames_total() / OOM_PLENTY)
+        return 0;
     shrink_all();
     spin_lock(&proctree_lock);
     victim = oom_choose_locked(&dying);

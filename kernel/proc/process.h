@@ -125,6 +125,7 @@ struct task {
     struct pid *pid;           // (c)
     struct list link;          // (siglock)
     u64 blocked;               // (h) written under siglock
+    u64 awaited;               // (siglock) blocked, but sigtimedwait sleeps for them
     u64 saved_mask;            // (h) WORK_RESTORE puts it back
     struct sigpending pending; // (siglock)
     struct sigstack altstack;  // (h)
@@ -138,7 +139,6 @@ struct task {
     s64 (*restart)(struct task *task);
     ns_t restart_deadline;
     u64 restart_args[4];
-    u32 fail_nth; // DEBUG: as written to /proc/<pid>/fail-nth
 };
 
 extern struct spinlock proctree_lock;

@@ -419,19 +419,22 @@ static int link_root(pid_t id, struct path *out)
     return link_fs(id, out, true);
 }
 
-// Linux's fault-injection interface, debug builds: the Nth allocation of the thread fails.
+// Linux's fault-injection interface, debug builds: the Nth allocation of the thread fails. What
+// shows the count does not take part in it.
 static int show_fail_nth(struct text *t, pid_t id)
 {
+    u32 own = arch_self()->fail_nth, n = 0;
     struct task *task;
-    u32 n = 0;
 
     spin_lock(&proctree_lock);
     task = task_find(id);
     if (task)
         n = task->thread->arch.fail_nth;
     spin_unlock(&proctree_lock);
+    arch_self()->fail_nth = 0;
     text_printf(t, "%u\n", n);
-    return 0;
+    arch_self()->fail_nth = own;
+    return task ? 0 : -ESRCH;
 }
 
 static ssize_t write_fail_nth(const char *s, size_t n, pid_t id)
@@ -440,8 +443,8 @@ static ssize_t write_fail_nth(const char *s, size_t n, pid_t id)
     u64 value;
     int err = parse_u64(s, NULL, 10, &value);
 
-    if (err)
-        return err;
+    if (err || value > INT32_MAX)
+        return err ? err : -EINVAL;
     spin_lock(&proctree_lock);
     task = task_find(id);
     if (task)

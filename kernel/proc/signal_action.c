@@ -90,23 +90,26 @@ static int signal_try_take(struct task *t, u64 set, struct siginfo *info)
     return sig;
 }
 
-// While it waits the wanted signals count as unblocked, so that one of them ends the sleep.
+static void signal_await(struct task *t, u64 set)
+{
+    irqflags_t flags = spin_lock_irqsave(&t->proc->siglock);
+
+    t->awaited = set;
+    spin_unlock_irqrestore(&t->proc->siglock, flags);
+}
+
+// The wanted signals stay blocked, so they are kept even if ignored; `awaited` has them wake the thread.
 int signal_wait(u64 set, ns_t deadline, struct siginfo *info)
 {
     struct task *t = task_self();
     struct wait_queue queue;
-    u64 mask = t->blocked;
-    int sig, err;
+    int sig = 0, err;
 
     set &= ~UNBLOCKABLE;
-    sig = signal_try_take(t, set, info);
-    if (sig)
-        return sig;
     wait_queue_init(&queue);
-    signal_set_mask(mask & ~set);
-    err = wait_event(&queue, false, WAIT_INTERRUPTIBLE, deadline);
-    sig = signal_try_take(t, set, info);
-    signal_set_mask(mask);
+    signal_await(t, set);
+    err = wait_event(&queue, (sig = signal_try_take(t, set, info)), WAIT_INTERRUPTIBLE, deadline);
+    signal_await(t, 0);
     if (sig)
         return sig;
     return err == -ETIMEDOUT ? -EAGAIN : -EINTR;
@@ -122,6 +125,7 @@ int signal_altstack(const struct sigstack *new, struct sigstack *old, uaddr_t sp
 {
     struct task *t = task_self();
     bool active = on_altstack(t, sp);
+    u32 mode;
 
     if (old) {
         *old = t->altstack;
@@ -134,11 +138,12 @@ int signal_altstack(const struct sigstack *new, struct sigstack *old, uaddr_t sp
         return 0;
     if (active)
         return -EPERM;
-    if (new->ss_flags & SS_DISABLE) {
+    mode = new->ss_flags & ~SS_AUTODISARM;
+    if (mode == SS_DISABLE) {
         t->altstack = (struct sigstack){0};
         return 0;
     }
-    if (new->ss_flags & ~(SS_AUTODISARM | SS_ONSTACK))
+    if (mode && mode != SS_ONSTACK)
         return -EINVAL;
     if (new->ss_size < MINSIGSTKSZ)
         return -ENOMEM;

@@ -150,6 +150,9 @@ static void signal_handle(struct trapframe *frame, struct siginfo *info,
     if (!(action->flags & SA_NODEFER))
         block |= SIGMASK(info->si_signo);
     if (signal_frame_push(frame, info->si_signo, info, action, mask)) {
+        // There is no stack for this handler; if it was SIGSEGV's own, nothing can handle it.
+        if (info->si_signo == SIGSEGV)
+            signal_action(SIGSEGV, &(struct k_sigaction){.handler = SIG_DFL}, NULL);
         signal_force(SIGSEGV, SI_KERNEL, 0);
         return;
     }

@@ -53,7 +53,7 @@ bool task_has_signal(const struct task *t)
 {
     u64 pending = load_relaxed(&t->pending.set) | load_relaxed(&t->proc->pending.set);
 
-    return (pending & ~load_relaxed(&t->blocked)) || load_relaxed(&t->stop_pending) ||
+    return (pending & (~load_relaxed(&t->blocked) | t->awaited)) || load_relaxed(&t->stop_pending) ||
            task_must_die(t);
 }
 
@@ -195,7 +195,7 @@ static struct task *signal_pick_locked(struct process *p, int sig)
     struct task *t, *found = NULL;
 
     LIST_FOR_EACH (t, &p->tasks, link) {
-        if (t->blocked & SIGMASK(sig) && sig != SIGKILL)
+        if ((t->blocked & ~t->awaited & SIGMASK(sig)) && sig != SIGKILL)
             continue;
         if (t->thread == thread_self())
             return t;
@@ -222,9 +222,11 @@ static int signal_send_locked(struct process *p, struct task *t, int sig,
     if (!blocked && signal_is_ignored(p, sig))
         return 0;
     err = signal_queue_locked(t ? &t->pending : &p->pending, sig, info);
-    if (err || !target || (blocked && sig != SIGKILL))
+    if (err || !target || (blocked && !(target->awaited & SIGMASK(sig))))
         return err;
-    if (signal_is_fatal(p, sig))
+    if (p->stopped && sig != SIGKILL)
+        return 0; // until SIGCONT
+    if (!blocked && signal_is_fatal(p, sig))
         process_kill_all_locked(p, sig, NULL);
     else
         task_signal_wake(target, false);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What each kind of interrupt does.
 #include "sched/interrupt.h"
+#include "arch/thread.h"
 #include "arch/upcalls.h"
 #include "base/panic.h"
 #include "sched/sched.h"
@@ -15,6 +16,11 @@ void interrupt_set_external(void (*handler)(void))
 
 void up_interrupt(enum interrupt which)
 {
+    struct arch_thread *t = arch_self();
+    u32 fail_nth = t->fail_nth; // of what the thread asks for, not of what interrupts it
+
+    if (DEBUG)
+        t->fail_nth = 0;
     switch (which) {
     case INTERRUPT_TIMER:
         timers_interrupt();
@@ -28,4 +34,6 @@ void up_interrupt(enum interrupt which)
         sched_reschedule_ipi();
         break;
     }
+    if (DEBUG)
+        t->fail_nth = fail_nth;
 }

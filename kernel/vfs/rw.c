@@ -3,9 +3,8 @@
 //
 // The position is guarded by pos_lock only if somebody else can use the file: the descriptor
 // table is shared, or more than this thread's two references (table and call) exist. Only the
-// running thread could change either meanwhile. Streams have no position and take no lock.
+// running thread could change either meanwhile. Streams do not look at it and take no lock.
 #include "abi/errno.h"
-#include "abi/limits.h"
 #include "vfs/internal.h"
 
 typedef ssize_t io_fn(struct file *f, struct uio *u, loff_t *pos);
@@ -15,7 +14,7 @@ static ssize_t no_io(struct file *f)
     return S_ISDIR(f->inode->mode) ? -EISDIR : -EINVAL;
 }
 
-static bool pos_is_shared(struct file *f)
+static inline bool pos_is_shared(struct file *f)
 {
     struct fdtable *t = thread_self()->files;
 
@@ -24,17 +23,9 @@ static bool pos_is_shared(struct file *f)
 
 static ssize_t io_at_pos(struct file *f, struct uio *u, io_fn *fn)
 {
-    bool shared;
+    bool shared = pos_is_shared(f);
     ssize_t n;
 
-    if (unlikely(u->left > MAX_RW_COUNT))
-        u->left = MAX_RW_COUNT;
-    if (!(f->mode & FILE_F_SEEKABLE)) {
-        loff_t none = 0;
-
-        return fn(f, u, &none);
-    }
-    shared = pos_is_shared(f);
     if (unlikely(shared))
         mutex_lock(&f->pos_lock);
     n = fn(f, u, &f->pos);
@@ -43,22 +34,23 @@ static ssize_t io_at_pos(struct file *f, struct uio *u, io_fn *fn)
     return n;
 }
 
+static inline ssize_t file_io(struct file *f, struct uio *u, u32 mode, io_fn *fn)
+{
+    if (unlikely(!(f->mode & mode)))
+        return -EBADF;
+    if (unlikely(!fn))
+        return no_io(f);
+    return f->mode & FILE_F_SEEKABLE ? io_at_pos(f, u, fn) : fn(f, u, &f->pos);
+}
+
 ssize_t file_read(struct file *f, struct uio *u)
 {
-    if (unlikely(!(f->mode & FILE_F_READ)))
-        return -EBADF;
-    if (unlikely(!f->ops->read))
-        return no_io(f);
-    return io_at_pos(f, u, f->ops->read);
+    return file_io(f, u, FILE_F_READ, f->ops->read);
 }
 
 ssize_t file_write(struct file *f, struct uio *u)
 {
-    if (unlikely(!(f->mode & FILE_F_WRITE)))
-        return -EBADF;
-    if (unlikely(!f->ops->write))
-        return no_io(f);
-    return io_at_pos(f, u, f->ops->write);
+    return file_io(f, u, FILE_F_WRITE, f->ops->write);
 }
 
 static ssize_t io_at(struct file *f, struct uio *u, loff_t pos, io_fn *fn)
@@ -67,8 +59,6 @@ static ssize_t io_at(struct file *f, struct uio *u, loff_t pos, io_fn *fn)
         return -ESPIPE;
     if (pos < 0)
         return -EINVAL;
-    if (u->left > MAX_RW_COUNT)
-        u->left = MAX_RW_COUNT;
     return fn ? fn(f, u, &pos) : no_io(f);
 }
 

@@ -20,9 +20,16 @@ static void fork_table(struct fork *f, pte_t *p, pte_t *end, pte_t *dst, uaddr_t
     pte_t *first = p, *cleared = NULL;
     u64 anon = 0, all = 0;
 
-    for (; p < end; p = pte_skip_absent(p + 1, end)) {
+    for (; p < end; p++, dst++) {
         pte_t e = *p;
 
+        if (!pte_present(e)) {
+            pte_t *next = pte_skip_absent(p + 1, end);
+
+            dst += next - 1 - p;
+            p = next - 1;
+            continue;
+        }
         ref_get(&origin[pte_pfn(e)].refs);
         if (e & lose) {
             if (!cleared)
@@ -31,7 +38,7 @@ static void fork_table(struct fork *f, pte_t *p, pte_t *end, pte_t *dst, uaddr_t
             pte_clear_bits(p, lose);
             e &= ~lose;
         }
-        dst[p - first] = e;
+        *dst = e;
         anon += e & PTE_ANON;
         all++;
     }

@@ -3,7 +3,7 @@
 //
 // `refs` counts threads. The last unmaps everything; `pins` then keeps the struct and the tables
 // for a truncation that is just walking them. Nobody runs in the space any more, so frames are
-// freed without clearing entries and without a flush; mmu_space_fini() sees to harts that still
+// freed without a flush; mmu_space_fini() sees to harts that still
 // have it.
 #include "base/trace.h"
 #include "mm/slab.h"
@@ -68,18 +68,33 @@ void space_unpin(struct vm_space *s)
     slab_free(space_cache, s);
 }
 
-static void free_area_frames(struct vm_space *s, const struct vm_area *a)
+// Leaves the entries zero: so the table can serve again.
+static void free_table_frames(pte_t *p, pte_t *end)
 {
     struct frame *origin = frames_origin();
+
+    for (; p < end; p++) {
+        struct frame *f = &origin[pte_pfn(*p)];
+
+        if (!pte_present(*p)) {
+            p = pte_skip_absent(p + 1, end) - 1;
+            continue;
+        }
+        *p = 0;
+        if (ref_put(&f->refs))
+            frame_free(f);
+    }
+}
+
+static void free_area_frames(struct vm_space *s, const struct vm_area *a)
+{
     uaddr_t va = a->start;
     pte_t *p;
 
     while (va < a->end && (p = mmu_next(&s->mmu, &va, a->end))) {
         uaddr_t stop = pte_table_stop(va, a->end);
-        pte_t *end = p + ((stop - va) >> PAGE_SHIFT);
 
-        for (p = pte_skip_absent(p, end); p < end; p = pte_skip_absent(p + 1, end))
-            frame_put(&origin[pte_pfn(*p)]);
+        free_table_frames(p, p + ((stop - va) >> PAGE_SHIFT));
         va = stop;
     }
 }

@@ -123,6 +123,8 @@ static void test_identity(void)
     join(spawn(identity_main, NULL));
     EXPECT("threads share the pid", tids[0], getpid());
     CHECK("and have their own tid", tids[1] != getpid() && tids[1] > 0);
+    while (syscall(SYS_tgkill, getpid(), tids[1], 0) == 0)
+        sched_yield(); // join may return a moment before the kernel is done with it
     EXPECT_ERR("an ended thread", syscall(SYS_tgkill, getpid(), tids[1], 0), ESRCH);
     EXPECT_ERR("tgkill of another group", syscall(SYS_tgkill, 1, getpid(), 0), ESRCH);
 }

@@ -49,6 +49,14 @@ void kernelmap_copy(pte_t *root)
     root[ROOT_INDEX(KERNEL_BASE)] = kernel_root[ROOT_INDEX(KERNEL_BASE)];
 }
 
+void kernelmap_clear(pte_t *root)
+{
+    memset(root + DIRECT_FIRST, 0, (kernel_root_top - DIRECT_FIRST) * sizeof(pte_t));
+    root[ROOT_INDEX(KSTACK_BASE)] = 0;
+    root[ROOT_INDEX(MMIO_BASE)] = 0;
+    root[ROOT_INDEX(KERNEL_BASE)] = 0;
+}
+
 // The entry for va at `level` (0 or 1) of a kernel root, tables made as needed; NULL: no memory.
 static pte_t *kernel_slot(pte_t *top, vaddr_t va, unsigned level)
 {

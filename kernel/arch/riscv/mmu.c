@@ -94,6 +94,7 @@ void mmu_space_fini(struct mmu_space *space)
 {
     mmu_space_retire(space);
     pagetable_free_user(space);
+    kernelmap_clear(space->root);
     up_table_free(space->root);
     space->root = NULL;
 }

@@ -140,6 +140,7 @@ void mmu_tables_free(void *tables)
     while (tables) {
         void *next = *(void **)tables;
 
+        *(void **)tables = NULL;
         up_table_free(tables);
         tables = next;
     }
@@ -154,6 +155,7 @@ static void free_slot(struct mmu_space *space, pte_t *slot)
 {
     if (pte_present(*slot) && !pt_is_leaf(*slot)) {
         up_table_free(pt_table(*slot));
+        *slot = 0;
         space->tables--;
     }
 }

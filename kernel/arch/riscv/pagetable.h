@@ -11,5 +11,6 @@ pte_t *pagetable_find(pte_t *root, vaddr_t va);
 // Points *slot at a fresh zeroed table; -ENOMEM.
 int pagetable_make(pte_t *slot);
 void pagetable_free_user(struct mmu_space *space);
-// Copies the kernel half into a root.
+// Copies the kernel half into a root; makes it zero again.
 void kernelmap_copy(pte_t *root);
+void kernelmap_clear(pte_t *root);

@@ -5,7 +5,7 @@
 #include "arch/riscv/userwalk.h"
 #include "lib/string.h"
 
-#define STRING_CHUNK   64
+#define STRING_CHUNK   512UL // copied with interrupts off
 #define PREFAULT_PAGES 16
 
 // Sets missing A and D bits unless the entry changes meanwhile; false: refused.
@@ -82,24 +82,44 @@ int user_prefault(uaddr_t va, size_t n, enum access access)
     return 0;
 }
 
+// The bytes of one ready page up to n or the NUL; how many came before that. -1: the page is not
+// ready.
+static ssize_t string_part(char *dst, uaddr_t src, size_t n)
+{
+    irqflags_t flags = irq_save();
+    struct mmu_space *space = hart_self()->space;
+    const char *s = likely(space) ? user_walk(space->root, src, ACCESS_READ) : NULL;
+    size_t i = 0;
+
+    if (likely(s))
+        for (; i < n && (dst[i] = s[i]); i++)
+            ;
+    irq_restore(flags);
+    return likely(s) ? (ssize_t)i : -1;
+}
+
 ssize_t strncpy_from_user(char *dst, uaddr_t src, size_t size)
 {
     size_t done = 0;
 
     while (done < size) {
-        size_t n = user_page_rest(src + done, MIN(size - done, STRING_CHUNK));
-        const char *end;
-        int error;
+        uaddr_t at = src + done;
+        size_t n = user_page_rest(at, MIN(size - done, STRING_CHUNK));
+        ssize_t part;
 
-        if (!user_range_ok(src + done, 1))
+        if (unlikely(at >= USER_TOP))
             return -EFAULT;
-        error = copy_from_user(dst + done, src + done, n);
-        if (error)
-            return error;
-        end = memchr(dst + done, 0, n);
-        if (end)
-            return end - dst;
-        done += n;
+        part = string_part(dst + done, at, n);
+        if (unlikely(part < 0)) {
+            int error = user_fault(at, ACCESS_READ);
+
+            if (error)
+                return error;
+            continue;
+        }
+        done += part;
+        if (part < n)
+            return done;
     }
     return -ENAMETOOLONG;
 }
@@ -107,21 +127,16 @@ ssize_t strncpy_from_user(char *dst, uaddr_t src, size_t size)
 size_t user_copy_pages(struct mmu_space *space, uaddr_t va, void *kernel, size_t n,
                        enum user_copy op)
 {
-    enum access access = op == USER_COPY_FROM ? ACCESS_READ : ACCESS_WRITE;
     size_t done = 0;
 
     while (done < n) {
         size_t chunk = user_page_rest(va + done, n - done);
         irqflags_t flags = irq_save();
         struct mmu_space *s = space ? space : hart_self()->space;
-        void *p = likely(s) ? user_walk(s->root, va + done, access) : NULL;
+        void *p = likely(s) ? user_walk(s->root, va + done, user_copy_access(op)) : NULL;
 
-        if (likely(p) && op == USER_COPY_FROM)
-            memcpy((char *)kernel + done, p, chunk);
-        else if (likely(p) && op == USER_COPY_TO)
-            memcpy(p, (char *)kernel + done, chunk);
-        else if (p)
-            memset(p, 0, chunk);
+        if (likely(p))
+            user_copy_run(p, (char *)kernel + done, chunk, op);
         irq_restore(flags);
         if (!p)
             break;

@@ -31,67 +31,61 @@ static __attribute__((noinline)) int copy_pages(uaddr_t va, void *kernel, size_t
     }
 }
 
-// A byte or an aligned word of 4 or 8 bytes: lies within one page and needs no loop.
-static inline bool is_word(uaddr_t user, const void *kernel, size_t n)
-{
-    return n == 1 || ((n == 8 || n == 4) && ((user | (u64)kernel) & (n - 1)) == 0);
-}
-
-static inline void copy_word(void *dst, const void *src, size_t n)
-{
-    if (n == 1)
-        *(u8 *)dst = *(const u8 *)src;
-    else if (n == 8)
-        *(u64 *)dst = *(const u64 *)src;
-    else
-        *(u32 *)dst = *(const u32 *)src;
-}
-
-// Words of ready pages, without a call; false: the general way.
-static inline bool word_try(uaddr_t va, void *kernel, size_t n, enum access access)
+// Copies within one page that is ready; false: the general way. Most copies are of a byte or an
+// aligned word, which needs no call.
+static inline bool page_try(uaddr_t va, void *kernel, size_t n, enum user_copy op)
 {
     irqflags_t flags;
     struct mmu_space *space;
     void *p = NULL;
 
-    if (va >= USER_TOP || !is_word(va, kernel, n))
+    if (unlikely(va >= USER_TOP || n > PAGE_SIZE - (va & ~PAGE_MASK)))
         return false;
     flags = irq_save();
     space = hart_self()->space;
     if (likely(space))
-        p = user_walk_fast(space->root, va, access);
+        p = user_walk_fast(space->root, va, user_copy_access(op));
     if (likely(p))
-        copy_word(access == ACCESS_WRITE ? p : kernel, access == ACCESS_WRITE ? kernel : p, n);
+        user_copy_run(p, kernel, n, op);
     irq_restore(flags);
     return p;
 }
 
 int copy_from_user(void *dst, uaddr_t src, size_t n)
 {
-    return likely(word_try(src, dst, n, ACCESS_READ)) ? 0 : copy_pages(src, dst, n, USER_COPY_FROM);
+    return likely(page_try(src, dst, n, USER_COPY_FROM)) ? 0
+                                                         : copy_pages(src, dst, n, USER_COPY_FROM);
 }
 
 int copy_to_user(uaddr_t dst, const void *src, size_t n)
 {
     void *from = (void *)src;
 
-    return likely(word_try(dst, from, n, ACCESS_WRITE)) ? 0
+    return likely(page_try(dst, from, n, USER_COPY_TO)) ? 0
                                                         : copy_pages(dst, from, n, USER_COPY_TO);
 }
 
 int user_zero(uaddr_t dst, size_t n)
 {
-    return copy_pages(dst, NULL, n, USER_COPY_ZERO);
+    return likely(page_try(dst, NULL, n, USER_COPY_ZERO))
+               ? 0
+               : copy_pages(dst, NULL, n, USER_COPY_ZERO);
 }
 
 size_t copy_from_user_nofault(void *dst, uaddr_t src, size_t n)
 {
+    if (likely(page_try(src, dst, n, USER_COPY_FROM)))
+        return n;
     return user_range_ok(src, n) ? user_copy_pages(NULL, src, dst, n, USER_COPY_FROM) : 0;
 }
 
 size_t copy_to_user_nofault(uaddr_t dst, const void *src, size_t n)
 {
-    return user_range_ok(dst, n) ? user_copy_pages(NULL, dst, (void *)src, n, USER_COPY_TO) : 0;
+    void *from = (void *)src;
+
+    if (likely(page_try(dst, from, n, USER_COPY_TO)))
+        return n;
+    return user_range_ok(dst, n) ? user_copy_pages(NULL, dst, from, n, USER_COPY_TO) : 0;
 }
 
 // By hand: GCC 12's compare-exchange takes the upper half of `old` as it finds it (PR 114130).

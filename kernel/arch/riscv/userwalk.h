@@ -6,6 +6,7 @@
 #include "arch/riscv/hart.h"
 #include "arch/upcalls.h"
 #include "lib/macro.h"
+#include "lib/string.h"
 
 void *user_walk_slow(pte_t *root, uaddr_t va, enum access access);
 
@@ -65,9 +66,32 @@ static inline size_t user_page_rest(uaddr_t va, size_t n)
 // Faults a page in for the running thread; what a copy reports: 0, -EFAULT, -EINTR.
 int user_fault(uaddr_t va, enum access access);
 
+enum user_copy { USER_COPY_FROM, USER_COPY_TO, USER_COPY_ZERO };
+
+static inline enum access user_copy_access(enum user_copy op)
+{
+    return op == USER_COPY_FROM ? ACCESS_READ : ACCESS_WRITE;
+}
+
+// The copy itself, `p` being the place in the direct map.
+static inline void user_copy_run(void *p, void *kernel, size_t n, enum user_copy op)
+{
+    static const u64 zero;
+    const void *src = op == USER_COPY_FROM ? p : op == USER_COPY_TO ? kernel : &zero;
+    void *dst = op == USER_COPY_FROM ? kernel : p;
+
+    if (n == 1)
+        *(u8 *)dst = *(const u8 *)src;
+    else if (n == 8 && (((u64)src | (u64)dst) & 7) == 0)
+        *(u64 *)dst = *(const u64 *)src;
+    else if (op == USER_COPY_ZERO)
+        memset(dst, 0, n);
+    else
+        memcpy(dst, src, n);
+}
+
 // Copies through the direct map up to the first page that is not ready; bytes done. `space` NULL:
 // the running one. The range is below USER_TOP.
-enum user_copy { USER_COPY_FROM, USER_COPY_TO, USER_COPY_ZERO };
 size_t user_copy_pages(struct mmu_space *space, uaddr_t va, void *kernel, size_t n,
                        enum user_copy op);
 

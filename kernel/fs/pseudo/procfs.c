@@ -634,11 +634,12 @@ static ssize_t text_write(struct file *f, struct uio *u, loff_t *pos)
     struct proc_inode *p = proc_inode(f->inode);
     size_t n = u->left;
     ssize_t result = -EINVAL;
-    char *text;
+    char small[32], *text = small;
 
     if (n >= WRITE_MAX)
         return -EINVAL;
-    text = kmalloc(n + 1, 0);
+    if (n >= sizeof(small))
+        text = kmalloc(n + 1, 0);
     if (!text)
         return -ENOMEM;
     result = uio_get(u, text, n);
@@ -651,7 +652,8 @@ static ssize_t text_write(struct file *f, struct uio *u, loff_t *pos)
         result = p->kind == KIND_FILE && p->file->write
                      ? p->file->write(text, strlen(text), p->file->arg)
                      : -EINVAL;
-    kfree(text);
+    if (text != small)
+        kfree(text);
     return result < 0 ? result : (ssize_t)n;
 }
 

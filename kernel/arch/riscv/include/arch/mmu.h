@@ -50,7 +50,7 @@ static inline pte_t pte_make(pfn_t pfn, u64 bits)
 
 static inline pfn_t pte_pfn(pte_t pte)
 {
-    return pte >> 10 & 0xfffffffffffUL;
+    return pte >> 10; // ours keep the bits above the page number clear
 }
 
 static inline bool pte_present(pte_t pte)
