@@ -8,6 +8,7 @@ import os
 import re
 import socket
 import subprocess
+import sys
 import threading
 import time
 
@@ -41,6 +42,7 @@ class Run:
         self.initrd = machine.memory_file("initramfs",
                                           machine.initramfs(config, {"rv.exec": spec}))
         self.console_fd = machine.memory_file("console")
+        self.errors_fd = machine.memory_file("errors")  # QEMU's own messages: shown if it fails
         self.sockets = {}
 
     def start(self):
@@ -60,8 +62,8 @@ class Run:
             machine.fd_path(self.initrd), cmdline, serial)
         fds = {port: s.fileno() for port, s in theirs.items()}
         command += machine.port_arguments(fds)
-        streams = {} if self.tty else {"stdin": subprocess.DEVNULL,
-                                       "stdout": subprocess.DEVNULL}
+        streams = {} if self.tty else {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL,
+                                       "stderr": self.errors_fd}
         self.process = machine.start(command, [*fds.values(), self.initrd, self.console_fd],
                                      self.tty, **streams)
         for s in theirs.values():
@@ -164,6 +166,7 @@ class Run:
         if self.status is not None:
             return self.status
         if not self.console():
+            sys.stderr.write(os.pread(self.errors_fd, 1 << 16, 0).decode(errors="replace"))
             return STATUS_ERROR  # QEMU itself failed, and has said why
         self.panicked = True
         return STATUS_PANIC
@@ -176,6 +179,7 @@ class Run:
         self.console_text = self.console()
         os.close(self.initrd)
         os.close(self.console_fd)
+        os.close(self.errors_fd)
         self.console_fd = None
 
 

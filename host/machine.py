@@ -146,7 +146,7 @@ def fd_path(fd):
 def qemu_command(config, kernel, initrd_path, cmdline, serial):
     """QEMU's arguments. `serial` is a list of arguments that make the chardev `uart`."""
     command = ["qemu-system-riscv64", "-machine", "virt", "-smp", str(config.smp),
-               "-m", config.mem, "-display", "none", "-no-reboot",
+               "-m", config.mem, "-nic", "none", "-display", "none", "-no-reboot",
                "-bios", os.path.join(BUILD, "firmware.bin") if config.firmware == "own"
                else "default",
                "-kernel", kernel, "-append", f"{cmdline} {config.append}".strip(),

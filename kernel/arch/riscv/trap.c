@@ -35,8 +35,8 @@ void hart_init(void)
     csr_set(sstatus, STATUS_SPIE);
     arch_self()->fpu_hart = FPU_NO_HART;
     csr_write(scounteren, 7UL); // user code reads cycle, time and instret
-    timer_arm(~0UL);
     csr_write(sie, SIE_ALL);
+    timer_arm(~0UL);
 }
 
 static void interrupt_dispatch(u64 code)
