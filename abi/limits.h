@@ -14,4 +14,4 @@
 #define LINK_MAX       127
 #define SYMLOOP_MAX    40
 #define HOST_NAME_MAX  64
-#define MAX_RW_COUNT   0x7ffff000 /* most bytes one read or write moves */
+#define MAX_RW_COUNT   0x7ffff000UL /* most bytes one read or write moves */

@@ -3,8 +3,9 @@
 //
 // Byte number p of the stream lies in pages[p / PAGE_SIZE % page_count]; `head` is the next byte to
 // write, `tail` the next to read. Pages are allocated when first written. When the ring becomes
-// empty both numbers return to 0: so a pipe that carries small messages lives in one page, and
-// large copies are aligned. Its pages stay until it is closed.
+// empty both numbers return to 0, so that a pipe that carries small messages lives in one page; a
+// large write then starts at its buffer's offset in a page, so that whole pages are copied. The
+// pages stay until the pipe is closed.
 //
 // Copying is done under the mutex, straight between the caller's memory and the pages. User pages
 // may not be faulted in there (RANK_SPACE comes first): a copy that stops short drops the mutex,
@@ -36,7 +37,7 @@
 struct pipe {
     struct mutex lock;              // RANK_PIPE
     u64 head, tail;                 // (lock; read anywhere) bytes
-    u32 page_count;                 // (lock; read anywhere)
+    u32 page_count;                 // (lock; read anywhere) a power of two
     void **pages;                   // (lock) NULL until needed
     u32 readers, writers;           // (lock; read anywhere) open files
     u32 reader_opens, writer_opens; // (lock; read anywhere) so far, for FIFOs' opens
@@ -145,36 +146,54 @@ static void pipe_release(struct file *f)
     fifo_leave(f->inode, f->private, f->mode);
 }
 
-/* Reading */
+/* Copying; the mutex is held */
 
-static inline void *byte_address(struct pipe *p, u64 at, u64 *room)
+static int page_make(void **page)
 {
-    u32 page = (at >> PAGE_SHIFT) % p->page_count;
+    struct frame *frame = frame_alloc(0, 0);
 
-    *room = PAGE_SIZE - (at & ~PAGE_MASK);
-    return p->pages[page] + (at & ~PAGE_MASK);
+    if (!frame)
+        return -ENOMEM;
+    *page = frame_address(frame);
+    return 0;
 }
 
-// Copies out what there is, up to what the caller has room for; the mutex is held.
-static size_t take_bytes(struct pipe *p, struct uio *u)
+// A buffer in one piece, the usual one, needs no search for the next.
+static inline size_t part_copy(struct uio *u, void *at, size_t n, bool write)
+{
+    size_t moved;
+
+    if (unlikely(u->length < n || u->kernel))
+        return write ? uio_get_nofault(u, at, n) : uio_put_nofault(u, at, n);
+    moved = write ? copy_from_user_nofault(at, u->base, n) : copy_to_user_nofault(u->base, at, n);
+    u->base += moved;
+    u->length -= moved;
+    u->left -= moved;
+    return moved;
+}
+
+// Moves n bytes, number `at` and on, into or out of the ring; how many came through, or -ENOMEM for
+// none.
+static inline ssize_t ring_copy(struct pipe *p, struct uio *u, u64 at, size_t n, bool write)
 {
     size_t done = 0;
 
-    while (u->left && p->head != p->tail) {
-        u64 room, n, moved;
-        void *from = byte_address(p, p->tail, &room);
+    while (done < n) {
+        void **page = &p->pages[(at + done) >> PAGE_SHIFT & (p->page_count - 1)];
+        u64 offset = (at + done) & ~PAGE_MASK;
+        size_t part = MIN(PAGE_SIZE - offset, n - done), moved;
 
-        n = MIN(MIN(room, p->head - p->tail), u->left);
-        moved = uio_put_nofault(u, from, n);
-        p->tail += moved;
+        if (unlikely(!*page) && page_make(page))
+            return done ? (ssize_t)done : -ENOMEM;
+        moved = part_copy(u, *page + offset, part, write);
         done += moved;
-        if (moved < n)
+        if (moved < part)
             break;
     }
-    if (p->head == p->tail)
-        p->head = p->tail = 0;
     return done;
 }
+
+/* Reading */
 
 static ssize_t read_once(struct pipe *p, struct uio *u, bool *empty)
 {
@@ -184,8 +203,11 @@ static ssize_t read_once(struct pipe *p, struct uio *u, bool *empty)
     mutex_lock(&p->lock);
     was_tight = pipe_space(p) < PIPE_WAKE;
     *empty = p->head == p->tail;
-    n = take_bytes(p, u);
-    if (p->head != p->tail)
+    n = ring_copy(p, u, p->tail, MIN(p->head - p->tail, u->left), false);
+    p->tail += n;
+    if (p->head == p->tail)
+        p->head = p->tail = 0;
+    else
         wake_one(&p->read_wait);
     mutex_unlock(&p->lock);
     if (was_tight && may_write(p))
@@ -221,41 +243,6 @@ static ssize_t pipe_read(struct file *f, struct uio *u, loff_t *pos)
 
 /* Writing */
 
-// The address of byte `at` of the ring, with its page made; NULL when memory is out.
-static void *byte_make(struct pipe *p, u64 at, u64 *room)
-{
-    u32 page = (at >> PAGE_SHIFT) % p->page_count;
-
-    if (unlikely(!p->pages[page])) {
-        struct frame *frame = frame_alloc(0, 0);
-
-        if (!frame)
-            return NULL;
-        p->pages[page] = frame_address(frame);
-    }
-    return byte_address(p, at, room);
-}
-
-// Copies n bytes in behind head without publishing them; bytes copied, -ENOMEM for none.
-static ssize_t put_bytes(struct pipe *p, struct uio *u, size_t n)
-{
-    size_t done = 0;
-
-    while (done < n) {
-        u64 room, part, moved;
-        void *to = byte_make(p, p->head + done, &room);
-
-        if (!to)
-            return done ? (ssize_t)done : -ENOMEM;
-        part = MIN(room, n - done);
-        moved = uio_get_nofault(u, to, part);
-        done += moved;
-        if (moved < part)
-            break;
-    }
-    return done;
-}
-
 // One attempt: bytes written, 0 (nothing was ready: prefault), -EAGAIN (no space), -EPIPE, -ENOMEM.
 static ssize_t write_locked(struct pipe *p, struct uio *u, bool atomic)
 {
@@ -267,7 +254,9 @@ static ssize_t write_locked(struct pipe *p, struct uio *u, bool atomic)
         return -EPIPE;
     if (!n || (atomic && n < u->left))
         return -EAGAIN;
-    done = put_bytes(p, u, n);
+    if (!atomic && p->head == p->tail)
+        p->head = p->tail = u->base & ~PAGE_MASK;
+    done = ring_copy(p, u, p->head, n, true);
     if (unlikely(done < (ssize_t)n && atomic)) {
         *u = saved;
         return MIN(done, 0L);

@@ -187,6 +187,10 @@ void *(memset)(void *dst, int c, size_t n)
             SET32(w, v, 0);
             w += BLOCK_WORDS;
         }
+        for (; n >= 4 * WORD; n -= 4 * WORD) {
+            SET4(w, v, 0);
+            w += 4;
+        }
         for (; n >= WORD; n -= WORD)
             *w++ = v;
         d = (u8 *)w;

@@ -33,6 +33,8 @@ struct exec {
     const char *name;
 };
 
+bool (*exec_trace_hook)(const char *program);
+
 static int exec_open(struct exec *x, const struct path *start, const char *name, u32 walk)
 {
     struct inode *inode;
@@ -279,11 +281,16 @@ static void exec_swap_tables(struct exec *x)
     }
 }
 
-static void exec_rename_thread(const char *name)
+static void exec_rename_thread(const char *path)
 {
-    const char *slash = strrchr(name, '/');
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    u32 *work = &arch_self()->work;
 
-    strlcpy(thread_self()->name, slash ? slash + 1 : name, sizeof(thread_self()->name));
+    strlcpy(thread_self()->name, name, sizeof(thread_self()->name));
+    if (exec_trace_hook && exec_trace_hook(name))
+        atomic_fetch_or(work, WORK_TRACE);
+    else if (load_relaxed(work) & WORK_TRACE)
+        atomic_fetch_and(work, ~(u32)WORK_TRACE);
 }
 
 static void exec_enter(struct exec *x)

@@ -23,7 +23,8 @@ static struct process *reaper_locked(struct process *p)
 
 static void child_move_locked(struct process *child, struct process *to)
 {
-    tree_detach_locked(child);
+    bool last = tree_detach_locked(child);
+
     list_remove(&child->sibling);
     child->parent = to;
     store_relaxed(&child->parent_pid, to->pid->id);
@@ -34,7 +35,7 @@ static void child_move_locked(struct process *child, struct process *to)
         list_insert_tail(&to->events, &child->event_node);
     }
     tree_attach_locked(child);
-    if (child->group->outside == 0)
+    if (last && child->group->outside == 0)
         group_orphaned_locked(child->group);
 }
 
@@ -90,7 +91,7 @@ void process_event_locked(struct process *p, int code, int status)
     list_remove(&p->event_node);
     list_insert_tail(&parent->events, &p->event_node);
     siginfo_child(&info, p, SIGCHLD, code, status);
-    if (!(parent->sighand->action[SIGCHLD - 1].flags & SA_NOCLDSTOP))
+    if (!(sighand_action(parent->sighand, SIGCHLD)->flags & SA_NOCLDSTOP))
         signal_send_process(parent, SIGCHLD, &info);
     wake_all(&parent->child_wait);
 }
@@ -98,7 +99,7 @@ void process_event_locked(struct process *p, int code, int status)
 // True if nobody will wait: SIGCHLD ignored, or SA_NOCLDWAIT.
 static bool parent_does_not_wait(const struct process *p)
 {
-    const struct k_sigaction *a = &p->parent->sighand->action[SIGCHLD - 1];
+    const struct k_sigaction *a = sighand_action(p->parent->sighand, SIGCHLD);
 
     return p->exit_signal == SIGCHLD && (a->handler == SIG_IGN || (a->flags & SA_NOCLDWAIT));
 }
@@ -116,7 +117,7 @@ static void process_become_zombie(struct process *p)
 {
     int status = p->exit_status;
     int code = WIFSIGNALED(status) ? CLD_KILLED : CLD_EXITED;
-    bool reaped;
+    bool reaped, last_outside;
 
     verify(p != init_process);
     itimer_fini(p);
@@ -125,11 +126,11 @@ static void process_become_zombie(struct process *p)
         session_leader_exit_hook(p->group->session);
     user_uncharge(p->charged_uid);
     spin_lock(&proctree_lock);
-    tree_detach_locked(p);
+    last_outside = tree_detach_locked(p);
     p->state = PROCESS_ZOMBIE;
     session_leave_locked(p);
     children_give_away_locked(p);
-    if (!list_empty(&p->group->members) && p->group->outside == 0)
+    if (last_outside && p->group->outside == 0)
         group_orphaned_locked(p->group);
     list_remove(&p->event_node);
     reaped = parent_does_not_wait(p);
@@ -231,6 +232,8 @@ void task_end(int status)
     vm_space_put(space);
     spin_lock(&proctree_lock);
     t->pid->task = NULL;
+    if (t->pid == p->pid)
+        wake_all(&p->exit_wait); // exec_alone waits for the id
     pid_use_end_locked(t->pid);
     spin_unlock(&proctree_lock);
     if (last)

@@ -60,6 +60,7 @@ static void frame_copy(struct birth *b, const struct trapframe *frame)
         f->x[FRAME_SP] = a->stack + a->stack_size;
     if (a->flags & CLONE_SETTLS)
         f->x[FRAME_TP] = a->tls;
+    b->thread->arch.work |= arch_self()->work & WORK_TRACE;
     arch_fpu_save(arch_self());
     b->thread->arch.fpu = arch_self()->fpu;
 }

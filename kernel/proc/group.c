@@ -108,8 +108,8 @@ static void group_move_locked(struct process *p, struct group *g)
 {
     struct group *old = p->group;
     struct process *child;
+    bool last = tree_detach_locked(p);
 
-    tree_detach_locked(p);
     LIST_FOR_EACH (child, &p->children, sibling)
         tree_detach_locked(child);
     list_remove(&p->group_node);
@@ -119,7 +119,7 @@ static void group_move_locked(struct process *p, struct group *g)
     tree_attach_locked(p);
     LIST_FOR_EACH (child, &p->children, sibling)
         tree_attach_locked(child);
-    if (!list_empty(&old->members) && old->outside == 0)
+    if (last && old->outside == 0)
         group_orphaned_locked(old);
     group_put_locked(old);
 }

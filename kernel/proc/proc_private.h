@@ -18,7 +18,7 @@ void task_free(struct task *t);
 void process_link(struct process *p, struct process *parent); // into tree and group; lock held
 void process_unlink_zombie_locked(struct process *p);         // reaped: out of every list
 void tree_attach_locked(struct process *p);                   // counts p for its group's `outside`
-void tree_detach_locked(struct process *p);
+bool tree_detach_locked(struct process *p); // true: its group lost the last of them
 extern struct list process_list; // (proctree)
 
 // group.c
@@ -34,12 +34,40 @@ void group_orphaned_locked(struct group *g);
 void process_notify_parent_locked(struct process *p, int code, int status); // SIGCHLD and wake
 void process_event_locked(struct process *p, int code, int status);        // stop or continue to report
 
+// signal_action.c
+struct sighand *sighand_create(void); // all actions default; NULL
+
+// Every kind of siginfo ends with si_stime at the latest, and only that part is kept in the kernel;
+// what is behind is zero to programs.
+struct siginfo_used {
+    u64 words[(offsetof(struct siginfo, si_stime) + sizeof(s64)) / sizeof(u64)];
+};
+static inline struct siginfo_used *siginfo_used(const struct siginfo *info)
+{
+    return (struct siginfo_used *)info;
+}
+
 // signal_send.c
 void task_signal_wake(struct task *t, bool fatal);
-bool task_has_signal(const struct task *t);
-bool task_must_die(const struct task *t);
+static inline bool task_must_die(const struct task *t)
+{
+    const struct process *p = t->proc;
+
+    return load_relaxed(&p->group_exit) ||
+           (load_relaxed(&p->exec_task) && p->exec_task != t) ||
+           (load_relaxed(&t->pending.set) & SIGMASK(SIGKILL));
+}
+
+static inline bool task_has_signal(const struct task *t)
+{
+    u64 pending = load_relaxed(&t->pending.set) | load_relaxed(&t->proc->pending.set);
+
+    return (pending & (~load_relaxed(&t->blocked) | t->awaited)) ||
+           load_relaxed(&t->stop_pending) || task_must_die(t);
+}
 void process_kill_all_locked(struct process *p, int wait_status, struct task *except); // siglock held
-int signal_dequeue_locked(struct task *t, u64 from, struct siginfo *info); // 0: none; siglock held
+// 0: none; siglock held; fills the used part of *info.
+int signal_dequeue_locked(struct task *t, u64 from, struct siginfo *info);
 void signal_clear_locked(struct sigpending *pending, u64 set);
 
 // signal_frame.c

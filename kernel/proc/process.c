@@ -126,11 +126,10 @@ void tree_attach_locked(struct process *p)
         p->group->outside++;
 }
 
-void tree_detach_locked(struct process *p)
+bool tree_detach_locked(struct process *p)
 {
     assert(lock_held(&proctree_lock));
-    if (counts_outside(p))
-        p->group->outside--;
+    return counts_outside(p) && --p->group->outside == 0;
 }
 
 void process_link(struct process *p, struct process *parent)

@@ -55,8 +55,16 @@ struct sigpending {
 struct sighand {
     struct ref refs;
     struct spinlock lock; // RANK_SIGNAL, inside siglock (nested)
+    u64 set;              // (l) bit signal-1: its slot counts; without, the action is the default
     struct k_sigaction action[64]; // (l)
 };
+
+static inline const struct k_sigaction *sighand_action(const struct sighand *h, int sig)
+{
+    static const struct k_sigaction by_default;
+
+    return load_relaxed(&h->set) >> (sig - 1) & 1 ? &h->action[sig - 1] : &by_default;
+}
 
 enum process_state { PROCESS_ALIVE, PROCESS_ZOMBIE, PROCESS_DEAD };
 
@@ -176,6 +184,9 @@ s64 process_clone(const struct clone_args *args, const struct trapframe *frame);
 int process_exec(const struct path *start, const char *name, uaddr_t argv, uaddr_t envp, u32 flags);
 // The first program, from kmain: never returns on success.
 int process_start_init(const char *path);
+
+// Set by syscall/: whether the calls of a program, named by its last path component, are to be traced.
+extern bool (*exec_trace_hook)(const char *program);
 
 // exit_group(2), exit(2) with an exit code; task_end with a wait status (code << 8 | signal).
 void process_exit_group(s32 code) NORETURN;

@@ -59,7 +59,7 @@ static char state_letter(const struct process *p, const struct thread *t)
 static void snapshot_handlers(struct snapshot *s, struct process *p)
 {
     for (int i = 0; i < 64; i++) {
-        u64 handler = p->sighand->action[i].handler;
+        u64 handler = sighand_action(p->sighand, i + 1)->handler;
 
         if (handler == SIG_IGN)
             s->ignored |= 1UL << i;

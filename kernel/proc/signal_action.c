@@ -2,6 +2,7 @@
 // Signal actions, masks, alternate stacks and synchronous waiting (POSIX.1-2017, 2.4).
 
 #include "abi/errno.h"
+#include "lib/bitmap.h"
 #include "mm/slab.h"
 #include "proc/proc_private.h"
 
@@ -20,10 +21,11 @@ int signal_action(int sig, const struct k_sigaction *new, struct k_sigaction *ol
     flags = spin_lock_irqsave(&p->siglock);
     spin_lock_nested(&p->sighand->lock);
     if (old)
-        *old = *slot;
+        *old = *sighand_action(p->sighand, sig);
     if (new) {
         *slot = *new;
         slot->mask &= ~UNBLOCKABLE;
+        store_release(&p->sighand->set, p->sighand->set | SIGMASK(sig));
     }
     spin_unlock(&p->sighand->lock);
     // Ignoring a signal discards pending ones.
@@ -63,8 +65,10 @@ void signal_restore_mask(void)
 {
     struct task *t = task_self();
 
-    if (atomic_fetch_and(&t->thread->arch.work, ~(u32)WORK_RESTORE) & WORK_RESTORE)
-        signal_set_mask(t->saved_mask);
+    if (!(load_relaxed(&t->thread->arch.work) & WORK_RESTORE))
+        return;
+    atomic_fetch_and(&t->thread->arch.work, ~(u32)WORK_RESTORE);
+    signal_set_mask(t->saved_mask);
 }
 
 u64 signal_pending_set(void)
@@ -78,7 +82,7 @@ bool signal_ignored_or_blocked(int sig)
 {
     struct task *t = task_self();
 
-    return (t->blocked & SIGMASK(sig)) || t->proc->sighand->action[sig - 1].handler == SIG_IGN;
+    return (t->blocked & SIGMASK(sig)) || sighand_action(t->proc->sighand, sig)->handler == SIG_IGN;
 }
 
 static int signal_try_take(struct task *t, u64 set, struct siginfo *info)
@@ -106,6 +110,7 @@ int signal_wait(u64 set, ns_t deadline, struct siginfo *info)
     int sig = 0, err;
 
     set &= ~UNBLOCKABLE;
+    *info = (struct siginfo){0};
     wait_queue_init(&queue);
     signal_await(t, set);
     err = wait_event(&queue, (sig = signal_try_take(t, set, info)), WAIT_INTERRUPTIBLE, deadline);
@@ -152,6 +157,34 @@ int signal_altstack(const struct sigstack *new, struct sigstack *old, uaddr_t sp
     return 0;
 }
 
+struct sighand *sighand_create(void)
+{
+    struct sighand *h = kmalloc(sizeof(*h), 0);
+
+    if (!h)
+        return NULL;
+    ref_init(&h->refs, 1);
+    spin_init(&h->lock, RANK_SIGNAL);
+    h->set = 0;
+    return h;
+}
+
+// `to` may be `from`. `reset`: only that signals are ignored is kept.
+static void sighand_copy(struct sighand *to, const struct sighand *from, bool reset)
+{
+    u64 set = 0;
+
+    for (u64 left = from->set; left; left &= left - 1) {
+        unsigned i = bit_lowest(left);
+
+        if (reset && from->action[i].handler != SIG_IGN)
+            continue;
+        to->action[i] = reset ? (struct k_sigaction){.handler = SIG_IGN} : from->action[i];
+        set |= BIT(i);
+    }
+    to->set = set;
+}
+
 // What a new thread or process starts with: its own pending set, shared or copied actions.
 int signal_fork(struct task *child, struct process *proc, u64 flags)
 {
@@ -167,20 +200,10 @@ int signal_fork(struct task *child, struct process *proc, u64 flags)
         ref_get(&self->sighand->refs);
         return 0;
     }
-    proc->sighand = kmalloc(sizeof(*proc->sighand), 0);
+    proc->sighand = sighand_create();
     if (!proc->sighand)
         return -ENOMEM;
-    ref_init(&proc->sighand->refs, 1);
-    spin_init(&proc->sighand->lock, RANK_SIGNAL);
-    if (flags & CLONE_CLEAR_SIGHAND) {
-        for (int i = 0; i < 64; i++) {
-            bool keep = self->sighand->action[i].handler == SIG_IGN;
-            proc->sighand->action[i] = (struct k_sigaction){.handler = keep ? SIG_IGN : SIG_DFL};
-        }
-        return 0;
-    }
-    for (int i = 0; i < 64; i++)
-        proc->sighand->action[i] = self->sighand->action[i];
+    sighand_copy(proc->sighand, self->sighand, flags & CLONE_CLEAR_SIGHAND);
     return 0;
 }
 
@@ -191,17 +214,12 @@ int signal_exec(struct process *p)
     irqflags_t flags;
 
     if (ref_read(&old->refs) > 1) {
-        fresh = kmalloc(sizeof(*fresh), 0);
+        fresh = sighand_create();
         if (!fresh)
             return -ENOMEM;
-        ref_init(&fresh->refs, 1);
-        spin_init(&fresh->lock, RANK_SIGNAL);
     }
     flags = spin_lock_irqsave(&p->siglock);
-    for (int i = 0; i < 64; i++) {
-        bool keep = old->action[i].handler == SIG_IGN;
-        fresh->action[i] = (struct k_sigaction){.handler = keep ? SIG_IGN : SIG_DFL};
-    }
+    sighand_copy(fresh, old, true);
     p->sighand = fresh;
     spin_unlock_irqrestore(&p->siglock, flags);
     if (fresh != old && ref_put(&old->refs))

@@ -104,79 +104,95 @@ static void syscall_restart(struct trapframe *frame, const struct k_sigaction *h
         frame->x[FRAME_A7] = SYS_restart_syscall;
 }
 
-// True if a handler will run or a stop began; what has no effect is passed over.
-static bool signal_next(struct task *t, struct siginfo *info, struct k_sigaction *action)
+struct delivery {
+    struct siginfo info;
+    struct k_sigaction action;
+    u64 mask; // blocked before
+};
+
+// The default action of a signal that was taken.
+static void signal_default_locked(struct process *p, int sig)
+{
+    enum default_action action = default_action(sig);
+    bool orphan = sig != SIGSTOP && p->group && p->group->outside == 0;
+
+    if (action == ACTION_STOP && !orphan && p != init_process)
+        stop_begin_locked(p, sig);
+    else if (action == ACTION_END || action == ACTION_CORE)
+        process_kill_all_locked(p, sig, NULL);
+}
+
+// A handler will run; its mask is in force from now on.
+static void signal_handler_begin_locked(struct task *t, struct delivery *d)
+{
+    int sig = d->info.si_signo;
+    u64 own = d->action.flags & SA_NODEFER ? 0 : SIGMASK(sig);
+
+    if (d->action.flags & SA_RESETHAND)
+        t->proc->sighand->action[sig - 1].handler = SIG_DFL;
+    d->mask = t->blocked;
+    store_relaxed(&t->blocked, t->blocked | d->action.mask | own);
+}
+
+// Takes signals up to one with a handler (true), or to one that stops or ends the thread; what has
+// no effect is passed over.
+static bool signal_next(struct task *t, struct delivery *d)
 {
     struct process *p = t->proc;
     irqflags_t flags = spin_lock_irqsave(&p->siglock);
     bool found = false;
     int sig;
 
-    while (!found && (sig = signal_dequeue_locked(t, ~t->blocked, info))) {
-        struct k_sigaction *slot = &p->sighand->action[sig - 1];
-
-        *action = *slot;
-        if (action->handler != SIG_DFL && action->handler != SIG_IGN) {
-            if (action->flags & SA_RESETHAND)
-                slot->handler = SIG_DFL;
-            found = true;
-        } else if (action->handler == SIG_DFL && default_action(sig) == ACTION_STOP) {
-            bool orphan = sig != SIGSTOP && p->group && p->group->outside == 0;
-
-            if (!orphan && p != init_process)
-                stop_begin_locked(p, sig);
-            found = t->stop_pending;
-        } else if (action->handler == SIG_DFL && default_action(sig) != ACTION_IGNORE) {
-            process_kill_all_locked(p, sig, NULL);
-            found = true;
-        }
+    while (!found && !t->stop_pending && !task_must_die(t) &&
+           (sig = signal_dequeue_locked(t, ~t->blocked, &d->info))) {
+        d->action = *sighand_action(p->sighand, sig);
+        found = d->action.handler != SIG_DFL && d->action.handler != SIG_IGN;
+        if (found)
+            signal_handler_begin_locked(t, d);
+        else if (d->action.handler == SIG_DFL)
+            signal_default_locked(p, sig);
     }
-    if (!found && !task_has_signal(t))
+    if (!task_has_signal(t))
         atomic_fetch_and(&t->thread->arch.work, ~(u32)WORK_SIGNAL);
     spin_unlock_irqrestore(&p->siglock, flags);
     return found;
 }
 
-static void signal_handle(struct trapframe *frame, struct siginfo *info,
-                          const struct k_sigaction *action)
+static void signal_handle(struct trapframe *frame, struct task *t, struct delivery *d)
 {
-    struct task *t = task_self();
     u32 *work = &t->thread->arch.work;
-    bool restore = atomic_fetch_and(work, ~(u32)WORK_RESTORE) & WORK_RESTORE;
-    u64 mask = restore ? t->saved_mask : t->blocked;
-    u64 block = t->blocked | action->mask;
+    int sig = d->info.si_signo;
+    u64 mask = d->mask;
 
-    syscall_restart(frame, action);
-    if (!(action->flags & SA_NODEFER))
-        block |= SIGMASK(info->si_signo);
-    if (signal_frame_push(frame, info->si_signo, info, action, mask)) {
-        // There is no stack for this handler; if it was SIGSEGV's own, nothing can handle it.
-        if (info->si_signo == SIGSEGV)
-            signal_action(SIGSEGV, &(struct k_sigaction){.handler = SIG_DFL}, NULL);
-        signal_force(SIGSEGV, SI_KERNEL, 0);
-        return;
+    if (load_relaxed(work) & WORK_RESTORE) {
+        atomic_fetch_and(work, ~(u32)WORK_RESTORE);
+        mask = t->saved_mask;
     }
-    signal_set_mask(block);
+    syscall_restart(frame, &d->action);
+    if (!signal_frame_push(frame, sig, &d->info, &d->action, mask))
+        return;
+    // There is no stack for this handler; if it was SIGSEGV's own, nothing can handle it.
+    signal_set_mask(d->mask);
+    if (sig == SIGSEGV)
+        signal_action(SIGSEGV, &(struct k_sigaction){.handler = SIG_DFL}, NULL);
+    signal_force(SIGSEGV, SI_KERNEL, 0);
 }
 
 static void signal_deliver(struct trapframe *frame)
 {
     struct task *t = task_self();
-    struct k_sigaction action;
-    struct siginfo info;
+    struct delivery d;
 
-    while (!task_must_die(t) && signal_next(t, &info, &action)) {
-        if (task_must_die(t))
-            break;
-        if (t->stop_pending)
+    do {
+        if (signal_next(t, &d))
+            signal_handle(frame, t, &d);
+        else if (task_must_die(t))
+            task_end(t->proc->group_exit_status);
+        else if (t->stop_pending)
             task_stop(t);
         else
-            signal_handle(frame, &info, &action);
-    }
-    if (task_must_die(t))
-        task_end(t->proc->group_exit_status);
-    if (t->stop_pending)
-        task_stop(t);
+            break;
+    } while (load_relaxed(&t->thread->arch.work) & WORK_SIGNAL);
 }
 
 void up_exit_work(struct trapframe *frame)

@@ -5,6 +5,7 @@
 // copied between the trap frame and the user's frame in one piece: both start with pc, x1..x31.
 
 #include "abi/errno.h"
+#include "arch/irq.h"
 #include "arch/uaccess.h"
 #include "lib/string.h"
 #include "proc/proc_private.h"
@@ -26,24 +27,41 @@ static uaddr_t frame_place(const struct task *t, const struct trapframe *frame,
     return ALIGN_DOWN(sp - sizeof(struct rt_sigframe), 16);
 }
 
+// What has no meaning yet (space for more signals and wider registers) stays as it is.
 static void frame_fill(struct rt_sigframe *f, struct task *t, const struct trapframe *frame,
                        const struct siginfo *info, u64 mask)
 {
     struct ucontext *uc = &f->uc;
 
-    f->info = *info;
+    *siginfo_used(&f->info) = *siginfo_used(info);
+    memset(siginfo_used(&f->info) + 1, 0, sizeof(f->info) - sizeof(struct siginfo_used));
     uc->uc_flags = 0;
     uc->uc_link = 0;
     uc->uc_stack = t->altstack;
     if (!t->altstack.ss_size)
         uc->uc_stack.ss_flags = SS_DISABLE;
     uc->uc_sigmask = mask;
-    memset(uc->pad, 0, sizeof(uc->pad));
     memcpy(uc->uc_mcontext.gregs, frame, sizeof(uc->uc_mcontext.gregs));
     arch_fpu_save(&t->thread->arch);
     memcpy(&uc->uc_mcontext.fpregs.d, &t->thread->arch.fpu, sizeof(uc->uc_mcontext.fpregs.d));
-    memset((char *)&uc->uc_mcontext.fpregs + sizeof(struct riscv_d_state), 0,
-           sizeof(union riscv_fp_state) - sizeof(struct riscv_d_state));
+    memset(uc->uc_mcontext.fpregs.q.reserved, 0, sizeof(uc->uc_mcontext.fpregs.q.reserved));
+}
+
+// In place if the frame lies within one page that is there.
+static int frame_write(uaddr_t sp, struct task *t, const struct trapframe *frame,
+                       const struct siginfo *info, u64 mask)
+{
+    irqflags_t flags = irq_save();
+    struct rt_sigframe copy, *f = user_window(sp, sizeof(*f), ACCESS_WRITE);
+
+    if (f)
+        frame_fill(f, t, frame, info, mask);
+    irq_restore(flags);
+    if (f)
+        return 0;
+    memset(&copy, 0, sizeof(copy));
+    frame_fill(&copy, t, frame, info, mask);
+    return copy_to_user(sp, &copy, sizeof(copy));
 }
 
 int signal_frame_push(struct trapframe *frame, int sig, const struct siginfo *info,
@@ -51,12 +69,8 @@ int signal_frame_push(struct trapframe *frame, int sig, const struct siginfo *in
 {
     struct task *t = task_self();
     uaddr_t sp = frame_place(t, frame, action);
-    struct rt_sigframe f;
 
-    if (!sp)
-        return -EFAULT;
-    frame_fill(&f, t, frame, info, mask);
-    if (copy_to_user(sp, &f, sizeof(f)))
+    if (!sp || frame_write(sp, t, frame, info, mask))
         return -EFAULT;
     if (t->altstack.ss_flags & SS_AUTODISARM)
         t->altstack = (struct sigstack){0};
@@ -69,25 +83,40 @@ int signal_frame_push(struct trapframe *frame, int sig, const struct siginfo *in
     return 0;
 }
 
-// A frame that cannot be read, or asks for extensions we do not have, ends the program.
+static void frame_restore(const struct ucontext *uc, struct task *t, struct trapframe *frame)
+{
+    memcpy(frame, uc->uc_mcontext.gregs, sizeof(uc->uc_mcontext.gregs));
+    memcpy(&t->thread->arch.fpu, &uc->uc_mcontext.fpregs.d, sizeof(struct riscv_d_state));
+    arch_fpu_reload(&t->thread->arch);
+    t->altstack = uc->uc_stack;
+    if (t->altstack.ss_flags & SS_DISABLE)
+        t->altstack = (struct sigstack){0};
+    signal_set_mask(READ_ONCE(uc->uc_sigmask));
+}
+
+// A frame that cannot be read ends the program.
 s64 signal_return(struct trapframe *frame)
 {
     struct task *t = task_self();
-    uaddr_t sp = frame->x[FRAME_SP];
-    struct ucontext uc;
+    uaddr_t at = frame->x[FRAME_SP] + offsetof(struct rt_sigframe, uc);
+    struct ucontext copy, *uc = NULL;
+    irqflags_t flags;
 
     arch_self()->in_syscall = 0;
-    if (!IS_ALIGNED(sp, 16) ||
-        copy_from_user(&uc, sp + offsetof(struct rt_sigframe, uc), sizeof(uc))) {
-        signal_force(SIGSEGV, SI_KERNEL, 0);
-        return 0;
-    }
-    memcpy(frame, uc.uc_mcontext.gregs, sizeof(uc.uc_mcontext.gregs));
-    memcpy(&t->thread->arch.fpu, &uc.uc_mcontext.fpregs.d, sizeof(struct riscv_d_state));
-    arch_fpu_reload(&t->thread->arch);
-    signal_set_mask(uc.uc_sigmask);
-    t->altstack = uc.uc_stack;
-    if (t->altstack.ss_flags & SS_DISABLE)
-        t->altstack = (struct sigstack){0};
+    if (!IS_ALIGNED(at, 16))
+        goto bad;
+    flags = irq_save();
+    uc = user_window(at, sizeof(*uc), ACCESS_READ);
+    if (uc)
+        frame_restore(uc, t, frame);
+    irq_restore(flags);
+    if (uc)
+        return (s64)frame->x[FRAME_A0];
+    if (copy_from_user(&copy, at, sizeof(copy)))
+        goto bad;
+    frame_restore(&copy, t, frame);
     return (s64)frame->x[FRAME_A0];
+bad:
+    signal_force(SIGSEGV, SI_KERNEL, 0);
+    return 0;
 }

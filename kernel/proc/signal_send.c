@@ -16,7 +16,8 @@
 
 struct sigqueue {
     struct list link;
-    struct siginfo info;
+    int sig;
+    struct siginfo_used info;
 };
 
 #define SIG_MASK_STOP (SIGMASK(SIGSTOP) | SIGMASK(SIGTSTP) | SIGMASK(SIGTTIN) | SIGMASK(SIGTTOU))
@@ -32,29 +33,16 @@ void signal_init(void)
 
 void siginfo_user(struct siginfo *info, int sig, int code)
 {
-    *info = (struct siginfo){.si_signo = sig, .si_code = code};
+    siginfo_kernel(info, sig, code);
     info->si_pid = process_self() ? process_self()->pid->id : 0;
     info->si_uid = thread_self()->cred->uid;
 }
 
 void siginfo_kernel(struct siginfo *info, int sig, int code)
 {
-    *info = (struct siginfo){.si_signo = sig, .si_code = code};
-}
-
-bool task_must_die(const struct task *t)
-{
-    return load_relaxed(&t->proc->group_exit) ||
-           (load_relaxed(&t->proc->exec_task) && t->proc->exec_task != t) ||
-           (load_relaxed(&t->pending.set) & SIGMASK(SIGKILL));
-}
-
-bool task_has_signal(const struct task *t)
-{
-    u64 pending = load_relaxed(&t->pending.set) | load_relaxed(&t->proc->pending.set);
-
-    return (pending & (~load_relaxed(&t->blocked) | t->awaited)) || load_relaxed(&t->stop_pending) ||
-           task_must_die(t);
+    *siginfo_used(info) = (struct siginfo_used){0};
+    info->si_signo = sig;
+    info->si_code = code;
 }
 
 bool signal_pending(void)
@@ -78,7 +66,9 @@ void task_signal_wake(struct task *t, bool fatal)
     if (fatal)
         states |= 1 << THREAD_KILLABLE | 1 << THREAD_STOPPED;
     atomic_fetch_or(&thread->arch.work, WORK_SIGNAL);
-    if (!sched_wake(thread, states) && load_relaxed(&thread->on_hart) && thread != thread_self())
+    if (thread == thread_self())
+        return;
+    if (!sched_wake(thread, states) && load_relaxed(&thread->on_hart))
         smp_reschedule(thread->arch.hart);
 }
 
@@ -97,34 +87,20 @@ void process_kill_all_locked(struct process *p, int wait_status, struct task *ex
             task_signal_wake(t, true);
 }
 
-static void sigaction_read(struct process *p, int sig, struct k_sigaction *out)
+static bool signal_is_ignored(struct process *p, int sig, u64 handler)
 {
-    spin_lock_nested(&p->sighand->lock);
-    *out = p->sighand->action[sig - 1];
-    spin_unlock(&p->sighand->lock);
-}
-
-static bool signal_is_ignored(struct process *p, int sig)
-{
-    struct k_sigaction action;
-
     if (p == init_process && (sig == SIGKILL || sig == SIGSTOP))
         return true;
-    sigaction_read(p, sig, &action);
-    if (action.handler == SIG_DFL)
+    if (handler == SIG_DFL)
         return (SIG_MASK_IGNORED_BY_DEFAULT & SIGMASK(sig)) || p == init_process;
-    return action.handler == SIG_IGN;
+    return handler == SIG_IGN;
 }
 
-static bool signal_is_fatal(struct process *p, int sig)
+static bool signal_is_fatal(int sig, u64 handler)
 {
-    struct k_sigaction action;
-
-    if (sig == SIGKILL)
-        return true;
-    sigaction_read(p, sig, &action);
-    return action.handler == SIG_DFL &&
-           !((SIG_MASK_IGNORED_BY_DEFAULT | SIG_MASK_STOP) & SIGMASK(sig));
+    return sig == SIGKILL ||
+           (handler == SIG_DFL &&
+            !((SIG_MASK_IGNORED_BY_DEFAULT | SIG_MASK_STOP) & SIGMASK(sig)));
 }
 
 void signal_clear_locked(struct sigpending *pending, u64 set)
@@ -135,7 +111,7 @@ void signal_clear_locked(struct sigpending *pending, u64 set)
         return;
     pending->set &= ~set;
     LIST_FOR_EACH_SAFE (q, tmp, &pending->queue, link) {
-        if (!(SIGMASK(q->info.si_signo) & set))
+        if (!(SIGMASK(q->sig) & set))
             continue;
         list_remove(&q->link);
         slab_free(sigqueue_cache, q);
@@ -171,6 +147,7 @@ static bool signal_stop_cont_locked(struct process *p, int sig)
 
 static int signal_queue_locked(struct sigpending *pending, int sig, const struct siginfo *info)
 {
+    struct siginfo plain;
     struct sigqueue *q;
 
     if (sig < SIGRTMIN && (pending->set & SIGMASK(sig)))
@@ -179,10 +156,10 @@ static int signal_queue_locked(struct sigpending *pending, int sig, const struct
     if (!q && sig >= SIGRTMIN && info && info->si_code != SI_USER)
         return -EAGAIN;
     if (q) {
-        if (info)
-            q->info = *info;
-        else
-            siginfo_kernel(&q->info, sig, SI_KERNEL);
+        if (!info)
+            siginfo_kernel(&plain, sig, SI_KERNEL);
+        q->info = *siginfo_used(info ? info : &plain);
+        q->sig = sig;
         list_insert_tail(&pending->queue, &q->link);
     }
     store_relaxed(&pending->set, pending->set | SIGMASK(sig));
@@ -211,6 +188,7 @@ static int signal_send_locked(struct process *p, struct task *t, int sig,
 {
     struct task *target;
     bool blocked;
+    u64 handler;
     int err;
 
     if (p->group_exit || list_empty(&p->tasks))
@@ -219,14 +197,15 @@ static int signal_send_locked(struct process *p, struct task *t, int sig,
         *continued = signal_stop_cont_locked(p, sig);
     target = t ? t : signal_pick_locked(p, sig);
     blocked = !target || (target->blocked & SIGMASK(sig));
-    if (!blocked && signal_is_ignored(p, sig))
+    handler = load_relaxed(&sighand_action(p->sighand, sig)->handler);
+    if (!blocked && signal_is_ignored(p, sig, handler))
         return 0;
     err = signal_queue_locked(t ? &t->pending : &p->pending, sig, info);
     if (err || !target || (blocked && !(target->awaited & SIGMASK(sig))))
         return err;
     if (p->stopped && sig != SIGKILL)
         return 0; // until SIGCONT
-    if (!blocked && signal_is_fatal(p, sig))
+    if (!blocked && signal_is_fatal(sig, handler))
         process_kill_all_locked(p, sig, NULL);
     else
         task_signal_wake(target, false);
@@ -306,19 +285,22 @@ void signal_force(int sig, int code, uaddr_t addr)
     struct task *t = task_self();
     struct process *p = t->proc;
     struct siginfo info;
-    struct k_sigaction *action = &p->sighand->action[sig - 1];
     irqflags_t flags;
     bool continued;
+    u64 handler;
 
     siginfo_kernel(&info, sig, code);
     info.si_addr = addr;
     flags = spin_lock_irqsave(&p->siglock);
     spin_lock_nested(&p->sighand->lock);
-    if (action->handler == SIG_IGN || (t->blocked & SIGMASK(sig)))
-        *action = (struct k_sigaction){.handler = SIG_DFL};
+    handler = sighand_action(p->sighand, sig)->handler;
+    if (handler == SIG_IGN || (t->blocked & SIGMASK(sig))) {
+        handler = SIG_DFL;
+        p->sighand->set &= ~SIGMASK(sig);
+    }
     spin_unlock(&p->sighand->lock);
     t->blocked &= ~SIGMASK(sig);
-    if (p == init_process && action->handler == SIG_DFL)
+    if (p == init_process && handler == SIG_DFL)
         process_kill_all_locked(p, sig, NULL);
     else
         signal_send_locked(p, t, sig, &info, &continued);
@@ -376,7 +358,9 @@ int signal_kill(pid_t pid, int sig, struct siginfo *info)
         return -EINVAL;
     spin_lock(&proctree_lock);
     if (pid > 0) {
-        p = process_find(pid);
+        p = process_self();
+        if (!p || p->pid->id != pid)
+            p = process_find(pid);
         err = p ? signal_kill_one_locked(p, sig, info) : -ESRCH;
     } else if (pid == -1) {
         err = signal_kill_list_locked(&process_list, offsetof(struct process, all_node), sig, info,
@@ -412,27 +396,31 @@ int signal_tgkill(pid_t tgid, pid_t tid, int sig, struct siginfo *info)
     return err;
 }
 
+static struct sigqueue *queue_find(struct sigpending *pending, int sig)
+{
+    struct sigqueue *q;
+
+    LIST_FOR_EACH (q, &pending->queue, link)
+        if (q->sig == sig)
+            return q;
+    return NULL;
+}
+
 static int signal_take_locked(struct sigpending *pending, u64 set, struct siginfo *info)
 {
-    struct sigqueue *q, *tmp;
     u64 synchronous = set & (SIGMASK(SIGSEGV) | SIGMASK(SIGBUS) | SIGMASK(SIGILL) |
                              SIGMASK(SIGTRAP) | SIGMASK(SIGFPE));
     int sig = bit_lowest(synchronous ? synchronous : set) + 1;
-    bool taken = false, more = false;
+    struct sigqueue *q = queue_find(pending, sig);
 
-    siginfo_kernel(info, sig, SI_USER);
-    LIST_FOR_EACH_SAFE (q, tmp, &pending->queue, link) {
-        if (q->info.si_signo != sig)
-            continue;
-        more = taken;
-        if (taken)
-            break;
-        taken = true;
-        *info = q->info;
+    if (!q) {
+        siginfo_kernel(info, sig, SI_USER);
+    } else {
+        *siginfo_used(info) = q->info;
         list_remove(&q->link);
         slab_free(sigqueue_cache, q);
     }
-    if (!more)
+    if (sig < SIGRTMIN || !queue_find(pending, sig))
         store_relaxed(&pending->set, pending->set & ~SIGMASK(sig));
     return sig;
 }

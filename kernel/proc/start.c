@@ -28,16 +28,6 @@ static void limits_default(struct process *p)
     p->limits[RLIMIT_RTPRIO] = (struct rlimit64){0, 0};
 }
 
-static int init_signals(struct process *p)
-{
-    p->sighand = kmalloc(sizeof(*p->sighand), ALLOC_ZERO);
-    if (!p->sighand)
-        return -ENOMEM;
-    ref_init(&p->sighand->refs, 1);
-    spin_init(&p->sighand->lock, RANK_SIGNAL);
-    return 0;
-}
-
 static int init_family(struct process *p)
 {
     struct session *s;
@@ -74,7 +64,7 @@ int process_start_init(const char *path)
     if (!err)
         err = task_create(&task, p, pid, thread);
     if (!err)
-        err = init_signals(p);
+        err = (p->sighand = sighand_create()) ? 0 : -ENOMEM;
     if (!err)
         err = fdtable_create(&thread->files);
     if (!err)

@@ -22,18 +22,24 @@ int string_arg(uaddr_t src, char **out)
     return 0;
 }
 
+static void path_name_free(struct path_arg *a)
+{
+    if (unlikely(a->name != a->fast))
+        kfree(a->name);
+}
+
 int path_arg_init(struct path_arg *a, u64 dirfd, uaddr_t name, bool empty_allowed)
 {
-    int err = string_arg(name, &a->name);
+    ssize_t err = strncpy_from_user(a->fast, name, sizeof(a->fast));
 
-    if (err)
+    a->name = a->fast;
+    if (unlikely(err == -ENAMETOOLONG))
+        err = string_arg(name, &a->name);
+    if (unlikely(err < 0))
         return err;
-    if (!a->name[0] && !empty_allowed)
-        err = -ENOENT;
-    if (!err)
-        err = fd_start_path((int)dirfd, a->name, &a->start);
-    if (err)
-        kfree(a->name);
+    err = *a->name || empty_allowed ? fd_start_path((int)dirfd, a->name, &a->start) : -ENOENT;
+    if (unlikely(err))
+        path_name_free(a);
     return err;
 }
 
@@ -41,7 +47,7 @@ void path_arg_fini(struct path_arg *a)
 {
     if (a->start.dentry)
         path_put(&a->start);
-    kfree(a->name);
+    path_name_free(a);
 }
 
 int path_arg_lookup(u64 dirfd, uaddr_t name, u32 at_flags, struct path *out)
@@ -131,7 +137,7 @@ int iov_arg_init(struct iov_arg *a, uaddr_t src, u64 count)
             iov_arg_fini(a);
             return -EINVAL;
         }
-        v->iov_len = MIN(v->iov_len, RW_MAX - total);
+        v->iov_len = MIN(v->iov_len, MAX_RW_COUNT - total);
         total += v->iov_len;
     }
     return 0;
@@ -141,16 +147,4 @@ void iov_arg_fini(struct iov_arg *a)
 {
     if (a->list != a->fast)
         kfree(a->list);
-}
-
-int process_arg(pid_t pid, struct process **out)
-{
-    struct process *p = process_self();
-
-    if (pid)
-        p = process_get(pid);
-    else
-        process_ref(p);
-    *out = p;
-    return p ? 0 : -ESRCH;
 }

@@ -12,16 +12,16 @@
 #include "syscall/table.h"
 #include "vfs/file.h"
 
-// Most bytes that one read or write moves (Linux: INT_MAX rounded down to a page).
-#define RW_MAX (0x7fffffffUL & PAGE_MASK)
-
 // A path argument: its text, and where a relative one starts.
+#define PATH_FAST 128
 struct path_arg {
     struct path start; // dentry NULL: the working directory
     char *name;
+    char fast[PATH_FAST]; // of a short name
 };
 
-// -EFAULT -ENAMETOOLONG -EBADF -ENOTDIR -ENOMEM; -ENOENT for "" unless empty_allowed. fini it after 0.
+// -EFAULT -ENAMETOOLONG -EBADF -ENOTDIR -ENOMEM; -ENOENT for "" unless empty_allowed. fini it after
+// 0.
 int path_arg_init(struct path_arg *a, u64 dirfd, uaddr_t name, bool empty_allowed);
 void path_arg_fini(struct path_arg *a);
 static inline const struct path *path_arg_start(const struct path_arg *a)
@@ -31,7 +31,8 @@ static inline const struct path *path_arg_start(const struct path_arg *a)
 // The path itself: AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH in `at_flags`.
 int path_arg_lookup(u64 dirfd, uaddr_t name, u32 at_flags, struct path *out);
 
-// A user string of at most PATH_MAX bytes in fresh memory (kfree it): -EFAULT -ENAMETOOLONG -ENOMEM.
+// A user string of at most PATH_MAX bytes in fresh memory (kfree it): -EFAULT -ENAMETOOLONG
+// -ENOMEM.
 int string_arg(uaddr_t src, char **out);
 
 // struct timespec: -EFAULT, -EINVAL for a bad one; ns saturates.
@@ -57,6 +58,3 @@ static inline s64 restartable(s64 result)
 {
     return result == -EINTR ? -ERESTARTSYS : result;
 }
-
-// The process, or the caller's own for 0; referenced. -ESRCH.
-int process_arg(pid_t pid, struct process **out);

@@ -3,8 +3,6 @@
 
 #include "syscall/at.h"
 
-#define SHORT_NAME 128
-
 int at_file_of_fd(struct at_file *a, u64 fd, bool any)
 {
     a->file = any ? fd_get_any((int)fd) : fd_get((int)fd);
@@ -13,30 +11,6 @@ int at_file_of_fd(struct at_file *a, u64 fd, bool any)
     a->inode = a->file->inode;
     a->path = a->file->path;
     return 0;
-}
-
-// A short name needs no memory but the stack.
-static int short_name_lookup(u64 dirfd, uaddr_t user_name, u32 at_flags, struct path *out)
-{
-    char name[SHORT_NAME];
-    struct path start;
-    ssize_t n = strncpy_from_user(name, user_name, sizeof(name));
-    int err;
-
-    if (n == -ENAMETOOLONG)
-        return path_arg_lookup(dirfd, user_name, at_flags, out);
-    if (n <= 0 && !(n == 0 && at_flags & AT_EMPTY_PATH))
-        return n ? n : -ENOENT;
-    err = fd_start_path((int)dirfd, name, &start);
-    if (err)
-        return err;
-    err = path_lookup(start.dentry ? &start : NULL, name,
-                      (at_flags & AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW) |
-                          (at_flags & AT_EMPTY_PATH ? WALK_EMPTY : 0),
-                      out);
-    if (start.dentry)
-        path_put(&start);
-    return err;
 }
 
 int at_file_find(struct at_file *a, u64 dirfd, uaddr_t name, u32 at_flags)
@@ -50,7 +24,7 @@ int at_file_find(struct at_file *a, u64 dirfd, uaddr_t name, u32 at_flags)
         if (!first)
             return at_file_of_fd(a, dirfd, true);
     }
-    err = short_name_lookup(dirfd, name, at_flags, &a->path);
+    err = path_arg_lookup(dirfd, name, at_flags, &a->path);
     if (!err) {
         a->inode = path_inode(&a->path);
         a->file = NULL;

@@ -5,48 +5,42 @@
 #include "mm/slab.h"
 #include "syscall/args.h"
 
+#define OWN_POS (-1) // as a position: the file's own, which moves
+
+static inline ssize_t transfer(struct file *f, struct uio *u, loff_t pos, bool write)
+{
+    if (pos == OWN_POS)
+        return write ? file_write(f, u) : file_read(f, u);
+    return write ? file_pwrite(f, u, pos) : file_pread(f, u, pos);
+}
+
 // A write to a pipe or socket that nobody reads also raises SIGPIPE.
-static s64 write_result(s64 n)
+static s64 transfer_failed(s64 error, bool write)
 {
     struct siginfo info;
 
-    if (unlikely(n == -EPIPE)) {
+    if (write && error == -EPIPE) {
         siginfo_user(&info, SIGPIPE, SI_USER);
         signal_send_task(task_self(), SIGPIPE, &info);
     }
-    return restartable(n);
+    return restartable(error);
 }
 
-s64 sys_read(u64 fd, u64 buf, u64 count)
+static inline s64 buffer_io(u64 fd, uaddr_t buf, u64 count, loff_t pos, bool write)
 {
     struct file *f = fd_get((int)fd);
     struct uio u;
     ssize_t n;
 
-    if (!f)
+    if (unlikely(!f))
         return -EBADF;
-    uio_init_user(&u, buf, MIN(count, RW_MAX));
-    n = file_read(f, &u);
+    uio_init_user(&u, buf, MIN(count, MAX_RW_COUNT));
+    n = transfer(f, &u, pos, write);
     file_put(f);
-    return restartable(n);
+    return likely(n >= 0) ? n : transfer_failed(n, write);
 }
 
-s64 sys_write(u64 fd, u64 buf, u64 count)
-{
-    struct file *f = fd_get((int)fd);
-    struct uio u;
-    ssize_t n;
-
-    if (!f)
-        return -EBADF;
-    uio_init_user(&u, buf, MIN(count, RW_MAX));
-    n = file_write(f, &u);
-    file_put(f);
-    return likely(n >= 0) ? n : write_result(n);
-}
-
-// All the vector and positioned forms: at the file's own position if pos is -1.
-static s64 vector_io(u64 fd, u64 iov, u64 count, loff_t pos, bool at_pos, bool write)
+static s64 vector_io(u64 fd, uaddr_t iov, u64 count, loff_t pos, bool write)
 {
     struct file *f = fd_get((int)fd);
     struct iov_arg a;
@@ -58,76 +52,61 @@ static s64 vector_io(u64 fd, u64 iov, u64 count, loff_t pos, bool at_pos, bool w
     n = iov_arg_init(&a, iov, count);
     if (!n) {
         uio_init_iov(&u, a.list, a.count);
-        if (at_pos)
-            n = write ? file_pwrite(f, &u, pos) : file_pread(f, &u, pos);
-        else
-            n = write ? file_write(f, &u) : file_read(f, &u);
+        n = transfer(f, &u, pos, write);
         iov_arg_fini(&a);
     }
     file_put(f);
-    return write ? write_result(n) : restartable(n);
+    return n >= 0 ? n : transfer_failed(n, write);
 }
 
-s64 sys_readv(u64 fd, u64 iov, u64 count)
+s64 sys_read(u64 fd, u64 buf, u64 count)
 {
-    return vector_io(fd, iov, count, 0, false, false);
+    return buffer_io(fd, buf, count, OWN_POS, false);
 }
 
-s64 sys_writev(u64 fd, u64 iov, u64 count)
+s64 sys_write(u64 fd, u64 buf, u64 count)
 {
-    return vector_io(fd, iov, count, 0, false, true);
-}
-
-s64 sys_preadv(u64 fd, u64 iov, u64 count, u64 pos, u64 pos_high)
-{
-    return (s64)pos < 0 ? -EINVAL : vector_io(fd, iov, count, pos, true, false);
-}
-
-s64 sys_pwritev(u64 fd, u64 iov, u64 count, u64 pos, u64 pos_high)
-{
-    return (s64)pos < 0 ? -EINVAL : vector_io(fd, iov, count, pos, true, true);
-}
-
-s64 sys_preadv2(u64 fd, u64 iov, u64 count, u64 pos, u64 pos_high, u64 flags)
-{
-    if (flags)
-        return -EOPNOTSUPP;
-    return vector_io(fd, iov, count, pos, (s64)pos != -1, false);
-}
-
-s64 sys_pwritev2(u64 fd, u64 iov, u64 count, u64 pos, u64 pos_high, u64 flags)
-{
-    if (flags)
-        return -EOPNOTSUPP;
-    return vector_io(fd, iov, count, pos, (s64)pos != -1, true);
+    return buffer_io(fd, buf, count, OWN_POS, true);
 }
 
 s64 sys_pread64(u64 fd, u64 buf, u64 count, u64 pos)
 {
-    struct file *f = (s64)pos < 0 ? NULL : fd_get((int)fd);
-    struct uio u;
-    ssize_t n;
-
-    if (!f)
-        return (s64)pos < 0 ? -EINVAL : -EBADF;
-    uio_init_user(&u, buf, MIN(count, RW_MAX));
-    n = file_pread(f, &u, pos);
-    file_put(f);
-    return restartable(n);
+    return (s64)pos < 0 ? -EINVAL : buffer_io(fd, buf, count, pos, false);
 }
 
 s64 sys_pwrite64(u64 fd, u64 buf, u64 count, u64 pos)
 {
-    struct file *f = (s64)pos < 0 ? NULL : fd_get((int)fd);
-    struct uio u;
-    ssize_t n;
+    return (s64)pos < 0 ? -EINVAL : buffer_io(fd, buf, count, pos, true);
+}
 
-    if (!f)
-        return (s64)pos < 0 ? -EINVAL : -EBADF;
-    uio_init_user(&u, buf, MIN(count, RW_MAX));
-    n = file_pwrite(f, &u, pos);
-    file_put(f);
-    return write_result(n);
+s64 sys_readv(u64 fd, u64 iov, u64 count)
+{
+    return vector_io(fd, iov, count, OWN_POS, false);
+}
+
+s64 sys_writev(u64 fd, u64 iov, u64 count)
+{
+    return vector_io(fd, iov, count, OWN_POS, true);
+}
+
+s64 sys_preadv(u64 fd, u64 iov, u64 count, u64 pos, u64 pos_high)
+{
+    return (s64)pos < 0 ? -EINVAL : vector_io(fd, iov, count, pos, false);
+}
+
+s64 sys_pwritev(u64 fd, u64 iov, u64 count, u64 pos, u64 pos_high)
+{
+    return (s64)pos < 0 ? -EINVAL : vector_io(fd, iov, count, pos, true);
+}
+
+s64 sys_preadv2(u64 fd, u64 iov, u64 count, u64 pos, u64 pos_high, u64 flags)
+{
+    return flags ? -EOPNOTSUPP : vector_io(fd, iov, count, pos, false);
+}
+
+s64 sys_pwritev2(u64 fd, u64 iov, u64 count, u64 pos, u64 pos_high, u64 flags)
+{
+    return flags ? -EOPNOTSUPP : vector_io(fd, iov, count, pos, true);
 }
 
 s64 sys_lseek(u64 fd, u64 offset, u64 whence)
@@ -156,11 +135,11 @@ static s64 copy_loop(struct file *in, loff_t *in_pos, struct file *out, loff_t *
         return -ENOMEM;
     while (count) {
         uio_init_kernel(&u, buf, MIN(count, COPY_CHUNK));
-        n = in_pos ? file_pread(in, &u, *in_pos) : file_read(in, &u);
+        n = transfer(in, &u, in_pos ? *in_pos : OWN_POS, false);
         if (n <= 0)
             break;
         uio_init_kernel(&u, buf, n);
-        written = out_pos ? file_pwrite(out, &u, *out_pos) : file_write(out, &u);
+        written = transfer(out, &u, out_pos ? *out_pos : OWN_POS, true);
         if (written < 0) {
             if (!in_pos && (in->mode & FILE_F_SEEKABLE))
                 file_seek(in, -n, SEEK_CUR);
@@ -218,7 +197,7 @@ static s64 copy_between(u64 in_fd, uaddr_t in_at, u64 out_fd, uaddr_t out_at, u6
     if (!n)
         n = offset_arg(out_at, &out_pos, &out_p);
     if (!n) {
-        n = copy_loop(in, in_p, out, out_p, MIN(count, RW_MAX));
+        n = copy_loop(in, in_p, out, out_p, MIN(count, MAX_RW_COUNT));
         n = offset_result(n, in_at, in_pos);
         n = offset_result(n, out_at, out_pos);
     }
@@ -226,7 +205,7 @@ static s64 copy_between(u64 in_fd, uaddr_t in_at, u64 out_fd, uaddr_t out_at, u6
         file_put(in);
     if (out)
         file_put(out);
-    return write_result(n);
+    return transfer_failed(n, true);
 }
 
 s64 sys_sendfile(u64 out_fd, u64 in_fd, u64 offset, u64 count)

@@ -162,8 +162,8 @@ s64 sys_waitid(u64 type, u64 id, u64 uinfo, u64 options, u64 usage)
     struct wait_result r;
     s64 found;
 
-    if ((u32)options & ~(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | __WNOTHREAD |
-                         __WCLONE | __WALL))
+    if ((u32)options &
+        ~(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | __WNOTHREAD | __WCLONE | __WALL))
         return -EINVAL;
     if (!((u32)options & (WEXITED | WSTOPPED | WCONTINUED)) || (u32)type > P_PGID)
         return -EINVAL;

@@ -5,7 +5,8 @@
 #include "arch/smp.h"
 #include "syscall/args.h"
 
-// Runs fn on the thread with this id (0: the caller) while it cannot go away; -ESRCH, -EPERM, or fn's result.
+// Runs fn on the thread with this id (0: the caller) while it cannot go away; -ESRCH, -EPERM, or
+// fn's result.
 static s64 with_thread(pid_t tid, bool change, s64 (*fn)(struct thread *t, void *arg), void *arg)
 {
     const struct cred *self = thread_self()->cred;
@@ -115,8 +116,10 @@ static int policy_from_abi(int policy, int priority, struct policy *out)
 
 static int policy_to_abi(const struct policy *p)
 {
-    static const int abi[] = {[SCHED_CLASS_FAIR] = SCHED_NORMAL, [SCHED_CLASS_RT_FIFO] = SCHED_FIFO,
-                              [SCHED_CLASS_RT_RR] = SCHED_RR, [SCHED_CLASS_IDLE] = SCHED_IDLE};
+    static const int abi[] = {[SCHED_CLASS_FAIR] = SCHED_NORMAL,
+                              [SCHED_CLASS_RT_FIFO] = SCHED_FIFO,
+                              [SCHED_CLASS_RT_RR] = SCHED_RR,
+                              [SCHED_CLASS_IDLE] = SCHED_IDLE};
 
     return abi[p->class];
 }
@@ -199,7 +202,8 @@ static s64 set_nice(struct thread *t, void *arg)
     return 0;
 }
 
-// The main threads of a process group, or of a user's processes; the best (highest) answer, or the first error.
+// The main threads of a process group, or of a user's processes; the best (highest) answer, or the
+// first error.
 static s64 with_many(int which, s32 who, s64 (*fn)(struct thread *t, void *arg), void *arg)
 {
     uid_t uid = who ? (uid_t)who : thread_self()->cred->uid;

@@ -42,7 +42,8 @@ s64 sys_tgkill(u64 tgid, u64 tid, u64 sig)
     return kill_with(send_thread, (s32)tgid, (s32)tid, (s32)sig, SI_TKILL);
 }
 
-// What the caller put into siginfo goes as it is, but it cannot pose as kill or the kernel to others.
+// What the caller put into siginfo goes as it is, but it cannot pose as kill or the kernel to
+// others.
 static int queue_info(struct siginfo *info, uaddr_t src, int sig, pid_t target)
 {
     if (copy_from_user(info, src, sizeof(*info)))
@@ -80,7 +81,7 @@ s64 sys_rt_sigaction(u64 sig, u64 new, u64 old, u64 size)
 
     if (size != SIGSET_SIZE)
         return -EINVAL;
-    if (new && copy_from_user(&action, new, sizeof(action)))
+    if (new &&copy_from_user(&action, new, sizeof(action)))
         return -EFAULT;
     err = signal_action((s32)sig, new ? &action : NULL, old ? &previous : NULL);
     if (!err && old && copy_to_user(old, &previous, sizeof(previous)))
@@ -162,7 +163,7 @@ s64 sys_sigaltstack(u64 new, u64 old)
     struct sigstack stack, previous;
     int err;
 
-    if (new && copy_from_user(&stack, new, sizeof(stack)))
+    if (new &&copy_from_user(&stack, new, sizeof(stack)))
         return -EFAULT;
     err = signal_altstack(new ? &stack : NULL, old ? &previous : NULL, sp);
     if (!err && old && copy_to_user(old, &previous, sizeof(previous)))
@@ -173,7 +174,7 @@ s64 sys_sigaltstack(u64 new, u64 old)
 s64 sys_restart_syscall(void)
 {
     struct task *t = task_self();
-    s64 (*restart)(struct task *task) = t->restart;
+    s64 (*restart)(struct task * task) = t->restart;
 
     t->restart = NULL;
     return restart ? restart(t) : -EINTR;

@@ -3,6 +3,7 @@
 
 #include "abi/capability.h"
 #include "abi/hwprobe.h"
+#include "abi/limits.h"
 #include "abi/random.h"
 #include "abi/reboot.h"
 #include "abi/sysinfo.h"
@@ -97,7 +98,7 @@ s64 sys_getrandom(u64 buf, u64 size, u64 flags)
         return -EINVAL;
     if (((u32)flags & GRND_RANDOM) && ((u32)flags & GRND_INSECURE))
         return -EINVAL;
-    size = MIN(size, RW_MAX);
+    size = MIN(size, MAX_RW_COUNT);
     while (done < size) {
         u64 n = MIN(sizeof(chunk), size - done);
 
@@ -152,7 +153,7 @@ s64 sys_prlimit64(u64 pid, u64 resource, u64 new, u64 old)
     struct rlimit64 limit, previous;
     int err;
 
-    if (new && copy_from_user(&limit, new, sizeof(limit)))
+    if (new &&copy_from_user(&limit, new, sizeof(limit)))
         return -EFAULT;
     err = process_prlimit((s32)pid, (u32)resource, new ? &limit : NULL, old ? &previous : NULL);
     if (!err && old && copy_to_user(old, &previous, sizeof(previous)))

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 // The dispatch table, and the slow way in.
 
+#include "syscall/table.h"
 #include "abi/errno.h"
 #include "abi/syscall.h"
 #include "arch/upcalls.h"
 #include "syscall/args.h"
-#include "syscall/table.h"
 #include "syscall/trace.h"
 
 static s64 sys_missing(u64 a0, u64 a1, u64 a2, u64 a3, u64 a4, u64 a5)

@@ -2,8 +2,9 @@
 // The system calls: the one list that dispatch, tracing and the reference in the book read.
 //
 // SYSCALL(name, arity, frame, xv6, types): the number is SYS_<name>, the handler sys_<name> with
-// `arity` u64 parameters. frame is FAST, or FULL where the handler needs every user register. xv6 is the
-// name that xv6 programs know the call by, or NULL. types has a letter per argument for tracing:
+// `arity` u64 parameters. frame is FAST, or FULL where the handler needs every user register. xv6
+// is the name that xv6 programs know the call by, or NULL. types has a letter per argument for
+// tracing:
 //   d int   f descriptor   F directory descriptor   p path   a address   u unsigned   x flags
 //   s size  m mode (octal) P pid   S signal
 #pragma once

@@ -208,7 +208,7 @@ s64 sys_setitimer(u64 which, u64 new, u64 old)
     struct itimerval value = {0}, previous;
     int err;
 
-    if (new && copy_from_user(&value, new, sizeof(value)))
+    if (new &&copy_from_user(&value, new, sizeof(value)))
         return -EFAULT;
     err = itimer_set((int)which, &value, &previous);
     if (!err && old && copy_to_user(old, &previous, sizeof(previous)))
@@ -276,8 +276,8 @@ s64 sys_timer_settime(u64 id, u64 flags, u64 new, u64 old)
 
     if (err)
         return err;
-    err = posix_timer_set((s32)id, (u32)flags & TIMER_ABSTIME, value, interval, &left,
-                          &old_interval);
+    err =
+        posix_timer_set((s32)id, (u32)flags & TIMER_ABSTIME, value, interval, &left, &old_interval);
     if (err || !old)
         return err;
     return timer_value_result(old, left, old_interval);

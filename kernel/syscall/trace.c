@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // System-call tracing: one log line a call with decoded arguments.
 //
-// `trace=all` or `trace=NAME[,NAME...]` on the kernel command line sets WORK_TRACE on threads at exec;
-// their calls take the slow way, whose entry and exit come here. Children inherit the bit.
+// `trace=all` or `trace=NAME[,NAME...]` on the kernel command line sets WORK_TRACE on threads at
+// exec; their calls take the slow way, whose entry and exit come here. Children inherit the bit.
 
 #include "syscall/trace.h"
 #include "abi/errno.h"
@@ -27,6 +27,7 @@ void syscall_trace_init(void)
 {
     if (!bootarg_get("trace", wanted, sizeof(wanted)))
         wanted[0] = '\0';
+    exec_trace_hook = syscall_trace_wanted;
 }
 
 bool syscall_trace_wanted(const char *program)

@@ -56,15 +56,6 @@ void dcache_init(void)
     shrinker_register(dcache_shrink);
 }
 
-u32 name_hash(const char *text, u32 length)
-{
-    u32 hash = NAME_HASH_START;
-
-    for (u32 i = 0; i < length; i++)
-        hash = name_hash_step(hash, text[i]);
-    return hash;
-}
-
 static inline struct bucket *bucket_of(const struct dentry *dir, const struct name *name)
 {
     return &buckets[hash_u64((u64)dir + name->hash) & bucket_mask];
@@ -241,13 +232,25 @@ void dcache_shrink(void)
 
 /* Finding */
 
-static struct dentry *chain_find(struct bucket *b, struct dentry *dir, const struct name *name)
+// Names are short, and memcmp gains nothing where they are not aligned alike.
+static inline bool name_equal(const struct name *a, const struct name *b)
+{
+    u32 i = 0;
+
+    if (a->hash != b->hash || a->length != b->length)
+        return false;
+    while (i < a->length && a->text[i] == b->text[i])
+        i++;
+    return i == a->length;
+}
+
+static inline struct dentry *chain_find(struct bucket *b, struct dentry *dir,
+                                        const struct name *name)
 {
     struct dentry *d;
 
     HLIST_FOR_EACH (d, &b->chain, hash_node) {
-        if (d->name.hash == name->hash && d->parent == dir && d->name.length == name->length &&
-            !memcmp(d->name.text, name->text, name->length)) {
+        if (d->parent == dir && name_equal(&d->name, name)) {
             ref_get(&d->refs);
             d->used = 1;
             return d;
@@ -270,19 +273,23 @@ static void dentry_unhash(struct dentry *d)
         dentry_put(d);
 }
 
-struct dentry *dcache_find(struct dentry *dir, const struct name *name)
+static bool dentry_valid(struct dentry *d)
+{
+    struct inode *inode = load_acquire(&d->inode);
+
+    return !inode || !inode->ops->valid || inode->ops->valid(inode);
+}
+
+// A cached child with a reference, or NULL. No lock needed.
+static inline struct dentry *dcache_find(struct dentry *dir, const struct name *name)
 {
     struct bucket *b = bucket_of(dir, name);
     struct dentry *d;
-    struct inode *inode;
 
     spin_lock(&b->lock);
     d = chain_find(b, dir, name);
     spin_unlock(&b->lock);
-    if (!d)
-        return NULL;
-    inode = load_acquire(&d->inode);
-    if (likely(!inode || !inode->ops->valid || inode->ops->valid(inode)))
+    if (!d || likely(dentry_valid(d)))
         return d;
     dentry_unhash(d);
     dentry_put(d);

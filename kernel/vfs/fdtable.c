@@ -144,43 +144,18 @@ void fdtable_put(struct fdtable *t)
 
 /* Finding */
 
-static inline struct file *lookup_locked(struct fdtable *t, u32 fd, u32 refused)
-{
-    struct file *f = likely(fd < t->size) ? t->files[fd] : NULL;
-
-    if (unlikely(!f || f->mode & refused))
-        return NULL;
-    file_get(f);
-    return f;
-}
-
-static __attribute__((noinline)) struct file *lookup_shared(struct fdtable *t, u32 fd, u32 refused)
+struct file *fd_get_shared(struct fdtable *t, u32 fd, u32 refused)
 {
     struct file *f;
 
     spin_lock(&t->lock);
-    f = lookup_locked(t, fd, refused);
+    f = fd < t->size ? t->files[fd] : NULL;
+    if (f && f->mode & refused)
+        f = NULL;
+    if (f)
+        file_get(f);
     spin_unlock(&t->lock);
     return f;
-}
-
-static inline struct file *lookup(u32 fd, u32 refused)
-{
-    struct fdtable *t = self_table();
-
-    if (likely(ref_read(&t->refs) == 1))
-        return lookup_locked(t, fd, refused);
-    return lookup_shared(t, fd, refused);
-}
-
-struct file *fd_get(int fd)
-{
-    return lookup(fd, FILE_F_PATH);
-}
-
-struct file *fd_get_any(int fd)
-{
-    return lookup(fd, 0);
 }
 
 struct file *fdtable_next(struct fdtable *t, int *fd)

@@ -117,7 +117,7 @@ static void file_release_claims(struct file *f)
         inode_allow_write(f->inode);
 }
 
-static void file_destroy(struct file *f)
+void file_destroy(struct file *f)
 {
     if (!list_empty(&f->inode->locks))
         file_locks_release(f);
@@ -129,12 +129,6 @@ static void file_destroy(struct file *f)
     else
         inode_put(f->inode);
     slab_free(file_cache, f);
-}
-
-void file_put(struct file *f)
-{
-    if (ref_put(&f->refs))
-        file_destroy(f);
 }
 
 /* Opening what was found */
@@ -253,12 +247,6 @@ static int open_taken(const struct path *p, u32 flags, bool created, struct file
     else
         *out = f;
     return err;
-}
-
-int file_open_path(const struct path *p, u32 flags, struct file **out)
-{
-    path_get(p);
-    return open_taken(p, flags, false, out);
 }
 
 /* Creating */

@@ -66,8 +66,6 @@ struct file {
 // -errno.
 int file_open(const struct path *start, const char *name, u32 flags, mode_t mode, u32 walk_flags,
               struct file **out);
-// Opens a found path (already permitted) - execve, /proc magic links.
-int file_open_path(const struct path *p, u32 flags, struct file **out);
 // A file without a name: pipes, eventfd, ports. The inode reference is taken over (NULL: a shared
 // anonymous inode).
 int file_create_anon(const struct file_ops *ops, const char *name, struct inode *inode, u32 flags,
@@ -76,7 +74,12 @@ static inline void file_get(struct file *f)
 {
     ref_get(&f->refs);
 }
-void file_put(struct file *f);
+void file_destroy(struct file *f);
+static inline void file_put(struct file *f)
+{
+    if (ref_put(&f->refs))
+        file_destroy(f);
+}
 
 // read(2)/write(2) on a file at its own position, or at *pos for pread/pwrite.
 ssize_t file_read(struct file *f, struct uio *u);
@@ -115,10 +118,30 @@ void fdtable_get(struct fdtable *t);
 void fdtable_put(struct fdtable *t); // the last closes all
 void fdtable_close_exec(struct fdtable *t);
 
+struct file *fd_get_shared(struct fdtable *t, u32 fd, u32 refused);
+static inline struct file *fd_get_but(u32 fd, u32 refused)
+{
+    struct fdtable *t = thread_self()->files;
+    struct file *f;
+
+    if (unlikely(ref_read(&t->refs) != 1))
+        return fd_get_shared(t, fd, refused);
+    f = likely(fd < t->size) ? t->files[fd] : NULL;
+    if (unlikely(!f || f->mode & refused))
+        return NULL;
+    file_get(f);
+    return f;
+}
 // The file of a descriptor of the running thread with a reference (file_put it); NULL: -EBADF.
 // O_PATH files are returned only by fd_get_any.
-struct file *fd_get(int fd);
-struct file *fd_get_any(int fd);
+static inline struct file *fd_get(int fd)
+{
+    return fd_get_but(fd, FILE_F_PATH);
+}
+static inline struct file *fd_get_any(int fd)
+{
+    return fd_get_but(fd, 0);
+}
 // Lowest free descriptor >= from below the limit, reserved (not visible yet); -EMFILE, -ENOMEM.
 int fd_reserve(u32 from, u64 limit, bool cloexec);
 void fd_install(int fd, struct file *f); // takes over the reference

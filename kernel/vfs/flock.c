@@ -219,15 +219,3 @@ void file_locks_release(struct file *f)
     want.flock = false;
     try_set(f->inode, &want, &none, &none);
 }
-
-unsigned file_locks_count(struct inode *inode)
-{
-    struct lock_table *t = table_lock(inode);
-    struct lock *l;
-    unsigned n = 0;
-
-    LIST_FOR_EACH (l, &inode->locks, link)
-        n++;
-    spin_unlock(&t->lock);
-    return n;
-}

@@ -24,5 +24,3 @@ void file_lock_get(struct file *f, const void *owner, struct file_range *range);
 void file_locks_close(struct file *f, const void *owner);
 // The last reference to the file is gone: its flock and open-file-description locks go.
 void file_locks_release(struct file *f);
-// Locks of an inode in order, for /proc/locks-like listings and tests: the number held.
-unsigned file_locks_count(struct inode *inode);

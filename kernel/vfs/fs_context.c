@@ -96,34 +96,35 @@ void fs_context_set_root(struct fs_context *fs, const struct path *p)
     context_replace(fs, &fs->root, p);
 }
 
+// A context with one reference is the running thread's alone: only /proc reads it besides.
+static void context_path_get(struct fs_context *fs, const struct path *slot, struct path *out)
+{
+    if (!fs) {
+        *out = root_path;
+        path_get(out);
+    } else if (likely(ref_read(&fs->refs) == 1)) {
+        *out = *slot;
+        path_get(out);
+    } else {
+        spin_lock(&fs->lock);
+        *out = *slot;
+        path_get(out);
+        spin_unlock(&fs->lock);
+    }
+}
+
 void fs_root_get(struct path *out)
 {
     struct fs_context *fs = thread_self()->fs;
 
-    if (!fs) {
-        *out = root_path;
-        path_get(out);
-        return;
-    }
-    spin_lock(&fs->lock);
-    *out = fs->root;
-    path_get(out);
-    spin_unlock(&fs->lock);
+    context_path_get(fs, &fs->root, out);
 }
 
 void fs_cwd_get(struct path *out)
 {
     struct fs_context *fs = thread_self()->fs;
 
-    if (!fs) {
-        *out = root_path;
-        path_get(out);
-        return;
-    }
-    spin_lock(&fs->lock);
-    *out = fs->cwd;
-    path_get(out);
-    spin_unlock(&fs->lock);
+    context_path_get(fs, &fs->cwd, out);
 }
 
 u32 fs_umask(void)

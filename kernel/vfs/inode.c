@@ -3,6 +3,7 @@
 #include "abi/capability.h"
 #include "abi/errno.h"
 #include "abi/mount.h"
+#include "lib/string.h"
 #include "vfs/internal.h"
 
 #define DAY (24 * 3600 * NS_PER_SEC)
@@ -76,21 +77,22 @@ static inline void time_split(ns_t t, s64 *seconds, u64 *nanoseconds)
 
 int inode_stat(struct inode *i, struct linux_stat *out)
 {
-    *out = (struct linux_stat){
-        .st_dev = i->sb->dev,
-        .st_ino = i->ino,
-        .st_mode = i->mode,
-        .st_nlink = i->nlink,
-        .st_uid = i->uid,
-        .st_gid = i->gid,
-        .st_rdev = i->rdev,
-        .st_size = load_relaxed(&i->size),
-        .st_blksize = i->sb->block_size,
-        .st_blocks = i->blocks + i->object.page_count * (PAGE_SIZE / 512),
-    };
+    out->st_dev = i->sb->dev;
+    out->st_ino = i->ino;
+    out->st_mode = i->mode;
+    out->st_nlink = i->nlink;
+    out->st_uid = i->uid;
+    out->st_gid = i->gid;
+    out->st_rdev = i->rdev;
+    out->pad1 = 0;
+    out->st_size = load_relaxed(&i->size);
+    out->st_blksize = i->sb->block_size;
+    out->pad2 = 0;
+    out->st_blocks = i->blocks + i->object.page_count * (PAGE_SIZE / 512);
     time_split(i->atime, &out->st_atime, &out->st_atime_nsec);
     time_split(i->mtime, &out->st_mtime, &out->st_mtime_nsec);
     time_split(i->ctime, &out->st_ctime, &out->st_ctime_nsec);
+    memset(out->unused, 0, sizeof(out->unused));
     return i->ops->getattr ? i->ops->getattr(i, out) : 0;
 }
 

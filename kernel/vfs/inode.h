@@ -20,7 +20,7 @@ struct dentry;
 struct name { // one path component, not NUL-terminated
     const char *text;
     u32 length; // 1..255
-    u32 hash;   // of text, seeded by name_hash()
+    u32 hash;   // of text, see name_hash_step in vfs/internal.h
 };
 
 enum { // which members of struct attr are set
@@ -165,8 +165,6 @@ int superblock_statfs(struct superblock *sb, struct statfs64 *out); // statfs(2)
 void inode_init(struct inode *i, struct superblock *sb, mode_t mode);
 void inode_get(struct inode *i);
 void inode_put(struct inode *i);
-
-u32 name_hash(const char *text, u32 length);
 
 // 0 or -EACCES: mask of MAY_*; for the running thread's credentials.
 enum { MAY_EXEC = 1, MAY_WRITE = 2, MAY_READ = 4 };

@@ -15,8 +15,6 @@ static inline const struct cred *cred_self(void)
 extern struct spinlock tree_lock;
 
 void dcache_init(void);
-// A cached child with a reference, or NULL. No lock needed.
-struct dentry *dcache_find(struct dentry *dir, const struct name *name);
 // A child without looking at the file system's own rules: cache first, then lookup; may sleep.
 int dcache_child(struct dentry *dir, const struct name *name, struct dentry **out);
 // A nameless dentry (parent itself), never found by lookup; takes the inode reference if it

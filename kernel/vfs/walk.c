@@ -201,7 +201,7 @@ static inline const char *skip_slashes(const char *s)
     return s;
 }
 
-static int walk_may_search(const struct walk *w, const struct name *n)
+static inline int walk_may_search(const struct walk *w, const struct name *n)
 {
     struct inode *dir = w->at.dentry->inode;
 
@@ -209,6 +209,8 @@ static int walk_may_search(const struct walk *w, const struct name *n)
         return -ENOTDIR;
     if (unlikely(n->length > NAME_MAX))
         return -ENAMETOOLONG;
+    if (likely((dir->mode & 0111) == 0111 && !dir->ops->permission))
+        return 0;
     return inode_permission(dir, MAY_EXEC);
 }
 

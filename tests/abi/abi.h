@@ -69,53 +69,53 @@ __attribute__((format(printf, 3, 4))) static inline void abi_report(bool good, c
     fflush(stdout);
 }
 
-#define CHECK(name, condition)                                                                     \
+#define CHECK(name, condition) \
     abi_report((condition), name, "%s:%d: not true: %s", __FILE__, __LINE__, #condition)
 
 // `got` and `want` are compared as long.
-#define EXPECT(name, got, want)                                                                    \
-    do {                                                                                           \
-        errno = 0;                                                                                 \
-        long got_ = (long)(got), want_ = (long)(want);                                             \
-        abi_report(got_ == want_, name, "%s:%d: %s is %ld (errno %d), expected %ld", __FILE__,     \
-                   __LINE__, #got, got_, errno, want_);                                            \
+#define EXPECT(name, got, want)                                                                \
+    do {                                                                                       \
+        errno = 0;                                                                             \
+        long got_ = (long)(got), want_ = (long)(want);                                         \
+        abi_report(got_ == want_, name, "%s:%d: %s is %ld (errno %d), expected %ld", __FILE__, \
+                   __LINE__, #got, got_, errno, want_);                                        \
     } while (0)
 
 // The call returns -1 with this errno.
-#define EXPECT_ERR(name, call, error)                                                              \
-    do {                                                                                           \
-        errno = 0;                                                                                 \
-        long got_ = (long)(call);                                                                  \
-        int errno_ = errno;                                                                        \
-        abi_report(got_ == -1 && errno_ == (error), name,                                          \
-                   "%s:%d: %s is %ld with errno %d, expected -1 with %d", __FILE__, __LINE__,      \
-                   #call, got_, errno_, (error));                                                  \
+#define EXPECT_ERR(name, call, error)                                                         \
+    do {                                                                                      \
+        errno = 0;                                                                            \
+        long got_ = (long)(call);                                                             \
+        int errno_ = errno;                                                                   \
+        abi_report(got_ == -1 && errno_ == (error), name,                                     \
+                   "%s:%d: %s is %ld with errno %d, expected -1 with %d", __FILE__, __LINE__, \
+                   #call, got_, errno_, (error));                                             \
     } while (0)
 
 // The call succeeds: not -1.
-#define EXPECT_OK(name, call)                                                                      \
-    do {                                                                                           \
-        errno = 0;                                                                                 \
-        long got_ = (long)(call);                                                                  \
-        abi_report(got_ != -1, name, "%s:%d: %s failed with errno %d", __FILE__, __LINE__, #call,  \
-                   errno);                                                                         \
+#define EXPECT_OK(name, call)                                                                     \
+    do {                                                                                          \
+        errno = 0;                                                                                \
+        long got_ = (long)(call);                                                                 \
+        abi_report(got_ != -1, name, "%s:%d: %s failed with errno %d", __FILE__, __LINE__, #call, \
+                   errno);                                                                        \
     } while (0)
 
-#define EXPECT_STR(name, got, want)                                                                \
-    do {                                                                                           \
-        const char *got_ = (got), *want_ = (want);                                                 \
-        abi_report(strcmp(got_, want_) == 0, name, "%s:%d: %s is \"%s\", expected \"%s\"",         \
-                   __FILE__, __LINE__, #got, got_, want_);                                         \
+#define EXPECT_STR(name, got, want)                                                        \
+    do {                                                                                   \
+        const char *got_ = (got), *want_ = (want);                                         \
+        abi_report(strcmp(got_, want_) == 0, name, "%s:%d: %s is \"%s\", expected \"%s\"", \
+                   __FILE__, __LINE__, #got, got_, want_);                                 \
     } while (0)
 
 // Ends the test at once, where nothing after could make sense.
-#define NEED(condition)                                                                            \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            abi_report(false, "need", "%s:%d: %s (errno %d)", __FILE__, __LINE__, #condition,      \
-                       errno);                                                                     \
-            _exit(1);                                                                              \
-        }                                                                                          \
+#define NEED(condition)                                                                       \
+    do {                                                                                      \
+        if (!(condition)) {                                                                   \
+            abi_report(false, "need", "%s:%d: %s (errno %d)", __FILE__, __LINE__, #condition, \
+                       errno);                                                                \
+            _exit(1);                                                                         \
+        }                                                                                     \
     } while (0)
 
 // A system call without errno: -errno on failure. For a process whose libc state is not to be
@@ -287,12 +287,11 @@ static inline void touch_call(void *p)
     do {                                                                                           \
         void *address_ = (void *)(address);                                                        \
         int got_ = fault_of(main, address_);                                                       \
-        abi_report(got_ == (number) &&                                                             \
-                       (got_ == 0 || (fault_info.si_code == (code) &&                              \
-                                      fault_info.si_addr == address_)),                            \
-                   name, "%s:%d: signal %d code %d at %p, expected %d code %d at %p", __FILE__,    \
-                   __LINE__, got_, fault_info.si_code, fault_info.si_addr, number, code,           \
-                   address_);                                                                      \
+        abi_report(                                                                                \
+            got_ == (number) &&                                                                    \
+                (got_ == 0 || (fault_info.si_code == (code) && fault_info.si_addr == address_)),   \
+            name, "%s:%d: signal %d code %d at %p, expected %d code %d at %p", __FILE__, __LINE__, \
+            got_, fault_info.si_code, fault_info.si_addr, number, code, address_);                 \
     } while (0)
 
 #define EXPECT_NO_FAULT(name, main, address) EXPECT(name, fault_of(main, (void *)(address)), 0)

@@ -458,8 +458,8 @@ static void test_times(void)
     symlink("times", "times.link");
     t[0] = t[1] = (struct timespec){77, 0};
     EXPECT("of a link", utimensat(AT_FDCWD, "times.link", t, AT_SYMLINK_NOFOLLOW), 0);
-    CHECK("link only", stat_of("times.link").st_mtim.tv_sec == 77 &&
-                           stat_of("times").st_mtim.tv_sec != 77);
+    CHECK("link only",
+          stat_of("times.link").st_mtim.tv_sec == 77 && stat_of("times").st_mtim.tv_sec != 77);
     t[0] = t[1] = (struct timespec){5000, 0};
     int fd = open("times", O_RDWR);
     EXPECT("futimens", futimens(fd, t), 0);

@@ -25,9 +25,24 @@ static void nothing(void *unused)
 }
 
 static const uintptr_t forbidden[] = {
-    0, 8, 0xfff, UNMAPPED, 0x3ffffff000, 0x4000000000, 0x7fffffffffffffff, 0x8000000000000000,
-    KERNEL_ADDR, 0xffffffd000000000, 0xffffffff80000000, 0xffffffff80200000, 0xfffffffffffff000,
-    0xfffffffffffffff8, 0x80000000, 0x80200000, 0x10000000, 0x0c000000,
+    0,
+    8,
+    0xfff,
+    UNMAPPED,
+    0x3000000ff8,
+    0x4000000000,
+    0x7fffffffffffffff,
+    0x8000000000000000,
+    KERNEL_ADDR,
+    0xffffffd000000000,
+    0xffffffff80000000,
+    0xffffffff80200000,
+    0xfffffffffffff000,
+    0xfffffffffffffff8,
+    0x80000000,
+    0x80200000,
+    0x10000000,
+    0x0c000000,
 };
 
 static void test_addresses(void)
@@ -51,11 +66,11 @@ static void test_addresses(void)
     free(heap);
 }
 
-#define INSTRUCTION(name, text)                                                                    \
-    static void name(void *at)                                                                     \
-    {                                                                                              \
-        register void *a0 __asm__("a0") = at;                                                      \
-        __asm__ volatile(text : "+r"(a0)::"memory", "t0");                                         \
+#define INSTRUCTION(name, text)                            \
+    static void name(void *at)                             \
+    {                                                      \
+        register void *a0 __asm__("a0") = at;              \
+        __asm__ volatile(text : "+r"(a0)::"memory", "t0"); \
     }
 
 INSTRUCTION(do_illegal, ".word 0xffffffff")
@@ -83,15 +98,23 @@ static void test_instructions(void)
         void (*run)(void *);
         int offset, signal;
     } table[] = {
-        {"illegal", do_illegal, 0, SIGILL},        {"zero", do_zero, 0, SIGILL},
-        {"read sstatus", do_csrr, 0, SIGILL},      {"write satp", do_satp, 0, SIGILL},
-        {"write stvec", do_stvec, 0, SIGILL},      {"write sip", do_sip, 0, SIGILL},
-        {"read mstatus", do_mstatus, 0, SIGILL},   {"sret", do_sret, 0, SIGILL},
-        {"mret", do_mret, 0, SIGILL},              {"sfence.vma", do_sfence, 0, SIGILL},
-        {"write time", do_time_write, 0, SIGILL},  {"odd lr", do_lr, 4, SIGBUS},
+        {"illegal", do_illegal, 0, SIGILL},
+        {"zero", do_zero, 0, SIGILL},
+        {"read sstatus", do_csrr, 0, SIGILL},
+        {"write satp", do_satp, 0, SIGILL},
+        {"write stvec", do_stvec, 0, SIGILL},
+        {"write sip", do_sip, 0, SIGILL},
+        {"read mstatus", do_mstatus, 0, SIGILL},
+        {"sret", do_sret, 0, SIGILL},
+        {"mret", do_mret, 0, SIGILL},
+        {"sfence.vma", do_sfence, 0, SIGILL},
+        {"write time", do_time_write, 0, SIGILL},
+        {"odd lr", do_lr, 4, SIGBUS},
         {"odd amoadd", do_amo, 1, SIGBUS},
-        {"odd amoswap.w", do_amow, 2, SIGBUS},     {"odd load", do_ld, 3, 0},
-        {"aligned lr", do_lr, 8, 0},               {"aligned amo", do_amo, 8, 0},
+        {"odd amoswap.w", do_amow, 2, SIGBUS},
+        {"odd load", do_ld, 3, 0},
+        {"aligned lr", do_lr, 8, 0},
+        {"aligned amo", do_amo, 8, 0},
         {"breakpoint", do_break, 0, SIGTRAP},
     };
 
@@ -431,7 +454,8 @@ static void greedy(void *unused)
 {
     (void)unused;
     for (;;) {
-        char *p = mmap(NULL, 256 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        char *p =
+            mmap(NULL, 256 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (p == MAP_FAILED)
             _exit(9);
         for (int i = 0; i < 256; i++)

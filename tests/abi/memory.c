@@ -9,7 +9,7 @@
 #define MAP_FIXED_NOREPLACE 0x100000
 #endif
 
-#define RW  (PROT_READ | PROT_WRITE)
+#define RW   (PROT_READ | PROT_WRITE)
 #define ANON (MAP_PRIVATE | MAP_ANONYMOUS)
 
 static char *map(size_t pages, int prot, int flags)
@@ -74,8 +74,8 @@ static void test_errors(void)
     EXPECT_ERR("wraps", mmap(NULL, -PAGE, RW, ANON, -1, 0), ENOMEM);
     EXPECT_ERR("kernel address", mmap((void *)KERNEL_ADDR, PAGE, RW, ANON | MAP_FIXED, -1, 0),
                ENOMEM);
-    EXPECT_ERR("no replacement",
-               mmap(p + PAGE, PAGE, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0), EEXIST);
+    EXPECT_ERR("no replacement", mmap(p + PAGE, PAGE, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0),
+               EEXIST);
     EXPECT_ERR("munmap odd", munmap(p + 1, PAGE), EINVAL);
     EXPECT_ERR("munmap nothing", munmap(p, 0), EINVAL);
     EXPECT_ERR("munmap kernel", munmap((void *)KERNEL_ADDR, PAGE), EINVAL);

@@ -60,8 +60,8 @@ static void test_exit_codes(void)
         snprintf(name, sizeof(name), "exit %d", codes[i]);
         EXPECT(name, child_run(exit_with, (void *)(long)codes[i]), (codes[i] & 0xff) << 8);
     }
-    static const int fatal[] = {SIGHUP, SIGINT, SIGQUIT, SIGILL, SIGABRT, SIGKILL, SIGSEGV,
-                                SIGPIPE, SIGALRM, SIGTERM, SIGUSR1, SIGSYS, 34, 64};
+    static const int fatal[] = {SIGHUP,  SIGINT,  SIGQUIT, SIGILL,  SIGABRT, SIGKILL, SIGSEGV,
+                                SIGPIPE, SIGALRM, SIGTERM, SIGUSR1, SIGSYS,  34,      64};
     for (size_t i = 0; i < sizeof(fatal) / sizeof(fatal[0]); i++) {
         char name[64];
         snprintf(name, sizeof(name), "death by signal %d", fatal[i]);

@@ -183,8 +183,8 @@ static void test_pending(void)
     }
     EXPECT("blocked ones wait", sequence_used, 0);
     sigpending(&set);
-    CHECK("sigpending", sigismember(&set, SIGUSR1) && sigismember(&set, SIGRTMIN) &&
-                            !sigismember(&set, SIGUSR2));
+    CHECK("sigpending",
+          sigismember(&set, SIGUSR1) && sigismember(&set, SIGRTMIN) && !sigismember(&set, SIGUSR2));
     block(SIG_UNBLOCK, SIGRTMIN, SIGRTMIN + 1);
     EXPECT("real-time signals queue", sequence_used, 6);
     EXPECT("lower numbers first", handled[SIGRTMIN], 3);
@@ -284,19 +284,20 @@ static void test_altstack(void)
 {
     static char memory[65536];
     stack_t stack = {.ss_sp = memory, .ss_size = sizeof(memory)}, old;
-    struct sigaction action = {.sa_sigaction = altstack_inside, .sa_flags = SA_SIGINFO | SA_ONSTACK};
+    struct sigaction action = {.sa_sigaction = altstack_inside,
+                               .sa_flags = SA_SIGINFO | SA_ONSTACK};
 
     EXPECT("no stack at first", sigaltstack(NULL, &old), 0);
     EXPECT("disabled", old.ss_flags, SS_DISABLE);
     EXPECT("sigaltstack", sigaltstack(&stack, NULL), 0);
     sigaction(SIGUSR1, &action, NULL);
     raise(SIGUSR1);
-    CHECK("handler ran there", sp_inside > (uintptr_t)memory &&
-                                   sp_inside <= (uintptr_t)memory + sizeof(memory));
+    CHECK("handler ran there",
+          sp_inside > (uintptr_t)memory && sp_inside <= (uintptr_t)memory + sizeof(memory));
     on_info(SIGUSR1, 0);
     raise(SIGUSR1);
-    CHECK("not without SA_ONSTACK", sp_inside < (uintptr_t)memory ||
-                                        sp_inside > (uintptr_t)memory + sizeof(memory));
+    CHECK("not without SA_ONSTACK",
+          sp_inside < (uintptr_t)memory || sp_inside > (uintptr_t)memory + sizeof(memory));
     EXPECT("stack overflow is caught there", child_run(overflow_main, NULL), EXITED(SIGSEGV));
     EXPECT("and kills without", child_run(overflow_bare, NULL) & 0x7f, SIGNALED(SIGSEGV));
     stack.ss_size = 100;

@@ -146,8 +146,8 @@ static void test_futex_errors(void)
     EXPECT_ERR("no bits to wake", futex(&word, FUTEX_WAKE_BITSET, 1, NULL, NULL, 0), EINVAL);
     EXPECT_ERR("no such operation", futex(&word, 99, 0, NULL, NULL, 0), ENOSYS);
     EXPECT_ERR("absolute, past", futex(&word, FUTEX_WAIT_BITSET, 5, &zero, NULL, 1), ETIMEDOUT);
-    EXPECT_ERR("requeue, value differs",
-               futex(&word, FUTEX_CMP_REQUEUE, 1, (void *)1, &word2, 6), EAGAIN);
+    EXPECT_ERR("requeue, value differs", futex(&word, FUTEX_CMP_REQUEUE, 1, (void *)1, &word2, 6),
+               EAGAIN);
 }
 
 static void *futex_sleeper(void *bits)
@@ -257,7 +257,7 @@ static void test_robust(void)
 
 static volatile int caught_by, release;
 
-static void catch(int number)
+static void catch (int number)
 {
     (void)number;
     caught_by = syscall(SYS_gettid);

@@ -782,7 +782,7 @@ static void *fds_one(void *arg)
         struct stat a, b;
 
         CHECK(pipe2(p, O_CLOEXEC) == 0);
-        d = fcntl(p[1], F_DUPFD, 100 + (int)(seed & 0xff));
+        d = fcntl(p[1], F_DUPFD, 100 + (int)(seed & 0x7f));
         CHECK(d >= 100);
         CHECK(write(d, &want, 1) == 1 && read(p[0], &got, 1) == 1 && got == want);
         CHECK(fstat(d, &a) == 0 && fstat(p[0], &b) == 0 && a.st_ino == b.st_ino);
@@ -1039,7 +1039,7 @@ static void memcheck(const char *name, int n, int m)
         if (after == before)
             break;
     }
-    printf("%s: MemFree %ld kB before, %ld kB after\n", name, before, after);
+    dprintf(1, "%s: MemFree %ld kB before, %ld kB after\n", name, before, after);
     CHECK(after == before);
 }
 

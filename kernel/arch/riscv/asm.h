@@ -27,6 +27,9 @@
 #define CAUSE_SYSCALL     8
 #define CAUSE_PAGE_FAULTS 0xb000 // bits 12, 13, 15: fetch, load, store
 
+#define SBI_HSM      0x48534d
+#define SBI_HSM_STOP 1
+
 #define KSTACK_BIT     14 // log2 KSTACK_SIZE: set in every good stack address
 #define EMERGENCY_SIZE 4096
 #define SATP_SV39      (8 << 60)

@@ -35,6 +35,12 @@ boot_entry:
     mv s0, a0
     mv s1, a1
 
+    // Only the first hart boots; it starts the others (smp_hart_start says how one gets here).
+    lla t0, boot_lottery
+    li t1, 1
+    amoadd.d t1, t1, (t0)
+    bnez t1, hart_park
+
     lla t0, kernel_bss_start
     lla t1, kernel_bss_end
 1:  sd zero, 0(t0)
@@ -103,6 +109,13 @@ paging_on:
     .balign 4
 4:  j 4b
 
+hart_park:
+    li a7, SBI_HSM
+    li a6, SBI_HSM_STOP
+    ecall
+5:  wfi
+    j 5b
+
 // A further hart: a0 = hart id, a1 = linked or direct-map address of its idle thread.
     .globl secondary_entry
 secondary_entry:
@@ -144,4 +157,6 @@ boot_thread_storage:
 kernel_phys_base:
     .dword 0
 boot_hart_id:
+    .dword 0
+boot_lottery: // harts that came to boot_entry; not in .bss, which the first of them clears
     .dword 0

@@ -4,6 +4,7 @@
 #include "abi/errno.h"
 #include "arch/boot.h"
 #include "arch/irq.h"
+#include "arch/riscv/asm.h"
 #include "lib/macro.h"
 
 enum {
@@ -12,7 +13,6 @@ enum {
     SBI_BASE = 0x10,
     SBI_TIME = 0x54494d45,
     SBI_IPI = 0x735049,
-    SBI_HSM = 0x48534d,
     SBI_SRST = 0x53525354,
     SBI_DBCN = 0x4442434e,
 };
@@ -20,6 +20,9 @@ enum {
 #define SBI_BASE_PROBE     3
 #define SBI_RESET_SHUTDOWN 0
 #define SBI_RESET_COLD     1
+#define SBI_HSM_START      0
+#define SBI_HSM_STATUS     2
+#define SBI_HSM_STOPPED    1 // a status
 #define CONSOLE_CHUNK      128
 
 struct sbi_result sbi_call(u64 extension, u64 function, u64 a0, u64 a1, u64 a2)
@@ -53,7 +56,14 @@ void sbi_set_timer(u64 time)
 
 int sbi_hart_start(u64 hart, paddr_t entry, u64 arg)
 {
-    return sbi_call(SBI_HSM, 0, hart, entry, arg).error ? -EIO : 0;
+    return sbi_call(SBI_HSM, SBI_HSM_START, hart, entry, arg).error ? -EIO : 0;
+}
+
+bool sbi_hart_stopped(u64 hart)
+{
+    struct sbi_result r = sbi_call(SBI_HSM, SBI_HSM_STATUS, hart, 0, 0);
+
+    return r.error == 0 && r.value == SBI_HSM_STOPPED;
 }
 
 void sbi_system_reset(bool reboot)

@@ -50,15 +50,21 @@ void smp_hart_online(void)
     atomic_fetch_or(&smp_online, BIT(hart_index()));
 }
 
+// OpenSBI up to 1.2 makes a hart's start visible before it has stored where to start: a hart that
+// looks in between goes to the image's first instruction, as if it were to boot. boot_entry stops
+// such a hart, and it is started again.
 int smp_hart_start(unsigned index, struct arch_thread *idle)
 {
+    paddr_t entry = image_to_phys((void *)secondary_entry);
     u64 limit = timer_ticks() + START_TIMEOUT;
 
     idle->hart = index;
     smp_mb();
-    if (sbi_hart_start(hart_ids[index], image_to_phys((void *)secondary_entry), (u64)idle))
+    if (sbi_hart_start(hart_ids[index], entry, (u64)idle))
         return -EIO;
     while (!(load_acquire(&smp_online) & BIT(index))) {
+        if (sbi_hart_stopped(hart_ids[index]))
+            sbi_hart_start(hart_ids[index], entry, (u64)idle);
         if (timer_ticks() > limit)
             return -EIO;
     }

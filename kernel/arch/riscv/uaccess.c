@@ -64,6 +64,15 @@ static bool user_ready(uaddr_t va, enum access access)
     return ready;
 }
 
+void *user_window(uaddr_t va, size_t n, enum access access)
+{
+    struct mmu_space *space = hart_self()->space;
+
+    if (!space || !user_range_ok(va, n) || user_page_rest(va, n) != n)
+        return NULL;
+    return user_walk(space->root, va, access);
+}
+
 int user_prefault(uaddr_t va, size_t n, enum access access)
 {
     uaddr_t at = va, end;
@@ -84,21 +93,25 @@ int user_prefault(uaddr_t va, size_t n, enum access access)
 
 // The bytes of one ready page up to n or the NUL; how many came before that. -1: the page is not
 // ready.
-static ssize_t string_part(char *dst, uaddr_t src, size_t n)
+static inline __attribute__((always_inline)) ssize_t string_part(char *dst, uaddr_t src, size_t n,
+                                                                 bool quick)
 {
     irqflags_t flags = irq_save();
     struct mmu_space *space = hart_self()->space;
-    const char *s = likely(space) ? user_walk(space->root, src, ACCESS_READ) : NULL;
-    size_t i = 0;
+    const char *s = NULL, *start, *end;
 
+    if (likely(space))
+        s = quick ? user_walk_fast(space->root, src, ACCESS_READ)
+                  : user_walk(space->root, src, ACCESS_READ);
+    start = s;
     if (likely(s))
-        for (; i < n && (dst[i] = s[i]); i++)
-            ;
+        for (end = s + n; s < end && (*dst = *s); s++)
+            dst++;
     irq_restore(flags);
-    return likely(s) ? (ssize_t)i : -1;
+    return likely(start) ? s - start : -1;
 }
 
-ssize_t strncpy_from_user(char *dst, uaddr_t src, size_t size)
+static __attribute__((noinline)) ssize_t string_long(char *dst, uaddr_t src, size_t size)
 {
     size_t done = 0;
 
@@ -107,10 +120,10 @@ ssize_t strncpy_from_user(char *dst, uaddr_t src, size_t size)
         size_t n = user_page_rest(at, MIN(size - done, STRING_CHUNK));
         ssize_t part;
 
-        if (unlikely(at >= USER_TOP))
+        if (at >= USER_TOP)
             return -EFAULT;
-        part = string_part(dst + done, at, n);
-        if (unlikely(part < 0)) {
+        part = string_part(dst + done, at, n, false);
+        if (part < 0) {
             int error = user_fault(at, ACCESS_READ);
 
             if (error)
@@ -122,6 +135,15 @@ ssize_t strncpy_from_user(char *dst, uaddr_t src, size_t size)
             return done;
     }
     return -ENAMETOOLONG;
+}
+
+// Most strings are short and lie in one page that is ready.
+ssize_t strncpy_from_user(char *dst, uaddr_t src, size_t size)
+{
+    size_t n = user_page_rest(src, MIN(size, STRING_CHUNK));
+    ssize_t part = likely(src < USER_TOP) ? string_part(dst, src, n, true) : -1;
+
+    return likely((size_t)part < n) ? part : string_long(dst, src, size);
 }
 
 size_t user_copy_pages(struct mmu_space *space, uaddr_t va, void *kernel, size_t n,

@@ -8,32 +8,9 @@
 #include "arch/uaccess.h"
 #include "lib/string.h"
 
-// The general copy: pages that are not ready are faulted in and retried.
-static __attribute__((noinline)) int copy_pages(uaddr_t va, void *kernel, size_t n,
-                                                enum user_copy op)
-{
-    size_t done;
-
-    if (unlikely(!user_range_ok(va, n)))
-        return -EFAULT;
-    for (;;) {
-        int error;
-
-        done = user_copy_pages(NULL, va, kernel, n, op);
-        if (likely(done == n))
-            return 0;
-        kernel = (char *)kernel + done;
-        va += done;
-        n -= done;
-        error = user_fault(va, op == USER_COPY_FROM ? ACCESS_READ : ACCESS_WRITE);
-        if (unlikely(error))
-            return error;
-    }
-}
-
-// Copies within one page that is ready; false: the general way. Most copies are of a byte or an
-// aligned word, which needs no call.
-static inline bool page_try(uaddr_t va, void *kernel, size_t n, enum user_copy op)
+// Copies within one page that is ready; false: the general way.
+static inline __attribute__((always_inline)) bool page_try(uaddr_t va, void *kernel, size_t n,
+                                                           enum user_copy op)
 {
     irqflags_t flags;
     struct mmu_space *space;
@@ -51,41 +28,69 @@ static inline bool page_try(uaddr_t va, void *kernel, size_t n, enum user_copy o
     return p;
 }
 
+// Any copy: pages that are not ready are faulted in and retried.
+static __attribute__((noinline)) int copy_pages(uaddr_t va, void *kernel, size_t n,
+                                                enum user_copy op)
+{
+    if (likely(page_try(va, kernel, n, op)))
+        return 0;
+    if (unlikely(!user_range_ok(va, n)))
+        return -EFAULT;
+    for (;;) {
+        size_t done = user_copy_pages(NULL, va, kernel, n, op);
+        int error;
+
+        if (likely(done == n))
+            return 0;
+        kernel = (char *)kernel + done;
+        va += done;
+        n -= done;
+        error = user_fault(va, user_copy_access(op));
+        if (unlikely(error))
+            return error;
+    }
+}
+
+// A byte or an aligned word is copied without a further call, and needs no stack frame.
+static inline int copy(uaddr_t va, void *kernel, size_t n, enum user_copy op)
+{
+    if (n == 1 && likely(page_try(va, kernel, 1, op)))
+        return 0;
+    if (n == 8 && !((va | (u64)kernel) & 7) && likely(page_try(va, kernel, 8, op)))
+        return 0;
+    return copy_pages(va, kernel, n, op);
+}
+
 int copy_from_user(void *dst, uaddr_t src, size_t n)
 {
-    return likely(page_try(src, dst, n, USER_COPY_FROM)) ? 0
-                                                         : copy_pages(src, dst, n, USER_COPY_FROM);
+    return copy(src, dst, n, USER_COPY_FROM);
 }
 
 int copy_to_user(uaddr_t dst, const void *src, size_t n)
 {
-    void *from = (void *)src;
-
-    return likely(page_try(dst, from, n, USER_COPY_TO)) ? 0
-                                                        : copy_pages(dst, from, n, USER_COPY_TO);
+    return copy(dst, (void *)src, n, USER_COPY_TO);
 }
 
 int user_zero(uaddr_t dst, size_t n)
 {
-    return likely(page_try(dst, NULL, n, USER_COPY_ZERO))
-               ? 0
-               : copy_pages(dst, NULL, n, USER_COPY_ZERO);
+    return copy(dst, NULL, n, USER_COPY_ZERO);
+}
+
+static inline size_t copy_nofault(uaddr_t va, void *kernel, size_t n, enum user_copy op)
+{
+    if (likely(n == PAGE_SIZE ? page_try(va, kernel, PAGE_SIZE, op) : page_try(va, kernel, n, op)))
+        return n;
+    return user_range_ok(va, n) ? user_copy_pages(NULL, va, kernel, n, op) : 0;
 }
 
 size_t copy_from_user_nofault(void *dst, uaddr_t src, size_t n)
 {
-    if (likely(page_try(src, dst, n, USER_COPY_FROM)))
-        return n;
-    return user_range_ok(src, n) ? user_copy_pages(NULL, src, dst, n, USER_COPY_FROM) : 0;
+    return copy_nofault(src, dst, n, USER_COPY_FROM);
 }
 
 size_t copy_to_user_nofault(uaddr_t dst, const void *src, size_t n)
 {
-    void *from = (void *)src;
-
-    if (likely(page_try(dst, from, n, USER_COPY_TO)))
-        return n;
-    return user_range_ok(dst, n) ? user_copy_pages(NULL, dst, from, n, USER_COPY_TO) : 0;
+    return copy_nofault(dst, (void *)src, n, USER_COPY_TO);
 }
 
 // By hand: GCC 12's compare-exchange takes the upper half of `old` as it finds it (PR 114130).

@@ -16,9 +16,12 @@ static inline void *user_walk_base(pte_t pte)
     return phys_to_virt(pte >> 10 << PAGE_SHIFT);
 }
 
+// The entry for va in the table that `pte` points at, whose low bits are PTE_V alone.
 static inline pte_t user_walk_table(pte_t pte, uaddr_t va, unsigned shift)
 {
-    return load_relaxed((pte_t *)user_walk_base(pte) + (va >> shift & 511));
+    const pte_t *table = phys_to_virt((pte - PTE_V) << (PAGE_SHIFT - 10));
+
+    return load_relaxed(&table[va >> shift & 511]);
 }
 
 // Where the byte at va, below USER_TOP, lies in the direct map if `access` (read or write) is
@@ -27,15 +30,15 @@ static inline pte_t user_walk_table(pte_t pte, uaddr_t va, unsigned shift)
 // interrupt.
 static inline void *user_walk_fast(pte_t *root, uaddr_t va, enum access access)
 {
-    const pte_t table = PTE_V | PTE_R | PTE_W | PTE_X;
+    const pte_t low = BIT(10) - 1; // all but the page number
     pte_t need = access == ACCESS_WRITE ? PTE_V | PTE_U | PTE_W | PTE_A | PTE_D
                                         : PTE_V | PTE_U | PTE_R | PTE_A;
     pte_t pte = load_relaxed(&root[va >> 30]);
 
-    if (unlikely((pte & table) != PTE_V))
+    if (unlikely((pte & low) != PTE_V))
         return NULL;
     pte = user_walk_table(pte, va, 21);
-    if (unlikely((pte & table) != PTE_V))
+    if (unlikely((pte & low) != PTE_V))
         return NULL;
     pte = user_walk_table(pte, va, 12);
     if (unlikely((pte & need) != need))
@@ -76,16 +79,19 @@ static inline enum access user_copy_access(enum user_copy op)
 // The copy itself, `p` being the place in the direct map.
 static inline void user_copy_run(void *p, void *kernel, size_t n, enum user_copy op)
 {
-    static const u64 zero;
-    const void *src = op == USER_COPY_FROM ? p : op == USER_COPY_TO ? kernel : &zero;
+    const void *src = op == USER_COPY_FROM ? p : kernel;
     void *dst = op == USER_COPY_FROM ? kernel : p;
 
-    if (n == 1)
-        *(u8 *)dst = *(const u8 *)src;
-    else if (n == 8 && (((u64)src | (u64)dst) & 7) == 0)
-        *(u64 *)dst = *(const u64 *)src;
+    if (op == USER_COPY_ZERO && n == 1)
+        *(u8 *)dst = 0;
     else if (op == USER_COPY_ZERO)
         memset(dst, 0, n);
+    else if (n == 1)
+        *(u8 *)dst = *(const u8 *)src;
+    else if (n == 8 && !(((u64)src | (u64)dst) & 7))
+        *(u64 *)dst = *(const u64 *)src;
+    else if (n == PAGE_SIZE && !((u64)kernel & ~PAGE_MASK))
+        page_copy(dst, src);
     else
         memcpy(dst, src, n);
 }

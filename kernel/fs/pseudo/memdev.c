@@ -18,15 +18,21 @@ static ssize_t sink_write(struct file *f, struct uio *u, loff_t *pos)
     return n;
 }
 
+static __attribute__((noinline)) ssize_t zero_many(struct uio *u)
+{
+    size_t n = u->left;
+    int err = uio_zero(u, n);
+
+    return !err ? (ssize_t)n : n > u->left ? (ssize_t)(n - u->left) : err;
+}
+
 static ssize_t zero_read(struct file *f, struct uio *u, loff_t *pos)
 {
     size_t n = u->left;
-    int err;
 
-    if (likely(n <= PAGE_SIZE && n == u->length && !u->kernel)) // the one that is measured
-        return user_zero(u->base, n) ?: (ssize_t)n;
-    err = uio_zero(u, n);
-    return likely(!err) ? (ssize_t)n : n > u->left ? (ssize_t)(n - u->left) : err;
+    if (unlikely(n > PAGE_SIZE || n != u->length || u->kernel))
+        return zero_many(u);
+    return user_zero(u->base, n) ?: (ssize_t)n;
 }
 
 static ssize_t full_write(struct file *f, struct uio *u, loff_t *pos)

@@ -61,11 +61,12 @@ static struct proc_inode *proc_inode(struct inode *i)
 static int proc_create(const struct proc_inode *model, mode_t mode, ino_t ino, struct inode **out)
 {
     struct proc_inode *p = slab_alloc(inode_cache, 0);
-    struct inode *i = &p->inode;
+    struct inode *i;
 
     if (!p)
         return -ENOMEM;
     *p = *model;
+    i = &p->inode;
     inode_init(i, proc_sb, mode);
     i->ino = ino;
     i->fops = S_ISDIR(mode) ? &dir_fops : &text_fops;

@@ -17,6 +17,10 @@ int user_zero(uaddr_t dst, size_t n);
 size_t copy_from_user_nofault(void *dst, uaddr_t src, size_t n);
 size_t copy_to_user_nofault(uaddr_t dst, const void *src, size_t n);
 
+// Where n bytes at va lie in kernel memory, if within one page that is ready for `access`; else
+// NULL. Valid while interrupts stay off, as they are.
+void *user_window(uaddr_t va, size_t n, enum access access);
+
 // Makes at least the first page(s) of [va, va+n) present for `access` (at most 16 pages);
 // 0, -EFAULT, -ENOMEM.
 int user_prefault(uaddr_t va, size_t n, enum access access);

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: MIT
+// Users, groups, capabilities as far as identity changes need them, and resource limits. As root.
+#include "abi.h"
+
+#include <grp.h>
+#include <sys/resource.h>
+
+static void ids_expect(const char *name, uid_t real, uid_t effective, uid_t saved)
+{
+    uid_t r, e, s;
+
+    getresuid(&r, &e, &s);
+    abi_report(r == real && e == effective && s == saved, name, "uids %u %u %u, not %u %u %u", r, e,
+               s, real, effective, saved);
+}
+
+static void setuid_root(void *unused)
+{
+    (void)unused;
+    EXPECT("setuid by root", setuid(1000), 0);
+    ids_expect("sets all three", 1000, 1000, 1000);
+    EXPECT_ERR("no way back", setuid(0), EPERM);
+    EXPECT_ERR("nor by seteuid", seteuid(0), EPERM);
+    EXPECT_ERR("setgid", setgid(5), EPERM);
+    EXPECT_ERR("setgroups", setgroups(0, NULL), EPERM);
+    EXPECT("to what one is", setuid(1000), 0);
+}
+
+static void seteuid_back(void *unused)
+{
+    (void)unused;
+    EXPECT("seteuid", seteuid(1000), 0);
+    ids_expect("effective only", 0, 1000, 0);
+    EXPECT_ERR("without power", setgid(77), EPERM);
+    int fd = open("/tmp/abi.ids", O_CREAT | O_RDWR, 0600);
+    struct stat st;
+    fstat(fd, &st);
+    EXPECT("files belong to the effective user", st.st_uid, 1000);
+    close(fd);
+    unlink("/tmp/abi.ids");
+    EXPECT("back", seteuid(0), 0);
+    ids_expect("root again", 0, 0, 0);
+}
+
+static void setresuid_rules(void *unused)
+{
+    (void)unused;
+    EXPECT("setresuid", setresuid(1, 2, 3), 0);
+    ids_expect("each", 1, 2, 3);
+    EXPECT("among them", setresuid(-1, 3, 1), 0);
+    ids_expect("swapped", 1, 3, 1);
+    EXPECT_ERR("not another", setresuid(4, -1, -1), EPERM);
+    EXPECT_ERR("dropped 2", setresuid(-1, 2, -1), EPERM);
+    EXPECT("setreuid", setreuid(3, 1), 0);
+    ids_expect("saved follows", 3, 1, 1);
+}
+
+static void groups(void *unused)
+{
+    gid_t list[] = {10, 20, 30}, got[8];
+    gid_t r, e, s;
+
+    (void)unused;
+    EXPECT("setgroups", setgroups(3, list), 0);
+    EXPECT("how many", getgroups(0, NULL), 3);
+    EXPECT("getgroups", getgroups(8, got), 3);
+    CHECK("which", got[0] == 10 && got[1] == 20 && got[2] == 30);
+    EXPECT_ERR("no room", getgroups(2, got), EINVAL);
+    EXPECT("setresgid", setresgid(5, 6, 7), 0);
+    getresgid(&r, &e, &s);
+    CHECK("each gid", r == 5 && e == 6 && s == 7);
+    EXPECT("setregid", setregid(-1, 5), 0);
+    EXPECT("effective gid", getegid(), 5);
+    int fd = open("/tmp/abi.group", O_CREAT | O_RDWR | O_TRUNC, 0640);
+    fchown(fd, 0, 20);
+    NEED(setresuid(1000, 1000, 1000) == 0);
+    EXPECT_OK("supplementary group opens", close(open("/tmp/abi.group", O_RDONLY)));
+    EXPECT_ERR("but does not write", open("/tmp/abi.group", O_WRONLY), EACCES);
+    EXPECT("fork keeps groups", getgroups(0, NULL), 3);
+}
+
+static void limits(void *unused)
+{
+    struct rlimit l;
+
+    (void)unused;
+    for (int i = 0; i < 16; i++)
+        EXPECT("getrlimit", getrlimit(i, &l), 0);
+    EXPECT_ERR("no such limit", getrlimit(16, &l), EINVAL);
+    l = (struct rlimit){10, 5};
+    EXPECT_ERR("soft above hard", setrlimit(RLIMIT_CORE, &l), EINVAL);
+    l = (struct rlimit){100, 200};
+    EXPECT("set", setrlimit(RLIMIT_NOFILE, &l), 0);
+    struct rlimit old = {0};
+    EXPECT("prlimit of oneself", prlimit(getpid(), RLIMIT_NOFILE, NULL, &old), 0);
+    CHECK("reads back", old.rlim_cur == 100 && old.rlim_max == 200);
+    EXPECT("sysconf sees it", sysconf(_SC_OPEN_MAX), 100);
+    EXPECT_ERR("of nobody", prlimit(0x3ffffff, RLIMIT_NOFILE, NULL, &old), ESRCH);
+}
+
+static void priorities(void *unused)
+{
+    (void)unused;
+    EXPECT("getpriority", getpriority(PRIO_PROCESS, 0), 0);
+    EXPECT("setpriority", setpriority(PRIO_PROCESS, 0, 5), 0);
+    EXPECT("reads back", getpriority(PRIO_PROCESS, 0), 5);
+    EXPECT("clamped", setpriority(PRIO_PROCESS, 0, 100), 0);
+    EXPECT("to 19", getpriority(PRIO_PROCESS, 0), 19);
+    NEED(setuid(1000) == 0);
+    EXPECT_ERR("no way up", setpriority(PRIO_PROCESS, 0, 3), EACCES);
+    EXPECT_ERR("not of others", setpriority(PRIO_PROCESS, 1, 10), EPERM);
+    EXPECT_ERR("of nobody", setpriority(PRIO_PROCESS, 0x3ffffff, 10), ESRCH);
+}
+
+static void set_id_exec(void *unused)
+{
+    char *argv[] = {"ids", "--who", NULL}, *env[] = {NULL};
+
+    (void)unused;
+    NEED(setgid(1000) == 0 && setuid(1000) == 0);
+    execve("/tmp/abi.setuid", argv, env);
+}
+
+static void test_set_id(void)
+{
+    char self[256] = "", command[600];
+    NEED(readlink("/proc/self/exe", self, sizeof(self) - 1) > 0);
+    snprintf(command, sizeof(command), "/usr/bin/busybox cp %s /tmp/abi.setuid", self);
+    NEED(system(command) == 0);
+    chown("/tmp/abi.setuid", 55, 66);
+    chmod("/tmp/abi.setuid", 06755);
+    EXPECT("set-id program", child_run(set_id_exec, NULL), EXITED(11));
+    unlink("/tmp/abi.setuid");
+}
+
+int main(int argc, char **argv)
+{
+    (void)argv;
+    if (argc > 1) {
+        uid_t r, e, s;
+        getresuid(&r, &e, &s);
+        return r == 1000 && e == 55 && s == 55 && getegid() == 66 ? 11 : 12;
+    }
+    abi_begin();
+    if (getuid() != 0) {
+        printf("not root\n");
+        return 1;
+    }
+    setpgid(0, 0);
+    umask(022);
+    EXPECT("setuid", child_run(setuid_root, NULL), 0);
+    EXPECT("seteuid", child_run(seteuid_back, NULL), 0);
+    EXPECT("setresuid", child_run(setresuid_rules, NULL), 0);
+    EXPECT("groups", child_run(groups, NULL), 0);
+    unlink("/tmp/abi.group");
+    EXPECT("limits", child_run(limits, NULL), 0);
+    EXPECT("priorities", child_run(priorities, NULL), 0);
+    test_set_id();
+    return abi_end();
+}

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: MIT
+// /proc: what programs read there, and in which form.
+#include "abi.h"
+
+#include <dirent.h>
+#include <sys/prctl.h>
+
+static long field_of(const char *text, const char *name)
+{
+    const char *at = strstr(text, name);
+
+    return at ? strtol(at + strlen(name), NULL, 0) : -1;
+}
+
+static void test_meminfo(void)
+{
+    static const char *const names[] = {
+        "MemTotal:", "\nMemFree:",   "\nMemAvailable:", "\nBuffers:",
+        "\nCached:", "\nSwapTotal:", "\nSwapFree:",     "\nShmem:"};
+    const char *text = file_text("/proc/meminfo");
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        CHECK(names[i] + (*names[i] == '\n'), field_of(text, names[i]) >= 0);
+    CHECK("free is less than all", field_of(text, "\nMemFree:") < field_of(text, "MemTotal:"));
+    unsigned long total;
+    char unit[8];
+    EXPECT("form", sscanf(text, "MemTotal: %lu %2s\n", &total, unit), 2);
+    EXPECT_STR("unit", unit, "kB");
+}
+
+static void test_stat(void)
+{
+    int pid, ppid, pgrp, session;
+    char state;
+    unsigned long utime, threads, vsize, start;
+
+    prctl(PR_SET_NAME, "a) b (c");
+    pid = atoi(file_text("/proc/self/stat"));
+    EXPECT("pid", pid, getpid());
+    const char *rest = strrchr(file_text("/proc/self/stat"), ')');
+    NEED(rest);
+    int n = sscanf(
+        rest + 2, "%c %d %d %d %*d %*d %*u %*u %*u %*u %*u %lu %*u %*d %*d %*d %*d %lu %*d %lu %lu",
+        &state, &ppid, &pgrp, &session, &utime, &threads, &start, &vsize);
+    EXPECT("fields", n, 8);
+    EXPECT("state", state, 'R');
+    EXPECT("parent", ppid, getppid());
+    EXPECT("group", pgrp, getpgrp());
+    EXPECT("session", session, getsid(0));
+    EXPECT("threads", threads, 1);
+    CHECK("size", vsize > 100000);
+    int fields = 1;
+    for (const char *p = rest + 2; *p; p++)
+        fields += *p == ' ';
+    CHECK("at least 44 fields", fields + 2 >= 44);
+    CHECK("name", strstr(file_text("/proc/self/stat"), "(a) b (c)") != NULL);
+}
+
+static void test_status(void)
+{
+    const char *text = file_text("/proc/self/status");
+
+    CHECK("Name", strncmp(text, "Name:\ta) b (c\n", 14) == 0);
+    EXPECT("Pid", field_of(text, "\nPid:"), getpid());
+    EXPECT("Tgid", field_of(text, "\nTgid:"), getpid());
+    EXPECT("PPid", field_of(text, "\nPPid:"), getppid());
+    EXPECT("Uid", field_of(text, "\nUid:"), getuid());
+    EXPECT("Threads", field_of(text, "\nThreads:"), 1);
+    CHECK("State", strstr(text, "\nState:\tR (running)\n") != NULL);
+    CHECK("VmSize", field_of(text, "\nVmSize:") > 100);
+    CHECK("VmRSS", field_of(text, "\nVmRSS:") > 10);
+    CHECK("SigCgt", strstr(text, "\nSigCgt:\t") != NULL);
+}
+
+static void test_maps(void)
+{
+    static volatile char data[2 * PAGE];
+    const char *text = file_text("/proc/self/maps"), *line = text;
+    bool code = false, stack = false, ours = false, heap = false, ordered = true;
+    unsigned long last = 0;
+
+    data[0] = 1;
+    while (*line) {
+        unsigned long from, to, offset, inode;
+        char flags[8], path[256] = "";
+        unsigned major, minor;
+        int n = sscanf(line, "%lx-%lx %7s %lx %x:%x %lu %255[^\n]", &from, &to, flags, &offset,
+                       &major, &minor, &inode, path);
+        if (n < 7)
+            break;
+        ordered &= from >= last && to > from;
+        last = to;
+        code |= (uintptr_t)test_maps >= from && (uintptr_t)test_maps < to && flags[2] == 'x' &&
+                flags[1] == '-' && strstr(path, "proc");
+        ours |= (uintptr_t)data >= from && (uintptr_t)data < to && flags[1] == 'w';
+        stack |= strcmp(path, "[stack]") == 0 && (uintptr_t)&line >= from && (uintptr_t)&line < to;
+        heap |= strcmp(path, "[heap]") == 0;
+        line = strchr(line, '\n');
+        line = line ? line + 1 : "";
+    }
+    EXPECT("every line has the form", *line, 0);
+    CHECK("in order, disjoint", ordered);
+    CHECK("text", code);
+    CHECK("data", ours);
+    CHECK("[stack]", stack);
+    CHECK("[heap]", heap);
+    CHECK("[vdso]", strstr(text, "[vdso]") != NULL);
+}
+
+static void test_links(const char *program)
+{
+    char text[256] = "", path[64];
+    ssize_t n = readlink("/proc/self/exe", text, sizeof(text) - 1);
+
+    CHECK("exe", n > 5 && strcmp(text + n - 5, "/proc") == 0);
+    n = readlink("/proc/self", text, sizeof(text) - 1);
+    text[n > 0 ? n : 0] = 0;
+    EXPECT("self", atoi(text), getpid());
+    int fd = open("/tmp/abi.proc", O_RDWR | O_CREAT, 0600);
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    n = readlink(path, text, sizeof(text) - 1);
+    text[n > 0 ? n : 0] = 0;
+    EXPECT_STR("fd", text, "/tmp/abi.proc");
+    int again = open(path, O_RDONLY);
+    struct stat a, b;
+    fstat(fd, &a);
+    fstat(again, &b);
+    EXPECT("opening a descriptor's link", a.st_ino, b.st_ino);
+    DIR *d = opendir("/proc/self/fd");
+    bool seen = false;
+    for (struct dirent *e; d && (e = readdir(d));)
+        seen |= atoi(e->d_name) == fd && e->d_name[0] != '.';
+    CHECK("fd is listed", seen);
+    if (d)
+        closedir(d);
+    close(fd);
+    close(again);
+    unlink("/tmp/abi.proc");
+    EXPECT_STR("cmdline", file_text("/proc/self/cmdline"), program);
+    EXPECT_ERR("no such process", open("/proc/67108863/stat", O_RDONLY), ENOENT);
+    EXPECT_ERR("nothing is made", open("/proc/new", O_RDWR | O_CREAT, 0644), ENOENT);
+}
+
+static void sleeper(void *unused)
+{
+    (void)unused;
+    prctl(PR_SET_NAME, "sleeper");
+    for (;;)
+        pause();
+}
+
+static void test_others(void)
+{
+    char path[64], want[64];
+    pid_t pid = child_start(sleeper, NULL);
+
+    process_await(pid, "S");
+    snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+    snprintf(want, sizeof(want), "%d (sleeper) S %d ", pid, getpid());
+    CHECK("another's stat", strncmp(file_text(path), want, strlen(want)) == 0);
+    DIR *d = opendir("/proc");
+    bool seen = false, one = false;
+    for (struct dirent *e; d && (e = readdir(d));) {
+        seen |= atoi(e->d_name) == pid;
+        one |= strcmp(e->d_name, "1") == 0;
+    }
+    closedir(d);
+    CHECK("processes are listed", seen && one);
+    int fd = open(path, O_RDONLY);
+    kill(pid, SIGKILL);
+    process_await(pid, "Z");
+    CHECK("a zombie's stat", strstr(file_text(path), ") Z ") != NULL);
+    child_end(pid);
+    char c;
+    EXPECT_ERR("a stat kept open", read(fd, &c, 1), ESRCH);
+    close(fd);
+    EXPECT_ERR("gone", open(path, O_RDONLY), ENOENT);
+}
+
+static void test_system(void)
+{
+    double up, idle, a, b, c;
+    int running, all, last;
+    unsigned long user;
+
+    EXPECT("uptime", sscanf(file_text("/proc/uptime"), "%lf %lf", &up, &idle), 2);
+    CHECK("positive", up > 0);
+    EXPECT("loadavg",
+           sscanf(file_text("/proc/loadavg"), "%lf %lf %lf %d/%d %d", &a, &b, &c, &running, &all,
+                  &last),
+           6);
+    EXPECT("stat", sscanf(file_text("/proc/stat"), "cpu %lu", &user), 1);
+    const char *stat = file_text("/proc/stat");
+    CHECK("stat's lines", strstr(stat, "\ncpu0 ") && strstr(stat, "\nbtime ") &&
+                              strstr(stat, "\nctxt ") && strstr(stat, "\nprocesses "));
+    CHECK("cpuinfo", strstr(file_text("/proc/cpuinfo"), "isa\t\t: rv64imafdc") != NULL);
+    CHECK("mounts", strstr(file_text("/proc/mounts"), " /proc proc ") != NULL);
+    CHECK("version", strlen(file_text("/proc/version")) > 10);
+    CHECK("filesystems", strstr(file_text("/proc/filesystems"), "tmpfs\n") != NULL);
+}
+
+int main(int argc, char **argv)
+{
+    (void)argc;
+    abi_begin();
+    test_meminfo();
+    test_stat();
+    test_status();
+    test_maps();
+    test_links(argv[0]);
+    test_others();
+    test_system();
+    return abi_end();
+}

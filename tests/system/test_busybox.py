@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: MIT
+"""busybox, unmodified: ash, the everyday pipelines, and programs that draw on a terminal.
+
+Every expected output is what Debian's kernel gives: `--on linux` runs the same tests there.
+"""
+import hashlib
+import re
+
+import pytest
+
+import cpio
+import machine
+
+SCRIPTS = {
+    "functions": ("""
+        fact() { if [ $1 -le 1 ]; then echo 1; else echo $(( $1 * $(fact $(($1 - 1))) )); fi; }
+        greet() { local who=${1:-world}; echo "hello $who"; return 3; }
+        fact 10; greet; greet you || echo "status $?"
+        """, "3628800\nhello world\nhello you\nstatus 3\n"),
+    "traps": ("""
+        trap 'echo term' TERM; trap 'echo bye' EXIT
+        kill -TERM $$; echo after
+        (trap 'echo inner; exit 4' USR1; kill -USR1 $(sh -c 'echo $PPID')); echo $?
+        """, "term\nafter\ninner\n4\nbye\n"),
+    "heredocs": ("""
+        name=world
+        cat <<END
+        hello $name $((1 + 2)) $(echo sub)
+END
+        cat <<'END'
+        raw $name
+END
+        cat <<-END
+	stripped
+	END
+        """, "        hello world 3 sub\n        raw $name\nstripped\n"),
+    "background": ("""
+        (exit 7) & wait $!; echo $?
+        sleep 1000 & kill $!; wait $!; echo $?
+        for i in 1 2 3; do (echo job $i >/tmp/bb.$i) & done; wait
+        cat /tmp/bb.1 /tmp/bb.2 /tmp/bb.3; rm /tmp/bb.*
+        """, "7\n143\njob 1\njob 2\njob 3\n"),
+    "pipes": ("""
+        seq 1 1000 | grep 7 | wc -l
+        yes | head -n 3 | tr y n; echo "a:b:c" | cut -d: -f2
+        echo one two | while read a b; do echo "$b $a"; done
+        false | true; echo $?; set -o pipefail; false | true; echo $?
+        """, "271\nn\nn\nn\nb\ntwo one\n0\n1\n"),
+    "redirections": ("""
+        cd /tmp; echo a >r; echo b >>r; cat <r; { echo out; echo err >&2; } >r 2>&1; cat r
+        exec 5>r; echo five >&5; exec 5>&-; cat r; (echo x >&9) 2>/dev/null || echo bad; rm r
+        """, "a\nb\nout\nerr\nfive\nbad\n"),
+    "expansions": (r"""
+        x=abcdef; echo ${x#ab} ${x%ef} ${#x} ${y:-none} ${x:2:3}; set -- 1 2 3; echo $# "$*" $@
+        cd /tmp; mkdir g; touch g/a.c g/b.c g/c.h; echo g/*.c g/[!a]*; rm -r g
+        case $x in a*f) echo match;; *) echo no;; esac; echo {1..3} ~; printf '%05d|%s\n' 42 z
+        """, "cdef abcd 6 none cde\n3 1 2 3 1 2 3\ng/a.c g/b.c g/b.c g/c.h\nmatch\n{1..3} /root\n"
+             "00042|z\n"),
+    "sort": ("""
+        printf '10 b\\n9 a\\n10 a\\n1 c\\n' | sort -n; printf 'b\\na\\nb\\n' | sort -u
+        printf '3,x\\n1,y\\n2,z\\n' | sort -t, -k2 -r; printf 'a\\na\\nb\\n' | uniq -c
+        """, "1 c\n9 a\n10 a\n10 b\na\nb\n2,z\n1,y\n3,x\n      2 a\n      1 b\n"),
+    "awk": (r"""
+        seq 1 10 | awk '{s += $1; q = q " " $1 * $1} END {print s, q}'
+        printf 'x 1\ny 2\nx 3\n' | awk '{n[$1] += $2} END {for (k in n) print k, n[k] | "sort"}'
+        awk 'BEGIN {printf "%.3f %d %s\n", 22 / 7, 0x10 + 5, substr("rivulet", 2, 3); exit 3}'
+        echo $?
+        """, "55  1 4 9 16 25 36 49 64 81 100\nx 4\ny 2\n3.143 5 ivu\n3\n"),
+    "sed": (r"""
+        seq 1 5 | sed -n '2,4p'; echo hello | sed 's/l\+/L/;y/eo/EO/'; seq 1 4 | sed '1!G;h;$!d'
+        cd /tmp; echo old >s; sed -i 's/old/new/' s; cat s; rm s
+        """, "2\n3\n4\nhELO\n4\n3\n2\n1\nnew\n"),
+    "dd": ("""
+        cd /tmp; dd if=/dev/zero of=d bs=1k count=100 2>/dev/null; stat -c %s d
+        printf abc | dd of=d bs=1 seek=50 conv=notrunc 2>/dev/null; dd if=d bs=1 skip=50 count=3 2>/dev/null
+        echo; head -c 1048576 /dev/urandom >d; dd if=d bs=64k 2>/dev/null | cmp - d && echo same; rm d
+        """, "102400\nabc\nsame\n"),
+    "xargs": ("""
+        seq 1 10 | xargs -n 3 echo; printf 'a b\\0c\\0' | xargs -0 -n 1 echo
+        seq 1 4 | xargs -I{} sh -c 'echo $(({} * {}))'; seq 1 5 | xargs sh -c 'exit 3'; echo $?
+        """, "1 2 3\n4 5 6\n7 8 9\n10\na b\nc\n1\n4\n9\n16\n123\n"),
+    "timeout": ("""
+        timeout 1 sleep 1000; echo $?; timeout 100 true; echo $?; timeout -s KILL 1 sleep 1000; echo $?
+        """, "143\n0\n137\n"),
+    "files": ("""
+        cd /tmp; mkdir -p t/a/b; echo x >t/a/b/f; ln -s b t/a/l; ln t/a/b/f t/h; cp -a t u
+        diff -r t u && echo equal; readlink u/a/l; stat -c '%h %F' u/h; find u -type f | sort
+        mv u/a v; ls v; chmod 640 v/b/f; stat -c %a v/b/f; touch -d '2001-02-03 04:05:06' v/b/f
+        date -u -r v/b/f +%Y-%m-%dT%H:%M:%S; du -s v >/dev/null && rm -r t u v; ls -d t u v 2>/dev/null
+        echo $?
+        """, "equal\nb\n2 regular file\nu/a/b/f\nu/h\nb\nl\n640\n2001-02-03T04:05:06\n1\n"),
+    "processes": ("""
+        sleep 1000 & p=$!; ps | grep -c '[s]leep 1000'; kill -STOP $p; grep State /proc/$p/status
+        kill -CONT $p; kill $p; wait $p; echo $?; pidof init >/dev/null; nice -n 5 nice
+        sh -c 'kill -SEGV $$'; echo $?; id -u; hostname >/dev/null && uname -m
+        """, "1\nState:\tT (stopped)\n143\n5\n139\n0\nriscv64\n"),
+    "arithmetic": ("""
+        i=0; while [ $i -lt 1000 ]; do i=$((i + 1)); done; echo $i; echo $((1 << 40)) $((7 % 3))
+        expr 6 \\* 7; echo '2 ^ 64' | bc; factor 1000003 | cut -d' ' -f2
+        """, "1000\n1099511627776 1\n42\n18446744073709551616\n1000003\n"),
+}
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_script(guest, name):
+    script, want = SCRIPTS[name]
+    result = guest.sh(script, env={"HOME": "/root"}, timeout=60)
+    assert result.out.decode() == want, result.err
+    assert result.status in (0, None)
+
+
+def test_issue_example(rv):
+    done = rv("exec", "--", "busybox", "sh", "-c", "echo hi | tr a-z A-Z; exit 3")
+    assert (done.stdout, done.stderr, done.returncode) == (b"HI\n", b"", 3)
+
+
+def test_find(guest):
+    names = [name for name, *_ in cpio.read(machine.initramfs(guest.config))
+             if name == "usr" or name.startswith("usr/")]
+    assert guest.out("find /usr | wc -l").strip() == str(len(names))
+    assert guest.out("find /usr -type l | wc -l") == guest.out("ls -l /usr/bin | grep -c '^l'")
+    assert guest.out("find / -xdev -name passwd") == "/etc/passwd\n"
+
+
+def test_tar_round_trip(guest):
+    script = """
+        cd /usr; tar cf - bin | gzip >/tmp/bin.tgz; mkdir /tmp/back; cd /tmp/back
+        gzip -dc /tmp/bin.tgz | tar xf -; md5sum bin/busybox | cut -c1-32
+        (cd /usr/bin; ls) | md5sum; (cd bin; ls) | md5sum; readlink bin/ls; rm -r /tmp/back /tmp/bin.tgz
+    """
+    lines = guest.out(script, timeout=120).splitlines()
+    with open(f"{machine.BUILD}/debs/busybox-static/usr/bin/busybox", "rb") as f:
+        assert lines[0] == hashlib.md5(f.read()).hexdigest()
+    assert lines[1] == lines[2]
+    assert lines[3] == "busybox"
+
+
+def test_checksums(guest):
+    data = bytes(range(256)) * 4096
+    for tool in ("md5", "sha1", "sha256", "sha512"):
+        out = guest.sh(f"{tool}sum", stdin=data).out
+        assert out.split()[0].decode() == hashlib.new(tool, data).hexdigest()
+
+
+
+
+def keys(console, *strokes):
+    """Sends each group of keys when the screen has come to rest."""
+    for stroke in strokes:
+        console.settle()
+        console.send(stroke)
+    return console.settle().lines()
+
+
+def test_vi(terminal):
+    vi = terminal("busybox", "sh", "-c", "seq 1 30 >/tmp/v; vi /tmp/v; head -n 4 /tmp/v | tr '\\n' ,; "
+                  "wc -l </tmp/v")
+    lines = keys(vi, "ihello world\x1b", "j", "dd", "p", "x", "10G", "yyP", "G", "onew end\x1b", "1G")
+    assert lines[0] == "hello world1"
+    assert lines[1:3] == ["3", ""]
+    lines = keys(vi, "/29\r")
+    assert "29" in lines and "new end" in lines
+    keys(vi, ":wq\r")
+    text = vi.settle().text()
+    assert "hello world1,3,,4," in text
+    assert "32" in text
+
+
+def test_less(terminal):
+    less = terminal("busybox", "sh", "-c", "seq 1 200 >/tmp/l; less /tmp/l; echo left")
+    assert keys(less)[:3] == ["1", "2", "3"]
+    assert keys(less, " ")[0] == "24"
+    assert keys(less, "k")[0] == "23"
+    assert keys(less, "G")[22] == "200"
+    assert keys(less, "g")[0] == "1"
+    assert keys(less, "/^77\r")[0] == "77"
+    assert "left" in "\n".join(keys(less, "q"))
+
+
+def test_top(terminal):
+    top = terminal("busybox", "sh", "-c", "sleep 1000 & top -d 2; kill $!; echo left")
+    lines = keys(top)
+    assert re.match(r"Mem: \d+K used, \d+K free", lines[0])
+    assert re.match(r"CPU: +\d+% usr +\d+% sys", lines[1])
+    assert re.match(r"Load average: [\d.]+ [\d.]+ [\d.]+ \d+/\d+ \d+", lines[2])
+    assert re.match(r" *PID +PPID USER +STAT +VSZ %VSZ CPU %CPU COMMAND", lines[3])
+    assert any("sleep 1000" in line for line in lines[4:])
+    assert "left" in "\n".join(keys(top, "q"))
+
+
+def test_shell_on_a_terminal(terminal):
+    shell = terminal("busybox", "sh")
+    keys(shell, "echo one tw\x7fwo\r")
+    lines = keys(shell, "sleep 1000\r", "\x03", "echo status $?\r")
+    assert "status 130" in lines
+    lines = keys(shell, "cat\r", "typed\r", "\x04", "echo done\r")
+    assert lines.count("typed") == 2 and "done" in lines
+    lines = keys(shell, "sleep 1000\r", "\x1a", "jobs\r", "kill %1\r", "echo gone\r")
+    assert any("Stopped" in line and "sleep 1000" in line for line in lines)
+    assert "gone" in lines
