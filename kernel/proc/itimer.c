@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
 // Interval timers (setitimer(2)): real time, and CPU time of the whole process.
 //
-// ITIMER_REAL is a kernel timer. The CPU kinds are looked at in the tick of a running thread, so they are
-// as precise as the tick; no tick means that nothing ran.
+// ITIMER_REAL is a kernel timer. The CPU kinds share one, which fires no later than the CPU time
+// can have been used up if all threads run, looks, and is set again: precise to CPU_SLACK, and at
+// that rate it also looks at a process that sleeps.
 
 #include "abi/errno.h"
 #include "abi/time.h"
 #include "proc/proc_private.h"
+
+#define CPU_SLACK (1000UL * 1000) // ns
 
 static ns_t timeval_to_ns(const struct timeval *tv)
 {
@@ -49,6 +52,34 @@ static ns_t itimer_now(struct process *p, int which)
         return clock_monotonic();
     process_times(p, &user, &system);
     return which == ITIMER_VIRTUAL ? user : user + system;
+}
+
+// Sends the signal of a CPU timer that has run out; ns until the next look, NS_NEVER if it is off.
+static ns_t cpu_timer_check(struct process *p, int which, int sig)
+{
+    struct itimer *it = &p->itimers[which];
+    ns_t next = load_relaxed(&it->next), now;
+
+    if (!next)
+        return NS_NEVER;
+    now = itimer_now(p, which);
+    if (now >= next) {
+        next = it->interval ? now + it->interval : 0;
+        store_relaxed(&it->next, next);
+        signal_send_process(p, sig, NULL);
+    }
+    return next ? (next - now) / MAX(p->task_count, 1U) : NS_NEVER;
+}
+
+static void cpu_timer_fired(struct timer *timer)
+{
+    struct process *p = container_of(timer, struct process, cpu_timer);
+    ns_t user = cpu_timer_check(p, ITIMER_VIRTUAL, SIGVTALRM);
+    ns_t both = cpu_timer_check(p, ITIMER_PROF, SIGPROF);
+    ns_t wait = MIN(user, both);
+
+    if (wait != NS_NEVER)
+        timer_start(timer, clock_monotonic() + MAX(wait, CPU_SLACK));
 }
 
 static void itimer_read(const struct itimer *it, ns_t now, struct itimerval *out)
@@ -97,39 +128,23 @@ int itimer_set(int which, const struct itimerval *new, struct itimerval *old)
         timer_start(&p->real_timer, it->next);
     }
     spin_unlock_irqrestore(&p->siglock, flags);
+    if (which != ITIMER_REAL && value) {
+        if (!p->cpu_timer.fn)
+            timer_init(&p->cpu_timer, cpu_timer_fired);
+        timer_start(&p->cpu_timer, clock_monotonic() + CPU_SLACK);
+    }
     return 0;
-}
-
-static void itimer_check(struct process *p, int which, int sig)
-{
-    struct itimer *it = &p->itimers[which];
-    ns_t next = load_relaxed(&it->next), now;
-
-    if (!next)
-        return;
-    now = itimer_now(p, which);
-    if (now < next)
-        return;
-    it->next = it->interval ? now + it->interval : 0;
-    signal_send_process(p, sig, NULL);
-}
-
-void itimer_cpu_check(void)
-{
-    struct process *p = process_self();
-
-    if (!p)
-        return;
-    itimer_check(p, ITIMER_VIRTUAL, SIGVTALRM);
-    itimer_check(p, ITIMER_PROF, SIGPROF);
 }
 
 void itimer_fini(struct process *p)
 {
     irqflags_t flags = spin_lock_irqsave(&p->siglock);
 
-    p->itimers[ITIMER_REAL].next = 0;
+    for (int i = 0; i <= ITIMER_PROF; i++)
+        p->itimers[i].next = 0;
     spin_unlock_irqrestore(&p->siglock, flags);
     if (p->real_timer.fn)
         timer_cancel(&p->real_timer);
+    if (p->cpu_timer.fn)
+        timer_cancel(&p->cpu_timer);
 }

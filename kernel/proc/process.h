@@ -110,6 +110,7 @@ struct process {
     bool ignore_terminal;         // spare of job control
 
     struct timer real_timer;      // ITIMER_REAL
+    struct timer cpu_timer;       // ITIMER_VIRTUAL, ITIMER_PROF
     struct itimer itimers[3];     // (siglock)
     struct list posix_timers;     // (siglock)
     u32 next_timer_id;            // (siglock)

@@ -66,4 +66,3 @@ int posix_timer_set(s32 id, bool absolute, ns_t value, ns_t interval, ns_t *left
 int posix_timer_get(s32 id, ns_t *left, ns_t *interval);
 s64 posix_timer_overrun(s32 id);
 int posix_timer_delete(s32 id);
-void itimer_cpu_check(void); // from the tick, in user context of the running thread
