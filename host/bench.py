@@ -162,8 +162,7 @@ def number(value):
     return f"{value:,}"
 
 
-def table(heading, columns, rows):
-    print(heading)
+def table(columns, rows):
     lines = [columns, *rows]
     widths = [max(len(line[i]) for line in lines) for i in range(len(columns))]
     for line in lines:
@@ -185,7 +184,7 @@ def instruction_table(results, on, vs):
         rows.append(cells + [number(linux), number(xv6)])
     columns = ["instructions per operation, one hart", on, "goal", ""]
     columns += [f"{vs} here", "ratio"] if vs else []
-    table("", columns + ["Linux 6.12", "xv6"], rows)
+    table(columns + ["Linux 6.12", "xv6"], rows)
 
 
 def time_table(results, on, vs):
@@ -201,7 +200,7 @@ def time_table(results, on, vs):
                       "over" if goal and ratio > goal else ""]
         rows.append(cells)
     columns = ["nanoseconds per operation, plain time", on]
-    table("", columns + ([vs, "ratio", "goal", ""] if vs else []), rows)
+    table(columns + ([vs, "ratio", "goal", ""] if vs else []), rows)
 
 
 def arguments_parse():

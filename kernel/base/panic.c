@@ -62,6 +62,19 @@ void panic(const char *fmt, ...)
     up_panic(NULL, why);
 }
 
+void panic_line(const char *fmt, ...)
+{
+    char why[192];
+    va_list args;
+
+    va_start(args, fmt);
+    vsnformat(why, sizeof(why), fmt, args);
+    va_end(args);
+    panic_enter();
+    log_raw("panic: %s", why);
+    sbi_system_reset(false);
+}
+
 void assert_failed(const char *what, const char *file, int line)
 {
     panic("assertion failed: %s (%s:%d)", what, file, line);

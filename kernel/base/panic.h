@@ -6,6 +6,8 @@
 
 // Prints "panic: ..." and a backtrace, stops the other harts, powers off.
 void panic(const char *fmt, ...) NORETURN PRINTF_LIKE(1, 2);
+// The same in one line, without a backtrace: for an end that is not the kernel's own fault.
+void panic_line(const char *fmt, ...) NORETURN PRINTF_LIKE(1, 2);
 void assert_failed(const char *what, const char *file, int line) NORETURN;
 
 // An invariant; checked in debug builds only.

@@ -20,18 +20,14 @@ struct linked {
     const char *name; // in the archive
 };
 
-struct unpack {
-    struct list linked;
-};
-
 // 1: e is a further name of a file already made, *first its first name. 0: make it.
-static int find_link(struct unpack *u, const struct cpio_entry *e, const char **first)
+static int find_link(struct list *made, const struct cpio_entry *e, const char **first)
 {
     struct linked *l;
 
     if (S_ISDIR(e->mode) || e->nlink < 2)
         return 0;
-    LIST_FOR_EACH (l, &u->linked, link) {
+    LIST_FOR_EACH (l, made, link) {
         if (l->ino == e->ino && l->major == e->dev_major && l->minor == e->dev_minor) {
             *first = l->name;
             return 1;
@@ -42,16 +38,8 @@ static int find_link(struct unpack *u, const struct cpio_entry *e, const char **
         return -ENOMEM;
     *l = (struct linked){
         .ino = e->ino, .major = e->dev_major, .minor = e->dev_minor, .name = e->name};
-    list_insert_tail(&u->linked, &l->link);
+    list_insert_tail(made, &l->link);
     return 0;
-}
-
-static void links_free(struct unpack *u)
-{
-    struct linked *l;
-
-    while ((l = list_pop(&u->linked, struct linked, link)))
-        kfree(l);
 }
 
 static int make_hard_link(const char *first, const char *name)
@@ -137,10 +125,10 @@ static int set_attributes(const struct cpio_entry *e)
     return err;
 }
 
-static int unpack_entry(struct unpack *u, struct cpio_entry *e)
+static int unpack_entry(struct list *made, struct cpio_entry *e)
 {
     const char *first;
-    int err = find_link(u, e, &first);
+    int err = find_link(made, e, &first);
 
     if (err < 0)
         return err;
@@ -159,7 +147,8 @@ static int unpack_entry(struct unpack *u, struct cpio_entry *e)
 // One archive; *used is what it takes.
 static int unpack_archive(const u8 *data, size_t size, size_t *used)
 {
-    struct unpack u = {.linked = LIST_INIT(u.linked)};
+    struct list made = LIST_INIT(made);
+    struct linked *l;
     struct cpio_entry e;
     struct cpio c;
     int err;
@@ -168,11 +157,12 @@ static int unpack_archive(const u8 *data, size_t size, size_t *used)
     while ((err = cpio_next(&c, &e)) == 1) {
         if (!strcmp(e.name, ".") || !*e.name)
             continue;
-        err = unpack_entry(&u, &e);
+        err = unpack_entry(&made, &e);
         if (err)
             break;
     }
-    links_free(&u);
+    while ((l = list_pop(&made, struct linked, link)))
+        kfree(l);
     *used = MIN(c.offset + TRAILER_SIZE, size);
     return err;
 }

@@ -17,6 +17,7 @@
 #include "fs/tmpfs/tmpfs.h"
 #include "ipc/futex.h"
 #include "ipc/pipe.h"
+#include "lib/parse.h"
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "proc/process.h"
@@ -28,17 +29,44 @@
 
 #define DTB_MAX (1UL << 20) // bytes of device tree that are looked at
 
+// A loader that puts the archive at a fixed place may do so without looking where RAM ends.
+static void initrd_check(const struct phys_range *initrd)
+{
+    for (unsigned i = 0; i < machine.memory_count; i++) {
+        const struct phys_range *r = &machine.memory[i];
+
+        if (initrd->base >= r->base && initrd->size <= r->size &&
+            initrd->base - r->base <= r->size - initrd->size)
+            return;
+    }
+    if (initrd->size)
+        panic_line("out of memory at boot: the initramfs, %lu KiB, lies outside of RAM",
+                   initrd->size >> 10);
+}
+
+// Debug builds: fail_nth=N lets the Nth allocation of the boot fail.
+static void fail_nth_init(void)
+{
+    char text[12];
+    u64 n;
+
+    if (DEBUG && bootarg_get("fail_nth", text, sizeof(text)) && !parse_u64(text, NULL, 10, &n))
+        arch_self()->fail_nth = n;
+}
+
 static void memory_init(void)
 {
     struct phys_range taken[MACHINE_MAX_RANGES + 1];
     unsigned n = machine.reserved_count;
 
     memcpy(taken, machine.reserved, n * sizeof(taken[0]));
+    initrd_check(&machine.initrd);
     taken[n++] = machine.initrd;
     frames_init(machine.memory, machine.memory_count, taken, n);
     if (mmu_init(machine.memory, machine.memory_count))
         panic("out of memory at boot: kernel page table");
     slab_init();
+    fail_nth_init();
 }
 
 static void mount_on(const char *type, const char *directory)
@@ -72,7 +100,7 @@ static void root_init(void)
     procfs_fs_init();
     devfs_init();
     memdev_init();
-    err = tmpfs_create(NULL, &sb);
+    err = tmpfs_create("mode=755", &sb);
     if (!err)
         err = mount_root(sb);
     if (err)
@@ -81,8 +109,10 @@ static void root_init(void)
         err = initramfs_unpack(phys_to_virt(initrd->base), initrd->size);
         frames_release(initrd->base, initrd->size);
     }
+    if (err == -ENOSPC)
+        panic_line("out of memory at boot: what the initramfs holds takes over half of RAM");
     if (err)
-        log_info("initramfs: corrupt, or larger than memory (%d)", err);
+        log_info("initramfs: corrupt (%d)", err);
     mount_on("devtmpfs", "dev");
     mount_on("proc", "proc");
 }
@@ -108,7 +138,9 @@ static void init_thread(void *unused)
         memcpy(path, "/init", sizeof("/init"));
     err = process_start_init(path);
     if (err)
-        panic("cannot run %s: error %d", path, err);
+        panic_line("cannot run %s: error %d", path, err);
+    frames_boot_done();
+    arch_self()->fail_nth = 0;
     arch_return_to_user();
 }
 
@@ -134,6 +166,8 @@ void up_kmain(u64 hart, paddr_t dtb)
     if (err)
         panic("out of memory at boot: first thread");
     init->cred = &cred_root;
+    init->arch.fail_nth = arch_self()->fail_nth;
+    arch_self()->fail_nth = 0;
     thread_start(init);
     sched_start_hart();
 }

@@ -158,37 +158,41 @@ static int page_make(void **page)
     return 0;
 }
 
-// A buffer in one piece, the usual one, needs no search for the next.
-static inline size_t part_copy(struct uio *u, void *at, size_t n, bool write)
-{
-    size_t moved;
-
-    if (unlikely(u->length < n || u->kernel))
-        return write ? uio_get_nofault(u, at, n) : uio_put_nofault(u, at, n);
-    moved = write ? copy_from_user_nofault(at, u->base, n) : copy_to_user_nofault(u->base, at, n);
-    u->base += moved;
-    u->length -= moved;
-    u->left -= moved;
-    return moved;
-}
-
 // Moves n bytes, number `at` and on, into or out of the ring; how many came through, or -ENOMEM for
-// none.
+// none. A buffer in one piece, the usual one, is advanced once for all.
 static inline ssize_t ring_copy(struct pipe *p, struct uio *u, u64 at, size_t n, bool write)
 {
-    size_t done = 0;
+    bool one_piece = u->length >= n && !u->kernel;
+    uaddr_t user = u->base;
+    size_t left = n;
+    ssize_t done;
 
-    while (done < n) {
-        void **page = &p->pages[(at + done) >> PAGE_SHIFT & (p->page_count - 1)];
-        u64 offset = (at + done) & ~PAGE_MASK;
-        size_t part = MIN(PAGE_SIZE - offset, n - done), moved;
+    while (left) {
+        void **page = &p->pages[(at >> PAGE_SHIFT) & (p->page_count - 1)], *place;
+        size_t part = MIN(PAGE_SIZE - (at & ~PAGE_MASK), left), moved;
 
-        if (unlikely(!*page) && page_make(page))
-            return done ? (ssize_t)done : -ENOMEM;
-        moved = part_copy(u, *page + offset, part, write);
-        done += moved;
+        if (unlikely(!*page) && page_make(page)) {
+            if (left == n)
+                return -ENOMEM;
+            break;
+        }
+        place = *page + (at & ~PAGE_MASK);
+        if (unlikely(!one_piece))
+            moved = write ? uio_get_nofault(u, place, part) : uio_put_nofault(u, place, part);
+        else
+            moved = write ? copy_from_user_nofault(place, user, part)
+                          : copy_to_user_nofault(user, place, part);
+        at += moved;
+        user += moved;
+        left -= moved;
         if (moved < part)
             break;
+    }
+    done = n - left;
+    if (one_piece) {
+        u->base = user;
+        u->length -= done;
+        u->left -= done;
     }
     return done;
 }

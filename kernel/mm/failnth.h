@@ -10,5 +10,8 @@ static inline bool alloc_fails(unsigned flags)
 
     if (!DEBUG || flags & ALLOC_NOFAIL_TEST || !t->fail_nth)
         return false;
-    return --t->fail_nth == 0;
+    if (--t->fail_nth)
+        return false;
+    frames_out();
+    return true;
 }

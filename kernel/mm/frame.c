@@ -119,7 +119,7 @@ void frames_init(const struct phys_range *ram, unsigned n, const struct phys_ran
     for (unsigned i = n; i-- > 0 && !table;)
         table = table_place(&ram[i], size, reserved, reserved_count);
     if (!table)
-        panic("out of memory: no room for %lu KiB of frame descriptors", size >> 10);
+        panic_line("out of memory at boot: no room for %lu KiB of frame descriptors", size >> 10);
     frame_table = phys_to_virt(table);
     for (u64 at = 0; at < size; at += PAGE_SIZE)
         page_zero((char *)frame_table + at);
@@ -198,12 +198,25 @@ static void cache_refill(struct frame_cache *c, unsigned flags)
     zone_note_low();
 }
 
-// Interrupts are off. The frames pushed longest ago go back to the zone.
+// Interrupts are off. The frames pushed longest ago go back to the zone, runs of neighbours (which
+// lie up or down, as they were used) in one piece.
 static void cache_return(struct frame_cache *c, unsigned n)
 {
+    struct frame **f = c->frames;
+
+    // The cut is made between two aligned blocks.
+    if (n < c->count)
+        while (n > 1 && (frame_to_pfn(f[n]) ^ frame_to_pfn(f[n - 1])) < CACHE_BATCH)
+            n--;
     spin_lock_irqsave(&zone.lock);
-    for (unsigned i = 0; i < n; i++)
-        buddy_free(&zone.buddy, c->frames[i], 0);
+    for (unsigned i = 0, last; i < n; i = last + 1) {
+        s64 step = i + 1 < n ? f[i + 1] - f[i] : 0;
+
+        for (last = i; last + 1 < n && f[last + 1] - f[last] == step; last++)
+            if (step != 1 && step != -1)
+                break;
+        buddy_seed(&zone.buddy, frame_to_pfn(step == 1 ? f[i] : f[last]), last - i + 1);
+    }
     spin_unlock_irqrestore(&zone.lock, 0);
     c->count -= n;
     memmove(c->frames, c->frames + n, c->count * sizeof(c->frames[0]));
@@ -218,6 +231,23 @@ void frames_drain(void)
         frame_put(t->frames[--t->count]);
     cache_return(c, c->count);
     irq_restore(irq);
+}
+
+/* Boot */
+
+static bool boot_done; // (a)
+
+void frames_boot_done(void)
+{
+    store_relaxed(&boot_done, true);
+}
+
+void frames_out(void)
+{
+    if (unlikely(!load_relaxed(&boot_done)))
+        panic_line("out of memory at boot: %lu of %lu KiB of RAM are free, the initramfs has %lu",
+                   frames_free() << (PAGE_SHIFT - 10), zone.ram << (PAGE_SHIFT - 10),
+                   machine.initrd.size >> 10);
 }
 
 /* Allocate and free */
@@ -263,8 +293,10 @@ static __attribute__((noinline)) struct frame *alloc_slow(unsigned order, unsign
             f = c->frames[--c->count];
     }
     irq_restore(irq);
-    if (!f)
+    if (!f) {
+        frames_out();
         return NULL;
+    }
     frame_setup(f, order);
     return flags & ALLOC_ZERO ? frame_zero(f) : f;
 }

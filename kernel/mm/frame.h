@@ -94,6 +94,11 @@ static inline void frame_get(struct frame *f)
     ref_get(&f->refs);
 }
 
+// Ends the time of boot, in which a failed allocation ends the machine with one line.
+void frames_boot_done(void);
+// Called by allocators whose answer is going to be NULL.
+void frames_out(void);
+
 u64 frames_total(void); // pages of RAM the kernel knows, incl. itself and the firmware's hole
 u64 frames_free(void);  // exact when all harts are quiet (caches included)
 // Returns all per-hart cached pages of this hart to the zones (drop_caches; tests).

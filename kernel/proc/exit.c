@@ -196,7 +196,7 @@ static bool task_leave(struct task *t, int status)
     struct thread *thread = t->thread;
     ns_t user, system;
     irqflags_t flags;
-    bool last;
+    bool last, stopped;
 
     sched_times(thread, &user, &system);
     flags = spin_lock_irqsave(&p->siglock);
@@ -205,14 +205,15 @@ static bool task_leave(struct task *t, int status)
     p->dead_user += user;
     p->dead_system += system;
     p->minor_faults += thread->minor_faults;
-    if (t->stop_pending && p->stop_count)
-        p->stop_count--;
+    stopped = task_stop_count_locked(t) && !last && !p->group_exit;
     if (last) {
         p->exit_status = p->group_exit ? p->group_exit_status : status;
         p->space = NULL;
     }
     spin_unlock_irqrestore(&p->siglock, flags);
     wake_all(&p->exit_wait);
+    if (stopped)
+        process_report_stop(p);
     return last;
 }
 

@@ -65,6 +65,10 @@ static inline bool task_has_signal(const struct task *t)
     return (pending & (~load_relaxed(&t->blocked) | t->awaited)) ||
            load_relaxed(&t->stop_pending) || task_must_die(t);
 }
+// signal_deliver.c: the thread stops or leaves; true if the stop under way is complete with it,
+// which the caller then reports without siglock.
+bool task_stop_count_locked(struct task *t);
+void process_report_stop(struct process *p);
 void process_kill_all_locked(struct process *p, int wait_status, struct task *except); // siglock held
 // 0: none; siglock held; fills the used part of *info.
 int signal_dequeue_locked(struct task *t, u64 from, struct siginfo *info);

@@ -196,6 +196,7 @@ void proc_init(void)
     vm_hooks.file_put = file_put;
     fd_limit_hook = fd_limit;
     system_names_get = utsname_get;
+    system_host_set = utsname_set_host;
     pid_init();
     signal_init();
     vdso_init();

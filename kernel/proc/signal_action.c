@@ -30,8 +30,8 @@ int signal_action(int sig, const struct k_sigaction *new, struct k_sigaction *ol
     spin_unlock(&p->sighand->lock);
     // Ignoring a signal discards pending ones.
     if (new && (new->handler == SIG_IGN ||
-                (new->handler == SIG_DFL && (sig == SIGCHLD || sig == SIGCONT || sig == SIGURG ||
-                                             sig == SIGWINCH)))) {
+                (new->handler == SIG_DFL &&
+                 (sig == SIGCHLD || sig == SIGCONT || sig == SIGURG || sig == SIGWINCH)))) {
         signal_clear_locked(&p->pending, SIGMASK(sig));
         LIST_FOR_EACH (t, &p->tasks, link)
             signal_clear_locked(&t->pending, SIGMASK(sig));
@@ -102,7 +102,8 @@ static void signal_await(struct task *t, u64 set)
     spin_unlock_irqrestore(&t->proc->siglock, flags);
 }
 
-// The wanted signals stay blocked, so they are kept even if ignored; `awaited` has them wake the thread.
+// The wanted signals stay blocked, so they are kept even if ignored; `awaited` has them wake the
+// thread.
 int signal_wait(u64 set, ns_t deadline, struct siginfo *info)
 {
     struct task *t = task_self();

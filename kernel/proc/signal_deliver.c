@@ -37,11 +37,14 @@ static enum default_action default_action(int sig)
     }
 }
 
-// Tells every thread to stop; each parks in task_stop on its way out.
+// Tells every thread to stop; each parks in task_stop on its way out. While a stop is under way,
+// those that are parked are counted already, and the others know.
 static void stop_begin_locked(struct process *p, int sig)
 {
     struct task *t;
 
+    if (p->stop_count || p->stopped)
+        return;
     p->stop_signal = sig;
     p->stop_count = p->task_count;
     LIST_FOR_EACH (t, &p->tasks, link) {
@@ -50,30 +53,42 @@ static void stop_begin_locked(struct process *p, int sig)
     }
 }
 
-static void task_stop(struct task *t)
+bool task_stop_count_locked(struct task *t)
+{
+    struct process *p = t->proc;
+
+    if (!t->stop_pending)
+        return false;
+    store_relaxed(&t->stop_pending, false);
+    if (!p->stop_count || --p->stop_count)
+        return false;
+    p->stopped = true;
+    return true;
+}
+
+// SIGCONT may have come meanwhile: then its event, the later one, stands.
+void process_report_stop(struct process *p)
+{
+    spin_lock(&proctree_lock);
+    if (load_relaxed(&p->stopped))
+        process_event_locked(p, CLD_STOPPED, p->stop_signal);
+    spin_unlock(&proctree_lock);
+}
+
+// Parks until SIGCONT, or until a stop that began after it needs this thread to be counted again.
+static __attribute__((noinline)) void task_stop(struct task *t)
 {
     struct process *p = t->proc;
     irqflags_t flags = spin_lock_irqsave(&p->siglock);
-    bool last;
-    int sig = p->stop_signal;
+    bool last = task_stop_count_locked(t);
 
-    if (!t->stop_pending) {
-        spin_unlock_irqrestore(&p->siglock, flags);
-        return;
-    }
-    store_relaxed(&t->stop_pending, false);
-    last = p->stop_count && --p->stop_count == 0;
-    if (last)
-        p->stopped = true;
     spin_unlock_irqrestore(&p->siglock, flags);
-    if (last) {
-        spin_lock(&proctree_lock);
-        process_event_locked(p, CLD_STOPPED, sig);
-        spin_unlock(&proctree_lock);
-    }
+    if (last)
+        process_report_stop(p);
     for (;;) {
         sched_set_state(THREAD_STOPPED);
-        if (task_must_die(t) || !(load_relaxed(&p->stopped) || load_relaxed(&p->stop_count)))
+        if (task_must_die(t) || load_relaxed(&t->stop_pending) ||
+            !(load_relaxed(&p->stopped) || load_relaxed(&p->stop_count)))
             break;
         sched_switch();
     }
@@ -111,7 +126,7 @@ struct delivery {
 };
 
 // The default action of a signal that was taken.
-static void signal_default_locked(struct process *p, int sig)
+static __attribute__((noinline)) void signal_default_locked(struct process *p, int sig)
 {
     enum default_action action = default_action(sig);
     bool orphan = sig != SIGSTOP && p->group && p->group->outside == 0;

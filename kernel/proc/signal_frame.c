@@ -44,7 +44,8 @@ static void frame_fill(struct rt_sigframe *f, struct task *t, const struct trapf
     memcpy(uc->uc_mcontext.gregs, frame, sizeof(uc->uc_mcontext.gregs));
     arch_fpu_save(&t->thread->arch);
     memcpy(&uc->uc_mcontext.fpregs.d, &t->thread->arch.fpu, sizeof(uc->uc_mcontext.fpregs.d));
-    memset(uc->uc_mcontext.fpregs.q.reserved, 0, sizeof(uc->uc_mcontext.fpregs.q.reserved));
+    for (unsigned i = 0; i < ARRAY_SIZE(uc->uc_mcontext.fpregs.q.reserved); i++)
+        uc->uc_mcontext.fpregs.q.reserved[i] = 0;
 }
 
 // In place if the frame lies within one page that is there.
@@ -54,14 +55,11 @@ static int frame_write(uaddr_t sp, struct task *t, const struct trapframe *frame
     irqflags_t flags = irq_save();
     struct rt_sigframe copy, *f = user_window(sp, sizeof(*f), ACCESS_WRITE);
 
-    if (f)
-        frame_fill(f, t, frame, info, mask);
+    if (unlikely(!f))
+        f = memset(&copy, 0, sizeof(copy));
+    frame_fill(f, t, frame, info, mask);
     irq_restore(flags);
-    if (f)
-        return 0;
-    memset(&copy, 0, sizeof(copy));
-    frame_fill(&copy, t, frame, info, mask);
-    return copy_to_user(sp, &copy, sizeof(copy));
+    return f == &copy ? copy_to_user(sp, &copy, sizeof(copy)) : 0;
 }
 
 int signal_frame_push(struct trapframe *frame, int sig, const struct siginfo *info,
@@ -103,20 +101,19 @@ s64 signal_return(struct trapframe *frame)
     irqflags_t flags;
 
     arch_self()->in_syscall = 0;
-    if (!IS_ALIGNED(at, 16))
-        goto bad;
     flags = irq_save();
-    uc = user_window(at, sizeof(*uc), ACCESS_READ);
-    if (uc)
-        frame_restore(uc, t, frame);
+    if (IS_ALIGNED(at, 16))
+        uc = user_window(at, sizeof(*uc), ACCESS_READ);
+    if (unlikely(!uc)) {
+        irq_restore(flags);
+        if (!IS_ALIGNED(at, 16) || copy_from_user(&copy, at, sizeof(copy))) {
+            signal_force(SIGSEGV, SI_KERNEL, 0);
+            return 0;
+        }
+        uc = &copy;
+        flags = irq_save();
+    }
+    frame_restore(uc, t, frame);
     irq_restore(flags);
-    if (uc)
-        return (s64)frame->x[FRAME_A0];
-    if (copy_from_user(&copy, at, sizeof(copy)))
-        goto bad;
-    frame_restore(&copy, t, frame);
     return (s64)frame->x[FRAME_A0];
-bad:
-    signal_force(SIGSEGV, SI_KERNEL, 0);
-    return 0;
 }

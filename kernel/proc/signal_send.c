@@ -124,7 +124,7 @@ void sigpending_flush(struct sigpending *pending)
 }
 
 // SIGCONT and the stop signals undo each other when sent, whatever their handlers.
-static bool signal_stop_cont_locked(struct process *p, int sig)
+static __attribute__((noinline)) bool signal_stop_cont_locked(struct process *p, int sig)
 {
     struct task *t;
     bool was_stopped = p->stopped;
@@ -215,7 +215,8 @@ static int signal_send_locked(struct process *p, struct task *t, int sig,
 static void signal_report_continue(struct process *p)
 {
     spin_lock(&proctree_lock);
-    process_event_locked(p, CLD_CONTINUED, SIGCONT);
+    if (!load_relaxed(&p->stopped)) // nor again meanwhile
+        process_event_locked(p, CLD_CONTINUED, SIGCONT);
     spin_unlock(&proctree_lock);
 }
 

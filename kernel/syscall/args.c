@@ -65,6 +65,33 @@ int path_arg_lookup(u64 dirfd, uaddr_t name, u32 at_flags, struct path *out)
     return err;
 }
 
+int struct_arg(void *dst, size_t known, uaddr_t src, u64 size, size_t least)
+{
+    u8 byte = 0;
+
+    if (size < least)
+        return -EINVAL;
+    if (size > PAGE_SIZE)
+        return -E2BIG;
+    memset(dst, 0, known);
+    if (copy_from_user(dst, src, MIN(size, known)))
+        return -EFAULT;
+    for (u64 at = known; at < size && !byte; at++)
+        if (copy_from_user(&byte, src + at, 1))
+            return -EFAULT;
+    return byte ? -E2BIG : 0;
+}
+
+int optional_arg(void *dst, uaddr_t src, size_t size)
+{
+    return src && copy_from_user(dst, src, size) ? -EFAULT : 0;
+}
+
+int optional_result(int err, uaddr_t dst, const void *src, size_t size)
+{
+    return !err && dst && copy_to_user(dst, src, size) ? -EFAULT : err;
+}
+
 void ns_to_timespec(ns_t ns, struct timespec *ts)
 {
     ts->tv_sec = ns / NS_PER_SEC;

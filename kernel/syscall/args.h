@@ -35,6 +35,15 @@ int path_arg_lookup(u64 dirfd, uaddr_t name, u32 at_flags, struct path *out);
 // -ENOMEM.
 int string_arg(uaddr_t src, char **out);
 
+// A struct that grows from version to version: what is missing is 0, bytes past what we know must
+// be. -EINVAL for less than `least` bytes, -E2BIG, -EFAULT.
+int struct_arg(void *dst, size_t known, uaddr_t src, u64 size, size_t least);
+
+// Copies in unless src is 0; copies a result out if there is no error yet, unless dst is 0.
+// -EFAULT.
+int optional_arg(void *dst, uaddr_t src, size_t size);
+int optional_result(int err, uaddr_t dst, const void *src, size_t size);
+
 // struct timespec: -EFAULT, -EINVAL for a bad one; ns saturates.
 int timespec_arg(uaddr_t src, ns_t *out);
 int timespec_result(uaddr_t dst, ns_t ns);

@@ -40,16 +40,6 @@ static s64 put_three(u64 a, u64 b, u64 c, u32 x, u32 y, u32 z)
     return put_user_u32(a, x) || put_user_u32(b, y) || put_user_u32(c, z) ? -EFAULT : 0;
 }
 
-s64 sys_getresuid(u64 ruid, u64 euid, u64 suid)
-{
-    return put_three(ruid, euid, suid, self()->uid, self()->euid, self()->suid);
-}
-
-s64 sys_getresgid(u64 rgid, u64 egid, u64 sgid)
-{
-    return put_three(rgid, egid, sgid, self()->gid, self()->egid, self()->sgid);
-}
-
 static struct cred *cred_copy(void)
 {
     struct cred *c = kmalloc(sizeof(*c), 0);
@@ -91,148 +81,155 @@ static void cred_swap(struct cred *c)
         kfree(old);
 }
 
-static bool uid_mine(u32 uid)
+/* The four ids of users and, alike, of groups */
+
+struct ids {
+    u32 real, effective, saved, fs;
+};
+
+static struct ids ids_get(const struct cred *c, bool group)
 {
-    return uid == self()->uid || uid == self()->euid || uid == self()->suid;
+    return group ? (struct ids){c->gid, c->egid, c->sgid, c->fsgid}
+                 : (struct ids){c->uid, c->euid, c->suid, c->fsuid};
 }
 
-static bool gid_mine(u32 gid)
+static void ids_put(struct cred *c, bool group, struct ids ids)
 {
-    return gid == self()->gid || gid == self()->egid || gid == self()->sgid;
+    *(group ? &c->gid : &c->uid) = ids.real;
+    *(group ? &c->egid : &c->euid) = ids.effective;
+    *(group ? &c->sgid : &c->suid) = ids.saved;
+    *(group ? &c->fsgid : &c->fsuid) = ids.fs;
 }
 
-static s64 set_uids(u32 uid, u32 euid, u32 suid)
+static bool ids_free(bool group)
+{
+    return cred_capable(self(), group ? CAP_SETGID : CAP_SETUID);
+}
+
+static bool id_mine(const struct ids *ids, u32 id)
+{
+    return id == ids->real || id == ids->effective || id == ids->saved;
+}
+
+static s64 ids_swap(bool group, struct ids ids)
 {
     struct cred *c = cred_copy();
 
     if (!c)
         return -ENOMEM;
-    if (uid != ID_KEEP)
-        c->uid = uid;
-    if (euid != ID_KEEP)
-        c->euid = euid;
-    if (suid != ID_KEEP)
-        c->suid = suid;
-    c->fsuid = c->euid;
+    ids_put(c, group, ids);
     cred_swap(c);
     return 0;
 }
 
-static s64 set_gids(u32 gid, u32 egid, u32 sgid)
+static s64 ids_set(bool group, u32 real, u32 effective, u32 saved)
 {
-    struct cred *c = cred_copy();
+    struct ids ids = ids_get(self(), group);
 
-    if (!c)
-        return -ENOMEM;
-    if (gid != ID_KEEP)
-        c->gid = gid;
-    if (egid != ID_KEEP)
-        c->egid = egid;
-    if (sgid != ID_KEEP)
-        c->sgid = sgid;
-    c->fsgid = c->egid;
-    cred_swap(c);
-    return 0;
+    ids.real = real != ID_KEEP ? real : ids.real;
+    ids.fs = ids.effective = effective != ID_KEEP ? effective : ids.effective;
+    ids.saved = saved != ID_KEEP ? saved : ids.saved;
+    return ids_swap(group, ids);
 }
 
-s64 sys_setresuid(u64 a, u64 b, u64 c)
+static s64 set_res(bool group, u32 real, u32 effective, u32 saved)
 {
-    u32 uid = a, euid = b, suid = c;
+    struct ids now = ids_get(self(), group);
 
-    if (!cred_capable(self(), CAP_SETUID) &&
-        ((uid != ID_KEEP && !uid_mine(uid)) || (euid != ID_KEEP && !uid_mine(euid)) ||
-         (suid != ID_KEEP && !uid_mine(suid))))
+    if (!ids_free(group) && ((real != ID_KEEP && !id_mine(&now, real)) ||
+                             (effective != ID_KEEP && !id_mine(&now, effective)) ||
+                             (saved != ID_KEEP && !id_mine(&now, saved))))
         return -EPERM;
-    return set_uids(uid, euid, suid);
-}
-
-s64 sys_setresgid(u64 a, u64 b, u64 c)
-{
-    u32 gid = a, egid = b, sgid = c;
-
-    if (!cred_capable(self(), CAP_SETGID) &&
-        ((gid != ID_KEEP && !gid_mine(gid)) || (egid != ID_KEEP && !gid_mine(egid)) ||
-         (sgid != ID_KEEP && !gid_mine(sgid))))
-        return -EPERM;
-    return set_gids(gid, egid, sgid);
+    return ids_set(group, real, effective, saved);
 }
 
 // A real id that changes, or an effective one that differs from the real, becomes the saved id.
-s64 sys_setreuid(u64 a, u64 b)
+static s64 set_re(bool group, u32 real, u32 effective)
 {
-    u32 uid = a, euid = b;
-    bool saved = uid != ID_KEEP || (euid != ID_KEEP && euid != self()->uid);
+    struct ids now = ids_get(self(), group);
+    bool saved = real != ID_KEEP || (effective != ID_KEEP && effective != now.real);
 
-    if (!cred_capable(self(), CAP_SETUID) &&
-        ((uid != ID_KEEP && uid != self()->uid && uid != self()->euid) ||
-         (euid != ID_KEEP && !uid_mine(euid))))
+    if (!ids_free(group) && ((real != ID_KEEP && real != now.real && real != now.effective) ||
+                             (effective != ID_KEEP && !id_mine(&now, effective))))
         return -EPERM;
-    return set_uids(uid, euid, !saved ? ID_KEEP : euid != ID_KEEP ? euid : self()->euid);
+    return ids_set(group, real, effective,
+                   !saved                 ? ID_KEEP
+                   : effective != ID_KEEP ? effective
+                                          : now.effective);
 }
 
-s64 sys_setregid(u64 a, u64 b)
+static s64 set_one(bool group, u32 id)
 {
-    u32 gid = a, egid = b;
-    bool saved = gid != ID_KEEP || (egid != ID_KEEP && egid != self()->gid);
+    struct ids now = ids_get(self(), group);
 
-    if (!cred_capable(self(), CAP_SETGID) &&
-        ((gid != ID_KEEP && gid != self()->gid && gid != self()->egid) ||
-         (egid != ID_KEEP && !gid_mine(egid))))
-        return -EPERM;
-    return set_gids(gid, egid, !saved ? ID_KEEP : egid != ID_KEEP ? egid : self()->egid);
-}
-
-s64 sys_setuid(u64 id)
-{
-    u32 uid = id;
-
-    if (uid == ID_KEEP)
+    if (id == ID_KEEP)
         return -EINVAL;
-    if (cred_capable(self(), CAP_SETUID))
-        return set_uids(uid, uid, uid);
-    return uid == self()->uid || uid == self()->suid ? set_uids(ID_KEEP, uid, ID_KEEP) : -EPERM;
+    if (ids_free(group))
+        return ids_set(group, id, id, id);
+    return id == now.real || id == now.saved ? ids_set(group, ID_KEEP, id, ID_KEEP) : -EPERM;
 }
 
-s64 sys_setgid(u64 id)
+// Returns the old id, whether or not it changed.
+static s64 set_fs(bool group, u32 id)
 {
-    u32 gid = id;
+    struct ids now = ids_get(self(), group);
+    u32 old = now.fs;
 
-    if (gid == ID_KEEP)
-        return -EINVAL;
-    if (cred_capable(self(), CAP_SETGID))
-        return set_gids(gid, gid, gid);
-    return gid == self()->gid || gid == self()->sgid ? set_gids(ID_KEEP, gid, ID_KEEP) : -EPERM;
-}
-
-// Both return the old id, whether or not it changed.
-s64 sys_setfsuid(u64 id)
-{
-    u32 old = self()->fsuid, uid = id;
-    struct cred *c;
-
-    if (!cred_capable(self(), CAP_SETUID) && !uid_mine(uid) && uid != old)
-        return old;
-    c = cred_copy();
-    if (c) {
-        c->fsuid = uid;
-        cred_swap(c);
+    if (ids_free(group) || id_mine(&now, id)) {
+        now.fs = id;
+        ids_swap(group, now);
     }
     return old;
 }
 
-s64 sys_setfsgid(u64 id)
+s64 sys_setresuid(u64 uid, u64 euid, u64 suid)
 {
-    u32 old = self()->fsgid, gid = id;
-    struct cred *c;
+    return set_res(false, uid, euid, suid);
+}
 
-    if (!cred_capable(self(), CAP_SETGID) && !gid_mine(gid) && gid != old)
-        return old;
-    c = cred_copy();
-    if (c) {
-        c->fsgid = gid;
-        cred_swap(c);
-    }
-    return old;
+s64 sys_setresgid(u64 gid, u64 egid, u64 sgid)
+{
+    return set_res(true, gid, egid, sgid);
+}
+
+s64 sys_setreuid(u64 uid, u64 euid)
+{
+    return set_re(false, uid, euid);
+}
+
+s64 sys_setregid(u64 gid, u64 egid)
+{
+    return set_re(true, gid, egid);
+}
+
+s64 sys_setuid(u64 uid)
+{
+    return set_one(false, uid);
+}
+
+s64 sys_setgid(u64 gid)
+{
+    return set_one(true, gid);
+}
+
+s64 sys_setfsuid(u64 uid)
+{
+    return set_fs(false, uid);
+}
+
+s64 sys_setfsgid(u64 gid)
+{
+    return set_fs(true, gid);
+}
+
+s64 sys_getresuid(u64 ruid, u64 euid, u64 suid)
+{
+    return put_three(ruid, euid, suid, self()->uid, self()->euid, self()->suid);
+}
+
+s64 sys_getresgid(u64 rgid, u64 egid, u64 sgid)
+{
+    return put_three(rgid, egid, sgid, self()->gid, self()->egid, self()->sgid);
 }
 
 s64 sys_getgroups(u64 size, u64 list)

@@ -71,27 +71,6 @@ s64 sys_openat(u64 dirfd, u64 name, u64 flags, u64 mode)
     return err ? err : open_at(dirfd, name, wanted, mode & S_IALLUGO, 0);
 }
 
-// Bytes past the struct that we know must be 0.
-static int open_how_arg(uaddr_t src, u64 size, struct open_how *how)
-{
-    u64 word;
-
-    if (size < OPEN_HOW_SIZE_VER0)
-        return -EINVAL;
-    if (size > PAGE_SIZE)
-        return -E2BIG;
-    if (copy_from_user(how, src, sizeof(*how)))
-        return -EFAULT;
-    for (u64 at = sizeof(*how); at < size; at += sizeof(word)) {
-        word = 0;
-        if (copy_from_user(&word, src + at, MIN(size - at, sizeof(word))))
-            return -EFAULT;
-        if (word)
-            return -E2BIG;
-    }
-    return 0;
-}
-
 static int open_how_check(const struct open_how *how)
 {
     u64 confined = how->resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT);
@@ -119,7 +98,7 @@ static u32 walk_flags_of(u64 resolve)
 s64 sys_openat2(u64 dirfd, u64 name, u64 uhow, u64 size)
 {
     struct open_how how;
-    int err = open_how_arg(uhow, size, &how);
+    int err = struct_arg(&how, sizeof(how), uhow, size, OPEN_HOW_SIZE_VER0);
 
     if (!err)
         err = open_how_check(&how);

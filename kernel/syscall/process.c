@@ -41,36 +41,13 @@ s64 sys_clone(u64 flags, u64 stack, u64 parent_tid, u64 tls, u64 child_tid)
     return process_clone(&args, arch_frame(arch_self()));
 }
 
-// Bytes past the struct that we know must be 0 (clone3(2), E2BIG).
-static int zero_tail_check(uaddr_t at, u64 n)
-{
-    u8 byte;
-
-    for (u64 i = 0; i < n; i++) {
-        if (copy_from_user(&byte, at + i, 1))
-            return -EFAULT;
-        if (byte)
-            return -E2BIG;
-    }
-    return 0;
-}
-
 s64 sys_clone3(u64 uargs, u64 size)
 {
-    struct clone_args args = {0};
-    int err;
+    struct clone_args args;
+    int err = struct_arg(&args, sizeof(args), uargs, size, CLONE_ARGS_SIZE_VER0);
 
-    if (size > PAGE_SIZE)
-        return -E2BIG;
-    if (size < CLONE_ARGS_SIZE_VER0)
-        return -EINVAL;
-    if (size > sizeof(args)) {
-        err = zero_tail_check(uargs + sizeof(args), size - sizeof(args));
-        if (err)
-            return err;
-    }
-    if (copy_from_user(&args, uargs, MIN(size, sizeof(args))))
-        return -EFAULT;
+    if (err)
+        return err;
     if ((args.flags & (CSIGNAL | CLONE_DETACHED)) || !args.stack != !args.stack_size)
         return -EINVAL;
     return process_clone(&args, arch_frame(arch_self()));
@@ -133,9 +110,7 @@ s64 sys_wait4(u64 pid, u64 status, u64 options, u64 usage)
         return found;
     if (status && put_user_u32(status, r.status))
         return -EFAULT;
-    if (usage && copy_to_user(usage, &r.usage, sizeof(r.usage)))
-        return -EFAULT;
-    return r.pid;
+    return optional_result(0, usage, &r.usage, sizeof(r.usage)) ?: r.pid;
 }
 
 static void waitid_info(struct siginfo *info, const struct wait_result *r)
@@ -176,11 +151,8 @@ s64 sys_waitid(u64 type, u64 id, u64 uinfo, u64 options, u64 usage)
         return found;
     if (found)
         waitid_info(&info, &r);
-    if (uinfo && copy_to_user(uinfo, &info, sizeof(info)))
-        return -EFAULT;
-    if (found && usage && copy_to_user(usage, &r.usage, sizeof(r.usage)))
-        return -EFAULT;
-    return 0;
+    return optional_result(0, uinfo, &info, sizeof(info))
+               ?: optional_result(0, found ? usage : 0, &r.usage, sizeof(r.usage));
 }
 
 s64 sys_set_tid_address(u64 address)

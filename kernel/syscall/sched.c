@@ -5,29 +5,35 @@
 #include "arch/smp.h"
 #include "syscall/args.h"
 
-// Runs fn on the thread with this id (0: the caller) while it cannot go away; -ESRCH, -EPERM, or
-// fn's result.
-static s64 with_thread(pid_t tid, bool change, s64 (*fn)(struct thread *t, void *arg), void *arg)
+// The thread with this id (0: the caller), which cannot go away until proctree_lock, taken if this
+// succeeds, is given back. -EINVAL, -ESRCH, -EPERM (only if it is to be changed).
+static int thread_begin(pid_t tid, bool change, struct thread **out)
 {
-    const struct cred *self = thread_self()->cred;
+    const struct cred *self = thread_self()->cred, *other;
     struct task *t;
-    s64 ret = -ESRCH;
+    int err = -ESRCH;
 
     if (tid < 0)
         return -EINVAL;
     spin_lock(&proctree_lock);
     t = tid ? task_find(tid) : task_self();
     if (t) {
-        const struct cred *other = t->thread->cred;
-
-        if (change && self->euid != other->uid && self->euid != other->euid &&
-            !cred_capable(self, CAP_SYS_NICE))
-            ret = -EPERM;
-        else
-            ret = fn(t->thread, arg);
+        *out = t->thread;
+        other = t->thread->cred;
+        err = change && self->euid != other->uid && self->euid != other->euid &&
+                      !cred_capable(self, CAP_SYS_NICE)
+                  ? -EPERM
+                  : 0;
     }
+    if (err)
+        spin_unlock(&proctree_lock);
+    return err;
+}
+
+static s64 thread_end(s64 result)
+{
     spin_unlock(&proctree_lock);
-    return ret;
+    return result;
 }
 
 s64 sys_sched_yield(void)
@@ -36,37 +42,31 @@ s64 sys_sched_yield(void)
     return 0;
 }
 
-static s64 get_affinity(struct thread *t, void *arg)
-{
-    *(u64 *)arg = t->affinity & (hart_count < 64 ? (1UL << hart_count) - 1 : ~0UL);
-    return 0;
-}
-
-static s64 set_affinity(struct thread *t, void *arg)
-{
-    return sched_set_affinity(t, *(u64 *)arg);
-}
-
 s64 sys_sched_getaffinity(u64 tid, u64 size, u64 mask)
 {
+    struct thread *t;
     u64 bits;
-    s64 err;
+    int err;
 
     if ((u32)size < sizeof(bits) || (size & (sizeof(u64) - 1)))
         return -EINVAL;
-    err = with_thread((s32)tid, false, get_affinity, &bits);
+    err = thread_begin((s32)tid, false, &t);
     if (err)
         return err;
+    bits = thread_end(t->affinity & (hart_count < 64 ? (1UL << hart_count) - 1 : ~0UL));
     return put_user_u64(mask, bits) ? -EFAULT : (s64)sizeof(bits);
 }
 
 s64 sys_sched_setaffinity(u64 tid, u64 size, u64 mask)
 {
+    struct thread *t;
     u64 bits = 0;
+    int err;
 
     if (copy_from_user(&bits, mask, MIN((u32)size, sizeof(bits))))
         return -EFAULT;
-    return with_thread((s32)tid, true, set_affinity, &bits);
+    err = thread_begin((s32)tid, true, &t);
+    return err ? err : thread_end(sched_set_affinity(t, bits));
 }
 
 struct policy {
@@ -74,17 +74,23 @@ struct policy {
     int priority;
 };
 
-static s64 set_policy(struct thread *t, void *arg)
+static s64 policy_set(pid_t tid, const struct policy *p)
 {
-    const struct policy *p = arg;
+    struct thread *t;
+    int err = thread_begin(tid, true, &t);
 
-    return sched_set_policy(t, p->class, p->priority);
+    return err ? err : thread_end(sched_set_policy(t, p->class, p->priority));
 }
 
-static s64 get_policy(struct thread *t, void *arg)
+static s64 policy_get(pid_t tid, struct policy *out)
 {
-    *(struct policy *)arg = (struct policy){t->policy, t->rt_priority};
-    return 0;
+    struct thread *t;
+    int err = thread_begin(tid, false, &t);
+
+    if (err)
+        return err;
+    *out = (struct policy){t->policy, t->rt_priority};
+    return thread_end(0);
 }
 
 static int policy_from_abi(int policy, int priority, struct policy *out)
@@ -135,13 +141,13 @@ s64 sys_sched_setscheduler(u64 tid, u64 policy, u64 param)
     if (get_user_u32(&priority, param))
         return -EFAULT;
     err = policy_from_abi((s32)policy & ~SCHED_RESET_ON_FORK, (s32)priority, &p);
-    return err ? err : with_thread((s32)tid, true, set_policy, &p);
+    return err ? err : policy_set((s32)tid, &p);
 }
 
 s64 sys_sched_getscheduler(u64 tid)
 {
     struct policy p;
-    s64 err = with_thread((s32)tid, false, get_policy, &p);
+    s64 err = policy_get((s32)tid, &p);
 
     return err ? err : policy_to_abi(&p);
 }
@@ -154,16 +160,16 @@ s64 sys_sched_setparam(u64 tid, u64 param)
 
     if (get_user_u32(&priority, param))
         return -EFAULT;
-    err = with_thread((s32)tid, false, get_policy, &old);
+    err = policy_get((s32)tid, &old);
     if (!err)
         err = policy_from_abi(policy_to_abi(&old), (s32)priority, &p);
-    return err ? err : with_thread((s32)tid, true, set_policy, &p);
+    return err ? err : policy_set((s32)tid, &p);
 }
 
 s64 sys_sched_getparam(u64 tid, u64 param)
 {
     struct policy p;
-    s64 err = with_thread((s32)tid, false, get_policy, &p);
+    s64 err = policy_get((s32)tid, &p);
 
     if (err)
         return err;
@@ -187,24 +193,21 @@ s64 sys_sched_get_priority_min(u64 policy)
     return priority_bound((s32)policy, 1);
 }
 
-static s64 get_nice(struct thread *t, void *arg)
+// Sets the nice value; tells it, as 1..40 so that an error is not taken for a value, if set is
+// NULL.
+static s64 nice_of(struct thread *t, const int *set)
 {
-    return 20 - t->nice; // 1..40, so that an error is told from a value
-}
-
-static s64 set_nice(struct thread *t, void *arg)
-{
-    int nice = *(int *)arg;
-
-    if (nice < t->nice && !cred_capable(thread_self()->cred, CAP_SYS_NICE))
+    if (!set)
+        return 20 - t->nice;
+    if (*set < t->nice && !cred_capable(thread_self()->cred, CAP_SYS_NICE))
         return -EACCES;
-    sched_set_nice(t, nice);
+    sched_set_nice(t, *set);
     return 0;
 }
 
 // The main threads of a process group, or of a user's processes; the best (highest) answer, or the
 // first error.
-static s64 with_many(int which, s32 who, s64 (*fn)(struct thread *t, void *arg), void *arg)
+static s64 nice_of_many(int which, s32 who, const int *set)
 {
     uid_t uid = who ? (uid_t)who : thread_self()->cred->uid;
     pid_t group = who ? who : (pid_t)process_getpgid(0), id = 1;
@@ -218,7 +221,7 @@ static s64 with_many(int which, s32 who, s64 (*fn)(struct thread *t, void *arg),
         match = p->group && p->pid->task &&
                 (which == PRIO_PGRP ? p->group->pid->id == group
                                     : p->pid->task->thread->cred->uid == uid);
-        one = match ? fn(p->pid->task->thread, arg) : -ESRCH;
+        one = match ? nice_of(p->pid->task->thread, set) : -ESRCH;
         spin_unlock(&proctree_lock);
         process_put(p);
         if (match && (one > best || best == -ESRCH))
@@ -227,12 +230,22 @@ static s64 with_many(int which, s32 who, s64 (*fn)(struct thread *t, void *arg),
     return best;
 }
 
+static s64 nice_call(int which, s32 who, const int *set)
+{
+    struct thread *t;
+    int err;
+
+    if (which != PRIO_PROCESS)
+        return nice_of_many(which, who, set);
+    err = thread_begin(who, set != NULL, &t);
+    return err ? err : thread_end(nice_of(t, set));
+}
+
 s64 sys_getpriority(u64 which, u64 who)
 {
     if ((u32)which > PRIO_USER)
         return -EINVAL;
-    return (u32)which == PRIO_PROCESS ? with_thread((s32)who, false, get_nice, NULL)
-                                      : with_many((int)which, (s32)who, get_nice, NULL);
+    return nice_call((int)which, (s32)who, NULL);
 }
 
 s64 sys_setpriority(u64 which, u64 who, u64 value)
@@ -241,8 +254,7 @@ s64 sys_setpriority(u64 which, u64 who, u64 value)
 
     if ((u32)which > PRIO_USER)
         return -EINVAL;
-    return (u32)which == PRIO_PROCESS ? with_thread((s32)who, true, set_nice, &nice)
-                                      : with_many((int)which, (s32)who, set_nice, &nice);
+    return nice_call((int)which, (s32)who, &nice);
 }
 
 s64 sys_getcpu(u64 cpu, u64 node, u64 unused)

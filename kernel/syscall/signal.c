@@ -81,12 +81,10 @@ s64 sys_rt_sigaction(u64 sig, u64 new, u64 old, u64 size)
 
     if (size != SIGSET_SIZE)
         return -EINVAL;
-    if (new &&copy_from_user(&action, new, sizeof(action)))
+    if (optional_arg(&action, new, sizeof(action)))
         return -EFAULT;
     err = signal_action((s32)sig, new ? &action : NULL, old ? &previous : NULL);
-    if (!err && old && copy_to_user(old, &previous, sizeof(previous)))
-        return -EFAULT;
-    return err;
+    return optional_result(err, old, &previous, sizeof(previous));
 }
 
 s64 sys_rt_sigprocmask(u64 how, u64 new, u64 old, u64 size)
@@ -163,12 +161,10 @@ s64 sys_sigaltstack(u64 new, u64 old)
     struct sigstack stack, previous;
     int err;
 
-    if (new &&copy_from_user(&stack, new, sizeof(stack)))
+    if (optional_arg(&stack, new, sizeof(stack)))
         return -EFAULT;
     err = signal_altstack(new ? &stack : NULL, old ? &previous : NULL, sp);
-    if (!err && old && copy_to_user(old, &previous, sizeof(previous)))
-        return -EFAULT;
-    return err;
+    return optional_result(err, old, &previous, sizeof(previous));
 }
 
 s64 sys_restart_syscall(void)

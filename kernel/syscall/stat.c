@@ -33,14 +33,10 @@ s64 sys_newfstatat(u64 dirfd, u64 name, u64 out, u64 flags)
 
 s64 sys_fstat(u64 fd, u64 out)
 {
-    struct file *f = fd_get_any((int)fd);
-    s64 err;
+    struct at_file a;
+    s64 err = at_file_of_fd(&a, fd, true);
 
-    if (!f)
-        return -EBADF;
-    err = stat_result(f->inode, out);
-    file_put(f);
-    return err;
+    return err ? err : at_file_end(&a, stat_result(a.inode, out));
 }
 
 /* statx */

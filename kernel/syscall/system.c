@@ -153,12 +153,10 @@ s64 sys_prlimit64(u64 pid, u64 resource, u64 new, u64 old)
     struct rlimit64 limit, previous;
     int err;
 
-    if (new &&copy_from_user(&limit, new, sizeof(limit)))
+    if (optional_arg(&limit, new, sizeof(limit)))
         return -EFAULT;
     err = process_prlimit((s32)pid, (u32)resource, new ? &limit : NULL, old ? &previous : NULL);
-    if (!err && old && copy_to_user(old, &previous, sizeof(previous)))
-        return -EFAULT;
-    return err;
+    return optional_result(err, old, &previous, sizeof(previous));
 }
 
 s64 sys_getrusage(u64 who, u64 out)

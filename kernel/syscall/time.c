@@ -60,10 +60,15 @@ static int clock_read_other(int clock, ns_t *now)
     return found && (clock & 3) < 3 ? 0 : -EINVAL;
 }
 
+static int clock_read_any(int clock, ns_t *now)
+{
+    return clock < 0 ? clock_read_other(clock, now) : clock_read(clock, now);
+}
+
 s64 sys_clock_gettime(u64 clock, u64 out)
 {
     ns_t now;
-    int err = (int)clock < 0 ? clock_read_other((int)clock, &now) : clock_read((int)clock, &now);
+    int err = clock_read_any((int)clock, &now);
 
     return err ? err : timespec_result(out, now);
 }
@@ -72,7 +77,7 @@ s64 sys_clock_getres(u64 clock, u64 out)
 {
     ns_t now;
     bool coarse = (int)clock == CLOCK_REALTIME_COARSE || (int)clock == CLOCK_MONOTONIC_COARSE;
-    int err = (int)clock < 0 ? clock_read_other((int)clock, &now) : clock_read((int)clock, &now);
+    int err = clock_read_any((int)clock, &now);
 
     if (err || !out)
         return err;
@@ -101,16 +106,14 @@ s64 sys_gettimeofday(u64 tv, u64 zone)
     struct timeval now;
 
     ns_to_timeval_arg(clock_realtime(), &now);
-    if (tv && copy_to_user(tv, &now, sizeof(now)))
-        return -EFAULT;
-    return zone && copy_to_user(zone, &utc, sizeof(utc)) ? -EFAULT : 0;
+    return optional_result(optional_result(0, tv, &now, sizeof(now)), zone, &utc, sizeof(utc));
 }
 
 s64 sys_settimeofday(u64 tv, u64 zone)
 {
     struct timeval t;
 
-    if (tv && copy_from_user(&t, tv, sizeof(t)))
+    if (optional_arg(&t, tv, sizeof(t)))
         return -EFAULT;
     if (tv && (t.tv_sec < 0 || (u64)t.tv_usec >= 1000000))
         return -EINVAL;
@@ -198,9 +201,7 @@ s64 sys_getitimer(u64 which, u64 out)
     struct itimerval value;
     int err = itimer_get((int)which, &value);
 
-    if (!err && copy_to_user(out, &value, sizeof(value)))
-        return -EFAULT;
-    return err;
+    return err ? err : copy_to_user(out, &value, sizeof(value));
 }
 
 s64 sys_setitimer(u64 which, u64 new, u64 old)
@@ -208,12 +209,10 @@ s64 sys_setitimer(u64 which, u64 new, u64 old)
     struct itimerval value = {0}, previous;
     int err;
 
-    if (new &&copy_from_user(&value, new, sizeof(value)))
+    if (optional_arg(&value, new, sizeof(value)))
         return -EFAULT;
     err = itimer_set((int)which, &value, &previous);
-    if (!err && old && copy_to_user(old, &previous, sizeof(previous)))
-        return -EFAULT;
-    return err;
+    return optional_result(err, old, &previous, sizeof(previous));
 }
 
 s64 sys_times(u64 out)
@@ -257,7 +256,7 @@ s64 sys_timer_create(u64 clock, u64 event, u64 id)
 
     if ((int)clock < 0 || clock_read((int)clock, &now))
         return -EINVAL;
-    if (event && copy_from_user(&e, event, sizeof(e)))
+    if (optional_arg(&e, event, sizeof(e)))
         return -EFAULT;
     made = posix_timer_create((int)clock, event ? &e : NULL);
     if (made < 0)

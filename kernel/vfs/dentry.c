@@ -139,8 +139,8 @@ void dentry_put(struct dentry *d)
         dentry_free(d);
 }
 
-static int dentry_create_lone(struct superblock *sb, struct dentry *parent, struct inode *inode,
-                              const char *text, struct dentry **out)
+int dentry_create_lone(struct superblock *sb, struct dentry *parent, struct inode *inode,
+                       const char *text, struct dentry **out)
 {
     struct name name = {.text = text, .length = strlen(text)};
     struct dentry *d = dentry_alloc(sb, parent, &name);
@@ -151,17 +151,6 @@ static int dentry_create_lone(struct superblock *sb, struct dentry *parent, stru
     d->inode = inode;
     *out = d;
     return 0;
-}
-
-int dentry_create_root(struct superblock *sb, struct inode *inode, const char *name,
-                       struct dentry **out)
-{
-    return dentry_create_lone(sb, NULL, inode, name, out);
-}
-
-int dentry_create_unnamed(struct dentry *dir, struct inode *inode, struct dentry **out)
-{
-    return dentry_create_lone(dir->sb, dir, inode, "#tmpfile", out);
 }
 
 /* The clock */

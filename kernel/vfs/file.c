@@ -58,7 +58,7 @@ int path_from_anon(struct inode *inode, const char *name, struct path *out)
     int err;
 
     inode_get(inode);
-    err = dentry_create_root(inode->sb, inode, name, &out->dentry);
+    err = dentry_create_lone(inode->sb, NULL, inode, name, &out->dentry);
     if (err) {
         inode_put(inode);
         return err;
@@ -251,25 +251,25 @@ static int open_taken(const struct path *p, u32 flags, bool created, struct file
 
 /* Creating */
 
-static int create_missing(struct new_name *n, u32 flags, mode_t mode, struct path *found)
+static int create_missing(struct leaf *e, u32 flags, mode_t mode, struct path *found)
 {
     struct create_args args = {.mode = S_IFREG | (mode & S_IALLUGO)};
     int err;
 
-    if (n->trailing_slash)
+    if (e->trailing_slash)
         return -EISDIR;
-    err = new_name_create(n, &args);
+    err = leaf_create(e, &args);
     if (err)
         return err;
-    *found = (struct path){n->dir.mount, n->dentry};
+    *found = (struct path){e->dir.mount, e->dentry};
     path_get(found);
     return 0;
 }
 
 // 1: the name is a link whose text is now in *text (and *dir is where that starts).
-static int read_link(struct new_name *n, char **text, struct path *dir)
+static int read_link(struct leaf *e, char **text, struct path *dir)
 {
-    struct inode *link = n->dentry->inode;
+    struct inode *link = e->dentry->inode;
     int len;
 
     if (!link->ops->readlink)
@@ -282,7 +282,7 @@ static int read_link(struct new_name *n, char **text, struct path *dir)
     if (len < 0)
         return len;
     (*text)[len] = '\0';
-    *dir = n->dir;
+    *dir = e->dir;
     path_get(dir);
     return 1;
 }
@@ -290,20 +290,20 @@ static int read_link(struct new_name *n, char **text, struct path *dir)
 static int create_step(const struct path *start, const char *name, u32 flags, mode_t mode,
                        char **text, struct path *found)
 {
-    struct new_name n;
-    int err = new_name_begin(start, name, &n);
+    struct leaf e;
+    int err = leaf_begin(start, name, TO_CREATE, &e);
 
     if (err)
         return err == -EEXIST && !(flags & O_EXCL) ? -EISDIR : err;
-    if (!n.dentry->inode)
-        err = create_missing(&n, flags, mode, found);
+    if (!e.dentry->inode)
+        err = create_missing(&e, flags, mode, found);
     else if (flags & O_EXCL)
         err = -EEXIST;
-    else if (!S_ISLNK(n.dentry->inode->mode))
+    else if (!S_ISLNK(e.dentry->inode->mode))
         err = -EAGAIN; // made by another thread meanwhile: look again
     else
-        err = flags & O_NOFOLLOW ? -ELOOP : read_link(&n, text, found);
-    new_name_end(&n);
+        err = flags & O_NOFOLLOW ? -ELOOP : read_link(&e, text, found);
+    leaf_end(&e);
     return err;
 }
 
@@ -346,7 +346,7 @@ static int open_tmpfile(const struct path *dir, u32 flags, mode_t mode, struct f
     if (err)
         return err;
     inode->linkable = !(flags & O_EXCL);
-    err = dentry_create_unnamed(dir->dentry, inode, &p.dentry);
+    err = dentry_create_lone(d->sb, dir->dentry, inode, "#tmpfile", &p.dentry);
     if (err) {
         inode_put(inode);
         return err;

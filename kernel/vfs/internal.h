@@ -17,12 +17,10 @@ extern struct spinlock tree_lock;
 void dcache_init(void);
 // A child without looking at the file system's own rules: cache first, then lookup; may sleep.
 int dcache_child(struct dentry *dir, const struct name *name, struct dentry **out);
-// A nameless dentry (parent itself), never found by lookup; takes the inode reference if it
-// succeeds.
-int dentry_create_root(struct superblock *sb, struct inode *inode, const char *name,
-                       struct dentry **out);
-// An unhashed child (O_TMPFILE); takes the inode reference if it succeeds.
-int dentry_create_unnamed(struct dentry *dir, struct inode *inode, struct dentry **out);
+// A dentry that lookups never find: a root (parent NULL: itself), or an O_TMPFILE. Takes the inode
+// reference if it succeeds.
+int dentry_create_lone(struct superblock *sb, struct dentry *parent, struct inode *inode,
+                       const char *text, struct dentry **out);
 // Drops all unused names of one superblock.
 void dcache_shrink_superblock(struct superblock *sb);
 
@@ -42,20 +40,28 @@ bool mount_cross(struct path *p);
 /* file.c */
 
 void files_init(void);
+
+/* walk.c */
+
+// Finds dir and last; no dentry yet. "/", "." and ".." are errors that depend on the purpose.
+enum purpose { TO_CREATE, TO_UNLINK, TO_RMDIR, TO_RENAME };
+struct leaf;
+int path_parent(const struct path *start, const char *name, enum purpose why, struct leaf *e);
+
 /* namei.c */
 
-// Where a new name goes: the directory is locked for writing, dentry is the (maybe negative) child.
-struct new_name {
+// The last component of a path and the directory it is in.
+struct leaf {
     struct path dir;
-    struct dentry *dentry;
-    struct name last;
-    bool trailing_slash;
+    struct name last;      // points into the path's text
+    bool trailing_slash;   // behind it
+    struct dentry *dentry; // the (maybe negative) child, while the directory is locked
 };
-int new_name_begin(const struct path *start, const char *name, struct new_name *n);
-void new_name_end(struct new_name *n);
+int leaf_begin(const struct path *start, const char *name, enum purpose why, struct leaf *e);
+void leaf_end(struct leaf *e);
 // Permission to add and to take away names; the directory is locked. `victim` is positive.
 int dir_may_create(const struct path *dir);
 int dir_may_delete(const struct path *dir, struct inode *victim);
 void create_args_init(struct create_args *args, struct inode *dir, mode_t mode);
 // Makes the file of a name that is free; the umask is applied.
-int new_name_create(struct new_name *n, struct create_args *args);
+int leaf_create(struct leaf *e, struct create_args *args);

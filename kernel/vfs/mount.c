@@ -53,28 +53,21 @@ static struct hlist *hash_chain(const struct mount *parent, const struct dentry 
     return &mount_hash[hash_u64((u64)parent ^ (u64)point << 1) % HASH_SIZE];
 }
 
-static struct mount *find_locked(const struct path *p)
-{
-    struct mount *m;
-
-    HLIST_FOR_EACH (m, hash_chain(p->mount, p->dentry), hash_node)
-        if (m->parent == p->mount && m->point == p->dentry)
-            return m;
-    return NULL;
-}
-
+// What is mounted right on *p, referenced, or NULL.
 static struct mount *find_get(const struct path *p)
 {
-    struct mount *m;
+    struct mount *m, *found = NULL;
 
     if (likely(!load_relaxed(&p->dentry->mounted)))
         return NULL;
     spin_lock(&tree_lock);
-    m = find_locked(p);
-    if (m)
-        ref_get(&m->refs);
+    HLIST_FOR_EACH (m, hash_chain(p->mount, p->dentry), hash_node)
+        if (m->parent == p->mount && m->point == p->dentry)
+            found = m;
+    if (found)
+        ref_get(&found->refs);
     spin_unlock(&tree_lock);
-    return m;
+    return found;
 }
 
 bool mount_cross(struct path *p)

@@ -45,39 +45,36 @@ void create_args_init(struct create_args *args, struct inode *dir, mode_t mode)
     }
 }
 
-/* New names */
+/* The last component */
 
-int new_name_begin(const struct path *start, const char *name, struct new_name *n)
+int leaf_begin(const struct path *start, const char *name, enum purpose why, struct leaf *e)
 {
-    enum last_kind kind;
-    int err = path_parent(start, name, &n->dir, &n->last, &kind, &n->trailing_slash);
+    int err = path_parent(start, name, why, e);
 
     if (err)
         return err;
-    if (kind != LAST_NORMAL) {
-        path_put(&n->dir);
-        return -EEXIST;
-    }
-    write_lock(&path_inode(&n->dir)->lock);
-    err = dentry_lookup_locked(n->dir.dentry, &n->last, &n->dentry);
+    write_lock(&path_inode(&e->dir)->lock);
+    err = dentry_lookup_locked(e->dir.dentry, &e->last, &e->dentry);
     if (err) {
-        write_unlock(&path_inode(&n->dir)->lock);
-        path_put(&n->dir);
+        write_unlock(&path_inode(&e->dir)->lock);
+        path_put(&e->dir);
     }
     return err;
 }
 
-void new_name_end(struct new_name *n)
+void leaf_end(struct leaf *e)
 {
-    write_unlock(&path_inode(&n->dir)->lock);
-    dentry_put(n->dentry);
-    path_put(&n->dir);
+    write_unlock(&path_inode(&e->dir)->lock);
+    dentry_put(e->dentry);
+    path_put(&e->dir);
 }
 
-int new_name_create(struct new_name *n, struct create_args *args)
+/* New names */
+
+int leaf_create(struct leaf *e, struct create_args *args)
 {
-    struct inode *dir = path_inode(&n->dir), *inode;
-    int err = dir_may_create(&n->dir);
+    struct inode *dir = path_inode(&e->dir), *inode;
+    int err = dir_may_create(&e->dir);
 
     if (err)
         return err;
@@ -86,26 +83,26 @@ int new_name_create(struct new_name *n, struct create_args *args)
     create_args_init(args, dir, args->mode);
     if (!S_ISLNK(args->mode))
         args->mode &= ~fs_umask();
-    err = dir->ops->create(dir, &n->last, args, &inode);
+    err = dir->ops->create(dir, &e->last, args, &inode);
     if (!err)
-        dentry_make_positive(n->dentry, inode);
+        dentry_make_positive(e->dentry, inode);
     return err;
 }
 
 static int create_name(const struct path *start, const char *name, struct create_args *args)
 {
-    struct new_name n;
-    int err = new_name_begin(start, name, &n);
+    struct leaf e;
+    int err = leaf_begin(start, name, TO_CREATE, &e);
 
     if (err)
         return err;
-    if (n.dentry->inode)
+    if (e.dentry->inode)
         err = -EEXIST;
-    else if (n.trailing_slash && !S_ISDIR(args->mode))
+    else if (e.trailing_slash && !S_ISDIR(args->mode))
         err = -ENOENT;
     else
-        err = new_name_create(&n, args);
-    new_name_end(&n);
+        err = leaf_create(&e, args);
+    leaf_end(&e);
     return err;
 }
 
@@ -115,10 +112,6 @@ int vfs_mknod(const struct path *start, const char *name, mode_t mode, dev_t dev
 
     if (!(mode & S_IFMT))
         args.mode |= S_IFREG;
-    if (S_ISDIR(mode))
-        return -EPERM;
-    if (S_ISLNK(mode))
-        return -EINVAL;
     if ((S_ISCHR(mode) || S_ISBLK(mode)) && !cred_capable(cred_self(), CAP_MKNOD))
         return -EPERM;
     return create_name(start, name, &args);
@@ -140,19 +133,19 @@ int vfs_symlink(const char *target, const struct path *start, const char *name)
     return create_name(start, name, &args);
 }
 
-static int link_locked(struct new_name *n, const struct path *old)
+static int link_locked(struct leaf *e, const struct path *old)
 {
-    struct inode *dir = path_inode(&n->dir), *inode = path_inode(old);
+    struct inode *dir = path_inode(&e->dir), *inode = path_inode(old);
     int err;
 
-    if (n->dentry->inode)
+    if (e->dentry->inode)
         return -EEXIST;
-    if (n->dir.mount != old->mount)
+    if (e->dir.mount != old->mount)
         return -EXDEV;
-    err = dir_may_create(&n->dir);
+    err = dir_may_create(&e->dir);
     if (err)
         return err;
-    if (n->trailing_slash)
+    if (e->trailing_slash)
         return -ENOENT;
     if (S_ISDIR(inode->mode) || !dir->ops->link)
         return -EPERM;
@@ -160,11 +153,11 @@ static int link_locked(struct new_name *n, const struct path *old)
     if (!inode->nlink && !inode->linkable)
         err = -ENOENT;
     else
-        err = dir->ops->link(dir, &n->last, inode);
+        err = dir->ops->link(dir, &e->last, inode);
     if (!err) {
         inode->linkable = false;
         inode_get(inode);
-        dentry_make_positive(n->dentry, inode);
+        dentry_make_positive(e->dentry, inode);
     }
     write_unlock(&inode->lock);
     return err;
@@ -172,81 +165,61 @@ static int link_locked(struct new_name *n, const struct path *old)
 
 int vfs_link(const struct path *old, const struct path *start, const char *name)
 {
-    struct new_name n;
-    int err = new_name_begin(start, name, &n);
+    struct leaf e;
+    int err = leaf_begin(start, name, TO_CREATE, &e);
 
     if (err)
         return err;
-    err = link_locked(&n, old);
-    new_name_end(&n);
+    err = link_locked(&e, old);
+    leaf_end(&e);
     return err;
 }
 
 /* Removal */
 
-static int removal_check(const struct path *dir, struct dentry *d, bool directory, bool slash)
+static int removal_check(struct leaf *e, bool directory)
 {
-    struct inode *victim = d->inode;
+    struct inode *victim = e->dentry->inode;
     int err;
 
     if (!victim)
         return -ENOENT;
-    if (!directory && slash)
+    if (!directory && e->trailing_slash)
         return S_ISDIR(victim->mode) ? -EISDIR : -ENOTDIR;
-    err = dir_may_delete(dir, victim);
+    err = dir_may_delete(&e->dir, victim);
     if (err)
         return err;
-    if (directory && !S_ISDIR(victim->mode))
-        return -ENOTDIR;
-    if (!directory && S_ISDIR(victim->mode))
-        return -EISDIR;
-    if (!path_inode(dir)->ops->unlink)
+    if (directory != S_ISDIR(victim->mode))
+        return directory ? -ENOTDIR : -EISDIR;
+    if (!path_inode(&e->dir)->ops->unlink)
         return -EPERM;
-    return load_relaxed(&d->mounted) ? -EBUSY : 0;
+    return load_relaxed(&e->dentry->mounted) ? -EBUSY : 0;
 }
 
-static int remove_locked(const struct path *dir, const struct name *last, struct dentry *d)
+static int remove_locked(struct leaf *e)
 {
-    struct inode *parent = path_inode(dir), *victim = d->inode;
+    struct inode *parent = path_inode(&e->dir), *victim = e->dentry->inode;
     int err;
 
     inode_get(victim);
     write_lock_nested(&victim->lock);
-    err = parent->ops->unlink(parent, last, victim);
+    err = parent->ops->unlink(parent, &e->last, victim);
     write_unlock(&victim->lock);
     if (!err)
-        dentry_unlinked(d);
+        dentry_unlinked(e->dentry);
     inode_put(victim);
     return err;
 }
 
 int vfs_unlink(const struct path *start, const char *name, bool directory)
 {
-    static const int rmdir_error[] = {
-        [LAST_DOT] = -EINVAL, [LAST_DOTDOT] = -ENOTEMPTY, [LAST_ROOT] = -EBUSY};
-    struct path dir;
-    struct name last;
-    enum last_kind kind;
-    struct dentry *d;
-    bool slash;
-    int err = path_parent(start, name, &dir, &last, &kind, &slash);
+    struct leaf e;
+    int err = leaf_begin(start, name, directory ? TO_RMDIR : TO_UNLINK, &e);
 
     if (err)
         return err;
-    if (kind != LAST_NORMAL) {
-        path_put(&dir);
-        return directory ? rmdir_error[kind] : -EISDIR;
-    }
-    write_lock(&path_inode(&dir)->lock);
-    err = dentry_lookup_locked(dir.dentry, &last, &d);
-    if (!err) {
-        err = removal_check(&dir, d, directory, slash) ?: remove_locked(&dir, &last, d);
-        write_unlock(&path_inode(&dir)->lock);
-        dentry_put(d);
-    } else {
-        write_unlock(&path_inode(&dir)->lock);
-    }
-    path_put(&dir);
+    err = removal_check(&e, directory) ?: remove_locked(&e);
+    leaf_end(&e);
     return err;
 }
 

@@ -65,12 +65,6 @@ enum {                  // walk flags
 // 0 and a path with references; -ENOENT -ENOTDIR -EACCES -ELOOP -ENAMETOOLONG -ENOMEM ...
 int path_lookup(const struct path *start, const char *name, u32 flags, struct path *out);
 
-// The directory of the last component and that component, for create, unlink, rename. *last points
-// into `name`; `last->length` 0 for "/" and paths that end in "." or ".." (*kind tells).
-enum last_kind { LAST_NORMAL, LAST_DOT, LAST_DOTDOT, LAST_ROOT };
-int path_parent(const struct path *start, const char *name, struct path *dir, struct name *last,
-                enum last_kind *kind, bool *trailing_slash);
-
 // A child by name with the directory's lock held (read or write): a referenced dentry, negative
 // when there is no such file; -ENOMEM and errors of lookup.
 int dentry_lookup_locked(struct dentry *dir, const struct name *name, struct dentry **out);

@@ -49,12 +49,12 @@ int device_register(struct device *d)
     return 0;
 }
 
-void device_each(void (*fn)(struct device *d, void *arg), void *arg)
+void device_each(void (*fn)(struct device *d))
 {
     struct device *d;
 
     LIST_FOR_EACH (d, &devices, link)
-        fn(d, arg);
+        fn(d);
 }
 
 /* Files of /proc */

@@ -15,7 +15,7 @@ struct device {
 };
 int device_register(struct device *d); // -EEXIST
 struct device *device_find(dev_t dev, bool block);
-void device_each(void (*fn)(struct device *d, void *arg), void *arg);
+void device_each(void (*fn)(struct device *d));
 // Set by devfs to add nodes for devices registered later.
 extern void (*device_added_hook)(struct device *d);
 

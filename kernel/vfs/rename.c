@@ -8,15 +8,8 @@
 #include "abi/errno.h"
 #include "vfs/internal.h"
 
-struct rename_end {
-    struct path dir;
-    struct name last;
-    struct dentry *dentry;
-    bool slash;
-};
-
 struct rename {
-    struct rename_end from, to;
+    struct leaf from, to;
     u32 flags;
 };
 
@@ -51,12 +44,9 @@ static void lock_directories(struct rename *r)
         return;
     }
     mutex_lock(&a->sb->rename_lock);
-    if (is_ancestor(a, b)) {
-        write_lock(&a->inode->lock);
-        write_lock_nested(&b->inode->lock);
-    } else if (is_ancestor(b, a)) {
-        write_lock(&b->inode->lock);
-        write_lock_nested(&a->inode->lock);
+    if (is_ancestor(a, b) || is_ancestor(b, a)) {
+        write_lock_nested(is_ancestor(a, b) ? &a->inode->lock : &b->inode->lock);
+        write_lock_nested(is_ancestor(a, b) ? &b->inode->lock : &a->inode->lock);
     } else {
         lock_pair(a->inode, b->inode);
     }
@@ -114,7 +104,8 @@ static int check_slashes(struct rename *r)
     bool from_dir = S_ISDIR(r->from.dentry->inode->mode);
     bool to_dir = r->flags & RENAME_EXCHANGE ? S_ISDIR(r->to.dentry->inode->mode) : from_dir;
 
-    return (r->from.slash && !from_dir) || (r->to.slash && !to_dir) ? -ENOTDIR : 0;
+    return (r->from.trailing_slash && !from_dir) || (r->to.trailing_slash && !to_dir) ? -ENOTDIR
+                                                                                      : 0;
 }
 
 static int rename_check(struct rename *r)
@@ -172,31 +163,16 @@ static int rename_locked(struct rename *r)
     return err;
 }
 
-static int find_end(const struct path *start, const char *name, struct rename_end *e)
-{
-    enum last_kind kind;
-    int err = path_parent(start, name, &e->dir, &e->last, &kind, &e->slash);
-
-    if (!err && kind != LAST_NORMAL) {
-        path_put(&e->dir);
-        err = -EBUSY;
-    }
-    return err;
-}
-
 int vfs_rename(const struct path *old_start, const char *old_name, const struct path *new_start,
                const char *new_name, u32 flags)
 {
     struct rename r = {.flags = flags};
     int err;
 
-    if (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE) ||
-        flags == (RENAME_NOREPLACE | RENAME_EXCHANGE))
-        return -EINVAL;
-    err = find_end(old_start, old_name, &r.from);
+    err = path_parent(old_start, old_name, TO_RENAME, &r.from);
     if (err)
         return err;
-    err = find_end(new_start, new_name, &r.to);
+    err = path_parent(new_start, new_name, TO_RENAME, &r.to);
     if (err)
         goto put_from;
     err = -EXDEV;

@@ -88,7 +88,7 @@ int superblock_root(struct superblock *sb, struct dentry **out)
     int err = 0;
 
     if (!sb->root_dentry) {
-        err = dentry_create_root(sb, sb->root, "", &sb->root_dentry);
+        err = dentry_create_lone(sb, NULL, sb->root, "", &sb->root_dentry);
         if (!err)
             inode_get(sb->root);
     }

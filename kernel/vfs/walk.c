@@ -264,38 +264,39 @@ int path_lookup(const struct path *start, const char *name, u32 flags, struct pa
     return err;
 }
 
-static enum last_kind last_kind_of(struct name *last)
+// What the call says to a last component that is no name: "/" (length 0), "." or "..".
+static int special_error(const struct name *last, enum purpose why)
 {
-    if (last->length == 0)
-        return LAST_ROOT;
-    if (last->text[0] != '.' || last->length > 2 || (last->length == 2 && last->text[1] != '.'))
-        return LAST_NORMAL;
-    return last->length == 1 ? LAST_DOT : LAST_DOTDOT;
+    static const int errors[] = {
+        [TO_CREATE] = -EEXIST, [TO_UNLINK] = -EISDIR, [TO_RENAME] = -EBUSY};
+
+    if (last->length &&
+        (last->text[0] != '.' || last->length > 2 || (last->length == 2 && last->text[1] != '.')))
+        return 0;
+    if (why != TO_RMDIR)
+        return errors[why];
+    return last->length == 1 ? -EINVAL : last->length ? -ENOTEMPTY : -EBUSY;
 }
 
-int path_parent(const struct path *start, const char *name, struct path *dir, struct name *last,
-                enum last_kind *kind, bool *trailing_slash)
+int path_parent(const struct path *start, const char *name, enum purpose why, struct leaf *e)
 {
     struct walk w = {0};
     int err;
 
     if (!*name)
         return -ENOENT;
-    *last = (struct name){.text = name};
+    e->last = (struct name){.text = name};
     err = walk_begin(&w, start, name);
     if (!err)
-        err = walk_run(&w, name, last);
-    *kind = last_kind_of(last);
-    *trailing_slash = w.trailing;
+        err = walk_run(&w, name, &e->last) ?: special_error(&e->last, why);
+    e->trailing_slash = w.trailing;
     if (w.buffer && !err) // the tail of the walk's text is the tail of `name`
-        last->text = name + strlen(name) - strlen(last->text);
-    if (*kind != LAST_NORMAL)
-        last->length = 0;
+        e->last.text = name + strlen(name) - strlen(e->last.text);
     walk_end(&w);
     if (err)
         path_put(&w.at);
     else
-        *dir = w.at;
+        e->dir = w.at;
     return err;
 }
 

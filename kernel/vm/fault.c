@@ -116,11 +116,12 @@ static int fault_enter(struct fault *f, struct frame *frame, u64 bits, struct vm
 
 static int fault_anon(struct fault *f)
 {
-    struct frame *frame = frame_alloc(0, ALLOC_ZERO);
+    struct frame *frame = frame_alloc(0, 0);
 
     if (!frame)
         return -ENOMEM;
     frame->kind = FRAME_ANON;
+    page_zero(frame_address(frame));
     return fault_enter(f, frame, fault_bits(f->a) | PTE_ANON, NULL);
 }
 

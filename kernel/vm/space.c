@@ -3,8 +3,7 @@
 //
 // `refs` counts threads. The last unmaps everything; `pins` then keeps the struct and the tables
 // for a truncation that is just walking them. Nobody runs in the space any more, so frames are
-// freed without a flush; mmu_space_fini() sees to harts that still
-// have it.
+// freed without a flush; mmu_space_fini() sees to harts that still have it.
 #include "base/trace.h"
 #include "mm/slab.h"
 #include "sched/thread.h"

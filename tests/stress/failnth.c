@@ -144,6 +144,31 @@ static long free_pages(long want)
     return pages_free;
 }
 
+static char slabs_before[16384], slabs_after[16384];
+
+static void slabs_read(char *text)
+{
+    static int fd = -1;
+    ssize_t n;
+
+    if (fd < 0)
+        fd = open("/proc/slabinfo", O_RDONLY | O_CLOEXEC);
+    n = pread(fd, text, sizeof(slabs_before) - 1, 0);
+    text[n < 0 ? 0 : n] = 0;
+}
+
+// The caches that changed, as before and as they are.
+static void slabs_compare(void)
+{
+    char *a, *b, *old = strtok_r(slabs_before, "\n", &a), *new;
+
+    slabs_read(slabs_after);
+    new = strtok_r(slabs_after, "\n", &b);
+    for (; old && new; old = strtok_r(NULL, "\n", &a), new = strtok_r(NULL, "\n", &b))
+        if (strcmp(old, new))
+            printf("  %.50s ->\n  %.50s\n", old, new);
+}
+
 static struct result {
     bool reported, injected;
     int error, again;
@@ -229,6 +254,8 @@ static void sweep(const struct workload *w, long *total)
     long pages_before = free_pages(free_now()), pages_after;
     int n = 1;
 
+    slabs_read(slabs_before);
+
     if (verbose)
         printf("%s...\n", w->name);
     for (; n < N_MAX && run(w, n); n++) {
@@ -240,7 +267,7 @@ static void sweep(const struct workload *w, long *total)
         fail(w->name, "no end after %d failures", n);
     pages_after = free_pages(pages_before);
     if (pages_after != pages_before)
-        fail(w->name, "%ld pages free, %ld before", pages_after, pages_before);
+        fail(w->name, "%ld pages free, %ld before", pages_after, pages_before), slabs_compare();
     if (failures == before)
         printf("ok %s: %d\n", w->name, n - 1);
     *total += n - 1;
@@ -325,6 +352,7 @@ static void prepare(void)
 
     while (sendfile(out, in, NULL, 1 << 20) > 0)
         ;
+    fchmod(out, 04755);
     close(in);
     close(out);
     out = open(SCRIPT, O_WRONLY | O_CREAT | O_TRUNC, 0755);
@@ -376,6 +404,7 @@ int main(int argc, char **argv)
     interface();
     for (unsigned i = 0; i < count; i++) // what is made once is there then
         run(all[i], 0);
+    slabs_read(slabs_before); // whose open files then have their buffers
     before = free_pages(free_now());
     for (unsigned i = 0; i < count; i++)
         sweep(all[i], &total);

@@ -231,14 +231,16 @@ static int poll_many(void)
 static int select_many(void)
 {
     struct timespec limit = {.tv_nsec = 1000000};
-    int fd[2], high;
+    int fd[2], high = 0;
     fd_set set;
 
     TRY(pipe(fd));
-    high = fcntl(fd[0], F_DUPFD, 900);
-    TRY(high);
     FD_ZERO(&set);
-    FD_SET(high, &set);
+    for (int i = 0; i < 40; i++) {
+        high = fcntl(fd[0], F_DUPFD, 900);
+        TRY(high);
+        FD_SET(high, &set);
+    }
     TRY(pselect(high + 1, &set, NULL, NULL, &limit, NULL));
     TRY(close(high));
     return 0;
@@ -327,9 +329,15 @@ static int proc_system(void)
         "/proc/meminfo", "/proc/stat",     "/proc/uptime",
         "/proc/cpuinfo", "/proc/mounts",   "/proc/version",
         "/proc/loadavg", "/proc/slabinfo", "/proc/sys/kernel/hostname"};
+    int fd;
 
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
         TRY(read_all(files[i]));
+    fd = open("/proc/sys/vm/drop_caches", O_WRONLY);
+    TRY(fd);
+    if (write(fd, "a long text that is not a number", 32) < 0 && errno != EINVAL)
+        return errno;
+    TRY(close(fd));
     return 0;
 }
 
@@ -450,6 +458,15 @@ static int status_calls(void)
     return 0;
 }
 
+// access(2) asks for the real user, who is another one.
+static int access_real(void)
+{
+    TRY(shut(file_make("seen", 10)));
+    TRY(setresuid(1000, 0, 0));
+    TRY(access("seen", R_OK));
+    return 0;
+}
+
 static int new_root(void)
 {
     TRY(mkdir("root", 0755));
@@ -530,7 +547,7 @@ const struct workload workloads_of_files[] = {
     WORKLOAD(select_many), WORKLOAD(dup_growth), WORKLOAD(locks), WORKLOAD(directory_read),
     WORKLOAD(proc_system), WORKLOAD(proc_self), WORKLOAD(proc_links), WORKLOAD(proc_lists),
     WORKLOAD(mounts), WORKLOAD(mount_proc), WORKLOAD(path_deep), WORKLOAD(sends_file),
-    WORKLOAD(copies_range), WORKLOAD(status_calls), ONE_RUN(new_root), WORKLOAD(terminal),
+    WORKLOAD(copies_range), WORKLOAD(status_calls), ONE_RUN(access_real), ONE_RUN(new_root), WORKLOAD(terminal),
     ONE_RUN(terminal_session), WORKLOAD(events), WORKLOAD(devices),
     {0},
 };

@@ -97,6 +97,28 @@ static int exec_script(void)
     return 0;
 }
 
+// PROGRAM has the set-user-id bit.
+static int exec_set_user(void)
+{
+    TRY(setresuid(1000, 1000, 1000));
+    return exec_program();
+}
+
+static int clone_sleeps(void *argument)
+{
+    usleep(10000);
+    return argument != NULL;
+}
+
+// Somebody else goes on with our memory and signal actions.
+static int exec_sharer(void)
+{
+    static char stack[16384] __attribute__((aligned(16)));
+
+    TRY(clone(clone_sleeps, stack + sizeof(stack), CLONE_VM | CLONE_SIGHAND | SIGCHLD, NULL));
+    return exec_program();
+}
+
 static void *thread_sleeps(void *argument)
 {
     pause();
@@ -419,11 +441,11 @@ static int calls_of_memory(void)
 // clang-format off
 const struct workload workloads_of_processes[] = {
     WORKLOAD(forks), WORKLOAD(forks_large), WORKLOAD(vforks), WORKLOAD(threads),
-    REPLACED(exec_program), REPLACED(exec_large), REPLACED(exec_script), REPLACED(exec_threaded),
+    REPLACED(exec_program), REPLACED(exec_large), REPLACED(exec_script), REPLACED(exec_threaded), REPLACED(exec_set_user), REPLACED(exec_sharer),
     WORKLOAD(map_touch), WORKLOAD(map_splits), WORKLOAD(map_moves), WORKLOAD(map_over),
     WORKLOAD(map_shared), WORKLOAD(break_moves), WORKLOAD(stack_deep), WORKLOAD(copy_on_write),
     WORKLOAD(signals_queued), WORKLOAD(signal_handler), WORKLOAD(timers), WORKLOAD(interval_timer),
-    WORKLOAD(sleeps), WORKLOAD(futex_times_out), WORKLOAD(credentials), ONE_RUN(session),
+    WORKLOAD(sleeps), WORKLOAD(futex_times_out), ONE_RUN(credentials), ONE_RUN(session),
     ONE_RUN(group), WORKLOAD(waits), WORKLOAD(clone_shared), WORKLOAD(calls_of_memory),
     {0},
 };

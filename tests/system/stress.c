@@ -384,12 +384,11 @@ static void signals_target(void)
     setitimer(ITIMER_REAL, &interval, NULL);
     for (int i = 0; i < 4; i++)
         thread_start(&t[i], i % 2 ? signals_busy : signals_sleepy, page);
-    while (caught[SIGRTMAX] == 0)
+    while (caught[SIGRTMAX] == 0 || caught[SIGUSR1] == 0 || caught[SIGALRM] == 0)
         sched_yield();
     storm_over = 1;
     for (int i = 0; i < 4; i++)
         pthread_join(t[i], NULL);
-    CHECK(caught[SIGUSR1] > 0 && caught[SIGALRM] > 0);
 }
 
 static void signals_storm(int index, int n)
@@ -996,21 +995,21 @@ static void kind_run(const char *name, int n, int m)
     _exit(2);
 }
 
+static int drop_fd, meminfo_fd; // kept open: opening takes memory
+
 static long memory_free(void)
 {
     char buffer[2048] = "";
-    int fd = open("/proc/sys/vm/drop_caches", O_WRONLY);
     const char *line;
 
-    CHECK(fd >= 0 && write(fd, "3\n", 2) == 2);
-    close(fd);
-    fd = open("/proc/meminfo", O_RDONLY);
-    CHECK(fd >= 0 && read(fd, buffer, sizeof(buffer) - 1) > 0);
-    close(fd);
+    CHECK(write(drop_fd, "3\n", 2) == 2);
+    CHECK(pread(meminfo_fd, buffer, sizeof(buffer) - 1, 0) > 0);
     line = strstr(buffer, "MemFree:");
     CHECK(line);
     return strtol(line + 8, NULL, 10);
 }
+
+static cpu_set_t all_harts;
 
 // In a child, so that this process's own memory stays as it is.
 static void child_run(const char *name, int n, int m)
@@ -1018,27 +1017,48 @@ static void child_run(const char *name, int n, int m)
     pid_t pid = fork_checked();
 
     if (pid == 0) {
+        CHECK(sched_setaffinity(0, sizeof(all_harts), &all_harts) == 0);
         kind_run(name, n, m);
         _exit(0);
     }
     wait_ok(pid);
 }
 
+// MemFree once it no longer changes: the last thread leaves a moment after its end is seen.
+static long memory_settled(void)
+{
+    long last = memory_free();
+
+    for (int same = 0, tries = 0; same < 5 && tries < 100; tries++) {
+        long now;
+
+        usleep(10000);
+        now = memory_free();
+        if (getenv("STRESS_TRACE") && now != last)
+            dprintf(2, "%d: %ld -> %ld\n", tries, last, now);
+        same = now == last ? same + 1 : 0;
+        last = now;
+    }
+    return last;
+}
+
 static void memcheck(const char *name, int n, int m)
 {
-    long before, after = 0;
+    long before, after;
+    cpu_set_t first;
 
+    drop_fd = open("/proc/sys/vm/drop_caches", O_WRONLY);
+    meminfo_fd = open("/proc/meminfo", O_RDONLY);
+    CHECK(drop_fd >= 0 && meminfo_fd >= 0);
+    // Each hart keeps some free objects: measure with those of one.
+    CPU_ZERO(&first);
+    CPU_SET(0, &first);
+    sched_getaffinity(0, sizeof(all_harts), &all_harts);
+    sched_setaffinity(0, sizeof(first), &first);
     child_run(name, n, m);
-    usleep(20000);
-    memory_free();
-    before = memory_free();
+    before = memory_settled();
     child_run(name, n, m);
-    for (int i = 0; i < 20; i++) { // the last thread leaves a moment after its end is seen
-        usleep(20000);
-        after = memory_free();
-        if (after == before)
-            break;
-    }
+    after = memory_settled();
     dprintf(1, "%s: MemFree %ld kB before, %ld kB after\n", name, before, after);
     CHECK(after == before);
 }

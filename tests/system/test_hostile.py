@@ -7,12 +7,26 @@ import pytest
 from test_abi import abi, abi_programs  # noqa: F401
 
 DROP_AND_SHOW = "sync; echo 3 >/proc/sys/vm/drop_caches; cat /proc/meminfo"
+REPEATS = 5
 
 
 def free_kb(guest):
-    """MemFree with the caches dropped; twice, as the first run leaves things of its own behind."""
-    guest.out(DROP_AND_SHOW)
-    return int(re.search(r"^MemFree:\s+(\d+) kB", guest.out(DROP_AND_SHOW), re.MULTILINE)[1])
+    """MemFree with the caches dropped, at its best: who measures holds a few pages itself."""
+    samples = [guest.out(DROP_AND_SHOW) for _ in range(4)]
+    return max(int(re.search(r"^MemFree:\s+(\d+) kB", s, re.MULTILINE)[1]) for s in samples)
+
+
+def leaves_nothing(guest, work):
+    """Fails if work() costs memory for good. Slab caches may keep a page more or less each time; a
+    leak costs something every time, so that free memory falls with every run."""
+    work()
+    seen = [free_kb(guest)]
+    for _ in range(REPEATS):
+        work()
+        seen.append(free_kb(guest))
+        if seen[-1] >= min(seen[:-1]):
+            return
+    pytest.fail(f"MemFree, in kB, after each run: {seen}")
 
 
 @pytest.mark.parametrize("seed", range(1, 4))
@@ -26,33 +40,29 @@ def test_all_of_memory(abi):  # noqa: F811
 
 @pytest.mark.rivulet
 def test_memory_comes_back(guest, abi):  # noqa: F811
-    abi("hostile", "--forks", "50")
-    before = free_kb(guest)
-    abi("hostile", "--forks", "500")
-    abi("hostile", "--live", "50")
-    assert free_kb(guest) == before
+    def work():
+        abi("hostile", "--forks", "500")
+        abi("hostile", "--live", "50")
+    leaves_nothing(guest, work)
 
 
 @pytest.mark.rivulet
 @pytest.mark.parametrize("program", ["files", "memory", "pipes", "process", "signals", "threads",
-                                     "badptr", "hostile"])
+                                     "badptr", "exec"])
 def test_program_leaves_nothing(guest, abi, program):  # noqa: F811
-    abi(program)
-    before = free_kb(guest)
-    abi(program)
-    assert free_kb(guest) == before
+    leaves_nothing(guest, lambda: abi(program))
 
 
 @pytest.mark.long
 @pytest.mark.configs("smp4", "linux")
 def test_many_processes(guest, abi):  # noqa: F811
-    abi("hostile", "--forks", "100")
-    abi("hostile", "--live", "1000", timeout=600)
-    before = free_kb(guest)
-    abi("hostile", "--forks", "20000", timeout=600)
-    abi("hostile", "--live", "1000", timeout=600)
+    def work():
+        abi("hostile", "--forks", "20000", timeout=600)
+        abi("hostile", "--live", "1000", timeout=600)
     if guest.config.on == "rivulet":
-        assert free_kb(guest) == before
+        leaves_nothing(guest, work)
+    else:
+        work()
 
 
 @pytest.mark.long

@@ -51,11 +51,6 @@ static void node_add(struct device *d)
         log_info("devfs: no node for %s: error %d", d->name, -err);
 }
 
-static void node_add_existing(struct device *d, void *arg)
-{
-    node_add(d);
-}
-
 static int devfs_mount_again(const char *source, const char *options, u32 flags,
                              struct superblock **out)
 {
@@ -104,6 +99,6 @@ void devfs_init(void)
         return;
     }
     device_added_hook = node_add;
-    device_each(node_add_existing, NULL);
+    device_each(node_add);
     fs_register(&devfs_type);
 }

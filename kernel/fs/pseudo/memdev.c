@@ -40,7 +40,7 @@ static ssize_t full_write(struct file *f, struct uio *u, loff_t *pos)
     return u->left ? -ENOSPC : 0;
 }
 
-static ssize_t random_read(struct file *f, struct uio *u, loff_t *pos)
+static ssize_t random_transfer(struct uio *u, bool write)
 {
     size_t n = u->left;
     u8 block[256];
@@ -49,26 +49,23 @@ static ssize_t random_read(struct file *f, struct uio *u, loff_t *pos)
     while (u->left && !err) {
         size_t part = MIN(u->left, sizeof(block));
 
-        random_bytes(block, part);
-        err = uio_put(u, block, part);
+        if (!write)
+            random_bytes(block, part);
+        err = write ? uio_get(u, block, part) : uio_put(u, block, part);
+        if (write && !err)
+            random_mix(block, part);
     }
     return n > u->left ? (ssize_t)(n - u->left) : err;
 }
 
+static ssize_t random_read(struct file *f, struct uio *u, loff_t *pos)
+{
+    return random_transfer(u, false);
+}
+
 static ssize_t random_write(struct file *f, struct uio *u, loff_t *pos)
 {
-    size_t n = u->left;
-    u8 block[256];
-    int err = 0;
-
-    while (u->left && !err) {
-        size_t part = MIN(u->left, sizeof(block));
-
-        err = uio_get(u, block, part);
-        if (!err)
-            random_mix(block, part);
-    }
-    return n > u->left ? (ssize_t)(n - u->left) : err;
+    return random_transfer(u, true);
 }
 
 static loff_t still_seek(struct file *f, loff_t offset, int whence)

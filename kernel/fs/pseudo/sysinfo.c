@@ -33,13 +33,11 @@ static void meminfo_line(struct text *t, const char *name, u64 pages)
 static int show_meminfo(struct text *t, void *arg)
 {
     u64 total = frames_total(), free = frames_free(), objects = vm_object_pages_total(), slab = 0;
-    u64 stacks = 0;
 
     slab_each(slab_sum, &slab);
-    stacks = kstack_cached_pages();
     meminfo_line(t, "MemTotal:", total);
     meminfo_line(t, "MemFree:", free);
-    meminfo_line(t, "MemAvailable:", free + stacks);
+    meminfo_line(t, "MemAvailable:", free + kstack_cached_pages());
     meminfo_line(t, "Buffers:", 0);
     meminfo_line(t, "Cached:", objects);
     meminfo_line(t, "SwapCached:", 0);
@@ -164,10 +162,9 @@ static int show_cmdline(struct text *t, void *arg)
 
 static int show_version(struct text *t, void *arg)
 {
-    struct utsname n = {0};
+    struct utsname n;
 
-    if (system_names_get)
-        system_names_get(&n);
+    system_names_get(&n);
     text_printf(t, "%s version %s (rivulet) (gcc) %s\n", n.sysname, n.release, n.version);
     return 0;
 }
@@ -175,17 +172,16 @@ static int show_version(struct text *t, void *arg)
 // arg: offset of the name in struct utsname.
 static int show_name(struct text *t, void *arg)
 {
-    struct utsname n = {0};
+    struct utsname n;
 
-    if (system_names_get)
-        system_names_get(&n);
+    system_names_get(&n);
     text_printf(t, "%s\n", (char *)&n + (size_t)arg);
     return 0;
 }
 
 static int write_hostname(const char *s, size_t n, void *arg)
 {
-    if (n >= UTSNAME_LENGTH || !system_host_set)
+    if (n >= UTSNAME_LENGTH)
         return -EINVAL;
     system_host_set(s);
     return 0;
@@ -260,53 +256,33 @@ static int show_boot_id(struct text *t, void *arg)
     return 0;
 }
 
-#define NUMBER(n) ((u64[]){n})
+#define NUMBER(n)  ((u64[]){n})
+#define NAME(name) ((void *)offsetof(struct utsname, name))
 
 static struct proc_file files[] = {
-    {.path = "cmdline", .mode = 0444, .show = show_cmdline},
-    {.path = "cpuinfo", .mode = 0444, .show = show_cpuinfo},
-    {.path = "filesystems", .mode = 0444, .show = show_filesystems},
-    {.path = "loadavg", .mode = 0444, .show = show_loadavg},
-    {.path = "meminfo", .mode = 0444, .show = show_meminfo},
-    {.path = "mounts", .mode = 0444, .show = show_mounts},
-    {.path = "slabinfo", .mode = 0400, .show = show_slabinfo},
-    {.path = "uptime", .mode = 0444, .show = show_uptime},
-    {.path = "version", .mode = 0444, .show = show_version},
-    {.path = "sys/vm/drop_caches", .mode = 0200, .write = write_drop_caches},
-    {.path = "sys/vm/overcommit_memory",
-     .mode = 0644,
-     .show = show_number,
-     .write = write_overcommit,
+    {"cmdline", 0444, .show = show_cmdline},
+    {"cpuinfo", 0444, .show = show_cpuinfo},
+    {"filesystems", 0444, .show = show_filesystems},
+    {"loadavg", 0444, .show = show_loadavg},
+    {"meminfo", 0444, .show = show_meminfo},
+    {"mounts", 0444, .show = show_mounts},
+    {"slabinfo", 0400, .show = show_slabinfo},
+    {"uptime", 0444, .show = show_uptime},
+    {"version", 0444, .show = show_version},
+    {"sys/vm/drop_caches", 0200, .write = write_drop_caches},
+    {"sys/vm/overcommit_memory", 0644, .show = show_number, .write = write_overcommit,
      .arg = &overcommit},
-    {.path = "sys/kernel/ostype",
-     .mode = 0444,
-     .show = show_name,
-     .arg = (void *)offsetof(struct utsname, sysname)},
-    {.path = "sys/kernel/osrelease",
-     .mode = 0444,
-     .show = show_name,
-     .arg = (void *)offsetof(struct utsname, release)},
-    {.path = "sys/kernel/version",
-     .mode = 0444,
-     .show = show_name,
-     .arg = (void *)offsetof(struct utsname, version)},
-    {.path = "sys/kernel/hostname",
-     .mode = 0644,
-     .show = show_name,
-     .write = write_hostname,
-     .arg = (void *)offsetof(struct utsname, nodename)},
-    {.path = "sys/kernel/domainname",
-     .mode = 0444,
-     .show = show_name,
-     .arg = (void *)offsetof(struct utsname, domainname)},
-    {.path = "sys/kernel/pid_max", .mode = 0444, .show = show_number, .arg = NUMBER(32768)},
-    {.path = "sys/kernel/random/boot_id", .mode = 0444, .show = show_boot_id},
-    {.path = "sys/kernel/random/uuid", .mode = 0444, .show = show_uuid},
-    {.path = "sys/kernel/random/entropy_avail",
-     .mode = 0444,
-     .show = show_number,
-     .arg = NUMBER(256)},
-    {.path = "sys/kernel/random/poolsize", .mode = 0444, .show = show_number, .arg = NUMBER(256)},
+    {"sys/kernel/ostype", 0444, .show = show_name, .arg = NAME(sysname)},
+    {"sys/kernel/osrelease", 0444, .show = show_name, .arg = NAME(release)},
+    {"sys/kernel/version", 0444, .show = show_name, .arg = NAME(version)},
+    {"sys/kernel/hostname", 0644, .show = show_name, .write = write_hostname,
+     .arg = NAME(nodename)},
+    {"sys/kernel/domainname", 0444, .show = show_name, .arg = NAME(domainname)},
+    {"sys/kernel/pid_max", 0444, .show = show_number, .arg = NUMBER(32768)},
+    {"sys/kernel/random/boot_id", 0444, .show = show_boot_id},
+    {"sys/kernel/random/uuid", 0444, .show = show_uuid},
+    {"sys/kernel/random/entropy_avail", 0444, .show = show_number, .arg = NUMBER(256)},
+    {"sys/kernel/random/poolsize", 0444, .show = show_number, .arg = NUMBER(256)},
 };
 
 void sysinfo_init(void)

@@ -316,11 +316,6 @@ static int dir_readdir(struct file *f, struct dir_sink *sink)
     return 0;
 }
 
-static int dir_fsync(struct file *f, bool data_only)
-{
-    return 0;
-}
-
 const struct inode_ops tmpfs_dir_inode_ops = {
     .lookup = dir_lookup,
     .create = dir_create,
@@ -332,5 +327,5 @@ const struct inode_ops tmpfs_dir_inode_ops = {
 
 const struct file_ops tmpfs_dir_ops = {
     .readdir = dir_readdir,
-    .fsync = dir_fsync,
+    .fsync = tmpfs_fsync,
 };

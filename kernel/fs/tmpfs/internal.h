@@ -51,5 +51,6 @@ void tmpfs_dir_init(struct tmpfs_inode *t);
 void tmpfs_dir_fini(struct tmpfs_inode *t);
 
 /* tmpfs.c */
+int tmpfs_fsync(struct file *f, bool data_only); // 0: nothing is elsewhere
 // A new inode of any type; -ENOMEM, -ENOSPC.
 int tmpfs_inode_create(struct superblock *sb, const struct create_args *args, struct inode **out);
