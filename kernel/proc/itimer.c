@@ -11,8 +11,12 @@
 
 #define CPU_SLACK (1000UL * 1000) // ns
 
+#define FAR_FUTURE (NS_NEVER / 4) // longer times are as good as this
+
 static ns_t timeval_to_ns(const struct timeval *tv)
 {
+    if ((u64)tv->tv_sec > FAR_FUTURE / NS_PER_SEC)
+        return FAR_FUTURE;
     return tv->tv_sec * NS_PER_SEC + tv->tv_usec * 1000;
 }
 
@@ -106,13 +110,14 @@ static bool timeval_bad(const struct timeval *tv)
 int itimer_set(int which, const struct itimerval *new, struct itimerval *old)
 {
     struct process *p = process_self();
-    struct itimer *it = &p->itimers[which];
+    struct itimer *it;
     irqflags_t flags;
     ns_t now, value;
 
     if (which < 0 || which > ITIMER_PROF || timeval_bad(&new->it_value) ||
         timeval_bad(&new->it_interval))
         return -EINVAL;
+    it = &p->itimers[which];
     now = itimer_now(p, which);
     value = timeval_to_ns(&new->it_value);
     if (which == ITIMER_REAL && p->real_timer.fn)
