@@ -82,7 +82,8 @@ def cross_program(source, *flags):
     """The static riscv64 glibc program of a C file, built if need be; its path."""
     source = os.path.join(ROOT, source)
     program = os.path.join(BUILD, "cross", os.path.splitext(os.path.basename(source))[0])
-    if not os.path.exists(program) or os.path.getmtime(program) < os.path.getmtime(source):
+    newest = max(os.path.getmtime(f) for f in (source, *flags) if f.endswith(".c"))
+    if not os.path.exists(program) or os.path.getmtime(program) < newest:
         os.makedirs(os.path.dirname(program), exist_ok=True)
         command = ["riscv64-linux-gnu-gcc", "-std=gnu11", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra", "-Werror",
                    "-Wno-unused-result", "-static", "-pthread", f"-I{ROOT}",

@@ -4,7 +4,9 @@
 // The record of held locks lies in struct arch_thread. An interrupt starts with an empty one above
 // the interrupted thread's (lock_base). The scheduler's lock is taken by one thread and
 // released by the next: a release that finds no record of its lock drops the newest of its rank, or
-// nothing.
+// nothing. An entry is made and dropped with interrupts off: an interrupt uses the entries above,
+// and would leave its own rank in one that is half written.
+#include "arch/irq.h"
 #include "arch/thread.h"
 #include "base/lockorder.h"
 #include "base/panic.h"
@@ -27,9 +29,11 @@ static const char *const rank_names[RANK_COUNT] = {
 void lockorder_acquire(enum lock_rank rank, const void *lock, bool nested)
 {
     struct arch_thread *t = arch_self();
+    irqflags_t irq;
 
     if (!DEBUG || rank == RANK_NONE)
         return;
+    irq = irq_save();
     for (u32 i = t->lock_base; i < t->lock_depth; i++) {
         enum lock_rank held = t->lock_rank[i];
 
@@ -41,6 +45,7 @@ void lockorder_acquire(enum lock_rank rank, const void *lock, bool nested)
         panic("lock order: more than %u locks held", t->lock_depth);
     t->lock_rank[t->lock_depth] = (u8)rank;
     t->lock[t->lock_depth++] = lock;
+    irq_restore(irq);
 }
 
 static bool record_drop(struct arch_thread *t, enum lock_rank rank, const void *lock)
@@ -60,9 +65,14 @@ static bool record_drop(struct arch_thread *t, enum lock_rank rank, const void *
 void lockorder_release(enum lock_rank rank, const void *lock)
 {
     struct arch_thread *t = arch_self();
+    irqflags_t irq;
 
-    if (DEBUG && rank != RANK_NONE && !record_drop(t, rank, lock))
+    if (!DEBUG || rank == RANK_NONE)
+        return;
+    irq = irq_save();
+    if (!record_drop(t, rank, lock))
         record_drop(t, rank, NULL);
+    irq_restore(irq);
 }
 
 void lockorder_may_sleep(void)

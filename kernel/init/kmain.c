@@ -149,8 +149,10 @@ void up_kmain(u64 hart, paddr_t dtb)
     struct thread *init;
     int err = devicetree_init(phys_to_virt(dtb), DTB_MAX);
 
+    if (dtb >= kernel_phys_start() && dtb < kernel_phys_end())
+        panic_line("out of memory at boot: the device tree lies where the kernel clears its data");
     if (err)
-        panic("no usable device tree (%d)", err);
+        panic_line("no usable device tree (%d)", err);
     clock_init(machine.timebase_hz);
     log_set_quiet(bootarg_get("quiet", NULL, 0));
     log_info("Rivulet on %u harts", machine.hart_count);

@@ -3,7 +3,8 @@
 //
 // A waiter hashes the word's key to a bucket, queues itself under the bucket's lock, and reads the
 // word with the lock held (the page made present before); a waker changes the word first and takes
-// the lock to look for waiters. So either the waiter sees the new value, or the waker sees the waiter:
+// the lock to look for waiters. So either the waiter sees the new value, or the waker sees the
+// waiter:
 //
 //      waiter                          waker
 //      lock bucket                     store word

@@ -4,10 +4,13 @@
 #include "base/clock.h"
 #include "lib/types.h"
 
-// Each as in futex(2); deadlines are monotonic (NS_NEVER: none). `private` keys by address space only.
-int futex_wait(uaddr_t addr, u32 value, u32 bitset, bool private_only, ns_t deadline); // 0 -EAGAIN -EINTR -ETIMEDOUT -EFAULT
-s64 futex_wake(uaddr_t addr, u32 count, u32 bitset, bool private_only);                // woken, -EFAULT -EINVAL
-s64 futex_requeue(uaddr_t from, uaddr_t to, u32 wake, u32 move, const u32 *expected, bool private_only);
+// Each as in futex(2); deadlines are monotonic (NS_NEVER: none). `private` keys by address space
+// only.
+int futex_wait(uaddr_t addr, u32 value, u32 bitset, bool private_only,
+               ns_t deadline); // 0 -EAGAIN -EINTR -ETIMEDOUT -EFAULT
+s64 futex_wake(uaddr_t addr, u32 count, u32 bitset, bool private_only); // woken, -EFAULT -EINVAL
+s64 futex_requeue(uaddr_t from, uaddr_t to, u32 wake, u32 move, const u32 *expected,
+                  bool private_only);
 s64 futex_wake_op(uaddr_t addr1, uaddr_t addr2, u32 wake1, u32 wake2, u32 op, bool private_only);
 // A thread exits: robust locks it holds get FUTEX_OWNER_DIED; clear_child_tid is zeroed and woken.
 void futex_exit_robust(uaddr_t head, pid_t tid);

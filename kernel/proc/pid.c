@@ -14,6 +14,7 @@ struct spinlock proctree_lock = SPINLOCK_INIT(RANK_PROCTREE);
 
 static struct slab_cache *pid_cache;     // (c)
 static struct radix pids;                // (proctree) id -> struct pid
+static struct pid pid_zero;              // (c) the entry at 0
 static u64 pid_map[PID_MAX / 64] = {1};  // (proctree) ids in use; 0 never is
 static u32 pid_last;                     // (proctree)
 
@@ -33,6 +34,9 @@ void pid_init(void)
 {
     pid_cache = slab_cache_create("pid", sizeof(struct pid), 8);
     radix_init(&pids, &pid_mem);
+    // Id 0, which nobody gets, keeps the tree at its full height: no later id makes it grow.
+    verify(!radix_insert(&pids, 0, &pid_zero) && !radix_insert(&pids, PID_MAX - 1, &pid_zero));
+    radix_remove(&pids, PID_MAX - 1);
 }
 
 static u32 pid_pick_locked(void)

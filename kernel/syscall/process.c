@@ -96,6 +96,8 @@ s64 sys_wait4(u64 pid, u64 status, u64 options, u64 usage)
 
     if ((u32)options & ~(WNOHANG | WUNTRACED | WCONTINUED | __WNOTHREAD | __WCLONE | __WALL))
         return -EINVAL;
+    if ((u32)pid == 1U << 31)
+        return -ESRCH; // no group has its absolute value
     if ((s32)pid == -1) {
         a.type = P_ALL;
     } else if ((s32)pid > 0) {

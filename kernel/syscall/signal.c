@@ -27,6 +27,8 @@ static s64 send_thread(pid_t group, pid_t id, int sig, struct siginfo *info)
 
 s64 sys_kill(u64 pid, u64 sig)
 {
+    if ((u32)pid == 1U << 31)
+        return -ESRCH; // no group has its absolute value
     return kill_with(send_process, 0, (s32)pid, (s32)sig, SI_USER);
 }
 

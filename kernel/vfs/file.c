@@ -138,20 +138,20 @@ static int check_type(const struct path *p, u32 flags)
     struct inode *i = path_inode(p);
     bool writes = (flags & O_ACCMODE) != O_RDONLY || flags & O_TRUNC;
 
+    if (flags & FILE_OPEN_EXEC && !S_ISREG(i->mode) && !S_ISLNK(i->mode))
+        return -EACCES;
     switch (i->mode & S_IFMT) {
     case S_IFLNK:
         return -ELOOP;
     case S_IFDIR:
-        return flags & FILE_OPEN_EXEC ? -EACCES : writes || flags & O_CREAT ? -EISDIR : 0;
+        return writes || flags & O_CREAT ? -EISDIR : 0;
     case S_IFSOCK:
-        return flags & FILE_OPEN_EXEC ? -EACCES : -ENXIO;
+        return -ENXIO;
     case S_IFCHR:
     case S_IFBLK:
-        if (p->mount->flags & MS_NODEV)
-            return -EACCES;
-        return flags & FILE_OPEN_EXEC ? -EACCES : 0;
+        return p->mount->flags & MS_NODEV ? -EACCES : 0;
     case S_IFIFO:
-        return flags & FILE_OPEN_EXEC ? -EACCES : 0;
+        return 0;
     default:
         return writes ? path_may_write(p) : 0;
     }

@@ -165,19 +165,7 @@ int file_flock(struct file *f, int operation)
 {
     struct lock want = {.owner = f, .flock = true, .range = {.end = INT64_MAX}};
 
-    switch (operation & ~LOCK_NB) {
-    case LOCK_SH:
-        want.range.type = F_RDLCK;
-        break;
-    case LOCK_EX:
-        want.range.type = F_WRLCK;
-        break;
-    case LOCK_UN:
-        want.range.type = F_UNLCK;
-        break;
-    default:
-        return -EINVAL;
-    }
+    want.range.type = operation & LOCK_UN ? F_UNLCK : operation & LOCK_EX ? F_WRLCK : F_RDLCK;
     return lock_set(f, &want, !(operation & LOCK_NB));
 }
 

@@ -4,7 +4,7 @@
 #include "vfs/file.h"
 
 // flock(2): operation is LOCK_SH, LOCK_EX or LOCK_UN, maybe with LOCK_NB.
-// 0, -EWOULDBLOCK, -EINTR, -ENOMEM, -EINVAL.
+// 0, -EWOULDBLOCK, -EINTR, -ENOMEM.
 int file_flock(struct file *f, int operation);
 
 // A byte range; end is inclusive, INT64_MAX for "to the end, wherever it moves".

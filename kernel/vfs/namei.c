@@ -78,8 +78,8 @@ int leaf_create(struct leaf *e, struct create_args *args)
 
     if (err)
         return err;
-    if (!dir->ops->create)
-        return -EPERM;
+    if (!dir->ops->create) // procfs: nothing but what is found there
+        return -ENOENT;
     create_args_init(args, dir, args->mode);
     if (!S_ISLNK(args->mode))
         args->mode &= ~fs_umask();

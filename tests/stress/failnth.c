@@ -144,6 +144,18 @@ static long free_pages(long want)
     return pages_free;
 }
 
+// The same when nothing changes any more.
+static long free_pages_settled(void)
+{
+    long last = -1, now = free_now();
+
+    for (int equal = 0; equal < 5; last = now, now = free_now()) {
+        equal = now == last ? equal + 1 : 0;
+        usleep(5000);
+    }
+    return now;
+}
+
 static char slabs_before[16384], slabs_after[16384];
 
 static void slabs_read(char *text)
@@ -251,7 +263,7 @@ static bool run(const struct workload *w, int n)
 static void sweep(const struct workload *w, long *total)
 {
     unsigned before = failures;
-    long pages_before = free_pages(free_now()), pages_after;
+    long pages_before = free_pages_settled(), pages_after;
     int n = 1;
 
     slabs_read(slabs_before);
@@ -405,7 +417,7 @@ int main(int argc, char **argv)
     for (unsigned i = 0; i < count; i++) // what is made once is there then
         run(all[i], 0);
     slabs_read(slabs_before); // whose open files then have their buffers
-    before = free_pages(free_now());
+    before = free_pages_settled();
     for (unsigned i = 0; i < count; i++)
         sweep(all[i], &total);
     after = free_pages(before);

@@ -14,7 +14,8 @@ struct shootdown {
     struct mmu_space *space;
     uaddr_t start, end;
     enum shootdown_kind kind;
-    u64 pending; // (a) hart bits that have not answered
+    u64 pending;  // (a) hart bits that have not answered
+    u32 sleeping; // (a) the owner wants an interrupt when `pending` becomes 0
 };
 
 struct hart {

@@ -17,7 +17,9 @@
 //     read space->asid                   read hart->space
 //
 // Either the flush sees the hart in the space and interrupts it, or the hart sees asid 0 and
-// takes a fresh one. Interrupted harts flush what they run.
+// takes a fresh one. Interrupted harts flush what they run. A hart that comes back while it is being
+// taken out is missing from the set for a moment, so nobody else relies on the set then:
+// `narrowing` is read after the entries were changed and before the set.
 #include "abi/errno.h"
 #include "arch/boot.h"
 #include "arch/irq.h"
@@ -189,9 +191,14 @@ void mmu_shootdown_local(const struct shootdown *s)
     }
 }
 
-// Of the harts of `mask`, those that run the space now; the others leave its set.
-static u64 space_narrow(struct mmu_space *space, u64 mask)
+// Those harts of the set that run the space now; the others leave it. Preemption is off.
+static u64 space_narrow(struct mmu_space *space)
 {
+    u64 mask;
+
+    while (atomic_xchg(&space->narrowing, 1U))
+        smp_serve();
+    mask = load_relaxed(&space->harts);
     store_relaxed(&space->asid, 0UL);
     smp_mb();
     for (u64 m = mask; m; m &= m - 1) {
@@ -206,7 +213,21 @@ static u64 space_narrow(struct mmu_space *space, u64 mask)
         else
             mask &= ~bit;
     }
+    store_release(&space->narrowing, 0U);
     return mask;
+}
+
+// No hart has entries of the space.
+static inline bool space_unused(struct mmu_space *space)
+{
+    return !load_acquire(&space->narrowing) && !load_relaxed(&space->harts);
+}
+
+// Only this hart has entries of the space, which it runs.
+static inline bool space_own(struct mmu_space *space)
+{
+    return !load_acquire(&space->narrowing) &&
+           load_relaxed(&space->harts) == BIT(hart_index()) && hart_self()->space == space;
 }
 
 void mmu_flush(struct mmu_space *space, uaddr_t start, uaddr_t end)
@@ -214,13 +235,11 @@ void mmu_flush(struct mmu_space *space, uaddr_t start, uaddr_t end)
     u64 mask, me;
 
     smp_mb();
-    if (!load_relaxed(&space->harts))
+    if (space_unused(space))
         return;
     hart_pin();
     me = BIT(hart_index());
-    mask = load_relaxed(&space->harts);
-    if (mask != me || hart_self()->space != space)
-        mask = space_narrow(space, mask);
+    mask = likely(space_own(space)) ? me : space_narrow(space);
     if (mask & me)
         flush_local(hart_self(), start, end);
     if (mask & ~me)
@@ -232,11 +251,11 @@ void mmu_space_retire(struct mmu_space *space)
 {
     u64 mask, me;
 
-    if (!load_relaxed(&space->harts))
+    if (space_unused(space))
         return;
     hart_pin();
     me = BIT(hart_index());
-    mask = space_narrow(space, load_relaxed(&space->harts));
+    mask = space_narrow(space);
     if (mask & me)
         leave_local(hart_self());
     if (mask & ~me)
@@ -252,14 +271,13 @@ void mmu_flush_local(uaddr_t va)
 
 void mmu_sync_icache(struct mmu_space *space)
 {
-    u64 mask;
+    u64 mask = 0;
 
     smp_mb();
     hart_pin();
     fence_i();
-    mask = load_relaxed(&space->harts) & ~BIT(hart_index());
-    if (mask)
-        mask = space_narrow(space, mask) & ~BIT(hart_index());
+    if (!space_own(space))
+        mask = space_narrow(space) & ~BIT(hart_index());
     if (mask)
         smp_shootdown(mask, SHOOT_ICACHE, space, 0, 0);
     hart_unpin();

@@ -6,7 +6,8 @@
 // takes what is posted: so nothing is missed. Each hart has one outgoing TLB request and waits for
 // it with preemption off; interrupts stay on, so that it answers others meanwhile. A hart that
 // spins with interrupts off answers through smp_serve. The request of a waiting hart is constant
-// until every target has cleared its bit of `pending`.
+// until every target has cleared its bit of `pending`. One that has spun for long sleeps, because a
+// target of a virtual machine may need its processor; the last to answer then interrupts it.
 #include "arch/smp.h"
 #include "abi/errno.h"
 #include "arch/boot.h"
@@ -19,6 +20,7 @@
 
 #define SIP_SSIP      2UL
 #define START_TIMEOUT 20000000UL // counts of the time counter: 2 s at 10 MHz
+#define SHOOTDOWN_SPINS 2000 // some 20 microseconds
 #define STOP_TIMEOUT  1000000UL
 
 struct hart harts[MAX_HARTS];
@@ -99,7 +101,7 @@ void smp_reschedule(unsigned index)
 void smp_serve(void)
 {
     struct hart *self = hart_self();
-    u64 from;
+    u64 from, me = BIT(hart_index());
 
     if (likely(!load_relaxed(&self->requests)))
         return;
@@ -108,8 +110,21 @@ void smp_serve(void)
         struct shootdown *s = &harts[__builtin_ctzl(from)].shootdown;
 
         mmu_shootdown_local(s);
-        atomic_fetch_and(&s->pending, ~BIT(hart_index()));
+        if (atomic_fetch_and(&s->pending, ~me) == me && load_acquire(&s->sleeping))
+            smp_send(from & -from, IPI_SERVE);
     }
+}
+
+static void shootdown_sleep(struct shootdown *s)
+{
+    irqflags_t flags = irq_save();
+
+    store_relaxed(&s->sleeping, 1U);
+    smp_mb();
+    if (load_acquire(&s->pending) && !load_relaxed(&hart_self()->requests))
+        irq_wait();
+    store_relaxed(&s->sleeping, 0U);
+    irq_restore(flags);
 }
 
 void smp_shootdown(u64 mask, enum shootdown_kind kind, struct mmu_space *space, uaddr_t start,
@@ -126,8 +141,11 @@ void smp_shootdown(u64 mask, enum shootdown_kind kind, struct mmu_space *space, 
     for (u64 m = mask; m; m &= m - 1)
         atomic_fetch_or(&harts[__builtin_ctzl(m)].requests, me);
     smp_send(mask, IPI_SERVE);
-    while (load_acquire(&s->pending))
+    for (unsigned spins = 0; load_acquire(&s->pending); spins++) {
         smp_serve();
+        if (spins >= SHOOTDOWN_SPINS)
+            shootdown_sleep(s);
+    }
 }
 
 static void smp_stop_self(void)

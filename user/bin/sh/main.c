@@ -91,13 +91,15 @@ int main(int argc, char **argv)
     if (argc < 2)
         return run_standard_input();
     if (strcmp(argv[1], "-c") == 0) {
-        if (argc < 3) {
+        // C libraries put "--" before the command, which may begin with "-".
+        int at = argc > 2 && strcmp(argv[2], "--") == 0 ? 3 : 2;
+        if (argc <= at) {
             fprintf(2, "sh: -c needs a command\n");
             return SYNTAX_ERROR;
         }
-        const char *command = argv[2];
-        if (argc > 3)
-            shell.args = argv + 3;
+        const char *command = argv[at];
+        if (argc > at + 1)
+            shell.args = argv + at + 1;
         else
             shell.args[1] = 0; // only $0
         return run_string(command);

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: MIT
+"""Failed allocations: each one of many workloads by fail-nth, and memory that is out at boot."""
+import os
+
+import pytest
+
+import machine
+
+CRASH = (b"backtrace", b"assertion", b"undefined behaviour")
+
+
+@pytest.mark.rivulet
+@pytest.mark.configs("debug")
+def test_every_allocation_fails_once(guest):
+    folder = os.path.join(machine.ROOT, "tests/stress")
+    program = guest.program("tests/stress/failnth", f"{folder}/failnth_files.c",
+                            f"{folder}/failnth_processes.c")
+    done = guest.run([program], timeout=300)
+    lines = done.out.decode().splitlines()
+    assert (done.status, [line for line in lines if not line.startswith("ok ")][:-1]) == (0, []), \
+        done.out.decode() + done.err.decode()
+    assert len(lines) > 40
+
+
+def out_of_memory_at_boot(done):
+    """Whether the machine ended with one line that says so, and nothing behind it."""
+    lines = done.stderr.rstrip().splitlines()
+    assert done.returncode == 70, done
+    assert lines[-1].startswith(b"panic: out of memory at boot: "), done.stderr.decode()
+    assert not any(word in done.stderr for word in CRASH), done.stderr.decode()
+
+
+@pytest.mark.rivulet
+@pytest.mark.configs("smp4", "debug", "own")
+def test_initramfs_beyond_memory(rv):
+    out_of_memory_at_boot(rv("exec", "--mem", "6M", "--timeout", "30", "--", "true"))
+
+
+@pytest.mark.rivulet
+@pytest.mark.configs("smp4", "debug", "own")
+@pytest.mark.parametrize("mem,files", [("11M", 1300), ("12M", 2000), ("16M", 3000)])
+def test_root_larger_than_memory(rv, tmp_path, mem, files):
+    for i in range(files):
+        (tmp_path / str(i)).write_bytes(b"x")  # takes a page
+    out_of_memory_at_boot(rv("exec", "--mem", mem, "--timeout", "30", "--put",
+                             f"{tmp_path}:/many", "--", "true"))
+
+
+@pytest.mark.rivulet
+@pytest.mark.configs("debug")
+def test_each_allocation_of_boot(rv):
+    n, step = 1, 1
+    while True:
+        done = rv("exec", "--timeout", "30", "--append", f"fail_nth={n}", "--", "true")
+        if done.returncode == 0:
+            break
+        out_of_memory_at_boot(done)
+        n, step = n + step, step + step // 4 + 1
+    assert n > 1000  # the boot allocates more often than that
