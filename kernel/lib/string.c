@@ -218,11 +218,13 @@ void page_copy(void *dst, const void *src)
     const word_t *s = src;
     word_t *d = dst;
 
-    for (u32 i = 0; i < PAGE_SIZE / (2 * BLOCK_WORDS * WORD); i++) {
+    for (u32 i = 0; i < PAGE_SIZE / (4 * BLOCK_WORDS * WORD); i++) {
         COPY32(d, s, 0);
         COPY32(d, s, BLOCK_WORDS);
-        d += 2 * BLOCK_WORDS;
-        s += 2 * BLOCK_WORDS;
+        COPY32(d, s, 2 * BLOCK_WORDS);
+        COPY32(d, s, 3 * BLOCK_WORDS);
+        d += 4 * BLOCK_WORDS;
+        s += 4 * BLOCK_WORDS;
     }
 }
 

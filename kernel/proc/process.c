@@ -185,6 +185,11 @@ static u64 fd_limit(void)
     return process_self() ? process_limit(RLIMIT_NOFILE) : RLIM_INFINITY;
 }
 
+static u64 file_size_limit(void)
+{
+    return process_self() ? process_limit(RLIMIT_FSIZE) : RLIM_INFINITY;
+}
+
 void proc_init(void)
 {
     process_cache = slab_cache_create("process", sizeof(struct process), 16);
@@ -195,6 +200,7 @@ void proc_init(void)
     vm_hooks.file_get = area_file_get;
     vm_hooks.file_put = file_put;
     fd_limit_hook = fd_limit;
+    file_size_limit_hook = file_size_limit;
     system_names_get = utsname_get;
     system_host_set = utsname_set_host;
     pid_init();

@@ -14,16 +14,28 @@ static inline ssize_t transfer(struct file *f, struct uio *u, loff_t pos, bool w
     return write ? file_pwrite(f, u, pos) : file_pread(f, u, pos);
 }
 
-// A write to a pipe or socket that nobody reads also raises SIGPIPE.
-static s64 transfer_failed(s64 error, bool write)
+static void signal_self(int sig)
 {
     struct siginfo info;
 
-    if (write && error == -EPIPE) {
-        siginfo_user(&info, SIGPIPE, SI_USER);
-        signal_send_task(task_self(), SIGPIPE, &info);
-    }
-    return restartable(error);
+    siginfo_user(&info, sig, SI_USER);
+    signal_send_task(task_self(), sig, &info);
+}
+
+// A file that may not grow past RLIMIT_FSIZE also raises SIGXFSZ.
+static s64 growth_failed(s64 error)
+{
+    if (error == -EFBIG && process_limit(RLIMIT_FSIZE) != RLIM_INFINITY)
+        signal_self(SIGXFSZ);
+    return error;
+}
+
+// A write to a pipe or socket that nobody reads also raises SIGPIPE.
+static s64 transfer_failed(s64 error, bool write)
+{
+    if (write && error == -EPIPE)
+        signal_self(SIGPIPE);
+    return restartable(growth_failed(error));
 }
 
 static inline s64 buffer_io(u64 fd, uaddr_t buf, u64 count, loff_t pos, bool write)
@@ -234,7 +246,7 @@ s64 sys_truncate(u64 name, u64 length)
     if (!err)
         err = inode_get_write(path_inode(&p));
     if (!err) {
-        err = vfs_truncate(path_inode(&p), length);
+        err = growth_failed(vfs_truncate(path_inode(&p), length));
         inode_put_write(path_inode(&p));
     }
     path_put(&p);
@@ -254,7 +266,7 @@ s64 sys_ftruncate(u64 fd, u64 length)
     if (!(f->mode & FILE_F_WRITE) || !S_ISREG(f->inode->mode))
         err = -EINVAL;
     else
-        err = vfs_truncate(f->inode, length);
+        err = growth_failed(vfs_truncate(f->inode, length));
     file_put(f);
     return err;
 }
@@ -273,6 +285,8 @@ s64 sys_fallocate(u64 fd, u64 mode, u64 offset, u64 length)
         err = -EBADF;
     else if (!S_ISREG(f->inode->mode))
         err = S_ISFIFO(f->inode->mode) ? -ESPIPE : -ENODEV;
+    else if (!((u32)mode & FALLOC_FL_KEEP_SIZE) && offset + length > process_limit(RLIMIT_FSIZE))
+        err = growth_failed(-EFBIG);
     else
         err = f->ops->fallocate ? f->ops->fallocate(f, (int)mode, offset, length) : -EOPNOTSUPP;
     file_put(f);

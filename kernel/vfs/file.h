@@ -160,6 +160,8 @@ struct file *fdtable_next(struct fdtable *t, int *fd);
 
 // RLIMIT_NOFILE of the running process; set by proc/ (default 1024).
 extern u64 (*fd_limit_hook)(void);
+// RLIMIT_FSIZE: no byte is written and no file grows at or past it (-EFBIG); set by proc/.
+extern u64 (*file_size_limit_hook)(void);
 
 // The generic layer's start for *at calls: dirfd and AT_FDCWD. `out` has references (put it if 0 is
 // returned and out->dentry is not NULL). An absolute name needs no descriptor. -EBADF, -ENOTDIR.

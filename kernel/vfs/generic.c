@@ -38,12 +38,19 @@ static void drop_privileges(struct inode *i)
         i->mode &= ~(S_ISUID | (i->mode & S_IXGRP ? S_ISGID : 0));
 }
 
-static ssize_t write_locked(struct file *f, struct uio *u, loff_t *pos)
+static u64 no_limit(void)
+{
+    return INT64_MAX;
+}
+
+u64 (*file_size_limit_hook)(void) = no_limit;
+
+static ssize_t write_locked(struct file *f, struct uio *u, loff_t *pos, u64 limit)
 {
     struct inode *i = f->inode;
     ssize_t n;
 
-    n = vm_object_write(&i->object, u, *pos, MIN(u->left, (u64)INT64_MAX - *pos));
+    n = vm_object_write(&i->object, u, *pos, MIN(u->left, limit - *pos));
     if (n <= 0)
         return n;
     *pos += n;
@@ -59,13 +66,14 @@ static ssize_t write_locked(struct file *f, struct uio *u, loff_t *pos)
 ssize_t generic_file_write(struct file *f, struct uio *u, loff_t *pos)
 {
     struct inode *i = f->inode;
+    u64 limit = MIN(file_size_limit_hook(), (u64)INT64_MAX);
     ssize_t done = 0, n;
 
     while (u->left) {
         write_lock(&i->lock);
         if (f->flags & O_APPEND && !done)
             *pos = i->size;
-        n = *pos == INT64_MAX ? -EFBIG : write_locked(f, u, pos);
+        n = (u64)*pos >= limit ? -EFBIG : write_locked(f, u, pos, limit);
         write_unlock(&i->lock);
         if (n == -EFAULT || n == 0)
             n = uio_prefault(u, ACCESS_READ);

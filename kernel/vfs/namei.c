@@ -252,5 +252,7 @@ int vfs_truncate(struct inode *inode, u64 size)
         return -EISDIR;
     if (!S_ISREG(inode->mode) || (s64)size < 0)
         return -EINVAL;
+    if (size > load_relaxed(&inode->size) && size > file_size_limit_hook())
+        return -EFBIG;
     return inode_setattr(inode, &attr);
 }

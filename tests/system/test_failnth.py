@@ -11,14 +11,14 @@ CRASH = (b"backtrace", b"assertion", b"undefined behaviour")
 
 @pytest.mark.rivulet
 @pytest.mark.configs("debug")
-def test_every_allocation_fails_once(guest):
+def test_every_allocation_fails_once(rv):
     folder = os.path.join(machine.ROOT, "tests/stress")
-    program = guest.program("tests/stress/failnth", f"{folder}/failnth_files.c",
-                            f"{folder}/failnth_processes.c")
-    done = guest.run([program], timeout=300)
-    lines = done.out.decode().splitlines()
-    assert (done.status, [line for line in lines if not line.startswith("ok ")][:-1]) == (0, []), \
-        done.out.decode() + done.err.decode()
+    program = machine.cross_program("tests/stress/failnth.c", f"{folder}/failnth_files.c",
+                                    f"{folder}/failnth_processes.c")
+    done = rv("exec", "--timeout", "250", "--put", f"{program}:/failnth", "--", "/failnth")
+    lines = done.stdout.decode().splitlines()
+    assert (done.returncode, [line for line in lines if not line.startswith("ok ")][:-1]) == \
+        (0, []), done.stdout.decode() + done.stderr.decode()
     assert len(lines) > 40
 
 
