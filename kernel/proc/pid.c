@@ -7,16 +7,16 @@
 #include "mm/slab.h"
 #include "proc/proc_private.h"
 
-#define PID_MAX 32768
+#define PID_MAX      32768
 #define PID_RESERVED 300 // after a wrap-around, low ids stay with long-lived processes
 
 struct spinlock proctree_lock = SPINLOCK_INIT(RANK_PROCTREE);
 
-static struct slab_cache *pid_cache;     // (c)
-static struct radix pids;                // (proctree) id -> struct pid
-static struct pid pid_zero;              // (c) the entry at 0
-static u64 pid_map[PID_MAX / 64] = {1};  // (proctree) ids in use; 0 never is
-static u32 pid_last;                     // (proctree)
+static struct slab_cache *pid_cache;    // (c)
+static struct radix pids;               // (proctree) id -> struct pid
+static struct pid pid_zero;             // (c) the entry at 0
+static u64 pid_map[PID_MAX / 64] = {1}; // (proctree) ids in use; 0 never is
+static u32 pid_last;                    // (proctree)
 
 static void *radix_alloc(size_t size)
 {

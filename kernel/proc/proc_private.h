@@ -37,11 +37,6 @@ void process_event_locked(struct process *p, int code, int status);        // st
 // signal_action.c
 struct sighand *sighand_create(void); // all actions default; NULL
 
-// Every kind of siginfo ends with si_stime at the latest, and only that part is kept in the kernel;
-// what is behind is zero to programs.
-struct siginfo_used {
-    u64 words[(offsetof(struct siginfo, si_stime) + sizeof(s64)) / sizeof(u64)];
-};
 static inline struct siginfo_used *siginfo_used(const struct siginfo *info)
 {
     return (struct siginfo_used *)info;
@@ -58,12 +53,16 @@ static inline bool task_must_die(const struct task *t)
            (load_relaxed(&t->pending.set) & SIGMASK(SIGKILL));
 }
 
-static inline bool task_has_signal(const struct task *t)
+static inline bool task_has_pending(const struct task *t)
 {
     u64 pending = load_relaxed(&t->pending.set) | load_relaxed(&t->proc->pending.set);
 
-    return (pending & (~load_relaxed(&t->blocked) | t->awaited)) ||
-           load_relaxed(&t->stop_pending) || task_must_die(t);
+    return pending & (~load_relaxed(&t->blocked) | t->awaited);
+}
+
+static inline bool task_has_signal(const struct task *t)
+{
+    return task_has_pending(t) || load_relaxed(&t->stop_pending) || task_must_die(t);
 }
 // signal_deliver.c: the thread stops or leaves; true if the stop under way is complete with it,
 // which the caller then reports without siglock.

@@ -45,10 +45,18 @@ struct session {
     struct tty *tty;         // (proctree) controlling terminal
 };
 
+// Every kind of siginfo ends with si_stime at the latest, and only that part is kept in the kernel;
+// what is behind is zero to programs.
+struct siginfo_used {
+    u64 words[(offsetof(struct siginfo, si_stime) + sizeof(s64)) / sizeof(u64)];
+};
+
 // Queued signals: at most one of each standard signal, any number of real-time ones.
 struct sigpending {
-    u64 set;           // bit signal-1
-    struct list queue; // struct sigqueue, in order of arrival
+    u64 set;                  // bit signal-1
+    s32 first;                // the standard signal, if not 0, whose siginfo lies here
+    struct siginfo_used info; // of `first`
+    struct list queue;        // struct sigqueue of the others, in order of arrival
 };
 
 // Handlers, shared by CLONE_SIGHAND.

@@ -50,6 +50,7 @@ static void stop_begin_locked(struct process *p, int sig)
     LIST_FOR_EACH (t, &p->tasks, link) {
         store_relaxed(&t->stop_pending, true);
         task_signal_wake(t, false);
+        sched_wake(t->thread, 1 << THREAD_STOPPED); // not out of the stop before this one yet
     }
 }
 
@@ -167,15 +168,15 @@ static bool signal_next(struct task *t, struct delivery *d)
         else if (d->action.handler == SIG_DFL)
             signal_default_locked(p, sig);
     }
-    if (!task_has_signal(t))
-        atomic_fetch_and(&t->thread->arch.work, ~(u32)WORK_SIGNAL);
+    if (!(found ? task_has_pending(t) : task_has_signal(t))) // found: it need not stop or end
+        atomic_fetch_and(&arch_self()->work, ~(u32)WORK_SIGNAL);
     spin_unlock_irqrestore(&p->siglock, flags);
     return found;
 }
 
 static void signal_handle(struct trapframe *frame, struct task *t, struct delivery *d)
 {
-    u32 *work = &t->thread->arch.work;
+    u32 *work = &arch_self()->work;
     int sig = d->info.si_signo;
     u64 mask = d->mask;
 
@@ -207,7 +208,7 @@ static void signal_deliver(struct trapframe *frame)
             task_stop(t);
         else
             break;
-    } while (load_relaxed(&t->thread->arch.work) & WORK_SIGNAL);
+    } while (load_relaxed(&arch_self()->work) & WORK_SIGNAL);
 }
 
 void up_exit_work(struct trapframe *frame)
@@ -220,10 +221,12 @@ void up_exit_work(struct trapframe *frame)
         return;
     if (work & WORK_SIGNAL)
         signal_deliver(frame);
-    if (load_relaxed(&arch_self()->work) & (WORK_SIGNAL | WORK_RESCHED))
+    work = load_relaxed(&arch_self()->work);
+    if (work & (WORK_SIGNAL | WORK_RESCHED))
         return;
     syscall_restart(frame, NULL);
-    signal_restore_mask();
+    if (work & WORK_RESTORE)
+        signal_restore_mask();
 }
 
 // RISC-V privileged specification, table of scause exception codes.

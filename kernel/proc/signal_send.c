@@ -21,6 +21,8 @@ struct sigqueue {
 };
 
 #define SIG_MASK_STOP (SIGMASK(SIGSTOP) | SIGMASK(SIGTSTP) | SIGMASK(SIGTTIN) | SIGMASK(SIGTTOU))
+#define SIG_MASK_FAULT \
+    (SIGMASK(SIGSEGV) | SIGMASK(SIGBUS) | SIGMASK(SIGILL) | SIGMASK(SIGTRAP) | SIGMASK(SIGFPE))
 #define SIG_MASK_IGNORED_BY_DEFAULT \
     (SIGMASK(SIGCHLD) | SIGMASK(SIGCONT) | SIGMASK(SIGURG) | SIGMASK(SIGWINCH))
 
@@ -99,8 +101,7 @@ static bool signal_is_ignored(struct process *p, int sig, u64 handler)
 static bool signal_is_fatal(int sig, u64 handler)
 {
     return sig == SIGKILL ||
-           (handler == SIG_DFL &&
-            !((SIG_MASK_IGNORED_BY_DEFAULT | SIG_MASK_STOP) & SIGMASK(sig)));
+           (handler == SIG_DFL && !((SIG_MASK_IGNORED_BY_DEFAULT | SIG_MASK_STOP) & SIGMASK(sig)));
 }
 
 void signal_clear_locked(struct sigpending *pending, u64 set)
@@ -110,6 +111,8 @@ void signal_clear_locked(struct sigpending *pending, u64 set)
     if (!(pending->set & set))
         return;
     pending->set &= ~set;
+    if (pending->first && (SIGMASK(pending->first) & set))
+        pending->first = 0;
     LIST_FOR_EACH_SAFE (q, tmp, &pending->queue, link) {
         if (!(SIGMASK(q->sig) & set))
             continue;
@@ -131,6 +134,10 @@ static __attribute__((noinline)) bool signal_stop_cont_locked(struct process *p,
     u64 undone = sig == SIGCONT ? SIG_MASK_STOP : SIGMASK(SIGCONT);
 
     signal_clear_locked(&p->pending, undone);
+    if (sig == SIGCONT) { // before any thread wakes: it looks at these without siglock
+        store_relaxed(&p->stopped, false);
+        store_relaxed(&p->stop_count, 0U);
+    }
     LIST_FOR_EACH (t, &p->tasks, link) {
         signal_clear_locked(&t->pending, undone);
         if (sig != SIGCONT)
@@ -138,29 +145,25 @@ static __attribute__((noinline)) bool signal_stop_cont_locked(struct process *p,
         t->stop_pending = false;
         sched_wake(t->thread, 1 << THREAD_STOPPED);
     }
-    if (sig == SIGCONT) {
-        p->stopped = false;
-        p->stop_count = 0;
-    }
     return sig == SIGCONT && was_stopped;
 }
 
+// One standard signal at a time needs no memory for its siginfo.
 static int signal_queue_locked(struct sigpending *pending, int sig, const struct siginfo *info)
 {
-    struct siginfo plain;
     struct sigqueue *q;
 
     if (sig < SIGRTMIN && (pending->set & SIGMASK(sig)))
         return 0;
-    q = slab_alloc(sigqueue_cache, 0);
-    if (!q && sig >= SIGRTMIN && info && info->si_code != SI_USER)
-        return -EAGAIN;
-    if (q) {
-        if (!info)
-            siginfo_kernel(&plain, sig, SI_KERNEL);
-        q->info = *siginfo_used(info ? info : &plain);
+    if (sig < SIGRTMIN && !pending->first) {
+        pending->info = *siginfo_used(info);
+        pending->first = sig;
+    } else if ((q = slab_alloc(sigqueue_cache, 0))) {
+        q->info = *siginfo_used(info);
         q->sig = sig;
         list_insert_tail(&pending->queue, &q->link);
+    } else if (sig >= SIGRTMIN && info->si_code != SI_USER) {
+        return -EAGAIN;
     }
     store_relaxed(&pending->set, pending->set | SIGMASK(sig));
     return 0;
@@ -193,7 +196,7 @@ static int signal_send_locked(struct process *p, struct task *t, int sig,
 
     if (p->group_exit || list_empty(&p->tasks))
         return 0;
-    if (sig == SIGCONT || (SIG_MASK_STOP & SIGMASK(sig)))
+    if ((SIG_MASK_STOP | SIGMASK(SIGCONT)) & SIGMASK(sig))
         *continued = signal_stop_cont_locked(p, sig);
     target = t ? t : signal_pick_locked(p, sig);
     blocked = !target || (target->blocked & SIGMASK(sig));
@@ -223,10 +226,15 @@ static void signal_report_continue(struct process *p)
 static int signal_send(struct process *p, struct task *t, int sig, const struct siginfo *info,
                        bool *continued)
 {
+    struct siginfo plain;
     irqflags_t flags;
     int err;
 
     trace(TRACE_SIGNAL, p->pid->id, sig);
+    if (!info) {
+        siginfo_kernel(&plain, sig, SI_KERNEL);
+        info = &plain;
+    }
     flags = spin_lock_irqsave(&p->siglock);
     err = signal_send_locked(p, t, sig, info, continued);
     spin_unlock_irqrestore(&p->siglock, flags);
@@ -349,19 +357,16 @@ static int signal_kill_list_locked(struct list *list, size_t node, int sig,
     return err;
 }
 
-int signal_kill(pid_t pid, int sig, struct siginfo *info)
+static __attribute__((noinline)) int signal_kill_found(pid_t pid, int sig,
+                                                       const struct siginfo *info)
 {
     struct pid *target;
     struct process *p;
     int err = -ESRCH;
 
-    if (sig < 0 || sig > 64)
-        return -EINVAL;
     spin_lock(&proctree_lock);
     if (pid > 0) {
-        p = process_self();
-        if (!p || p->pid->id != pid)
-            p = process_find(pid);
+        p = process_find(pid);
         err = p ? signal_kill_one_locked(p, sig, info) : -ESRCH;
     } else if (pid == -1) {
         err = signal_kill_list_locked(&process_list, offsetof(struct process, all_node), sig, info,
@@ -374,6 +379,17 @@ int signal_kill(pid_t pid, int sig, struct siginfo *info)
     }
     spin_unlock(&proctree_lock);
     return err;
+}
+
+int signal_kill(pid_t pid, int sig, struct siginfo *info)
+{
+    struct process *self = process_self();
+
+    if (sig < 0 || sig > 64)
+        return -EINVAL;
+    if (!self || self->pid->id != pid)
+        return signal_kill_found(pid, sig, info);
+    return sig ? signal_send_process(self, sig, info) : 0;
 }
 
 int signal_tgkill(pid_t tgid, pid_t tid, int sig, struct siginfo *info)
@@ -407,31 +423,42 @@ static struct sigqueue *queue_find(struct sigpending *pending, int sig)
     return NULL;
 }
 
-static int signal_take_locked(struct sigpending *pending, u64 set, struct siginfo *info)
+static void pending_clear(struct sigpending *pending, int sig)
 {
-    u64 synchronous = set & (SIGMASK(SIGSEGV) | SIGMASK(SIGBUS) | SIGMASK(SIGILL) |
-                             SIGMASK(SIGTRAP) | SIGMASK(SIGFPE));
-    int sig = bit_lowest(synchronous ? synchronous : set) + 1;
+    store_relaxed(&pending->set, pending->set & ~SIGMASK(sig));
+}
+
+static __attribute__((noinline)) int queue_take(struct sigpending *pending, int sig,
+                                                struct siginfo *info)
+{
     struct sigqueue *q = queue_find(pending, sig);
 
-    if (!q) {
-        siginfo_kernel(info, sig, SI_USER);
-    } else {
+    if (q) {
         *siginfo_used(info) = q->info;
         list_remove(&q->link);
         slab_free(sigqueue_cache, q);
+    } else {
+        siginfo_kernel(info, sig, SI_USER);
     }
     if (sig < SIGRTMIN || !queue_find(pending, sig))
-        store_relaxed(&pending->set, pending->set & ~SIGMASK(sig));
+        pending_clear(pending, sig);
     return sig;
 }
 
 int signal_dequeue_locked(struct task *t, u64 from, struct siginfo *info)
 {
+    struct sigpending *pending = t->pending.set & from ? &t->pending : &t->proc->pending;
+    u64 set = pending->set & from, first = set & SIG_MASK_FAULT;
+    int sig;
+
     assert(lock_held(&t->proc->siglock));
-    if (t->pending.set & from)
-        return signal_take_locked(&t->pending, t->pending.set & from, info);
-    if (t->proc->pending.set & from)
-        return signal_take_locked(&t->proc->pending, t->proc->pending.set & from, info);
-    return 0;
+    if (!set)
+        return 0;
+    sig = bit_lowest(first ? first : set) + 1;
+    if (sig != pending->first)
+        return queue_take(pending, sig, info);
+    *siginfo_used(info) = pending->info;
+    pending->first = 0;
+    pending_clear(pending, sig);
+    return sig;
 }

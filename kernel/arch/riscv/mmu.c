@@ -17,8 +17,8 @@
 //     read space->asid                   read hart->space
 //
 // Either the flush sees the hart in the space and interrupts it, or the hart sees asid 0 and
-// takes a fresh one. Interrupted harts flush what they run. A hart that comes back while it is being
-// taken out is missing from the set for a moment, so nobody else relies on the set then:
+// takes a fresh one. Interrupted harts flush what they run. A hart that comes back while it is
+// being taken out is missing from the set for a moment, so nobody else relies on the set then:
 // `narrowing` is read after the entries were changed and before the set.
 #include "abi/errno.h"
 #include "arch/boot.h"
@@ -226,8 +226,8 @@ static inline bool space_unused(struct mmu_space *space)
 // Only this hart has entries of the space, which it runs.
 static inline bool space_own(struct mmu_space *space)
 {
-    return !load_acquire(&space->narrowing) &&
-           load_relaxed(&space->harts) == BIT(hart_index()) && hart_self()->space == space;
+    return !load_acquire(&space->narrowing) && load_relaxed(&space->harts) == BIT(hart_index()) &&
+           hart_self()->space == space;
 }
 
 void mmu_flush(struct mmu_space *space, uaddr_t start, uaddr_t end)

@@ -18,10 +18,10 @@
 #include "arch/timer.h"
 #include "arch/upcalls.h"
 
-#define SIP_SSIP      2UL
-#define START_TIMEOUT 20000000UL // counts of the time counter: 2 s at 10 MHz
-#define SHOOTDOWN_SPINS 2000 // some 20 microseconds
-#define STOP_TIMEOUT  1000000UL
+#define SIP_SSIP        2UL
+#define START_TIMEOUT   20000000UL // counts of the time counter: 2 s at 10 MHz
+#define SHOOTDOWN_SPINS 2000       // some 20 microseconds
+#define STOP_TIMEOUT    1000000UL
 
 struct hart harts[MAX_HARTS];
 unsigned hart_count = 1;

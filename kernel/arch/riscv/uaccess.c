@@ -68,7 +68,7 @@ void *user_window(uaddr_t va, size_t n, enum access access)
 {
     struct mmu_space *space = hart_self()->space;
 
-    if (!space || !user_range_ok(va, n) || user_page_rest(va, n) != n)
+    if (!space || va >= USER_TOP || n > PAGE_SIZE - (va & ~PAGE_MASK))
         return NULL;
     return user_walk(space->root, va, access);
 }

@@ -33,11 +33,11 @@ enum {
 
 // One user half of an address space. The upper half of every root is the kernel's.
 struct mmu_space {
-    pte_t *root; // (c) 512 entries
-    u64 harts;   // (a) bit per hart index on which entries of it may be cached
-    u64 asid;    // (a) generation << 16 | ASID; 0 = takes a new one when next switched to
+    pte_t *root;   // (c) 512 entries
+    u64 harts;     // (a) bit per hart index on which entries of it may be cached
+    u64 asid;      // (a) generation << 16 | ASID; 0 = takes a new one when next switched to
     u32 narrowing; // (a) lock of those who take harts out of `harts`
-    u64 tables;  // (page-table lock) table frames of the user half
+    u64 tables;    // (page-table lock) table frames of the user half
     // The entries that point at its tables, in order of creation, while they are few: makes fini
     // cheap. made_count > MMU_MADE_MAX: there were more, fini searches.
     u32 made_count;            // (page-table lock)
