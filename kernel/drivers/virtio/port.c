@@ -132,6 +132,9 @@ static int port_open(struct inode *inode, struct file *file)
     }
     if (!err && p->opens == 0)
         err = console_control_send(p->console, p->id, CONTROL_PORT_OPEN, 1);
+    // QEMU looks at a port's queue when it is notified, and the first time the port was not open.
+    if (!err && p->filled_once)
+        virtio_notify(&p->rx);
     if (!err)
         p->opens++;
     mutex_unlock(&p->open_lock);
