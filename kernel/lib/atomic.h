@@ -40,12 +40,12 @@ static inline bool atomic_cas_u32(u32 *p, u32 old, u32 new)
     return seen == expected;
 }
 
-#define atomic_cas(p, old, new)                                                                   \
-    __builtin_choose_expr(sizeof(*(p)) == sizeof(u32),                                            \
-                          atomic_cas_u32((u32 *)(p), (u32)(u64)(old), (u32)(u64)(new)), ({        \
-                              __typeof__(*(p)) cas_expected = (old);                              \
-                              __atomic_compare_exchange_n(p, &cas_expected, new, false,           \
-                                                          __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);    \
+#define atomic_cas(p, old, new)                                                                \
+    __builtin_choose_expr(sizeof(*(p)) == sizeof(u32),                                         \
+                          atomic_cas_u32((u32 *)(p), (u32)(u64)(old), (u32)(u64)(new)), ({     \
+                              __typeof__(*(p)) cas_expected = (old);                           \
+                              __atomic_compare_exchange_n(p, &cas_expected, new, false,        \
+                                                          __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST); \
                           }))
 #else
 #define atomic_cas(p, old, new)                                                     \

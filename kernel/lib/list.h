@@ -79,13 +79,13 @@ static inline struct list *list_pop_node(struct list *l)
 // The following return a typed object, or NULL where there is none.
 #define list_first(l, type, member)                                                   \
     ({                                                                                \
-        const struct list *first_head = (l);                                                \
+        const struct list *first_head = (l);                                          \
         list_empty(first_head) ? NULL : container_of(first_head->next, type, member); \
     })
 
 #define list_last(l, type, member)                                                  \
     ({                                                                              \
-        const struct list *last_head = (l);                                               \
+        const struct list *last_head = (l);                                         \
         list_empty(last_head) ? NULL : container_of(last_head->prev, type, member); \
     })
 

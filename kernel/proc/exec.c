@@ -14,14 +14,14 @@
 #include "mm/slab.h"
 #include "proc/proc_private.h"
 
-#define SCRIPT_DEPTH 5   // nested #! interpreters
-#define SCRIPT_LINE  256 // bytes of a #! line that count
+#define SCRIPT_DEPTH 5             // nested #! interpreters
+#define SCRIPT_LINE  256           // bytes of a #! line that count
 #define EXEC_STACK   (128UL << 10) // mapped at the start; grows on demand
 
 struct exec {
     struct exec_strings strings;
     struct file *file;
-    char *head;           // first page of the file
+    char *head; // first page of the file
     ssize_t head_size;
     char *prefix[2 * SCRIPT_DEPTH + 1]; // words that #! lines put before argv, outermost first
     unsigned prefix_count;
@@ -43,8 +43,7 @@ static int exec_open(struct exec *x, const struct path *start, const char *name,
     if (err)
         return err;
     inode = x->file->inode;
-    if (!S_ISREG(inode->mode) ||
-        (x->file->path.mount && (x->file->path.mount->flags & MS_NOEXEC)))
+    if (!S_ISREG(inode->mode) || (x->file->path.mount && (x->file->path.mount->flags & MS_NOEXEC)))
         return -EACCES;
     x->head_size = file_read_kernel(x->file, x->head, PAGE_SIZE - 1, 0);
     return x->head_size < 0 ? (int)x->head_size : 0;
@@ -326,7 +325,8 @@ static int exec_commit(struct exec *x)
     if (!err)
         err = exec_alone(p);
     if (!err)
-        err = signal_exec(p); // fails only for a table shared with another process, before any change
+        err =
+            signal_exec(p); // fails only for a table shared with another process, before any change
     if (err)
         return err;
     x->space->exe = x->file;

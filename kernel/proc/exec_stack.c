@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The first contents of a program's stack (System V ABI, "Initial Process Stack").
 //
-//   sp:  argc | argv[0..] NULL | envp[0..] NULL | auxiliary vector | random bytes | strings | 8 zero bytes
+//   sp:  argc | argv[0..] NULL | envp[0..] NULL | auxiliary vector | random bytes | strings | 8
+//   zero bytes
 
 #include "abi/auxv.h"
 #include "abi/errno.h"

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The end of threads and processes.
 //
-// A thread gives back what it shares, then leaves its process; the last one turns the process into a zombie:
-// children go to a reaper, the parent gets its signal, and whoever waits takes the status.
+// A thread gives back what it shares, then leaves its process; the last one turns the process into
+// a zombie: children go to a reaper, the parent gets its signal, and whoever waits takes the
+// status.
 
 #include "abi/errno.h"
 #include "abi/wait.h"
@@ -138,8 +139,8 @@ static void process_become_zombie(struct process *p)
         list_remove(&p->sibling);
         list_insert_tail(&p->parent->zombies, &p->sibling);
     }
-    process_notify_parent_locked(p, code, WIFSIGNALED(status) ? WTERMSIG(status)
-                                                              : WEXITSTATUS(status));
+    process_notify_parent_locked(p, code,
+                                 WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
     if (reaped)
         process_unlink_zombie_locked(p);
     spin_unlock(&proctree_lock);

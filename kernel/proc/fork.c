@@ -10,9 +10,9 @@
 #include "mm/slab.h"
 #include "proc/proc_private.h"
 
-#define CLONE_NAMESPACES                                                                   \
-    (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |         \
-     CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWTIME)
+#define CLONE_NAMESPACES                                                                          \
+    (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | \
+     CLONE_NEWNET | CLONE_NEWTIME)
 
 // The child while it is being made.
 struct birth {

@@ -82,8 +82,8 @@ void user_uncharge(uid_t uid)
     spin_unlock(&users_lock);
 }
 
-// Counted under the new user without regard to its limit, as set*id(2) does; if memory for the count
-// is out the process stays with its old user.
+// Counted under the new user without regard to its limit, as set*id(2) does; if memory for the
+// count is out the process stays with its old user.
 void process_user_changed(uid_t from, uid_t to)
 {
     struct process *p = process_self();

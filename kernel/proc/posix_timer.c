@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // POSIX timers (timer_create(2)): a signal at a time, once or at intervals.
 //
-// All clocks but the CPU-time ones; expiry runs in interrupt context, re-arms the timer, and queues the
-// signal at most once: expiries while it is still pending count as overruns.
+// All clocks but the CPU-time ones; expiry runs in interrupt context, re-arms the timer, and queues
+// the signal at most once: expiries while it is still pending count as overruns.
 
 #include "abi/errno.h"
 #include "abi/time.h"
@@ -12,15 +12,15 @@
 #define POSIX_TIMERS_MAX 256 // of a process
 
 struct posix_timer {
-    struct list link;      // (siglock)
+    struct list link; // (siglock)
     struct timer timer;
-    struct process *proc;  // (c)
-    s32 id;                // (c)
-    s32 clock;             // (c)
-    s32 notify, signo;     // (c) SIGEV_*
-    pid_t tid;             // (c) SIGEV_THREAD_ID
-    u64 value;             // (c) sigev_value
-    ns_t next, interval;   // (siglock) next is monotonic, 0 = disarmed
+    struct process *proc;      // (c)
+    s32 id;                    // (c)
+    s32 clock;                 // (c)
+    s32 notify, signo;         // (c) SIGEV_*
+    pid_t tid;                 // (c) SIGEV_THREAD_ID
+    u64 value;                 // (c) sigev_value
+    ns_t next, interval;       // (siglock) next is monotonic, 0 = disarmed
     u32 overrun, overrun_last; // (siglock)
 };
 
@@ -155,7 +155,8 @@ int posix_timer_set(s32 id, bool absolute, ns_t value, ns_t interval, ns_t *left
     irqflags_t flags;
     ns_t now;
 
-    // Only this process's threads delete timers; cancel before the lock, since the callback takes it.
+    // Only this process's threads delete timers; cancel before the lock, since the callback takes
+    // it.
     flags = spin_lock_irqsave(&p->siglock);
     t = timer_find_locked(p, id);
     spin_unlock_irqrestore(&p->siglock, flags);

@@ -19,7 +19,7 @@ void process_link(struct process *p, struct process *parent); // into tree and g
 void process_unlink_zombie_locked(struct process *p);         // reaped: out of every list
 void tree_attach_locked(struct process *p);                   // counts p for its group's `outside`
 bool tree_detach_locked(struct process *p); // true: its group lost the last of them
-extern struct list process_list; // (proctree)
+extern struct list process_list;            // (proctree)
 
 // group.c
 int group_create(struct group **out, struct pid *pid, struct session *s);
@@ -32,7 +32,7 @@ void group_orphaned_locked(struct group *g);
 
 // exit.c, wait.c
 void process_notify_parent_locked(struct process *p, int code, int status); // SIGCHLD and wake
-void process_event_locked(struct process *p, int code, int status);        // stop or continue to report
+void process_event_locked(struct process *p, int code, int status); // stop or continue to report
 
 // signal_action.c
 struct sighand *sighand_create(void); // all actions default; NULL
@@ -48,8 +48,7 @@ static inline bool task_must_die(const struct task *t)
 {
     const struct process *p = t->proc;
 
-    return load_relaxed(&p->group_exit) ||
-           (load_relaxed(&p->exec_task) && p->exec_task != t) ||
+    return load_relaxed(&p->group_exit) || (load_relaxed(&p->exec_task) && p->exec_task != t) ||
            (load_relaxed(&t->pending.set) & SIGMASK(SIGKILL));
 }
 
@@ -68,7 +67,8 @@ static inline bool task_has_signal(const struct task *t)
 // which the caller then reports without siglock.
 bool task_stop_count_locked(struct task *t);
 void process_report_stop(struct process *p);
-void process_kill_all_locked(struct process *p, int wait_status, struct task *except); // siglock held
+void process_kill_all_locked(struct process *p, int wait_status,
+                             struct task *except); // siglock held
 // 0: none; siglock held; fills the used part of *info.
 int signal_dequeue_locked(struct task *t, u64 from, struct siginfo *info);
 void signal_clear_locked(struct sigpending *pending, u64 set);
@@ -79,10 +79,10 @@ int signal_frame_push(struct trapframe *frame, int sig, const struct siginfo *in
 
 // elf_load.c, exec_stack.c
 struct program {
-    uaddr_t entry;      // where to start
-    uaddr_t phdr;       // AT_PHDR
-    u32 phnum;          // AT_PHNUM
-    uaddr_t base;       // AT_BASE: the interpreter's, or 0
+    uaddr_t entry;         // where to start
+    uaddr_t phdr;          // AT_PHDR
+    u32 phnum;             // AT_PHNUM
+    uaddr_t base;          // AT_BASE: the interpreter's, or 0
     uaddr_t program_entry; // AT_ENTRY
 };
 int elf_load(struct vm_space *space, struct file *file, const void *first_page, size_t n,
@@ -96,7 +96,8 @@ struct stream {
 void stream_init(struct stream *s);
 void stream_fini(struct stream *s);
 int stream_append(struct stream *s, const void *data, size_t n); // -ENOMEM
-// Appends the user string at src with its NUL; its length with NUL, -EFAULT, -E2BIG beyond max bytes.
+// Appends the user string at src with its NUL; its length with NUL, -EFAULT, -E2BIG beyond max
+// bytes.
 ssize_t stream_append_user_string(struct stream *s, uaddr_t src, size_t max);
 // Copies all of it to `to` in another space; -EFAULT.
 int stream_write(const struct stream *s, struct vm_space *space, uaddr_t to);
@@ -113,13 +114,14 @@ struct exec_strings {
     struct stream text;    // the strings with their NULs, in order
     struct stream offsets; // u64 each: where in `text`, or EXEC_END at the end of argv and of envp
     u32 argc;
-    size_t limit;          // bytes that text and offsets may take together
+    size_t limit; // bytes that text and offsets may take together
 };
 #define EXEC_END (~0UL)
 void exec_strings_init(struct exec_strings *s);
 void exec_strings_fini(struct exec_strings *s);
-int exec_strings_add(struct exec_strings *s, const char *text);            // -E2BIG, -ENOMEM
-int exec_strings_add_user(struct exec_strings *s, uaddr_t vector, u32 skip); // NULL-ended array from entry `skip`
+int exec_strings_add(struct exec_strings *s, const char *text); // -E2BIG, -ENOMEM
+int exec_strings_add_user(struct exec_strings *s, uaddr_t vector,
+                          u32 skip); // NULL-ended array from entry `skip`
 int exec_strings_end(struct exec_strings *s);
 // Lays strings, vectors and the auxiliary vector out on the new stack; *sp = where it starts.
 int exec_stack_build(struct vm_space *space, struct exec_strings *s, const struct program *prog,

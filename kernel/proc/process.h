@@ -39,10 +39,10 @@ struct group {
 };
 
 struct session {
-    struct pid *pid;         // (c)
-    struct ref refs;         // groups and terminals
-    struct process *leader;  // (proctree) NULL once it has exited
-    struct tty *tty;         // (proctree) controlling terminal
+    struct pid *pid;        // (c)
+    struct ref refs;        // groups and terminals
+    struct process *leader; // (proctree) NULL once it has exited
+    struct tty *tty;        // (proctree) controlling terminal
 };
 
 // Every kind of siginfo ends with si_stime at the latest, and only that part is kept in the kernel;
@@ -77,81 +77,81 @@ static inline const struct k_sigaction *sighand_action(const struct sighand *h, 
 enum process_state { PROCESS_ALIVE, PROCESS_ZOMBIE, PROCESS_DEAD };
 
 struct itimer {
-    ns_t next;     // real: monotonic deadline; CPU kinds: CPU time; 0 = off
+    ns_t next; // real: monotonic deadline; CPU kinds: CPU time; 0 = off
     ns_t interval;
 };
 
 struct process {
     struct ref refs;
-    struct pid *pid;              // (c)
-    u32 state;                    // (proctree) enum process_state
-    pid_t parent_pid;             // (a) what getppid returns
-    struct process *parent;       // (proctree)
-    struct list children;         // (proctree) living, by sibling
-    struct list zombies;          // (proctree) dead children to be waited for, by sibling
-    struct list events;           // (proctree) children with a stop or continue to report, by event_node
-    struct list sibling;          // (proctree)
-    struct list event_node;       // (proctree)
-    struct list all_node;         // (proctree) list of all processes, for ^P and the OOM choice
-    struct group *group;          // (proctree)
-    struct list group_node;       // (proctree)
-    bool did_exec;                // (proctree) setpgid by the parent is refused
-    bool subreaper;               // (proctree)
-    s32 exit_signal;              // (proctree) to the parent, usually SIGCHLD; 0 none
-    s32 exit_status;              // (proctree) wait status when a zombie
-    s32 exit_code;                // (siglock) what was given to exit, all 32 bits
-    s32 event_status;             // (proctree) wait status of the last stop or continue
+    struct pid *pid;        // (c)
+    u32 state;              // (proctree) enum process_state
+    pid_t parent_pid;       // (a) what getppid returns
+    struct process *parent; // (proctree)
+    struct list children;   // (proctree) living, by sibling
+    struct list zombies;    // (proctree) dead children to be waited for, by sibling
+    struct list events;     // (proctree) children with a stop or continue to report, by event_node
+    struct list sibling;    // (proctree)
+    struct list event_node; // (proctree)
+    struct list all_node;   // (proctree) list of all processes, for ^P and the OOM choice
+    struct group *group;    // (proctree)
+    struct list group_node; // (proctree)
+    bool did_exec;          // (proctree) setpgid by the parent is refused
+    bool subreaper;         // (proctree)
+    s32 exit_signal;        // (proctree) to the parent, usually SIGCHLD; 0 none
+    s32 exit_status;        // (proctree) wait status when a zombie
+    s32 exit_code;          // (siglock) what was given to exit, all 32 bits
+    s32 event_status;       // (proctree) wait status of the last stop or continue
     struct wait_queue child_wait; // this process waits for children here
 
-    struct spinlock siglock;      // RANK_SIGNAL
-    struct list tasks;            // (siglock) by task.link
-    u32 task_count;               // (siglock) not yet exited
-    struct sigpending pending;    // (siglock) for the whole process
-    struct sighand *sighand;      // (c) but exec unshares it
-    bool group_exit;              // (siglock) all threads must end with group_exit_status
-    s32 group_exit_status;        // (siglock) wait status
-    struct task *exec_task;       // (siglock) the thread that execs: others end
-    bool stopped;                 // (siglock) job-control stop in effect
-    s32 stop_signal;              // (siglock)
-    u32 stop_count;               // (siglock) threads still to stop
-    struct wait_queue exit_wait;  // exec waits for the other threads here
-    bool ignore_terminal;         // spare of job control
+    struct spinlock siglock;     // RANK_SIGNAL
+    struct list tasks;           // (siglock) by task.link
+    u32 task_count;              // (siglock) not yet exited
+    struct sigpending pending;   // (siglock) for the whole process
+    struct sighand *sighand;     // (c) but exec unshares it
+    bool group_exit;             // (siglock) all threads must end with group_exit_status
+    s32 group_exit_status;       // (siglock) wait status
+    struct task *exec_task;      // (siglock) the thread that execs: others end
+    bool stopped;                // (siglock) job-control stop in effect
+    s32 stop_signal;             // (siglock)
+    u32 stop_count;              // (siglock) threads still to stop
+    struct wait_queue exit_wait; // exec waits for the other threads here
+    bool ignore_terminal;        // spare of job control
 
-    struct timer real_timer;      // ITIMER_REAL
-    struct timer cpu_timer;       // ITIMER_VIRTUAL, ITIMER_PROF
-    struct itimer itimers[3];     // (siglock)
-    struct list posix_timers;     // (siglock)
-    u32 next_timer_id;            // (siglock)
-    u32 posix_timer_count;        // (siglock)
-    uid_t charged_uid;            // (siglock) user whose process count holds this one
+    struct timer real_timer;  // ITIMER_REAL
+    struct timer cpu_timer;   // ITIMER_VIRTUAL, ITIMER_PROF
+    struct itimer itimers[3]; // (siglock)
+    struct list posix_timers; // (siglock)
+    u32 next_timer_id;        // (siglock)
+    u32 posix_timer_count;    // (siglock)
+    uid_t charged_uid;        // (siglock) user whose process count holds this one
 
     struct rlimit64 limits[RLIM_NLIMITS]; // (siglock)
-    struct vm_space *space;       // (c) but exec replaces it under siglock; NULL once exited
-    u32 oom_score_adj;            // (a)
-    bool dumpable, no_new_privs;  // (a)
-    ns_t start_time;              // (c) monotonic
-    ns_t dead_user, dead_system;  // (siglock) of threads that have exited
-    ns_t child_user, child_system;// (proctree) of reaped children
+    struct vm_space *space;        // (c) but exec replaces it under siglock; NULL once exited
+    u32 oom_score_adj;             // (a)
+    bool dumpable, no_new_privs;   // (a)
+    ns_t start_time;               // (c) monotonic
+    ns_t dead_user, dead_system;   // (siglock) of threads that have exited
+    ns_t child_user, child_system; // (proctree) of reaped children
     u64 minor_faults, child_minor_faults;
     u64 peak_rss, child_peak_rss; // KiB
 };
 
 struct task {
-    struct thread *thread;     // (c)
-    struct process *proc;      // (c) referenced
-    struct pid *pid;           // (c)
-    struct list link;          // (siglock)
-    u64 blocked;               // (h) written under siglock
-    u64 awaited;               // (siglock) blocked, but sigtimedwait sleeps for them
-    u64 saved_mask;            // (h) WORK_RESTORE puts it back
-    struct sigpending pending; // (siglock)
-    struct sigstack altstack;  // (h)
-    uaddr_t clear_child_tid;   // (h)
-    uaddr_t robust_list;       // (h)
-    uaddr_t set_child_tid;     // (h)
+    struct thread *thread;         // (c)
+    struct process *proc;          // (c) referenced
+    struct pid *pid;               // (c)
+    struct list link;              // (siglock)
+    u64 blocked;                   // (h) written under siglock
+    u64 awaited;                   // (siglock) blocked, but sigtimedwait sleeps for them
+    u64 saved_mask;                // (h) WORK_RESTORE puts it back
+    struct sigpending pending;     // (siglock)
+    struct sigstack altstack;      // (h)
+    uaddr_t clear_child_tid;       // (h)
+    uaddr_t robust_list;           // (h)
+    uaddr_t set_child_tid;         // (h)
     struct completion *vfork_done; // (h) the parent waits for exec or exit
-    bool stop_pending;         // (siglock) must stop at the next way out
-    bool exiting;              // (siglock)
+    bool stop_pending;             // (siglock) must stop at the next way out
+    bool exiting;                  // (siglock)
     // restart_syscall(2): what to call again, and until when
     s64 (*restart)(struct task *task);
     ns_t restart_deadline;
@@ -183,7 +183,7 @@ static inline void process_ref(struct process *p)
 {
     ref_get(&p->refs);
 }
-u64 process_count(void); // alive and zombies
+u64 process_count(void);     // alive and zombies
 void process_dump_all(void); // ^P
 
 // clone(2)/clone3(2)/fork: the child's pid. `frame` is the caller's full frame.
@@ -194,7 +194,8 @@ int process_exec(const struct path *start, const char *name, uaddr_t argv, uaddr
 // The first program, from kmain: never returns on success.
 int process_start_init(const char *path);
 
-// Set by syscall/: whether the calls of a program, named by its last path component, are to be traced.
+// Set by syscall/: whether the calls of a program, named by its last path component, are to be
+// traced.
 extern bool (*exec_trace_hook)(const char *program);
 
 // exit_group(2), exit(2) with an exit code; task_end with a wait status (code << 8 | signal).
@@ -204,19 +205,20 @@ void task_end(int status) NORETURN;
 
 // waitid(2)/wait4(2).
 struct wait_args {
-    int type;    // P_ALL P_PID P_PGID
+    int type; // P_ALL P_PID P_PGID
     pid_t id;
     u32 options; // WNOHANG WUNTRACED/WSTOPPED WEXITED WCONTINUED WNOWAIT __WALL...
 };
 struct wait_result {
     pid_t pid;
     uid_t uid;
-    s32 status; // wait status
-    s32 code;   // CLD_*
+    s32 status;    // wait status
+    s32 code;      // CLD_*
     s32 exit_code; // CLD_EXITED: all 32 bits, as xv6 and waitid(2) want it
     struct rusage usage;
 };
-int process_wait(const struct wait_args *args, struct wait_result *out); // 1 found, 0 WNOHANG, -ECHILD, -EINTR
+int process_wait(const struct wait_args *args,
+                 struct wait_result *out); // 1 found, 0 WNOHANG, -ECHILD, -EINTR
 
 // Groups and sessions; -ESRCH -EPERM -EACCES -EINVAL.
 int process_setpgid(pid_t pid, pid_t pgid);
@@ -224,14 +226,15 @@ s64 process_getpgid(pid_t pid);
 s64 process_getsid(pid_t pid);
 s64 process_setsid(void);
 void group_get(struct group *g);
-void group_put(struct group *g);   // proctree_lock not held
+void group_put(struct group *g); // proctree_lock not held
 void session_put(struct session *s);
 // The group with this id in the running process's session, referenced; NULL.
 struct group *group_get_in_session(pid_t pgid);
 bool group_is_orphaned_locked(const struct group *g);
 // Set by tty/: the session leader exits; hang up its terminal.
 extern void (*session_leader_exit_hook)(struct session *s);
-// Set by tty/: device number and foreground group of the session's terminal (0 and -1: none); proctree_lock held.
+// Set by tty/: device number and foreground group of the session's terminal (0 and -1: none);
+// proctree_lock held.
 extern void (*session_tty_hook)(struct session *s, u32 *device, pid_t *foreground);
 
 // The running process's real user changed: it counts for the new one.

@@ -137,14 +137,14 @@ static int show_stat(struct text *t, pid_t id)
                 s.state, s.ppid, s.group, s.session, s.tty, s.foreground, s.minor_faults,
                 s.p->child_minor_faults, s.user / TICK_NS, s.system / TICK_NS,
                 s.p->child_user / TICK_NS, s.p->child_system / TICK_NS);
-    text_printf(t, "%d %d %u 0 %lu %lu %lu %lu ",
-                s.rt_priority ? -1 - s.rt_priority : 20 + s.nice, s.nice, s.threads,
-                s.p->start_time / TICK_NS, space ? space->mapped_pages << PAGE_SHIFT : 0,
-                space ? vm_space_resident(space) : 0, s.p->limits[RLIMIT_RSS].rlim_cur);
+    text_printf(t, "%d %d %u 0 %lu %lu %lu %lu ", s.rt_priority ? -1 - s.rt_priority : 20 + s.nice,
+                s.nice, s.threads, s.p->start_time / TICK_NS,
+                space ? space->mapped_pages << PAGE_SHIFT : 0, space ? vm_space_resident(space) : 0,
+                s.p->limits[RLIMIT_RSS].rlim_cur);
     text_printf(t, "%lu %lu %lu 0 0 %lu %lu %lu %lu 0 0 0 %d %d %d %d 0 0 0 ",
                 space ? space->code_start : 0, space ? space->code_end : 0,
-                space ? space->stack_start : 0, s.pending | s.shared_pending, s.blocked,
-                s.ignored, s.caught, s.p->exit_signal, s.hart, s.rt_priority, s.policy);
+                space ? space->stack_start : 0, s.pending | s.shared_pending, s.blocked, s.ignored,
+                s.caught, s.p->exit_signal, s.hart, s.rt_priority, s.policy);
     text_printf(t, "%lu %lu %lu %lu %lu %lu %lu %d\n", space ? space->data_start : 0,
                 space ? space->data_end : 0, space ? space->brk_start : 0,
                 space ? space->arg_start : 0, space ? space->arg_end : 0,
@@ -196,20 +196,21 @@ static int show_status(struct text *t, pid_t id)
 
     if (err)
         return err;
-    text_printf(t, "Name:\t%s\nUmask:\t0022\nState:\t%s\nTgid:\t%d\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n",
-                s.name, state_word(s.state), s.tgid, s.pid, s.ppid);
+    text_printf(
+        t, "Name:\t%s\nUmask:\t0022\nState:\t%s\nTgid:\t%d\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n",
+        s.name, state_word(s.state), s.tgid, s.pid, s.ppid);
     text_printf(t, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", c->uid, c->euid, c->suid,
                 c->fsuid, c->gid, c->egid, c->sgid, c->fsgid);
     show_status_memory(t, s.p);
     text_printf(t, "Threads:\t%u\nSigPnd:\t%016lx\nShdPnd:\t%016lx\nSigBlk:\t%016lx\n", s.threads,
                 s.pending, s.shared_pending, s.blocked);
     text_printf(t, "SigIgn:\t%016lx\nSigCgt:\t%016lx\n", s.ignored, s.caught);
-    text_printf(t, "CapInh:\t%016lx\nCapPrm:\t%016lx\nCapEff:\t%016lx\nCapBnd:\t%016lx\nCapAmb:\t%016lx\n",
-                c->cap_inheritable, c->cap_permitted, c->cap_effective, c->cap_bounding,
-                c->cap_ambient);
+    text_printf(
+        t, "CapInh:\t%016lx\nCapPrm:\t%016lx\nCapEff:\t%016lx\nCapBnd:\t%016lx\nCapAmb:\t%016lx\n",
+        c->cap_inheritable, c->cap_permitted, c->cap_effective, c->cap_bounding, c->cap_ambient);
     text_printf(t, "NoNewPrivs:\t%d\n", s.p->no_new_privs);
-    text_printf(t, "voluntary_ctxt_switches:\t%lu\nnonvoluntary_ctxt_switches:\t%lu\n",
-                s.voluntary, s.switches);
+    text_printf(t, "voluntary_ctxt_switches:\t%lu\nnonvoluntary_ctxt_switches:\t%lu\n", s.voluntary,
+                s.switches);
     process_put(s.p);
     return 0;
 }
@@ -337,10 +338,10 @@ static int show_maps(struct text *t, pid_t id)
 static int show_limits(struct text *t, pid_t id)
 {
     static const char *const names[RLIM_NLIMITS] = {
-        "Max cpu time", "Max file size", "Max data size", "Max stack size", "Max core file size",
-        "Max resident set", "Max processes", "Max open files", "Max locked memory",
-        "Max address space", "Max file locks", "Max pending signals", "Max msgqueue size",
-        "Max nice priority", "Max realtime priority", "Max realtime timeout"};
+        "Max cpu time",       "Max file size",     "Max data size",         "Max stack size",
+        "Max core file size", "Max resident set",  "Max processes",         "Max open files",
+        "Max locked memory",  "Max address space", "Max file locks",        "Max pending signals",
+        "Max msgqueue size",  "Max nice priority", "Max realtime priority", "Max realtime timeout"};
     struct process *p = process_get(id);
 
     if (!p)
@@ -595,9 +596,9 @@ static int show_global_stat(struct text *t, void *arg)
         text_printf(t, "cpu%u 0 0 %lu %lu 0 0 0 0 0 0\n", i,
                     (uptime - MIN(stats.idle[i], uptime)) / TICK_NS,
                     MIN(stats.idle[i], uptime) / TICK_NS);
-    text_printf(t, "intr 0\nctxt %lu\nbtime %lu\nprocesses %lu\nprocs_running %lu\nprocs_blocked 0\n",
-                stats.switches, clock_realtime_offset() / NS_PER_SEC, process_count(),
-                stats.running);
+    text_printf(
+        t, "intr 0\nctxt %lu\nbtime %lu\nprocesses %lu\nprocs_running %lu\nprocs_blocked 0\n",
+        stats.switches, clock_realtime_offset() / NS_PER_SEC, process_count(), stats.running);
     return 0;
 }
 

@@ -5,9 +5,10 @@
 #include "abi/time.h"
 #include "proc/process.h"
 
-// A call that a signal interrupted returns one of these (abi/errno.h) instead of -EINTR; user mode never
-// sees them. ERESTARTSYS: restarted if no handler ran, or with SA_RESTART. ERESTARTNOINTR: always.
-// ERESTARTNOHAND: only if no handler ran. ERESTART_RESTARTBLOCK: the same, through task->restart.
+// A call that a signal interrupted returns one of these (abi/errno.h) instead of -EINTR; user mode
+// never sees them. ERESTARTSYS: restarted if no handler ran, or with SA_RESTART. ERESTARTNOINTR:
+// always. ERESTARTNOHAND: only if no handler ran. ERESTART_RESTARTBLOCK: the same, through
+// task->restart.
 
 #define SIGMASK(sig) (1UL << ((sig)-1))
 
@@ -15,8 +16,8 @@
 void siginfo_user(struct siginfo *info, int sig, int code);
 void siginfo_kernel(struct siginfo *info, int sig, int code);
 
-// Queue a signal to a whole process, a thread, a group. info may be NULL (SI_KERNEL). 0, -EAGAIN (real-time
-// queue limit). Caller holds a reference; no permission check.
+// Queue a signal to a whole process, a thread, a group. info may be NULL (SI_KERNEL). 0, -EAGAIN
+// (real-time queue limit). Caller holds a reference; no permission check.
 int signal_send_process(struct process *p, int sig, const struct siginfo *info);
 int signal_send_task(struct task *t, int sig, const struct siginfo *info);
 // All members; proctree_lock held.
@@ -35,17 +36,19 @@ bool signal_ignored_or_blocked(int sig);
 
 // sigprocmask for the running thread; KILL and STOP are never blocked.
 void signal_set_mask(u64 mask);
-// Blocks `mask` until a signal was delivered; the old one returns with WORK_RESTORE. For sigsuspend, ppoll, pselect.
+// Blocks `mask` until a signal was delivered; the old one returns with WORK_RESTORE. For
+// sigsuspend, ppoll, pselect.
 void signal_set_temporary_mask(u64 mask);
 // After such a wait that was not interrupted: the old mask is back at once.
 void signal_restore_mask(void);
 
 int signal_action(int sig, const struct k_sigaction *new, struct k_sigaction *old); // -EINVAL
-u64 signal_pending_set(void); // sigpending(2)
+u64 signal_pending_set(void);                                                       // sigpending(2)
 // sigtimedwait(2): the signal taken from `set`, -EAGAIN, -EINTR.
 int signal_wait(u64 set, ns_t deadline, struct siginfo *info);
 
-int signal_altstack(const struct sigstack *new, struct sigstack *old, uaddr_t sp); // -EINVAL -ENOMEM -EPERM
+int signal_altstack(const struct sigstack *new, struct sigstack *old,
+                    uaddr_t sp); // -EINVAL -ENOMEM -EPERM
 // rt_sigreturn(2): restores the frame; the value for a0.
 s64 signal_return(struct trapframe *frame);
 
@@ -59,7 +62,8 @@ void signal_init(void);
 int itimer_set(int which, const struct itimerval *new, struct itimerval *old);
 int itimer_get(int which, struct itimerval *out);
 void itimer_fini(struct process *p);
-// POSIX timers of the running process; times are left or absolute in the timer's clock. -EINVAL: no such.
+// POSIX timers of the running process; times are left or absolute in the timer's clock. -EINVAL: no
+// such.
 s64 posix_timer_create(int clock, const struct sigevent *e); // id, -EAGAIN -EINVAL -EOPNOTSUPP
 int posix_timer_set(s32 id, bool absolute, ns_t value, ns_t interval, ns_t *left,
                     ns_t *old_interval);

@@ -230,9 +230,16 @@ void up_exit_work(struct trapframe *frame)
 }
 
 // RISC-V privileged specification, table of scause exception codes.
-enum { CAUSE_FETCH_MISALIGNED = 0, CAUSE_FETCH_ACCESS = 1, CAUSE_ILLEGAL = 2, CAUSE_BREAK = 3,
-       CAUSE_LOAD_MISALIGNED = 4, CAUSE_LOAD_ACCESS = 5, CAUSE_STORE_MISALIGNED = 6,
-       CAUSE_STORE_ACCESS = 7 };
+enum {
+    CAUSE_FETCH_MISALIGNED = 0,
+    CAUSE_FETCH_ACCESS = 1,
+    CAUSE_ILLEGAL = 2,
+    CAUSE_BREAK = 3,
+    CAUSE_LOAD_MISALIGNED = 4,
+    CAUSE_LOAD_ACCESS = 5,
+    CAUSE_STORE_MISALIGNED = 6,
+    CAUSE_STORE_ACCESS = 7
+};
 
 void up_user_trap(struct trapframe *frame, int error)
 {

@@ -4,8 +4,8 @@
 // A dead child stands in its parent's `zombies`, one with a stop or continue to report in `events`,
 // so that waiting costs nothing per living child.
 
-#include "abi/errno.h"
 #include "abi/wait.h"
+#include "abi/errno.h"
 #include "lib/string.h"
 #include "proc/proc_private.h"
 
@@ -161,8 +161,8 @@ int process_wait(const struct wait_args *args, struct wait_result *out)
 
     if (args->options & WNOHANG)
         return wait_try(p, args, out);
-    err = wait_event(&p->child_wait, (found = wait_try(p, args, out)), WAIT_INTERRUPTIBLE,
-                     NS_NEVER);
+    err =
+        wait_event(&p->child_wait, (found = wait_try(p, args, out)), WAIT_INTERRUPTIBLE, NS_NEVER);
     return err ? -ERESTARTSYS : found;
 }
 
