@@ -21,7 +21,8 @@ FILE_MAX = 800
 FUNCTION_MAX = 100
 FUNCTION_MEDIAN = 15  # the median is below
 FUNCTION_NINE_TENTHS = 45  # nine in ten are below
-KERNEL_MAX = 14000  # lines of code, without blanks and comments
+KERNEL_GOAL = 14000  # lines of code, without blanks and comments
+KERNEL_MAX = 28600  # a ratchet towards the goal: lower it whenever the kernel shrinks, never raise it
 UPCALLS_MAX = 12
 CLANG_FORMAT = 14  # versions differ in what they ask for
 
@@ -322,7 +323,7 @@ def figures(tree):
         yield f"{number if number >= 0 else '':>5} {folder:<16} {files:>6} {lines:>7}"
     kernel = [v for k, v in per_layer.items() if k[0] >= 0]
     yield f"{'':>5} {'kernel, all':<16} {sum(f for f, _ in kernel):>6} " \
-          f"{sum(n for _, n in kernel):>7}   of at most {KERNEL_MAX}"
+          f"{sum(n for _, n in kernel):>7}   of at most {KERNEL_MAX}; the goal is {KERNEL_GOAL}"
     functions = [f for p in tree.kernel_files() if p.endswith((".c", ".h"))
                  for f in tree.functions(p)]
     if functions:
