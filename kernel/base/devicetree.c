@@ -59,7 +59,7 @@ static bool is_reserved(paddr_t at)
 // A firmware that does not say where it lies at the start of RAM owns everything below the image.
 static void reserve_image(void)
 {
-    paddr_t start = kernel_phys_start(), end = kernel_phys_end();
+    paddr_t start = kernel_phys_base, end = image_to_phys(kernel_end);
 
     for (unsigned i = 0; i < machine.memory_count; i++) {
         const struct phys_range *r = &machine.memory[i];
@@ -110,10 +110,8 @@ static void read_chosen(const struct fdt *f)
         !fdt_prop_u64(f, &node, "linux,initrd-end", &end) && end > start)
         machine.initrd = (struct phys_range){start, end - start};
     seed = fdt_prop(f, &node, "rng-seed", &len);
-    if (seed) {
-        machine.rng_seed_size = (unsigned)MIN((size_t)len, sizeof(machine.rng_seed));
-        memcpy(machine.rng_seed, seed, machine.rng_seed_size);
-    }
+    if (seed)
+        random_mix(seed, len);
 }
 
 // Whether an ISA string ("rv64imac_zicsr_sstc") or a list of strings names an extension.
@@ -155,11 +153,11 @@ static void read_cpu(const struct fdt *f, const struct fdt_node *cpu, u64 id)
     unsigned index = 0;
     struct fdt_node child;
 
-    while (index < machine.hart_count && machine.hart_ids[index] != id)
+    while (index < hart_count && hart_ids[index] != id)
         index++;
-    if (index == machine.hart_count)
+    if (index == hart_count)
         return;
-    machine.has_sstc = machine.has_sstc && cpu_has(f, cpu, "sstc");
+    timer_has_sstc = timer_has_sstc && cpu_has(f, cpu, "sstc");
     if (fdt_child(f, cpu, &child))
         fdt_prop_u32(f, &child, "phandle", &cpu_phandles[index]);
 }
@@ -182,8 +180,7 @@ static int read_cpus(const struct fdt *f)
         return -EINVAL;
     smp_set_harts(ids, n);
     machine.hart_count = hart_count;
-    memcpy(machine.hart_ids, hart_ids, sizeof(machine.hart_ids));
-    machine.has_sstc = true;
+    timer_has_sstc = true;
     cpu = first;
     do {
         if (cpu_usable(f, &cpu) && !fdt_reg(f, &cpu, 0, &id, &size))
@@ -199,39 +196,28 @@ static bool read_device(const struct fdt *f, const struct fdt_node *node,
 
     if (fdt_reg(f, node, 0, &out->reg.base, &out->reg.size))
         return false;
-    if (!fdt_prop_cells(f, node, "interrupts", 0, 1, &irq))
-        out->irq = (u32)irq;
+    (void)fdt_prop_cells(f, node, "interrupts", 0, 1, &irq);
+    out->irq = (u32)irq;
     return true;
 }
 
-static void find_device(const struct fdt *f, const char *compatible, struct machine_device *out)
+// Reads the first such device. False: there is none.
+static bool find_device(const struct fdt *f, struct fdt_node *node, const char *compatible,
+                        struct machine_device *out)
 {
-    struct fdt_node node = fdt_root(f);
-
-    if (fdt_next_compatible(f, &node, compatible))
-        read_device(f, &node, out);
-}
-
-static void read_uart(const struct fdt *f)
-{
-    struct fdt_node node = fdt_root(f);
-
-    if (fdt_next_compatible(f, &node, "ns16550a") && read_device(f, &node, &machine.uart))
-        fdt_prop_u32(f, &node, "clock-frequency", &machine.uart_clock);
+    *node = fdt_root(f);
+    return fdt_next_compatible(f, node, compatible) && read_device(f, node, out);
 }
 
 // interrupts-extended lists one (hart interrupt controller, interrupt) pair a context.
 static void read_plic(const struct fdt *f)
 {
-    struct fdt_node node = fdt_root(f);
+    struct fdt_node node;
     u64 phandle, irq;
 
-    if (!fdt_next_compatible(f, &node, "sifive,plic-1.0.0")) {
-        node = fdt_root(f);
-        if (!fdt_next_compatible(f, &node, "riscv,plic0"))
-            return;
-    }
-    read_device(f, &node, &machine.plic);
+    if (!find_device(f, &node, "sifive,plic-1.0.0", &machine.plic) &&
+        !find_device(f, &node, "riscv,plic0", &machine.plic))
+        return;
     for (u32 context = 0;
          !fdt_prop_cells(f, &node, "interrupts-extended", 2 * context, 1, &phandle) &&
          !fdt_prop_cells(f, &node, "interrupts-extended", 2 * context + 1, 1, &irq);
@@ -247,7 +233,7 @@ static void read_plic(const struct fdt *f)
 static void read_virtio(const struct fdt *f)
 {
     struct fdt_node node = fdt_root(f);
-    struct machine_device device = {0};
+    struct machine_device device;
 
     while (fdt_next_compatible(f, &node, "virtio,mmio")) {
         unsigned i = machine.virtio_count;
@@ -264,21 +250,19 @@ static void read_virtio(const struct fdt *f)
 int devicetree_init(const void *blob, size_t max)
 {
     struct fdt f;
-    int error = fdt_init(&f, blob, max);
+    struct fdt_node node;
 
-    if (error)
-        return error;
+    if (fdt_init(&f, blob, max))
+        return -EINVAL;
     read_memory(&f);
-    error = read_cpus(&f);
-    if (error || !machine.memory_count)
+    if (read_cpus(&f) || !machine.memory_count)
         return -EINVAL;
     read_reserved(&f);
     read_chosen(&f);
-    read_uart(&f);
     read_plic(&f);
-    find_device(&f, "google,goldfish-rtc", &machine.rtc);
+    if (find_device(&f, &node, "ns16550a", &machine.uart))
+        (void)fdt_prop_u32(&f, &node, "clock-frequency", &machine.uart_clock);
+    (void)find_device(&f, &node, "google,goldfish-rtc", &machine.rtc);
     read_virtio(&f);
-    timer_has_sstc = machine.has_sstc;
-    random_mix(machine.rng_seed, machine.rng_seed_size);
     return 0;
 }

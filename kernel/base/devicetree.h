@@ -21,17 +21,13 @@ struct machine {
     unsigned reserved_count;
     struct phys_range initrd; // size 0: none
     u64 timebase_hz;
-    u64 hart_ids[MAX_HARTS];          // by hart index, the boot hart first, as in arch/smp.h
     unsigned plic_context[MAX_HARTS]; // S-mode context of each hart index
-    unsigned hart_count;
-    bool has_sstc;
+    unsigned hart_count;              // listed, whether or not they start
     struct machine_device uart, plic, rtc;
     u32 uart_clock;
     struct machine_device virtio[MACHINE_MAX_VIRTIO];
     unsigned virtio_count;
     char bootargs[1024];
-    u8 rng_seed[64];
-    unsigned rng_seed_size;
 };
 
 extern struct machine machine; // (c) after devicetree_init

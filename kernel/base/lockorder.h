@@ -57,10 +57,8 @@ enum lock_rank {
     RANK_SLAB,
     RANK_FRAMES,
     RANK_LOG,
-    RANK_COUNT,
+    RANK_COUNT
 };
-
-struct thread_locks; // per-thread record, base/lockcheck.c
 
 // Debug builds: note and check an acquire or release by the running thread or interrupt.
 // `nested` allows an equal rank. They do nothing in release builds.

@@ -50,8 +50,7 @@ static void log_format(bool stamp, const char *fmt, va_list args)
         n = snformat(line, sizeof(line), "[%5lu.%06lu] ", now / NS_PER_SEC,
                      now % NS_PER_SEC / 1000);
     n += vsnformat(line + n, sizeof(line) - (size_t)n, fmt, args);
-    if (n > LOG_LINE_MAX - 2)
-        n = LOG_LINE_MAX - 2;
+    n = MIN(n, LOG_LINE_MAX - 2);
     if (n == 0 || line[n - 1] != '\n')
         line[n++] = '\n';
     log_emit(line, (size_t)n);
@@ -66,15 +65,6 @@ void log_info(const char *fmt, ...)
     va_end(args);
 }
 
-void log_raw(const char *fmt, ...)
-{
-    va_list args;
-
-    va_start(args, fmt);
-    log_format(false, fmt, args);
-    va_end(args);
-}
-
 void up_print(const char *fmt, ...)
 {
     va_list args;
@@ -83,6 +73,8 @@ void up_print(const char *fmt, ...)
     log_format(false, fmt, args);
     va_end(args);
 }
+
+void log_raw(const char *fmt, ...) __attribute__((alias("up_print")));
 
 void log_set_console(void (*write)(const char *s, size_t n))
 {

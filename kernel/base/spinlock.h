@@ -30,35 +30,24 @@ void spin_lock_slow(struct spinlock *l);
 void spin_debug_locked(struct spinlock *l, bool nested);
 void spin_debug_unlock(struct spinlock *l);
 
-static inline void spin_lock(struct spinlock *l)
+static inline void spin_take(struct spinlock *l, bool nested)
 {
     preempt_disable();
     if (unlikely(__atomic_exchange_n(&l->locked, 1, __ATOMIC_ACQUIRE)))
         spin_lock_slow(l);
     if (DEBUG)
-        spin_debug_locked(l, false);
+        spin_debug_locked(l, nested);
+}
+
+static inline void spin_lock(struct spinlock *l)
+{
+    spin_take(l, false);
 }
 
 // A second lock of the same rank, in the order lockorder.h gives.
 static inline void spin_lock_nested(struct spinlock *l)
 {
-    preempt_disable();
-    if (unlikely(__atomic_exchange_n(&l->locked, 1, __ATOMIC_ACQUIRE)))
-        spin_lock_slow(l);
-    if (DEBUG)
-        spin_debug_locked(l, true);
-}
-
-static inline bool spin_trylock(struct spinlock *l)
-{
-    preempt_disable();
-    if (__atomic_exchange_n(&l->locked, 1, __ATOMIC_ACQUIRE)) {
-        preempt_enable();
-        return false;
-    }
-    if (DEBUG)
-        spin_debug_locked(l, true);
-    return true;
+    spin_take(l, true);
 }
 
 static inline void spin_unlock(struct spinlock *l)

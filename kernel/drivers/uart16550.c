@@ -24,7 +24,7 @@ enum { // registers
     UART_FCR = 2,
     UART_LCR = 3,
     UART_MCR = 4,
-    UART_LSR = 5,
+    UART_LSR = 5
 };
 
 #define IER_RX      1
@@ -141,7 +141,7 @@ int uart_init(void)
     return 0;
 }
 
-size_t uart_write(const char *s, size_t n)
+size_t uart_write(const u8 *s, size_t n)
 {
     irqflags_t flags = uart_lock();
     size_t done = 0, part;

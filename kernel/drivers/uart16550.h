@@ -12,7 +12,7 @@ int uart_init(void);
 int uart_start(void);
 
 // Queues what fits and returns its length; any context. For the terminal.
-size_t uart_write(const char *s, size_t n);
+size_t uart_write(const u8 *s, size_t n);
 size_t uart_pending(void); // bytes queued and not yet sent
 void uart_discard(void);   // forgets them
 

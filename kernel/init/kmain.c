@@ -149,7 +149,7 @@ void up_kmain(u64 hart, paddr_t dtb)
     struct thread *init;
     int err = devicetree_init(phys_to_virt(dtb), DTB_MAX);
 
-    if (dtb >= kernel_phys_start() && dtb < kernel_phys_end())
+    if (dtb >= kernel_phys_base && dtb < image_to_phys(kernel_end))
         panic_line("out of memory at boot: the device tree lies where the kernel clears its data");
     if (err)
         panic_line("no usable device tree (%d)", err);

@@ -54,8 +54,7 @@ static ssize_t eventfd_read(struct file *f, struct uio *u, loff_t *pos)
             return err;
     }
     wake_key(&e->queue, POLLOUT | POLLWRNORM);
-    err = uio_put(u, &value, sizeof(value));
-    return err ? err : (ssize_t)sizeof(value);
+    return uio_put(u, &value, sizeof(value)) ?: (ssize_t)sizeof(value);
 }
 
 static ssize_t eventfd_write(struct file *f, struct uio *u, loff_t *pos)
@@ -104,8 +103,6 @@ int eventfd_create(u32 count, u32 flags, struct file **out)
     struct eventfd *e;
     int err;
 
-    if (flags & ~(EFD_SEMAPHORE | EFD_NONBLOCK | EFD_CLOEXEC))
-        return -EINVAL;
     e = kmalloc(sizeof(*e), 0);
     if (!e)
         return -ENOMEM;

@@ -411,11 +411,8 @@ int pipe_create(struct file **read_end, struct file **write_end, u32 flags)
     p->inode.gid = thread_self()->cred->fsgid;
     flags &= O_NONBLOCK;
     err = end_create(p, flags | O_RDONLY, read_end);
-    if (!err) {
-        err = end_create(p, flags | O_WRONLY, write_end);
-        if (err)
-            file_put(*read_end);
-    }
+    if (!err && (err = end_create(p, flags | O_WRONLY, write_end)))
+        file_put(*read_end);
     inode_put(&p->inode);
     return err;
 }
@@ -458,7 +455,8 @@ s64 pipe_get_size(struct file *f)
 static int pipe_resize_locked(struct pipe *p, u32 count)
 {
     void **old = p->pages, **pages = kmalloc(count * sizeof(void *), ALLOC_ZERO);
-    u32 old_count = p->page_count, first = p->tail >> PAGE_SHIFT;
+    u32 old_count = p->page_count;
+    u64 first = p->tail >> PAGE_SHIFT;
     u64 last = p->head > p->tail ? (p->head - 1) >> PAGE_SHIFT : first;
 
     if (!pages)
@@ -475,8 +473,8 @@ static int pipe_resize_locked(struct pipe *p, u32 count)
         if (old[i])
             frame_put(virt_to_frame(old[i]));
     kfree(old);
-    p->head -= (u64)first << PAGE_SHIFT;
-    p->tail -= (u64)first << PAGE_SHIFT;
+    p->head -= first << PAGE_SHIFT;
+    p->tail -= first << PAGE_SHIFT;
     p->pages = pages;
     p->page_count = count;
     return 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Searches and counts over maps of bits.
+// Searches over maps of bits.
 #include "lib/bitmap.h"
 
 // Indexed by the top six bits of (lowest bit * de Bruijn sequence), which differ for each position.
@@ -19,15 +19,6 @@ u32 bit_highest(u64 x)
         }
     }
     return n;
-}
-
-// Sums of neighbouring bits, then pairs, then nibbles; the product adds up the bytes.
-u32 bit_count(u64 x)
-{
-    x -= x >> 1 & 0x5555555555555555UL;
-    x = (x & 0x3333333333333333UL) + (x >> 2 & 0x3333333333333333UL);
-    x = (x + (x >> 4)) & 0x0f0f0f0f0f0f0f0fUL;
-    return x * 0x0101010101010101UL >> 56;
 }
 
 // The first bit at or after `from` that is set in (map ^ flip).
@@ -56,15 +47,4 @@ size_t bitmap_find_zero(const u64 *map, size_t nbits, size_t from)
 size_t bitmap_find_set(const u64 *map, size_t nbits, size_t from)
 {
     return bitmap_find(map, nbits, from, 0);
-}
-
-size_t bitmap_count(const u64 *map, size_t nbits)
-{
-    size_t n = 0, i;
-
-    for (i = 0; i < nbits / 64; i++)
-        n += bit_count(map[i]);
-    if (nbits % 64)
-        n += bit_count(map[i] & (BIT(nbits % 64) - 1));
-    return n;
 }

@@ -18,9 +18,6 @@ static inline u32 bit_lowest(u64 x)
 // Position of the highest set bit, 0..63; x is not 0.
 u32 bit_highest(u64 x);
 
-// Number of set bits, 0..64.
-u32 bit_count(u64 x);
-
 // Words needed for `nbits` bits.
 #define BITMAP_WORDS(nbits) (((nbits) + 63) / 64)
 
@@ -42,9 +39,6 @@ static inline bool bitmap_test(const u64 *map, size_t n)
 // The first clear (set) bit at or after `from`; `nbits` if there is none. 64 bits a step.
 size_t bitmap_find_zero(const u64 *map, size_t nbits, size_t from);
 size_t bitmap_find_set(const u64 *map, size_t nbits, size_t from);
-
-// Number of set bits among the first `nbits`.
-size_t bitmap_count(const u64 *map, size_t nbits);
 
 #define BITMAP_FOR_EACH(i, map, nbits) \
     for (i = bitmap_find_set(map, nbits, 0); i < (nbits); i = bitmap_find_set(map, nbits, i + 1))

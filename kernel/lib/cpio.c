@@ -12,7 +12,7 @@
 #define CPIO_TRAILER   "TRAILER!!!"
 
 // The header's fields, eight digits each, in this order.
-enum cpio_field {
+enum {
     CPIO_INO,
     CPIO_MODE,
     CPIO_UID,
@@ -35,9 +35,7 @@ static_assert(CPIO_HEADER_SIZE == 110, "newc header");
 
 void cpio_init(struct cpio *c, const void *data, size_t size)
 {
-    c->data = data;
-    c->size = size;
-    c->offset = 0;
+    *c = (struct cpio){.data = data, .size = size};
 }
 
 static bool parse_field(const u8 *s, u32 *out)

@@ -16,13 +16,9 @@ struct cpio_entry {
     const u8 *data;
     u64 size;
     u32 ino; // with dev, equal for the names of one file
-    u32 mode;
-    u32 uid;
-    u32 gid;
-    u32 nlink;
+    u32 mode, uid, gid, nlink;
     u32 mtime; // seconds since 1970
-    u32 dev_major, dev_minor;
-    u32 rdev_major, rdev_minor;
+    u32 dev_major, dev_minor, rdev_major, rdev_minor;
 };
 
 void cpio_init(struct cpio *c, const void *data, size_t size);

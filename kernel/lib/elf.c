@@ -31,17 +31,6 @@ int elf_check(const void *first_page, size_t len, struct elf_info *out)
     return 0;
 }
 
-bool elf_phdr_get(const void *first_page, size_t len, const struct elf_info *info, u32 i,
-                  struct elf_phdr *out)
-{
-    u64 at = info->phoff + i * sizeof(*out);
-
-    if (i >= info->phnum || at > len || len - at < sizeof(*out))
-        return false;
-    memcpy(out, (const u8 *)first_page + at, sizeof(*out));
-    return true;
-}
-
 int elf_segment_check(const struct elf_phdr *ph, u64 user_top)
 {
     u64 end, file_end;

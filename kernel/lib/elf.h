@@ -18,15 +18,9 @@
 #define ET_DYN   3
 #define EM_RISCV 243
 
-#define PT_NULL      0
 #define PT_LOAD      1
-#define PT_DYNAMIC   2
 #define PT_INTERP    3
-#define PT_NOTE      4
-#define PT_PHDR      6
-#define PT_TLS       7
 #define PT_GNU_STACK 0x6474e551
-#define PT_GNU_RELRO 0x6474e552
 
 #define PF_X 1
 #define PF_W 2
@@ -37,31 +31,17 @@
 
 struct elf_header {
     u8 ident[ELF_IDENT_SIZE];
-    u16 type;
-    u16 machine;
+    u16 type, machine;
     u32 version;
-    u64 entry;
-    u64 phoff;
-    u64 shoff;
+    u64 entry, phoff, shoff;
     u32 flags;
-    u16 ehsize;
-    u16 phentsize;
-    u16 phnum;
-    u16 shentsize;
-    u16 shnum;
-    u16 shstrndx;
+    u16 ehsize, phentsize, phnum, shentsize, shnum, shstrndx;
 };
 static_assert(sizeof(struct elf_header) == 64, "Elf64_Ehdr");
 
 struct elf_phdr {
-    u32 type;
-    u32 flags;
-    u64 offset;
-    u64 vaddr;
-    u64 paddr;
-    u64 filesz;
-    u64 memsz;
-    u64 align;
+    u32 type, flags;
+    u64 offset, vaddr, paddr, filesz, memsz, align;
 };
 static_assert(sizeof(struct elf_phdr) == 56, "Elf64_Phdr");
 
@@ -75,11 +55,6 @@ struct elf_info {
 // Validates the header of a 64-bit little-endian RISC-V executable in the first `len` bytes of a
 // file. -ENOEXEC if it is anything else.
 int elf_check(const void *first_page, size_t len, struct elf_info *out);
-
-// Copies program header `i` out of the first `len` bytes of the file; false if it is not there
-// (i >= phnum, or the table lies further back in the file).
-bool elf_phdr_get(const void *first_page, size_t len, const struct elf_info *info, u32 i,
-                  struct elf_phdr *out);
 
 // Validates a PT_LOAD segment: filesz <= memsz, vaddr congruent to offset modulo the page size
 // (unless nothing comes from the file), no wrap, and end <= user_top. -ENOEXEC otherwise.

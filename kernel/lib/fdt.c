@@ -170,11 +170,10 @@ bool fdt_reservation(const struct fdt *f, u32 i, u64 *base, u64 *size)
 
 struct fdt_node fdt_root(const struct fdt *f)
 {
-    struct fdt_node n = {.name = ""};
+    struct fdt_node n = {.name = "",
+                         .cells[0] = {FDT_ADDRESS_CELLS_DEFAULT, FDT_SIZE_CELLS_DEFAULT}};
     struct fdt_token t;
 
-    n.cells[0][0] = FDT_ADDRESS_CELLS_DEFAULT;
-    n.cells[0][1] = FDT_SIZE_CELLS_DEFAULT;
     if (fdt_token(f, 0, &t))
         n.offset = t.next;
     return n;
@@ -281,20 +280,6 @@ bool fdt_find_path(const struct fdt *f, const char *path, struct fdt_node *out)
     return true;
 }
 
-bool fdt_find_phandle(const struct fdt *f, u32 phandle, struct fdt_node *out)
-{
-    struct fdt_node n = fdt_root(f);
-    u32 value;
-
-    do {
-        if (fdt_prop_u32(f, &n, "phandle", &value) == 0 && value == phandle) {
-            *out = n;
-            return true;
-        }
-    } while (fdt_next(f, &n));
-    return false;
-}
-
 bool fdt_next_compatible(const struct fdt *f, struct fdt_node *node, const char *compatible)
 {
     struct fdt_node n = *node;
@@ -335,10 +320,8 @@ int fdt_prop_u32(const struct fdt *f, const struct fdt_node *node, const char *n
     u32 len;
     const u8 *value = fdt_prop(f, node, name, &len);
 
-    if (!value)
-        return -ENOENT;
-    if (len != 4)
-        return -EINVAL;
+    if (!value || len != 4)
+        return value ? -EINVAL : -ENOENT;
     *out = be32(value);
     return 0;
 }
@@ -348,10 +331,8 @@ int fdt_prop_u64(const struct fdt *f, const struct fdt_node *node, const char *n
     u32 len;
     const u8 *value = fdt_prop(f, node, name, &len);
 
-    if (!value)
-        return -ENOENT;
-    if (len != 4 && len != 8)
-        return -EINVAL;
+    if (!value || (len != 4 && len != 8))
+        return value ? -EINVAL : -ENOENT;
     *out = len == 4 ? be32(value) : be64(value);
     return 0;
 }

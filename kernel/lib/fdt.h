@@ -48,7 +48,6 @@ bool fdt_sibling(const struct fdt *f, struct fdt_node *node);
 
 // "/cpus/cpu@0"; a component without '@' also matches a node with any unit address.
 bool fdt_find_path(const struct fdt *f, const char *path, struct fdt_node *out);
-bool fdt_find_phandle(const struct fdt *f, u32 phandle, struct fdt_node *out);
 
 // Moves to the next node in fdt_next order that is compatible with `compatible`.
 bool fdt_next_compatible(const struct fdt *f, struct fdt_node *node, const char *compatible);

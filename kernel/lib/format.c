@@ -90,27 +90,14 @@ static void put_hex(struct format_out *out, const struct format_spec *spec, u64 
 
 static const char *parse_flags(const char *f, struct format_spec *spec)
 {
-    for (;; f++) {
-        switch (*f) {
-        case '-':
-            spec->left = true;
-            break;
-        case '+':
-            spec->plus = true;
-            break;
-        case ' ':
-            spec->space = true;
-            break;
-        case '#':
-            spec->alternate = true;
-            break;
-        case '0':
-            spec->zero = true;
-            break;
-        default:
-            return f;
-        }
+    for (; *f && strchr("-+ #0", *f); f++) {
+        spec->left |= *f == '-';
+        spec->plus |= *f == '+';
+        spec->space |= *f == ' ';
+        spec->alternate |= *f == '#';
+        spec->zero |= *f == '0';
     }
+    return f;
 }
 
 #define FORMAT_NUMBER_MAX 65535 // widths beyond are cut to this

@@ -19,11 +19,6 @@ static inline bool hlist_unlinked(const struct hnode *n)
     return n->pprev == NULL;
 }
 
-static inline bool hlist_empty(const struct hlist *h)
-{
-    return h->first == NULL;
-}
-
 static inline void hlist_insert(struct hlist *h, struct hnode *n)
 {
     n->next = h->first;
@@ -55,8 +50,3 @@ static inline void hlist_remove(struct hnode *n)
 #define HLIST_FOR_EACH(var, h, member)                                  \
     for (var = HLIST_OBJECT((h)->first, __typeof__(*var), member); var; \
          var = HLIST_OBJECT(var->member.next, __typeof__(*var), member))
-
-// As above; the body may remove or free `var`. `tmp` has the type of `var`.
-#define HLIST_FOR_EACH_SAFE(var, tmp, h, member)                   \
-    for (var = HLIST_OBJECT((h)->first, __typeof__(*var), member); \
-         var && (tmp = HLIST_OBJECT(var->member.next, __typeof__(*var), member), true); var = tmp)

@@ -53,18 +53,6 @@ static inline void list_remove(struct list *n)
     list_init(n);
 }
 
-// Moves all of src behind the tail of dst; src is empty afterwards.
-static inline void list_splice_tail(struct list *dst, struct list *src)
-{
-    if (list_empty(src))
-        return;
-    src->next->prev = dst->prev;
-    dst->prev->next = src->next;
-    src->prev->next = dst;
-    dst->prev = src->prev;
-    list_init(src);
-}
-
 // Removes and returns the first node, or NULL.
 static inline struct list *list_pop_node(struct list *l)
 {

@@ -38,13 +38,11 @@
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
 // One access that the compiler neither repeats, splits nor drops; no ordering between harts.
-#define READ_ONCE(x)     (*(const volatile __typeof__(x) *)&(x))
-#define WRITE_ONCE(x, v) (*(volatile __typeof__(x) *)&(x) = (v))
+#define READ_ONCE(x) (*(const volatile __typeof__(x) *)&(x))
 
 // The compiler moves no memory access across this point; the hart still may.
 #define barrier() __asm__ volatile("" ::: "memory")
 
 #define NORETURN          __attribute__((noreturn))
-#define PACKED            __attribute__((packed))
 #define ALIGNED(n)        __attribute__((aligned(n)))
 #define PRINTF_LIKE(f, a) __attribute__((format(printf, f, a)))

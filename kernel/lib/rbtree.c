@@ -183,7 +183,6 @@ void rb_remove(struct rb_root *root, struct rb_node *n)
     rb_augment_path(root, parent);
     if (was_black)
         fix_removal(root, lifted, parent);
-    rb_clear_node(n);
 }
 
 static struct rb_node *outermost(struct rb_node *n, bool side)

@@ -20,7 +20,7 @@
 #include "lib/macro.h"
 
 struct rb_node {
-    u64 parent_black; // parent pointer | RB_BLACK; the node's own address while on no tree
+    u64 parent_black; // parent pointer | RB_BLACK
     struct rb_node *left, *right;
 };
 
@@ -36,22 +36,11 @@ static inline struct rb_node *rb_parent(const struct rb_node *n)
     return (struct rb_node *)(n->parent_black & ~RB_BLACK);
 }
 
-// Marks a node as being on no tree. A merely zeroed node does not count as empty.
-static inline void rb_clear_node(struct rb_node *n)
-{
-    n->parent_black = (u64)n;
-}
-
-static inline bool rb_empty_node(const struct rb_node *n)
-{
-    return n->parent_black == (u64)n;
-}
-
 // Inserts `n` at `*link`, the empty child link of `parent` (or &root->node with parent NULL).
 void rb_link(struct rb_root *root, struct rb_node *n, struct rb_node *parent,
              struct rb_node **link);
 
-// `n` must be on the tree; it is empty (rb_empty_node) afterwards.
+// `n` must be on the tree.
 void rb_remove(struct rb_root *root, struct rb_node *n);
 
 // In key order; NULL at the ends. A whole walk is O(n), one step O(log n) at worst.

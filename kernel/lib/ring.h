@@ -42,24 +42,5 @@ static inline bool ring_get(struct ring *r, u8 *c)
     return true;
 }
 
-// Takes back the byte put last; false when empty.
-static inline bool ring_unput(struct ring *r, u8 *c)
-{
-    if (ring_used(r) == 0)
-        return false;
-    *c = r->buf[--r->tail & (r->size - 1)];
-    return true;
-}
-
-// The byte `offset` places behind the next one, left in place; false when there is none.
-static inline bool ring_peek(const struct ring *r, u32 offset, u8 *c)
-{
-    if (offset >= ring_used(r))
-        return false;
-    *c = r->buf[(r->head + offset) & (r->size - 1)];
-    return true;
-}
-
-// As many bytes as there are (as fit), at most n. Returns the number moved.
-size_t ring_read(struct ring *r, void *dst, size_t n);
+// As many bytes as fit, at most n. Returns the number moved.
 size_t ring_write(struct ring *r, const void *src, size_t n);

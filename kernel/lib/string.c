@@ -5,8 +5,8 @@
 // Copies align the destination first. If the source is then aligned too, whole words move in
 // blocks of 32; if not, each destination word is shifted together from two source words. A source
 // word is read only when all of it lies inside the source. Copying forward is correct for
-// overlapping blocks when dst < src: every store lies below all bytes still to be loaded, because
-// each block loads its words before it stores any, which memmove relies on.
+// overlapping blocks when dst < src, which memmove relies on: words move in order, and every store
+// lies below all bytes still to be loaded.
 //
 // Public names are in parentheses against the macros of string.h.
 #include "lib/string.h"
@@ -20,46 +20,17 @@ typedef u64 __attribute__((may_alias)) word_t;
 
 #define WORD        sizeof(word_t)
 #define BLOCK_WORDS 32
+#define PAGE_WORDS  128 // of a page at a time
 
-#define COPY4(d, s, i)                                                               \
-    do {                                                                             \
-        word_t w0 = (s)[i], w1 = (s)[(i) + 1], w2 = (s)[(i) + 2], w3 = (s)[(i) + 3]; \
-        (d)[i] = w0;                                                                 \
-        (d)[(i) + 1] = w1;                                                           \
-        (d)[(i) + 2] = w2;                                                           \
-        (d)[(i) + 3] = w3;                                                           \
+// One load and one store a word, at constant offsets; `count` is a constant.
+#define COPY_WORDS(d, s, count)                                                                 \
+    do {                                                                                        \
+        _Pragma("GCC unroll 128") for (u32 copy_i = 0; copy_i < (count); copy_i++)(d)[copy_i] = \
+            (s)[copy_i];                                                                        \
     } while (0)
-#define COPY16(d, s, i)        \
-    do {                       \
-        COPY4(d, s, i);        \
-        COPY4(d, s, (i) + 4);  \
-        COPY4(d, s, (i) + 8);  \
-        COPY4(d, s, (i) + 12); \
-    } while (0)
-#define COPY32(d, s, i)         \
-    do {                        \
-        COPY16(d, s, i);        \
-        COPY16(d, s, (i) + 16); \
-    } while (0)
-
-#define SET4(d, v, i)       \
-    do {                    \
-        (d)[i] = (v);       \
-        (d)[(i) + 1] = (v); \
-        (d)[(i) + 2] = (v); \
-        (d)[(i) + 3] = (v); \
-    } while (0)
-#define SET16(d, v, i)        \
-    do {                      \
-        SET4(d, v, i);        \
-        SET4(d, v, (i) + 4);  \
-        SET4(d, v, (i) + 8);  \
-        SET4(d, v, (i) + 12); \
-    } while (0)
-#define SET32(d, v, i)         \
-    do {                       \
-        SET16(d, v, i);        \
-        SET16(d, v, (i) + 16); \
+#define SET_WORDS(d, v, count)                                                                   \
+    do {                                                                                         \
+        _Pragma("GCC unroll 128") for (u32 set_i = 0; set_i < (count); set_i++)(d)[set_i] = (v); \
     } while (0)
 
 static inline bool word_aligned(const void *p)
@@ -76,12 +47,12 @@ static inline __attribute__((always_inline)) void copy_words(word_t *d, const wo
                                                              size_t words)
 {
     for (; words >= BLOCK_WORDS; words -= BLOCK_WORDS) {
-        COPY32(d, s, 0);
+        COPY_WORDS(d, s, BLOCK_WORDS);
         d += BLOCK_WORDS;
         s += BLOCK_WORDS;
     }
     for (; words >= 4; words -= 4) {
-        COPY4(d, s, 0);
+        COPY_WORDS(d, s, 4);
         d += 4;
         s += 4;
     }
@@ -148,11 +119,7 @@ static void copy_backward(u8 *d, const u8 *s, size_t n)
     if (same_alignment(d, s)) {
         for (; n && !word_aligned(d); n--)
             *--d = *--s;
-        for (; n >= 4 * WORD; n -= 4 * WORD) {
-            d -= 4 * WORD;
-            s -= 4 * WORD;
-            COPY4((word_t *)d, (const word_t *)s, 0);
-        }
+#pragma GCC unroll 4
         for (; n >= WORD; n -= WORD) {
             d -= WORD;
             s -= WORD;
@@ -184,11 +151,11 @@ void *(memset)(void *dst, int c, size_t n)
             *d++ = c;
         w = (word_t *)d;
         for (; n >= BLOCK_WORDS * WORD; n -= BLOCK_WORDS * WORD) {
-            SET32(w, v, 0);
+            SET_WORDS(w, v, BLOCK_WORDS);
             w += BLOCK_WORDS;
         }
         for (; n >= 4 * WORD; n -= 4 * WORD) {
-            SET4(w, v, 0);
+            SET_WORDS(w, v, 4);
             w += 4;
         }
         for (; n >= WORD; n -= WORD)
@@ -202,30 +169,16 @@ void *(memset)(void *dst, int c, size_t n)
 
 void page_zero(void *page)
 {
-    word_t *d = page;
-
-    for (u32 i = 0; i < PAGE_SIZE / (4 * BLOCK_WORDS * WORD); i++) {
-        SET32(d, 0, 0);
-        SET32(d, 0, BLOCK_WORDS);
-        SET32(d, 0, 2 * BLOCK_WORDS);
-        SET32(d, 0, 3 * BLOCK_WORDS);
-        d += 4 * BLOCK_WORDS;
-    }
+    for (word_t *d = page, *end = d + PAGE_SIZE / WORD; d < end; d += PAGE_WORDS)
+        SET_WORDS(d, 0, PAGE_WORDS);
 }
 
 void page_copy(void *dst, const void *src)
 {
     const word_t *s = src;
-    word_t *d = dst;
 
-    for (u32 i = 0; i < PAGE_SIZE / (4 * BLOCK_WORDS * WORD); i++) {
-        COPY32(d, s, 0);
-        COPY32(d, s, BLOCK_WORDS);
-        COPY32(d, s, 2 * BLOCK_WORDS);
-        COPY32(d, s, 3 * BLOCK_WORDS);
-        d += 4 * BLOCK_WORDS;
-        s += 4 * BLOCK_WORDS;
-    }
+    for (word_t *d = dst, *end = d + PAGE_SIZE / WORD; d < end; d += PAGE_WORDS, s += PAGE_WORDS)
+        COPY_WORDS(d, s, PAGE_WORDS);
 }
 
 int(memcmp)(const void *a, const void *b, size_t n)

@@ -25,7 +25,6 @@ typedef u64 paddr_t; // physical address, bytes
 typedef u64 vaddr_t; // kernel virtual address, bytes
 typedef u64 uaddr_t; // user virtual address, bytes: never dereferenced, only given to uaccess
 typedef u64 pfn_t;   // physical frame number: paddr_t >> PAGE_SHIFT
-typedef u64 blkno_t; // block number on a device, in the unit its owner names
 typedef u64 ns_t;    // nanoseconds
 
 typedef s64 loff_t; // byte offset in a file

@@ -410,23 +410,6 @@ u64 frames_free(void)
     return pages;
 }
 
-void frames_dump(void)
-{
-    irqflags_t irq = spin_lock_irqsave(&zone.lock);
-    u64 blocks[FRAME_MAX_ORDER + 1] = {0};
-
-    for (unsigned order = 0; order <= FRAME_MAX_ORDER; order++) {
-        struct frame *f;
-
-        LIST_FOR_EACH (f, &zone.buddy.lists[order], link)
-            blocks[order]++;
-    }
-    spin_unlock_irqrestore(&zone.lock, irq);
-    log_raw("frames: %lu of %lu pages free, reserve %lu\n", frames_free(), zone.ram, zone.reserve);
-    for (unsigned order = 0; order <= FRAME_MAX_ORDER; order++)
-        log_raw("  order %2u: %lu blocks\n", order, blocks[order]);
-}
-
 void frames_check(void)
 {
     irqflags_t irq = spin_lock_irqsave(&zone.lock);

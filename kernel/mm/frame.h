@@ -39,9 +39,7 @@ static_assert(sizeof(struct frame) == 32, "frame descriptors stay small");
 enum { // frame.flags
     FRAME_F_DIRTY = 1,
     FRAME_F_UPTODATE = 2,
-    FRAME_F_LOCKED = 4,
-    FRAME_F_SLAB = 8,
-    FRAME_F_ERROR = 16,
+    FRAME_F_SLAB = 4,
 };
 
 enum {                     // allocation flags, also of slab_alloc and kmalloc
@@ -107,5 +105,4 @@ void frames_drain(void);
 // Called (any context) when free memory runs low; set by vm/ or proc/.
 extern void (*frames_low_hook)(void);
 
-void frames_dump(void);
 void frames_check(void);

@@ -413,15 +413,6 @@ void kfree(void *p)
         frame_put(f);
 }
 
-size_t kmalloc_size(const void *p)
-{
-    const struct frame *f = virt_to_frame(p);
-
-    if (f->flags & FRAME_F_SLAB)
-        return ((struct slab_cache *)f->private)->size;
-    return PAGE_SIZE << f->order;
-}
-
 /* Shrinking */
 
 void slab_shrink(void)
@@ -454,6 +445,10 @@ void shrink_all(void)
         shrinkers[i]();
     kstack_shrink();
     slab_shrink();
+    if (DEBUG) {
+        slab_check();
+        frames_check();
+    }
 }
 
 /* Views */

@@ -20,7 +20,6 @@ void slab_free(struct slab_cache *c, void *object); // NULL is allowed
 // Any size up to 4 MiB; above 2048 bytes whole pages.
 void *kmalloc(size_t size, unsigned flags);
 void kfree(void *p); // NULL is allowed
-size_t kmalloc_size(const void *p);
 
 // Gives wholly free slabs back to the frame allocator (drop_caches, memory pressure).
 void slab_shrink(void);

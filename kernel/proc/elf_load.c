@@ -13,8 +13,6 @@
 struct image {
     struct file *file;
     struct vm_object *object;
-    const void *head; // first page of the file
-    size_t head_size;
     struct elf_info info;
     struct elf_phdr *phdrs; // all of them, kernel copy
     uaddr_t bias;           // added to every address of the file
@@ -26,15 +24,9 @@ static int image_open(struct image *m, struct file *file, const void *head, size
     size_t bytes;
     int err = elf_check(head, n, &m->info);
 
-    if (err)
-        return err;
     m->file = file;
-    m->head = head;
-    m->head_size = n;
-    m->phdrs = NULL;
-    if (!file->ops->mmap)
-        return -ENOEXEC;
-    err = file->ops->mmap(file, &m->object);
+    if (!err)
+        err = file->ops->mmap ? file->ops->mmap(file, &m->object) : -ENOEXEC;
     if (err)
         return err;
     bytes = m->info.phnum * sizeof(struct elf_phdr);
@@ -50,10 +42,7 @@ static int image_open(struct image *m, struct file *file, const void *head, size
 
 static int image_measure(struct image *m)
 {
-    bool any = false;
-
     m->low = ~0UL;
-    m->high = 0;
     for (unsigned i = 0; i < m->info.phnum; i++) {
         const struct elf_phdr *ph = &m->phdrs[i];
 
@@ -61,11 +50,10 @@ static int image_measure(struct image *m)
             continue;
         if (elf_segment_check(ph, USER_TOP))
             return -ENOEXEC;
-        any = true;
         m->low = MIN(m->low, ALIGN_DOWN(ph->vaddr, PAGE_SIZE));
         m->high = MAX(m->high, ALIGN_UP(ph->vaddr + ph->memsz, PAGE_SIZE));
     }
-    return any ? 0 : -ENOEXEC;
+    return m->high ? 0 : -ENOEXEC;
 }
 
 // ET_DYN: one free range for the whole image decides the bias.
@@ -75,7 +63,6 @@ static int image_place(struct image *m, struct vm_space *space, uaddr_t hint)
     uaddr_t at;
     int err;
 
-    m->bias = 0;
     if (m->info.type != ET_DYN)
         return 0;
     err = vm_map(space, &args, &at);
@@ -185,6 +172,14 @@ static uaddr_t image_phdr_address(const struct image *m)
     return 0;
 }
 
+// Opens *m, whose fields are zero so far, and maps it; the caller frees m->phdrs in any case.
+static int image_load(struct image *m, struct vm_space *space, struct file *file, const void *head,
+                      size_t n, uaddr_t hint)
+{
+    return image_open(m, file, head, n) ?: image_measure(m) ?: image_place(m, space, hint)
+               ?: image_map(m, space, hint != 0);
+}
+
 static int interpreter_map(struct vm_space *space, const char *name, struct program *out)
 {
     struct image m = {0};
@@ -197,13 +192,7 @@ static int interpreter_map(struct vm_space *space, const char *name, struct prog
         return err;
     head = kmalloc(PAGE_SIZE, 0);
     n = head ? file_read_kernel(file, head, PAGE_SIZE, 0) : -ENOMEM;
-    err = n < 0 ? (int)n : image_open(&m, file, head, n);
-    if (!err)
-        err = image_measure(&m);
-    if (!err)
-        err = image_place(&m, space, 0);
-    if (!err)
-        err = image_map(&m, space, false);
+    err = n < 0 ? (int)n : image_load(&m, space, file, head, n, 0);
     out->base = m.bias;
     out->entry = m.info.entry + m.bias;
     kfree(m.phdrs);
@@ -221,9 +210,8 @@ static int interpreter_find(const struct image *m, struct vm_space *space, struc
 
         if (ph->type != PT_INTERP)
             continue;
-        if (ph->filesz < 2 || ph->filesz > sizeof(name))
-            return -ENOEXEC;
-        if (file_read_kernel(m->file, name, ph->filesz, ph->offset) != (ssize_t)ph->filesz ||
+        if (ph->filesz < 2 || ph->filesz > sizeof(name) ||
+            file_read_kernel(m->file, name, ph->filesz, ph->offset) != (ssize_t)ph->filesz ||
             name[ph->filesz - 1])
             return -ENOEXEC;
         return interpreter_map(space, name, out);
@@ -235,19 +223,12 @@ int elf_load(struct vm_space *space, struct file *file, const void *first_page, 
              struct program *out)
 {
     struct image m = {0};
-    int err = image_open(&m, file, first_page, n);
+    int err = image_load(&m, space, file, first_page, n, PIE_BASE);
 
-    if (!err)
-        err = image_measure(&m);
-    if (!err)
-        err = image_place(&m, space, PIE_BASE);
-    if (!err)
-        err = image_map(&m, space, true);
     if (!err) {
         out->program_entry = out->entry = m.info.entry + m.bias;
         out->phdr = image_phdr_address(&m);
         out->phnum = m.info.phnum;
-        out->base = 0;
         err = interpreter_find(&m, space, out);
     }
     kfree(m.phdrs);

@@ -72,25 +72,16 @@ static char *script_word(char **at, bool rest)
     return s;
 }
 
-static char *string_copy(const char *s)
+static int prefix_insert(struct exec *x, const char *word)
 {
-    char *copy = kmalloc(strlen(s) + 1, 0);
-
-    if (copy)
-        memcpy(copy, s, strlen(s) + 1);
-    return copy;
-}
-
-static int prefix_insert(struct exec *x, unsigned at, const char *word)
-{
-    char *copy = string_copy(word);
+    size_t n = strlen(word) + 1;
+    char *copy = kmalloc(n, 0);
 
     if (!copy)
         return -ENOMEM;
-    for (unsigned i = x->prefix_count; i > at; i--)
-        x->prefix[i] = x->prefix[i - 1];
-    x->prefix[at] = copy;
-    x->prefix_count++;
+    memcpy(copy, word, n);
+    memmove(x->prefix + 1, x->prefix, x->prefix_count++ * sizeof(x->prefix[0]));
+    x->prefix[0] = copy;
     return 0;
 }
 
@@ -110,11 +101,10 @@ static int script_open(struct exec *x, const char *script)
         return -ENOEXEC;
     argument = script_word(&line, true);
     if (x->prefix_count == 0)
-        err = prefix_insert(x, 0, script);
+        err = prefix_insert(x, script);
     if (!err && argument)
-        err = prefix_insert(x, 0, argument);
-    if (!err)
-        err = prefix_insert(x, 0, interpreter);
+        err = prefix_insert(x, argument);
+    err = err ?: prefix_insert(x, interpreter);
     if (err)
         return err;
     file_put(x->file);
@@ -161,23 +151,17 @@ static int exec_collect(struct exec *x, uaddr_t argv, uaddr_t envp)
 static int exec_build(struct exec *x)
 {
     struct vm_space *space = x->space;
-    struct process *p = process_self();
     uaddr_t arg_bytes = space->arg_end;
     int err;
 
-    space->limit_as = p->limits[RLIMIT_AS].rlim_cur;
-    space->limit_data = p->limits[RLIMIT_DATA].rlim_cur;
-    space->limit_stack = p->limits[RLIMIT_STACK].rlim_cur;
+    limits_copy(space, process_self());
     err = vm_map_stack(space, space->stack_top,
                        ALIGN_UP(x->strings.text.length + x->strings.offsets.length, PAGE_SIZE) +
                            EXEC_STACK,
                        PROT_READ | PROT_WRITE);
     if (!err)
-        err = elf_load(space, x->file, x->head, x->head_size, &x->prog);
-    if (!err)
-        err = vdso_map(space);
-    if (!err)
-        err = exec_stack_build(space, &x->strings, &x->prog, x->name, &x->sp);
+        err = elf_load(space, x->file, x->head, x->head_size, &x->prog) ?: vdso_map(space)
+                  ?: exec_stack_build(space, &x->strings, &x->prog, x->name, &x->sp);
     space->arg_end = space->env_start = space->arg_start + arg_bytes;
     return err;
 }
@@ -261,7 +245,6 @@ static void exec_swap_tables(struct exec *x)
 {
     struct thread *thread = thread_self();
     struct fdtable *old = thread->files;
-    struct cred *old_cred = thread->cred;
 
     if (x->files) {
         irqflags_t flags = spin_lock_irqsave(&process_self()->siglock);
@@ -273,9 +256,7 @@ static void exec_swap_tables(struct exec *x)
     }
     fdtable_close_exec(thread->files);
     if (x->cred) {
-        thread->cred = x->cred;
-        if (old_cred != &cred_root && ref_put(&old_cred->refs))
-            kfree(old_cred);
+        thread_cred_set(x->cred);
         x->cred = NULL;
     }
 }
@@ -320,13 +301,8 @@ static int exec_commit(struct exec *x)
 
     if (ref_read(&thread_self()->files->refs) > 1)
         err = fdtable_copy(thread_self()->files, &x->files);
-    if (!err)
-        err = exec_credentials(x);
-    if (!err)
-        err = exec_alone(p);
-    if (!err)
-        err =
-            signal_exec(p); // fails only for a table shared with another process, before any change
+    if (!err) // signal_exec fails only for a table shared with another process: no change yet
+        err = exec_credentials(x) ?: exec_alone(p) ?: signal_exec(p);
     if (err)
         return err;
     x->space->exe = x->file;
@@ -355,21 +331,16 @@ static void exec_fini(struct exec *x)
 int process_exec(const struct path *start, const char *name, uaddr_t argv, uaddr_t envp, u32 flags)
 {
     struct exec x = {.name = name};
+    u32 walk =
+        (flags & AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW) | (flags & AT_EMPTY_PATH ? WALK_EMPTY : 0);
     int err;
 
     exec_strings_init(&x.strings);
     x.head = kmalloc(PAGE_SIZE, 0);
     err = x.head ? vm_space_create(&x.space) : -ENOMEM;
     if (!err)
-        err = exec_resolve(&x, start, name,
-                           (flags & AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW) |
-                               (flags & AT_EMPTY_PATH ? WALK_EMPTY : 0));
-    if (!err)
-        err = exec_collect(&x, argv, envp);
-    if (!err)
-        err = exec_build(&x);
-    if (!err)
-        err = exec_commit(&x);
+        err = exec_resolve(&x, start, name, walk) ?: exec_collect(&x, argv, envp)
+                  ?: exec_build(&x) ?: exec_commit(&x);
     exec_fini(&x);
     return err;
 }

@@ -16,6 +16,7 @@
 #define CLOCK_TICKS_HZ 100 // unit of times(2) and /proc/<pid>/stat
 #define STACK_END      8   // zero bytes at the very top
 #define EXEC_RANDOM    16
+#define AUXV_BYTES     (19 * sizeof(struct auxv_entry))
 
 void exec_strings_init(struct exec_strings *s)
 {
@@ -75,70 +76,41 @@ int exec_strings_end(struct exec_strings *s)
     return exec_strings_note(s, EXEC_END);
 }
 
-struct auxv {
-    struct auxv_entry entry[24];
-    unsigned count;
-};
-
-static void auxv_add(struct auxv *v, u64 type, u64 value)
-{
-    v->entry[v->count++] = (struct auxv_entry){type, value};
-}
-
-static void auxv_fill(struct auxv *v, const struct program *prog, struct vm_space *space,
-                      uaddr_t random, uaddr_t name)
-{
-    const struct cred *cred = thread_self()->cred;
-
-    v->count = 0;
-    auxv_add(v, AT_SYSINFO_EHDR, space->vdso);
-    auxv_add(v, AT_MINSIGSTKSZ, sizeof(struct rt_sigframe) + 512);
-    auxv_add(v, AT_HWCAP,
-             COMPAT_HWCAP_ISA_I | COMPAT_HWCAP_ISA_M | COMPAT_HWCAP_ISA_A | COMPAT_HWCAP_ISA_F |
-                 COMPAT_HWCAP_ISA_D | COMPAT_HWCAP_ISA_C);
-    auxv_add(v, AT_PAGESZ, PAGE_SIZE);
-    auxv_add(v, AT_CLKTCK, CLOCK_TICKS_HZ);
-    auxv_add(v, AT_PHDR, prog->phdr);
-    auxv_add(v, AT_PHENT, sizeof(struct elf_phdr));
-    auxv_add(v, AT_PHNUM, prog->phnum);
-    auxv_add(v, AT_BASE, prog->base);
-    auxv_add(v, AT_FLAGS, 0);
-    auxv_add(v, AT_ENTRY, prog->program_entry);
-    auxv_add(v, AT_UID, cred->uid);
-    auxv_add(v, AT_EUID, cred->euid);
-    auxv_add(v, AT_GID, cred->gid);
-    auxv_add(v, AT_EGID, cred->egid);
-    auxv_add(v, AT_SECURE, cred->uid != cred->euid || cred->gid != cred->egid);
-    auxv_add(v, AT_RANDOM, random);
-    auxv_add(v, AT_EXECFN, name);
-    auxv_add(v, AT_NULL, 0);
-}
-
-// Turns offsets into addresses in place; the argv and envp ends become NULL.
-static int vectors_write(struct exec_strings *s, struct vm_space *space, uaddr_t text, uaddr_t to)
-{
-    u64 batch[64];
-    struct stream relocated;
-    struct stream_reader r;
-    size_t n;
-    int err = 0;
-
-    stream_init(&relocated);
-    stream_read_init(&r, &s->offsets);
-    while (!err && (n = stream_read(&r, batch, sizeof(batch)))) {
-        for (size_t i = 0; i < n / sizeof(u64); i++)
-            batch[i] = batch[i] == EXEC_END ? 0 : batch[i] + text;
-        err = stream_append(&relocated, batch, n);
-    }
-    if (!err)
-        err = stream_write(&relocated, space, to);
-    stream_fini(&relocated);
-    return err;
-}
-
 static bool write_all(struct vm_space *space, uaddr_t to, const void *from, size_t n)
 {
     return vm_access(space, to, (void *)from, n, true, false) == n;
+}
+
+static bool auxv_write(const struct program *prog, struct vm_space *space, uaddr_t to,
+                       uaddr_t random, uaddr_t name)
+{
+    const struct cred *cred = thread_self()->cred;
+    const u64 isa = COMPAT_HWCAP_ISA_I | COMPAT_HWCAP_ISA_M | COMPAT_HWCAP_ISA_A |
+                    COMPAT_HWCAP_ISA_F | COMPAT_HWCAP_ISA_D | COMPAT_HWCAP_ISA_C;
+    const struct auxv_entry v[] = {
+        {AT_SYSINFO_EHDR, space->vdso},
+        {AT_MINSIGSTKSZ, sizeof(struct rt_sigframe) + 512},
+        {AT_HWCAP, isa},
+        {AT_PAGESZ, PAGE_SIZE},
+        {AT_CLKTCK, CLOCK_TICKS_HZ},
+        {AT_PHDR, prog->phdr},
+        {AT_PHENT, sizeof(struct elf_phdr)},
+        {AT_PHNUM, prog->phnum},
+        {AT_BASE, prog->base},
+        {AT_FLAGS, 0},
+        {AT_ENTRY, prog->program_entry},
+        {AT_UID, cred->uid},
+        {AT_EUID, cred->euid},
+        {AT_GID, cred->gid},
+        {AT_EGID, cred->egid},
+        {AT_SECURE, cred->uid != cred->euid || cred->gid != cred->egid},
+        {AT_RANDOM, random},
+        {AT_EXECFN, name},
+        {AT_NULL, 0},
+    };
+
+    static_assert(sizeof(v) == AUXV_BYTES, "exec_stack_build makes room for them");
+    return write_all(space, to, v, sizeof(v));
 }
 
 int exec_stack_build(struct vm_space *space, struct exec_strings *s, const struct program *prog,
@@ -148,28 +120,24 @@ int exec_stack_build(struct vm_space *space, struct exec_strings *s, const struc
     uaddr_t name_at = top - strlen(name) - 1;
     uaddr_t text = name_at - s->text.length;
     uaddr_t random = ALIGN_DOWN(text, 16) - EXEC_RANDOM;
-    uaddr_t aux, vectors;
+    uaddr_t vectors;
     u64 argc = s->argc;
     u8 seed[EXEC_RANDOM];
-    struct auxv v;
     int err;
 
-    auxv_fill(&v, prog, space, random, name_at);
-    aux = random - v.count * sizeof(struct auxv_entry);
-    vectors = aux - s->offsets.length;
-    *sp = ALIGN_DOWN(vectors - sizeof(u64), 16);
+    *sp = ALIGN_DOWN(random - AUXV_BYTES - s->offsets.length - sizeof(u64), 16);
     // argc, vectors and auxv must touch: the padding goes above the auxiliary vector.
     vectors = *sp + sizeof(u64);
-    aux = vectors + s->offsets.length;
     random_bytes(seed, sizeof(seed));
     if (!write_all(space, name_at, name, strlen(name) + 1) ||
         !write_all(space, random, seed, sizeof(seed)) ||
-        !write_all(space, aux, v.entry, v.count * sizeof(struct auxv_entry)) ||
+        !auxv_write(prog, space, vectors + s->offsets.length, random, name_at) ||
         !write_all(space, *sp, &argc, sizeof(argc)))
         return -ENOMEM;
+    stream_relocate(&s->offsets, text);
     err = stream_write(&s->text, space, text);
     if (!err)
-        err = vectors_write(s, space, text, vectors);
+        err = stream_write(&s->offsets, space, vectors);
     space->arg_start = text;
     space->stack_start = *sp;
     space->env_end = name_at;

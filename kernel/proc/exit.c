@@ -60,15 +60,14 @@ static void children_give_away_locked(struct process *p)
 
 static void siginfo_child(struct siginfo *info, struct process *p, int sig, int code, int status)
 {
-    struct task *t = p->pid->task;
-
     siginfo_kernel(info, sig, code);
     info->si_pid = p->pid->id;
-    info->si_uid = t ? t->thread->cred->uid : 0;
+    info->si_uid = p->charged_uid;
     info->si_status = status;
 }
 
-void process_notify_parent_locked(struct process *p, int code, int status)
+// SIGCHLD, or what the child was cloned with, and a wake-up.
+static void process_notify_parent_locked(struct process *p, int code, int status)
 {
     struct process *parent = p->parent;
     struct siginfo info;
@@ -105,14 +104,6 @@ static bool parent_does_not_wait(const struct process *p)
     return p->exit_signal == SIGCHLD && (a->handler == SIG_IGN || (a->flags & SA_NOCLDWAIT));
 }
 
-static void session_leave_locked(struct process *p)
-{
-    struct session *s = p->group->session;
-
-    if (s->leader == p)
-        s->leader = NULL;
-}
-
 // The last thread of p is leaving.
 static void process_become_zombie(struct process *p)
 {
@@ -129,7 +120,8 @@ static void process_become_zombie(struct process *p)
     spin_lock(&proctree_lock);
     last_outside = tree_detach_locked(p);
     p->state = PROCESS_ZOMBIE;
-    session_leave_locked(p);
+    if (p->group->session->leader == p)
+        p->group->session->leader = NULL;
     children_give_away_locked(p);
     if (last_outside && p->group->outside == 0)
         group_orphaned_locked(p->group);

@@ -49,7 +49,7 @@ static void user_thread_start(void *arg)
     arch_return_to_user();
 }
 
-static void frame_copy(struct birth *b, const struct trapframe *frame)
+static void child_start_state(struct birth *b, const struct trapframe *frame)
 {
     struct trapframe *f = arch_frame(&b->thread->arch);
     const struct clone_args *a = b->args;
@@ -60,44 +60,39 @@ static void frame_copy(struct birth *b, const struct trapframe *frame)
         f->x[FRAME_SP] = a->stack + a->stack_size;
     if (a->flags & CLONE_SETTLS)
         f->x[FRAME_TP] = a->tls;
+    b->thread->tid = b->pid->id;
+    if (a->flags & CLONE_CHILD_SETTID)
+        b->task->set_child_tid = a->child_tid;
+    if (a->flags & CLONE_CHILD_CLEARTID)
+        b->task->clear_child_tid = a->child_tid;
     b->thread->arch.work |= arch_self()->work & WORK_TRACE;
     arch_fpu_save(arch_self());
     b->thread->arch.fpu = arch_self()->fpu;
 }
 
-static int share_files(struct thread *t, u64 flags)
+// Descriptors, directories and memory: the same or copies.
+static int share_or_copy(struct thread *t, u64 flags)
 {
     struct thread *self = thread_self();
+    int err = 0;
 
-    if (flags & CLONE_FILES) {
-        fdtable_get(self->files);
-        t->files = self->files;
-    } else {
-        return fdtable_copy(self->files, &t->files);
-    }
-    return 0;
-}
-
-static int share_fs(struct thread *t, u64 flags)
-{
-    struct thread *self = thread_self();
-
-    if (!(flags & CLONE_FS))
-        return fs_context_copy(self->fs, &t->fs);
-    fs_context_get(self->fs);
-    t->fs = self->fs;
-    return 0;
-}
-
-static int share_space(struct thread *t, u64 flags)
-{
-    struct thread *self = thread_self();
-
-    if (!(flags & CLONE_VM))
-        return vm_space_fork(self->space, &t->space);
-    vm_space_get(self->space);
-    t->space = self->space;
-    return 0;
+    if (flags & CLONE_FILES)
+        fdtable_get(t->files = self->files);
+    else
+        err = fdtable_copy(self->files, &t->files);
+    if (err)
+        return err;
+    if (flags & CLONE_FS)
+        fs_context_get(t->fs = self->fs);
+    else
+        err = fs_context_copy(self->fs, &t->fs);
+    if (err)
+        return err;
+    if (flags & CLONE_VM)
+        vm_space_get(t->space = self->space);
+    else
+        err = vm_space_fork(self->space, &t->space);
+    return err;
 }
 
 static void process_inherit(struct process *p, const struct clone_args *a)
@@ -108,7 +103,6 @@ static void process_inherit(struct process *p, const struct clone_args *a)
     memcpy(p->limits, self->limits, sizeof(p->limits));
     p->dumpable = self->dumpable;
     p->no_new_privs = self->no_new_privs;
-    p->oom_score_adj = self->oom_score_adj;
     spin_unlock_irqrestore(&self->siglock, flags);
     p->exit_signal = (s32)a->exit_signal;
 }
@@ -135,27 +129,13 @@ static int birth_process(struct birth *b)
 // Makes all the parts; what was made stays in *b and t for birth_undo.
 static int birth_parts(struct birth *b)
 {
-    struct thread *self = thread_self();
     struct thread *t = b->thread;
     u64 flags = b->args->flags;
-    int err;
 
-    t->cred = self->cred;
+    t->cred = thread_self()->cred;
     ref_get(&t->cred->refs);
-    err = pid_alloc(&b->pid);
-    if (!err)
-        err = birth_process(b);
-    if (!err)
-        err = task_create(&b->task, b->proc, b->pid, t);
-    if (!err)
-        err = share_files(t, flags);
-    if (!err)
-        err = share_fs(t, flags);
-    if (!err)
-        err = share_space(t, flags);
-    if (!err)
-        err = signal_fork(b->task, b->proc, flags);
-    return err;
+    return pid_alloc(&b->pid) ?: birth_process(b) ?: task_create(&b->task, b->proc, b->pid, t)
+               ?: share_or_copy(t, flags) ?: signal_fork(b->task, b->proc, flags);
 }
 
 static void birth_undo(struct birth *b)
@@ -209,13 +189,10 @@ static int birth_publish(struct birth *b)
     struct process *self = process_self();
     u64 flags = b->args->flags;
     struct process *parent = (flags & CLONE_PARENT) && self->parent ? self->parent : self;
-    int err = 0;
+    int err;
 
     spin_lock(&proctree_lock);
-    if (signal_fatal_pending())
-        err = -ERESTARTNOINTR;
-    if (!err)
-        err = task_publish_locked(b);
+    err = signal_fatal_pending() ? -ERESTARTNOINTR : task_publish_locked(b);
     if (!err && !(flags & CLONE_THREAD)) {
         if (flags & CLONE_PARENT)
             b->proc->exit_signal = self->exit_signal;
@@ -225,17 +202,6 @@ static int birth_publish(struct birth *b)
     }
     spin_unlock(&proctree_lock);
     return err;
-}
-
-static void child_tids(struct birth *b)
-{
-    const struct clone_args *a = b->args;
-
-    b->thread->tid = b->pid->id;
-    if (a->flags & CLONE_CHILD_SETTID)
-        b->task->set_child_tid = a->child_tid;
-    if (a->flags & CLONE_CHILD_CLEARTID)
-        b->task->clear_child_tid = a->child_tid;
 }
 
 static s64 clone_run(struct birth *b)
@@ -272,8 +238,7 @@ s64 process_clone(const struct clone_args *args, const struct trapframe *frame)
     if (!err && (args->flags & CLONE_PARENT_SETTID))
         err = put_user_u32(args->parent_tid, b.pid->id);
     if (!err) {
-        child_tids(&b);
-        frame_copy(&b, frame);
+        child_start_state(&b, frame);
         err = birth_publish(&b);
     }
     if (err) {

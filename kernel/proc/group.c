@@ -5,31 +5,24 @@
 #include "mm/slab.h"
 #include "proc/proc_private.h"
 
-int session_create(struct session **out, struct pid *pid, struct process *leader)
+struct session *session_create(struct pid *pid, struct process *leader)
 {
-    struct session *s = kmalloc(sizeof(*s), ALLOC_ZERO);
+    struct session *s = kmalloc(sizeof(*s), 0);
 
-    if (!s)
-        return -ENOMEM;
-    ref_init(&s->refs, 1);
-    s->pid = pid;
-    s->leader = leader;
-    *out = s;
-    return 0;
+    if (s)
+        *s = (struct session){.pid = pid, .refs = {1}, .leader = leader};
+    return s;
 }
 
-int group_create(struct group **out, struct pid *pid, struct session *s)
+struct group *group_create(struct pid *pid, struct session *s)
 {
-    struct group *g = kmalloc(sizeof(*g), ALLOC_ZERO);
+    struct group *g = kmalloc(sizeof(*g), 0);
 
     if (!g)
-        return -ENOMEM;
-    ref_init(&g->refs, 1);
-    g->pid = pid;
-    g->session = s;
+        return NULL;
+    *g = (struct group){.pid = pid, .refs = {1}, .session = s};
     list_init(&g->members);
-    *out = g;
-    return 0;
+    return g;
 }
 
 // Ids are in use by what carries them. A session is published with its first group.
@@ -63,11 +56,6 @@ void group_put_locked(struct group *g)
     pid_use_end_locked(g->pid);
     session_put_locked(g->session);
     kfree(g);
-}
-
-void group_get(struct group *g)
-{
-    ref_get(&g->refs);
 }
 
 void group_put(struct group *g)
@@ -124,21 +112,6 @@ static void group_move_locked(struct process *p, struct group *g)
     group_put_locked(old);
 }
 
-struct group *group_get_in_session(pid_t pgid)
-{
-    struct group *g = NULL;
-    struct pid *pid;
-
-    spin_lock(&proctree_lock);
-    pid = pid_find(pgid);
-    if (pid && pid->group && pid->group->session == process_self()->group->session) {
-        g = pid->group;
-        group_get(g);
-    }
-    spin_unlock(&proctree_lock);
-    return g;
-}
-
 // Who may be moved where: setpgid(2).
 static int setpgid_check_locked(struct process *p, pid_t pgid)
 {
@@ -153,25 +126,24 @@ static int setpgid_check_locked(struct process *p, pid_t pgid)
         return -EACCES;
     if (p->group->session->leader == p)
         return -EPERM;
-    if (pgid == p->pid->id)
-        return 0;
-    if (!target || !target->group || target->group->session != self->group->session)
+    if (pgid != p->pid->id &&
+        (!target || !target->group || target->group->session != self->group->session))
         return -EPERM;
     return 0;
 }
 
 int process_setpgid(pid_t pid, pid_t pgid)
 {
-    struct group *fresh = NULL;
+    struct group *fresh;
     struct process *p;
     struct pid *target;
     int err;
 
     if (pgid < 0)
         return -EINVAL;
-    err = group_create(&fresh, NULL, NULL);
-    if (err)
-        return err;
+    fresh = group_create(NULL, NULL);
+    if (!fresh)
+        return -ENOMEM;
     spin_lock(&proctree_lock);
     p = pid ? process_find(pid) : process_self();
     if (p && !pgid)
@@ -192,49 +164,40 @@ int process_setpgid(pid_t pid, pid_t pgid)
     return err;
 }
 
-s64 process_getpgid(pid_t pid)
+static s64 family_id(pid_t pid, bool session)
 {
     struct process *p;
-    s64 ret;
+    s64 ret = -ESRCH;
 
     spin_lock(&proctree_lock);
     p = pid ? process_find(pid) : process_self();
-    ret = p ? p->group->pid->id : -ESRCH;
+    if (p)
+        ret = session ? p->group->session->pid->id : p->group->pid->id;
     spin_unlock(&proctree_lock);
     return ret;
 }
 
+s64 process_getpgid(pid_t pid)
+{
+    return family_id(pid, false);
+}
+
 s64 process_getsid(pid_t pid)
 {
-    struct process *p;
-    s64 ret;
-
-    spin_lock(&proctree_lock);
-    p = pid ? process_find(pid) : process_self();
-    ret = p ? p->group->session->pid->id : -ESRCH;
-    spin_unlock(&proctree_lock);
-    return ret;
+    return family_id(pid, true);
 }
 
 s64 process_setsid(void)
 {
     struct process *p = process_self();
-    struct session *s;
-    struct group *g;
-    s64 ret = p->pid->id;
-    int err = session_create(&s, p->pid, p);
+    struct session *s = session_create(p->pid, p);
+    struct group *g = group_create(p->pid, s);
+    s64 ret = s && g ? p->pid->id : -ENOMEM;
 
-    if (err)
-        return err;
-    err = group_create(&g, p->pid, s);
-    if (err) {
-        kfree(s);
-        return err;
-    }
     spin_lock(&proctree_lock);
-    if (p->pid->group) {
+    if (ret > 0 && p->pid->group)
         ret = -EPERM;
-    } else {
+    if (ret > 0) {
         group_publish_locked(g, s);
         group_move_locked(p, g);
         group_put_locked(g);

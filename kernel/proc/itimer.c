@@ -11,8 +11,6 @@
 
 #define CPU_SLACK (1000UL * 1000) // ns
 
-#define FAR_FUTURE (NS_NEVER / 4) // longer times are as good as this
-
 static ns_t timeval_to_ns(const struct timeval *tv)
 {
     if ((u64)tv->tv_sec > FAR_FUTURE / NS_PER_SEC)
@@ -20,29 +18,25 @@ static ns_t timeval_to_ns(const struct timeval *tv)
     return tv->tv_sec * NS_PER_SEC + tv->tv_usec * 1000;
 }
 
-static void ns_to_timeval(ns_t ns, struct timeval *tv)
+static void itimer_signal_locked(struct process *p, int sig)
 {
-    tv->tv_sec = ns / NS_PER_SEC;
-    tv->tv_usec = ns % NS_PER_SEC / 1000;
+    struct siginfo info;
+
+    siginfo_kernel(&info, sig, SI_KERNEL);
+    signal_send_locked(p, NULL, sig, &info);
 }
 
 static void real_timer_fired(struct timer *timer)
 {
     struct process *p = container_of(timer, struct process, real_timer);
     struct itimer *it = &p->itimers[ITIMER_REAL];
-    irqflags_t flags;
+    irqflags_t flags = spin_lock_irqsave(&p->siglock);
 
-    signal_send_process(p, SIGALRM, NULL);
-    flags = spin_lock_irqsave(&p->siglock);
-    if (it->next && it->interval) {
-        ns_t now = clock_monotonic();
-
-        it->next += it->interval;
-        if (it->next < now)
-            it->next = now + it->interval - (now - it->next) % it->interval;
-        timer_start(timer, it->next);
-    } else {
-        it->next = 0;
+    if (it->next && clock_monotonic() >= it->next) { // not disarmed or set again meanwhile
+        itimer_signal_locked(p, SIGALRM);
+        it->next = it->interval ? it->next + timer_steps(it->next, it->interval) * it->interval : 0;
+        if (it->next)
+            timer_start(timer, it->next);
     }
     spin_unlock_irqrestore(&p->siglock, flags);
 }
@@ -59,39 +53,38 @@ static ns_t itimer_now(struct process *p, int which)
 }
 
 // Sends the signal of a CPU timer that has run out; ns until the next look, NS_NEVER if it is off.
-static ns_t cpu_timer_check(struct process *p, int which, int sig)
+static ns_t cpu_timer_check_locked(struct process *p, int which, ns_t now, int sig)
 {
     struct itimer *it = &p->itimers[which];
-    ns_t next = load_relaxed(&it->next), now;
 
-    if (!next)
-        return NS_NEVER;
-    now = itimer_now(p, which);
-    if (now >= next) {
-        next = it->interval ? now + it->interval : 0;
-        store_relaxed(&it->next, next);
-        signal_send_process(p, sig, NULL);
+    if (it->next && now >= it->next) {
+        it->next = it->interval ? now + it->interval : 0;
+        itimer_signal_locked(p, sig);
     }
-    return next ? (next - now) / MAX(p->task_count, 1U) : NS_NEVER;
+    return it->next ? (it->next - now) / MAX(p->task_count, 1U) : NS_NEVER;
 }
 
 static void cpu_timer_fired(struct timer *timer)
 {
     struct process *p = container_of(timer, struct process, cpu_timer);
-    ns_t user = cpu_timer_check(p, ITIMER_VIRTUAL, SIGVTALRM);
-    ns_t both = cpu_timer_check(p, ITIMER_PROF, SIGPROF);
-    ns_t wait = MIN(user, both);
+    ns_t user, system, wait;
+    irqflags_t flags;
 
+    process_times(p, &user, &system);
+    flags = spin_lock_irqsave(&p->siglock);
+    wait = cpu_timer_check_locked(p, ITIMER_VIRTUAL, user, SIGVTALRM);
+    wait = MIN(wait, cpu_timer_check_locked(p, ITIMER_PROF, user + system, SIGPROF));
     if (wait != NS_NEVER)
         timer_start(timer, clock_monotonic() + MAX(wait, CPU_SLACK));
+    spin_unlock_irqrestore(&p->siglock, flags);
 }
 
 static void itimer_read(const struct itimer *it, ns_t now, struct itimerval *out)
 {
     ns_t left = it->next > now ? it->next - now : 1000;
 
-    ns_to_timeval(it->interval, &out->it_interval);
-    ns_to_timeval(it->next ? MAX(left, 1000UL) : 0, &out->it_value);
+    out->it_interval = ns_timeval(it->interval);
+    out->it_value = ns_timeval(it->next ? MAX(left, 1000UL) : 0);
 }
 
 int itimer_get(int which, struct itimerval *out)
@@ -110,6 +103,8 @@ static bool timeval_bad(const struct timeval *tv)
 int itimer_set(int which, const struct itimerval *new, struct itimerval *old)
 {
     struct process *p = process_self();
+    bool real = which == ITIMER_REAL;
+    struct timer *timer = real ? &p->real_timer : &p->cpu_timer;
     struct itimer *it;
     irqflags_t flags;
     ns_t now, value;
@@ -120,27 +115,20 @@ int itimer_set(int which, const struct itimerval *new, struct itimerval *old)
     it = &p->itimers[which];
     now = itimer_now(p, which);
     value = timeval_to_ns(&new->it_value);
-    if (which == ITIMER_REAL && p->real_timer.fn)
-        timer_cancel(&p->real_timer);
     flags = spin_lock_irqsave(&p->siglock);
-    if (old)
-        itimer_read(it, now, old);
+    itimer_read(it, now, old);
     it->interval = timeval_to_ns(&new->it_interval);
     it->next = value ? now + value : 0;
-    if (which == ITIMER_REAL && value) {
-        if (!p->real_timer.fn)
-            timer_init(&p->real_timer, real_timer_fired);
-        timer_start(&p->real_timer, it->next);
+    if (value) {
+        if (!timer->fn)
+            timer_init(timer, real ? real_timer_fired : cpu_timer_fired);
+        timer_start(timer, real ? it->next : clock_monotonic() + CPU_SLACK);
     }
     spin_unlock_irqrestore(&p->siglock, flags);
-    if (which != ITIMER_REAL && value) {
-        if (!p->cpu_timer.fn)
-            timer_init(&p->cpu_timer, cpu_timer_fired);
-        timer_start(&p->cpu_timer, clock_monotonic() + CPU_SLACK);
-    }
     return 0;
 }
 
+// A callback that waits for the lock does not arm its timer again.
 void itimer_fini(struct process *p)
 {
     irqflags_t flags = spin_lock_irqsave(&p->siglock);

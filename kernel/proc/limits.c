@@ -29,24 +29,17 @@ static struct user *user_find_locked(uid_t uid)
     return NULL;
 }
 
-static struct user *user_make_locked(uid_t uid, struct user *fresh)
-{
-    fresh->uid = uid;
-    fresh->processes = 0;
-    hlist_insert(&users[hash_u64(uid) % USER_BUCKETS], &fresh->node);
-    return fresh;
-}
-
 static int user_add(uid_t uid, u64 limit)
 {
-    struct user *fresh = NULL, *u;
+    struct user *u;
     int err = 0;
 
     spin_lock(&users_lock);
     u = user_find_locked(uid);
-    if (!u) {
-        fresh = kmalloc(sizeof(*fresh), 0);
-        u = fresh ? user_make_locked(uid, fresh) : NULL;
+    if (!u && (u = kmalloc(sizeof(*u), 0))) {
+        u->uid = uid;
+        u->processes = 0;
+        hlist_insert(&users[hash_u64(uid) % USER_BUCKETS], &u->node);
     }
     if (!u)
         err = -ENOMEM;
@@ -84,7 +77,7 @@ void user_uncharge(uid_t uid)
 
 // Counted under the new user without regard to its limit, as set*id(2) does; if memory for the
 // count is out the process stays with its old user.
-void process_user_changed(uid_t from, uid_t to)
+void process_user_changed(uid_t to)
 {
     struct process *p = process_self();
 
@@ -100,12 +93,8 @@ u64 process_limit(unsigned resource)
 }
 
 // The space keeps copies of the limits that faults and mappings look at.
-void limits_init(struct process *p)
+void limits_copy(struct vm_space *space, const struct process *p)
 {
-    struct vm_space *space = p->space;
-
-    if (!space)
-        return;
     store_relaxed(&space->limit_as, p->limits[RLIMIT_AS].rlim_cur);
     store_relaxed(&space->limit_data, p->limits[RLIMIT_DATA].rlim_cur);
     store_relaxed(&space->limit_stack, p->limits[RLIMIT_STACK].rlim_cur);
@@ -120,7 +109,8 @@ static int limit_change_locked(struct process *p, unsigned resource, const struc
     if (new->rlim_max > slot->rlim_max && !cred_capable(thread_self()->cred, CAP_SYS_RESOURCE))
         return -EPERM;
     *slot = *new;
-    limits_init(p);
+    if (p->space)
+        limits_copy(p->space, p);
     return 0;
 }
 

@@ -26,11 +26,6 @@ static u64 oom_score(struct process *p)
     return score;
 }
 
-static bool oom_victim_dying(struct process *p)
-{
-    return load_relaxed(&p->group_exit) && load_relaxed(&p->space);
-}
-
 static struct process *oom_choose_locked(bool *dying)
 {
     struct process *p, *worst = NULL;
@@ -40,7 +35,7 @@ static struct process *oom_choose_locked(bool *dying)
     LIST_FOR_EACH (p, &process_list, all_node) {
         u64 score = oom_score(p);
 
-        *dying = *dying || oom_victim_dying(p);
+        *dying = *dying || (load_relaxed(&p->group_exit) && load_relaxed(&p->space));
         if (score > most) {
             most = score;
             worst = p;
@@ -51,13 +46,10 @@ static struct process *oom_choose_locked(bool *dying)
 
 static void oom_end_locked(struct process *p)
 {
-    struct siginfo info;
-
     log_info("out of memory: ending process %d (%s), %lu pages resident", p->pid->id,
              p->pid->task ? p->pid->task->thread->name : "?",
              p->space ? vm_space_resident(p->space) : 0);
-    siginfo_kernel(&info, SIGKILL, SI_KERNEL);
-    signal_send_process(p, SIGKILL, &info);
+    signal_send_process(p, SIGKILL, NULL);
 }
 
 static int oom_act(void)

@@ -131,12 +131,10 @@ struct process *process_next(pid_t *id)
     u64 i = *id;
 
     spin_lock(&proctree_lock);
-    while (!found && (p = radix_next(&pids, &i))) {
+    while ((p = radix_next(&pids, &i)) && !p->process)
+        i++;
+    if (p) {
         found = p->process;
-        if (!found)
-            i++;
-    }
-    if (found) {
         process_ref(found);
         *id = i;
     }

@@ -24,13 +24,17 @@ struct posix_timer {
     u32 overrun, overrun_last; // (siglock)
 };
 
-static struct posix_timer *timer_find_locked(struct process *p, s32 id)
+// The timer of the running process with siglock held; NULL, and it is not, if there is none.
+static struct posix_timer *timer_lock(s32 id, irqflags_t *flags)
 {
+    struct process *p = process_self();
     struct posix_timer *t;
 
+    *flags = spin_lock_irqsave(&p->siglock);
     LIST_FOR_EACH (t, &p->posix_timers, link)
         if (t->id == id)
             return t;
+    spin_unlock_irqrestore(&p->siglock, *flags);
     return NULL;
 }
 
@@ -46,19 +50,19 @@ static struct task *timer_task_locked(struct posix_timer *t)
     return NULL;
 }
 
-// Counts the intervals that have passed and sets the next; false once it is done.
-static bool timer_advance_locked(struct posix_timer *t, ns_t now)
+// Counts the intervals that have passed and sets the next.
+static void timer_advance_locked(struct posix_timer *t)
 {
-    u64 passed;
+    u64 steps;
 
     if (!t->interval) {
         t->next = 0;
-        return false;
+        return;
     }
-    passed = now > t->next ? (now - t->next) / t->interval : 0;
-    t->overrun += passed;
-    t->next += (passed + 1) * t->interval;
-    return true;
+    steps = timer_steps(t->next, t->interval);
+    t->overrun += steps - 1;
+    t->next += steps * t->interval;
+    timer_start(&t->timer, t->next);
 }
 
 static void timer_fired(struct timer *timer)
@@ -68,31 +72,26 @@ static void timer_fired(struct timer *timer)
     struct siginfo info;
     irqflags_t flags;
     struct task *task;
-    bool pending, again;
 
     siginfo_kernel(&info, t->signo, SI_TIMER);
     info.si_timerid = t->id;
     info.si_value = t->value;
     flags = spin_lock_irqsave(&p->siglock);
-    task = timer_task_locked(t);
-    pending = ((task ? task->pending.set : p->pending.set) & SIGMASK(t->signo)) != 0;
-    if (pending)
-        t->overrun++;
-    if (!pending) {
-        t->overrun_last = t->overrun;
-        t->overrun = 0;
-    }
-    again = timer_advance_locked(t, clock_monotonic());
-    if (again)
-        timer_start(timer, t->next);
-    info.si_overrun = t->overrun_last;
-    spin_unlock_irqrestore(&p->siglock, flags);
-    if (t->notify == SIGEV_NONE || pending)
+    if (!t->next || clock_monotonic() < t->next) { // disarmed or set again meanwhile
+        spin_unlock_irqrestore(&p->siglock, flags);
         return;
-    if (task)
-        signal_send_task(task, t->signo, &info);
-    else
-        signal_send_process(p, t->signo, &info);
+    }
+    task = timer_task_locked(t);
+    if ((task ? task->pending.set : p->pending.set) & SIGMASK(t->signo)) {
+        t->overrun++;
+    } else {
+        info.si_overrun = t->overrun_last = t->overrun;
+        t->overrun = 0;
+        if (t->notify != SIGEV_NONE)
+            signal_send_locked(p, task, t->signo, &info);
+    }
+    timer_advance_locked(t);
+    spin_unlock_irqrestore(&p->siglock, flags);
 }
 
 static int timer_event(struct posix_timer *t, const struct sigevent *e)
@@ -150,23 +149,16 @@ static void timer_read_locked(const struct posix_timer *t, ns_t *left, ns_t *int
 int posix_timer_set(s32 id, bool absolute, ns_t value, ns_t interval, ns_t *left,
                     ns_t *old_interval)
 {
-    struct process *p = process_self();
-    struct posix_timer *t;
     irqflags_t flags;
+    struct posix_timer *t = timer_lock(id, &flags);
     ns_t now;
 
-    // Only this process's threads delete timers; cancel before the lock, since the callback takes
-    // it.
-    flags = spin_lock_irqsave(&p->siglock);
-    t = timer_find_locked(p, id);
-    spin_unlock_irqrestore(&p->siglock, flags);
     if (!t)
         return -EINVAL;
-    timer_cancel(&t->timer);
-    flags = spin_lock_irqsave(&p->siglock);
     timer_read_locked(t, left, old_interval);
     now = clock_monotonic();
-    t->interval = interval;
+    value = MIN(value, FAR_FUTURE);
+    t->interval = MIN(interval, FAR_FUTURE);
     t->overrun = 0;
     if (!value)
         t->next = 0;
@@ -178,68 +170,55 @@ int posix_timer_set(s32 id, bool absolute, ns_t value, ns_t interval, ns_t *left
         t->next = value;
     if (t->next)
         timer_start(&t->timer, t->next);
-    spin_unlock_irqrestore(&p->siglock, flags);
+    spin_unlock_irqrestore(&t->proc->siglock, flags);
     return 0;
 }
 
 int posix_timer_get(s32 id, ns_t *left, ns_t *interval)
 {
-    struct process *p = process_self();
-    irqflags_t flags = spin_lock_irqsave(&p->siglock);
-    struct posix_timer *t = timer_find_locked(p, id);
+    irqflags_t flags;
+    struct posix_timer *t = timer_lock(id, &flags);
 
-    if (t)
-        timer_read_locked(t, left, interval);
-    spin_unlock_irqrestore(&p->siglock, flags);
-    return t ? 0 : -EINVAL;
+    if (!t)
+        return -EINVAL;
+    timer_read_locked(t, left, interval);
+    spin_unlock_irqrestore(&t->proc->siglock, flags);
+    return 0;
 }
 
 s64 posix_timer_overrun(s32 id)
 {
-    struct process *p = process_self();
-    irqflags_t flags = spin_lock_irqsave(&p->siglock);
-    struct posix_timer *t = timer_find_locked(p, id);
-    s64 ret = t ? (s64)t->overrun_last : -EINVAL;
+    irqflags_t flags;
+    struct posix_timer *t = timer_lock(id, &flags);
+    s64 ret;
 
-    spin_unlock_irqrestore(&p->siglock, flags);
+    if (!t)
+        return -EINVAL;
+    ret = t->overrun_last;
+    spin_unlock_irqrestore(&t->proc->siglock, flags);
     return ret;
-}
-
-static void timer_free(struct posix_timer *t)
-{
-    timer_cancel(&t->timer);
-    kfree(t);
 }
 
 int posix_timer_delete(s32 id)
 {
-    struct process *p = process_self();
-    irqflags_t flags = spin_lock_irqsave(&p->siglock);
-    struct posix_timer *t = timer_find_locked(p, id);
+    irqflags_t flags;
+    struct posix_timer *t = timer_lock(id, &flags);
 
-    if (t) {
-        list_remove(&t->link);
-        p->posix_timer_count--;
-    }
-    spin_unlock_irqrestore(&p->siglock, flags);
     if (!t)
         return -EINVAL;
-    timer_free(t);
+    list_remove(&t->link);
+    t->next = 0; // a callback that waits for the lock does not arm it again
+    t->proc->posix_timer_count--;
+    spin_unlock_irqrestore(&t->proc->siglock, flags);
+    timer_cancel(&t->timer);
+    kfree(t);
     return 0;
 }
 
 void posix_timers_fini(struct process *p)
 {
     struct posix_timer *t;
-    irqflags_t flags;
 
-    for (;;) {
-        flags = spin_lock_irqsave(&p->siglock);
-        t = list_pop(&p->posix_timers, struct posix_timer, link);
-        p->posix_timer_count -= t != NULL;
-        spin_unlock_irqrestore(&p->siglock, flags);
-        if (!t)
-            return;
-        timer_free(t);
-    }
+    while ((t = list_first(&p->posix_timers, struct posix_timer, link)))
+        posix_timer_delete(t->id);
 }

@@ -14,7 +14,6 @@ void pid_init(void);
 // process.c
 int process_create(struct process **out, struct pid *pid);
 int task_create(struct task **out, struct process *p, struct pid *pid, struct thread *t);
-void task_free(struct task *t);
 void process_link(struct process *p, struct process *parent); // into tree and group; lock held
 void process_unlink_zombie_locked(struct process *p);         // reaped: out of every list
 void tree_attach_locked(struct process *p);                   // counts p for its group's `outside`
@@ -22,20 +21,24 @@ bool tree_detach_locked(struct process *p); // true: its group lost the last of 
 extern struct list process_list;            // (proctree)
 
 // group.c
-int group_create(struct group **out, struct pid *pid, struct session *s);
-int session_create(struct session **out, struct pid *pid, struct process *leader);
+struct group *group_create(struct pid *pid, struct session *s); // NULL: no memory
+struct session *session_create(struct pid *pid, struct process *leader);
 void group_publish_locked(struct group *g, struct session *s);
 void group_put_locked(struct group *g);
 void session_put_locked(struct session *s);
 // The group has just lost its last member with a parent outside: stopped members get HUP and CONT.
 void group_orphaned_locked(struct group *g);
 
-// exit.c, wait.c
-void process_notify_parent_locked(struct process *p, int code, int status); // SIGCHLD and wake
+// exit.c
 void process_event_locked(struct process *p, int code, int status); // stop or continue to report
 
 // signal_action.c
 struct sighand *sighand_create(void); // all actions default; NULL
+
+static inline struct timeval ns_timeval(ns_t ns)
+{
+    return (struct timeval){ns / NS_PER_SEC, ns % NS_PER_SEC / 1000};
+}
 
 static inline struct siginfo_used *siginfo_used(const struct siginfo *info)
 {
@@ -43,6 +46,12 @@ static inline struct siginfo_used *siginfo_used(const struct siginfo *info)
 }
 
 // signal_send.c
+#define SIG_MASK_STOP (SIGMASK(SIGSTOP) | SIGMASK(SIGTSTP) | SIGMASK(SIGTTIN) | SIGMASK(SIGTTOU))
+#define SIG_MASK_IGNORED_BY_DEFAULT \
+    (SIGMASK(SIGCHLD) | SIGMASK(SIGCONT) | SIGMASK(SIGURG) | SIGMASK(SIGWINCH))
+// `t` NULL: the whole process; siglock held; any context. The first thread to go on after a SIGCONT
+// reports it.
+int signal_send_locked(struct process *p, struct task *t, int sig, const struct siginfo *info);
 void task_signal_wake(struct task *t, bool fatal);
 static inline bool task_must_die(const struct task *t)
 {
@@ -67,8 +76,8 @@ static inline bool task_has_signal(const struct task *t)
 // which the caller then reports without siglock.
 bool task_stop_count_locked(struct task *t);
 void process_report_stop(struct process *p);
-void process_kill_all_locked(struct process *p, int wait_status,
-                             struct task *except); // siglock held
+// siglock held
+void process_kill_all_locked(struct process *p, int wait_status, struct task *except);
 // 0: none; siglock held; fills the used part of *info.
 int signal_dequeue_locked(struct task *t, u64 from, struct siginfo *info);
 void signal_clear_locked(struct sigpending *pending, u64 set);
@@ -101,13 +110,8 @@ int stream_append(struct stream *s, const void *data, size_t n); // -ENOMEM
 ssize_t stream_append_user_string(struct stream *s, uaddr_t src, size_t max);
 // Copies all of it to `to` in another space; -EFAULT.
 int stream_write(const struct stream *s, struct vm_space *space, uaddr_t to);
-struct stream_reader {
-    const struct stream *stream;
-    struct stream_chunk *chunk;
-    size_t at; // in chunk
-};
-void stream_read_init(struct stream_reader *r, const struct stream *s);
-size_t stream_read(struct stream_reader *r, void *buf, size_t n); // bytes, 0 at the end
+// Of u64 offsets: adds `base` to each, but EXEC_END becomes 0.
+void stream_relocate(struct stream *s, u64 base);
 
 // A program's arguments and environment while the old space still holds them.
 struct exec_strings {
@@ -120,12 +124,24 @@ struct exec_strings {
 void exec_strings_init(struct exec_strings *s);
 void exec_strings_fini(struct exec_strings *s);
 int exec_strings_add(struct exec_strings *s, const char *text); // -E2BIG, -ENOMEM
-int exec_strings_add_user(struct exec_strings *s, uaddr_t vector,
-                          u32 skip); // NULL-ended array from entry `skip`
+// NULL-ended array from entry `skip`
+int exec_strings_add_user(struct exec_strings *s, uaddr_t vector, u32 skip);
 int exec_strings_end(struct exec_strings *s);
 // Lays strings, vectors and the auxiliary vector out on the new stack; *sp = where it starts.
 int exec_stack_build(struct vm_space *space, struct exec_strings *s, const struct program *prog,
                      const char *name, uaddr_t *sp);
+
+// itimer.c, posix_timer.c
+#define FAR_FUTURE     (NS_NEVER / 4) // longer times are as good as this
+#define TIMER_STEP_MIN (20UL * 1000)  // ns between expiries at least, lest they take a whole hart
+
+// Intervals after which the timer that was due at `next` is due again.
+static inline u64 timer_steps(ns_t next, ns_t interval)
+{
+    ns_t soon = clock_monotonic() + TIMER_STEP_MIN;
+
+    return soon > next ? (soon - next) / interval + 1 : 1;
+}
 
 // vdso.c
 int vdso_map(struct vm_space *space);
@@ -133,7 +149,7 @@ uaddr_t vdso_sigreturn(const struct vm_space *space);
 void vdso_init(void);
 
 // limits, users, oom
-void limits_init(struct process *p);
+void limits_copy(struct vm_space *space, const struct process *p); // what mappings look at
 int user_charge(struct process *p, uid_t uid); // one more process of uid; -EAGAIN at RLIMIT_NPROC
 void user_uncharge(uid_t uid);
 void oom_init(void);

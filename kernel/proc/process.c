@@ -83,21 +83,35 @@ int task_create(struct task **out, struct process *p, struct pid *pid, struct th
     return 0;
 }
 
-void task_free(struct task *task)
+static void cred_put(struct cred *c)
 {
-    sigpending_flush(&task->pending);
-    process_put(task->proc);
-    slab_free(task_cache, task);
+    if (c != &cred_root && ref_put(&c->refs))
+        kfree(c);
+}
+
+void thread_cred_set(struct cred *c)
+{
+    struct cred *old = thread_self()->cred;
+
+    spin_lock(&proctree_lock);
+    thread_self()->cred = c;
+    spin_unlock(&proctree_lock);
+    cred_put(old);
 }
 
 // thread_hooks.release: the thread has left its stack for good.
 static void thread_release(struct thread *t)
 {
-    if (t->proc_thread)
-        task_free(t->proc_thread);
+    struct task *task = t->proc_thread;
+
+    if (task) {
+        sigpending_flush(&task->pending);
+        process_put(task->proc);
+        slab_free(task_cache, task);
+    }
     t->proc_thread = NULL;
-    if (t->cred && t->cred != &cred_root && ref_put(&t->cred->refs))
-        kfree(t->cred);
+    if (t->cred)
+        cred_put(t->cred);
 }
 
 static bool thread_interrupted(struct thread *t, enum thread_state sleep)
@@ -196,7 +210,6 @@ void proc_init(void)
     task_cache = slab_cache_create("task", sizeof(struct task), 16);
     thread_hooks.release = thread_release;
     thread_hooks.interrupted = thread_interrupted;
-    thread_hooks.switch_space = vm_space_switch;
     vm_hooks.file_get = area_file_get;
     vm_hooks.file_put = file_put;
     fd_limit_hook = fd_limit;

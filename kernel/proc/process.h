@@ -55,6 +55,7 @@ struct siginfo_used {
 struct sigpending {
     u64 set;                  // bit signal-1
     s32 first;                // the standard signal, if not 0, whose siginfo lies here
+    u32 queued;               // length of queue
     struct siginfo_used info; // of `first`
     struct list queue;        // struct sigqueue of the others, in order of arrival
 };
@@ -90,17 +91,14 @@ struct process {
     struct list children;   // (proctree) living, by sibling
     struct list zombies;    // (proctree) dead children to be waited for, by sibling
     struct list events;     // (proctree) children with a stop or continue to report, by event_node
-    struct list sibling;    // (proctree)
-    struct list event_node; // (proctree)
     struct list all_node;   // (proctree) list of all processes, for ^P and the OOM choice
     struct group *group;    // (proctree)
-    struct list group_node; // (proctree)
-    bool did_exec;          // (proctree) setpgid by the parent is refused
-    bool subreaper;         // (proctree)
-    s32 exit_signal;        // (proctree) to the parent, usually SIGCHLD; 0 none
-    s32 exit_status;        // (proctree) wait status when a zombie
-    s32 exit_code;          // (siglock) what was given to exit, all 32 bits
-    s32 event_status;       // (proctree) wait status of the last stop or continue
+    struct list sibling, event_node, group_node; // (proctree)
+    bool did_exec, subreaper;     // (proctree) did_exec: setpgid by the parent is refused
+    s32 exit_signal;              // (proctree) to the parent, usually SIGCHLD; 0 none
+    s32 exit_status;              // (proctree) wait status when a zombie
+    s32 exit_code;                // (siglock) what was given to exit, all 32 bits
+    s32 event_status;             // (proctree) wait status of the last stop or continue
     struct wait_queue child_wait; // this process waits for children here
 
     struct spinlock siglock;     // RANK_SIGNAL
@@ -112,46 +110,40 @@ struct process {
     s32 group_exit_status;       // (siglock) wait status
     struct task *exec_task;      // (siglock) the thread that execs: others end
     bool stopped;                // (siglock) job-control stop in effect
+    bool continued;              // (siglock) SIGCONT ended a stop: to be reported
     s32 stop_signal;             // (siglock)
     u32 stop_count;              // (siglock) threads still to stop
     struct wait_queue exit_wait; // exec waits for the other threads here
-    bool ignore_terminal;        // spare of job control
 
-    struct timer real_timer;  // ITIMER_REAL
-    struct timer cpu_timer;   // ITIMER_VIRTUAL, ITIMER_PROF
-    struct itimer itimers[3]; // (siglock)
-    struct list posix_timers; // (siglock)
-    u32 next_timer_id;        // (siglock)
-    u32 posix_timer_count;    // (siglock)
-    uid_t charged_uid;        // (siglock) user whose process count holds this one
+    struct timer real_timer;              // ITIMER_REAL
+    struct timer cpu_timer;               // ITIMER_VIRTUAL, ITIMER_PROF
+    struct itimer itimers[3];             // (siglock)
+    struct list posix_timers;             // (siglock)
+    u32 next_timer_id, posix_timer_count; // (siglock)
+    uid_t charged_uid;                    // (siglock) user whose process count holds this one
 
     struct rlimit64 limits[RLIM_NLIMITS]; // (siglock)
     struct vm_space *space;        // (c) but exec replaces it under siglock; NULL once exited
-    u32 oom_score_adj;             // (a)
     bool dumpable, no_new_privs;   // (a)
     ns_t start_time;               // (c) monotonic
     ns_t dead_user, dead_system;   // (siglock) of threads that have exited
     ns_t child_user, child_system; // (proctree) of reaped children
-    u64 minor_faults, child_minor_faults;
-    u64 peak_rss, child_peak_rss; // KiB
+    u64 minor_faults, child_minor_faults, peak_rss, child_peak_rss; // RSS in KiB
 };
 
 struct task {
-    struct thread *thread;         // (c)
-    struct process *proc;          // (c) referenced
-    struct pid *pid;               // (c)
-    struct list link;              // (siglock)
-    u64 blocked;                   // (h) written under siglock
-    u64 awaited;                   // (siglock) blocked, but sigtimedwait sleeps for them
-    u64 saved_mask;                // (h) WORK_RESTORE puts it back
-    struct sigpending pending;     // (siglock)
-    struct sigstack altstack;      // (h)
-    uaddr_t clear_child_tid;       // (h)
-    uaddr_t robust_list;           // (h)
-    uaddr_t set_child_tid;         // (h)
-    struct completion *vfork_done; // (h) the parent waits for exec or exit
-    bool stop_pending;             // (siglock) must stop at the next way out
-    bool exiting;                  // (siglock)
+    struct thread *thread;     // (c)
+    struct process *proc;      // (c) referenced
+    struct pid *pid;           // (c)
+    struct list link;          // (siglock)
+    u64 blocked;               // (h) written under siglock
+    u64 awaited;               // (siglock) blocked, but sigtimedwait sleeps for them
+    u64 saved_mask;            // (h) WORK_RESTORE puts it back
+    struct sigpending pending; // (siglock)
+    struct sigstack altstack;  // (h)
+    uaddr_t clear_child_tid, robust_list, set_child_tid; // (h)
+    struct completion *vfork_done;                       // (h) the parent waits for exec or exit
+    bool stop_pending;                                   // (siglock) must stop at the next way out
     // restart_syscall(2): what to call again, and until when
     s64 (*restart)(struct task *task);
     ns_t restart_deadline;
@@ -217,19 +209,20 @@ struct wait_result {
     s32 exit_code; // CLD_EXITED: all 32 bits, as xv6 and waitid(2) want it
     struct rusage usage;
 };
-int process_wait(const struct wait_args *args,
-                 struct wait_result *out); // 1 found, 0 WNOHANG, -ECHILD, -EINTR
+// 1 found, 0 WNOHANG, -ECHILD, -EINTR
+int process_wait(const struct wait_args *args, struct wait_result *out);
 
 // Groups and sessions; -ESRCH -EPERM -EACCES -EINVAL.
 int process_setpgid(pid_t pid, pid_t pgid);
 s64 process_getpgid(pid_t pid);
 s64 process_getsid(pid_t pid);
 s64 process_setsid(void);
-void group_get(struct group *g);
+static inline void group_get(struct group *g)
+{
+    ref_get(&g->refs);
+}
 void group_put(struct group *g); // proctree_lock not held
 void session_put(struct session *s);
-// The group with this id in the running process's session, referenced; NULL.
-struct group *group_get_in_session(pid_t pgid);
 bool group_is_orphaned_locked(const struct group *g);
 // Set by tty/: the session leader exits; hang up its terminal.
 extern void (*session_leader_exit_hook)(struct session *s);
@@ -238,7 +231,10 @@ extern void (*session_leader_exit_hook)(struct session *s);
 extern void (*session_tty_hook)(struct session *s, u32 *device, pid_t *foreground);
 
 // The running process's real user changed: it counts for the new one.
-void process_user_changed(uid_t from, uid_t to);
+void process_user_changed(uid_t to);
+// The running thread's credentials become c, whose reference it takes. Others read them under
+// proctree_lock.
+void thread_cred_set(struct cred *c);
 u64 process_limit(unsigned resource); // rlim_cur of the running process
 int process_prlimit(pid_t pid, unsigned resource, const struct rlimit64 *new, struct rlimit64 *old);
 

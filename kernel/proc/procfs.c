@@ -14,7 +14,7 @@
 
 void (*session_tty_hook)(struct session *s, u32 *device, pid_t *foreground);
 
-// The space of a process with a reference, NULL once it has exited.
+// The space with a reference, NULL once the process has exited.
 static struct vm_space *process_space_get(struct process *p)
 {
     irqflags_t flags = spin_lock_irqsave(&p->siglock);
@@ -26,13 +26,27 @@ static struct vm_space *process_space_get(struct process *p)
     return space;
 }
 
+// The same by id: 0 (*out may be NULL), -ESRCH.
+static int space_get(pid_t id, struct vm_space **out)
+{
+    struct process *p = process_get(id);
+
+    if (!p)
+        return -ESRCH;
+    *out = process_space_get(p);
+    process_put(p);
+    return 0;
+}
+
+static const struct vm_space none; // what a process without a space has
+
 // A consistent look at what the tree says of a process.
 struct snapshot {
     struct process *p;
     pid_t pid, tgid, ppid, group, session, foreground;
     u32 tty, threads;
     char name[16];
-    char state;
+    const char *state; // word, by its first letter
     int nice, policy, rt_priority, hart;
     struct cred cred;
     u64 pending, shared_pending, blocked, ignored, caught;
@@ -40,20 +54,18 @@ struct snapshot {
     u64 minor_faults, switches, voluntary;
 };
 
-static char state_letter(const struct process *p, const struct thread *t)
+static const char *state_word(const struct process *p, const struct thread *t)
 {
+    static const char *const words[] = {
+        [THREAD_RUNNING] = "R (running)",
+        [THREAD_INTERRUPTIBLE] = "S (sleeping)",
+        [THREAD_STOPPED] = "T (stopped)",
+        [THREAD_DEAD] = NULL,
+    };
+
     if (p->state != PROCESS_ALIVE || !t)
-        return 'Z';
-    switch (t->state) {
-    case THREAD_RUNNING:
-        return 'R';
-    case THREAD_INTERRUPTIBLE:
-        return 'S';
-    case THREAD_STOPPED:
-        return 'T';
-    default:
-        return 'D';
-    }
+        return "Z (zombie)";
+    return words[t->state] ? words[t->state] : "D (disk sleep)";
 }
 
 static void snapshot_handlers(struct snapshot *s, struct process *p)
@@ -71,7 +83,6 @@ static void snapshot_handlers(struct snapshot *s, struct process *p)
 static void snapshot_thread(struct snapshot *s, const struct task *task)
 {
     const struct thread *t = task->thread;
-    const struct cred *c = t->cred;
 
     memcpy(s->name, t->name, sizeof(s->name));
     s->name[sizeof(s->name) - 1] = '\0';
@@ -83,7 +94,7 @@ static void snapshot_thread(struct snapshot *s, const struct task *task)
     s->blocked = task->blocked;
     s->switches = t->switches - t->voluntary_switches;
     s->voluntary = t->voluntary_switches;
-    s->cred = *c;
+    s->cred = *t->cred;
 }
 
 // By process id, or by thread id for /proc/<pid>/task/<tid>. The process is referenced in s->p.
@@ -113,7 +124,7 @@ static int snapshot_take(struct snapshot *s, pid_t id)
         s->shared_pending = p->pending.set;
         s->minor_faults = p->minor_faults;
         snapshot_handlers(s, p);
-        s->state = state_letter(p, task ? task->thread : NULL);
+        s->state = state_word(p, task ? task->thread : NULL);
         if (task)
             snapshot_thread(s, task);
     }
@@ -128,47 +139,29 @@ static int show_stat(struct text *t, pid_t id)
 {
     struct snapshot s;
     struct vm_space *space;
+    const struct vm_space *m;
     int err = snapshot_take(&s, id);
 
     if (err)
         return err;
     space = process_space_get(s.p);
+    m = space ? space : &none;
     text_printf(t, "%d (%s) %c %d %d %d %u %d 0 %lu %lu 0 0 %lu %lu %lu %lu ", s.pid, s.name,
-                s.state, s.ppid, s.group, s.session, s.tty, s.foreground, s.minor_faults,
+                s.state[0], s.ppid, s.group, s.session, s.tty, s.foreground, s.minor_faults,
                 s.p->child_minor_faults, s.user / TICK_NS, s.system / TICK_NS,
                 s.p->child_user / TICK_NS, s.p->child_system / TICK_NS);
     text_printf(t, "%d %d %u 0 %lu %lu %lu %lu ", s.rt_priority ? -1 - s.rt_priority : 20 + s.nice,
-                s.nice, s.threads, s.p->start_time / TICK_NS,
-                space ? space->mapped_pages << PAGE_SHIFT : 0, space ? vm_space_resident(space) : 0,
-                s.p->limits[RLIMIT_RSS].rlim_cur);
-    text_printf(t, "%lu %lu %lu 0 0 %lu %lu %lu %lu 0 0 0 %d %d %d %d 0 0 0 ",
-                space ? space->code_start : 0, space ? space->code_end : 0,
-                space ? space->stack_start : 0, s.pending | s.shared_pending, s.blocked, s.ignored,
+                s.nice, s.threads, s.p->start_time / TICK_NS, m->mapped_pages << PAGE_SHIFT,
+                vm_space_resident(m), s.p->limits[RLIMIT_RSS].rlim_cur);
+    text_printf(t, "%lu %lu %lu 0 0 %lu %lu %lu %lu 0 0 0 %d %d %d %d 0 0 0 ", m->code_start,
+                m->code_end, m->stack_start, s.pending | s.shared_pending, s.blocked, s.ignored,
                 s.caught, s.p->exit_signal, s.hart, s.rt_priority, s.policy);
-    text_printf(t, "%lu %lu %lu %lu %lu %lu %lu %d\n", space ? space->data_start : 0,
-                space ? space->data_end : 0, space ? space->brk_start : 0,
-                space ? space->arg_start : 0, space ? space->arg_end : 0,
-                space ? space->env_start : 0, space ? space->env_end : 0, s.p->exit_status);
+    text_printf(t, "%lu %lu %lu %lu %lu %lu %lu %d\n", m->data_start, m->data_end, m->brk_start,
+                m->arg_start, m->arg_end, m->env_start, m->env_end, s.p->exit_status);
     if (space)
         vm_space_put(space);
     process_put(s.p);
     return 0;
-}
-
-static const char *state_word(char letter)
-{
-    switch (letter) {
-    case 'R':
-        return "R (running)";
-    case 'S':
-        return "S (sleeping)";
-    case 'T':
-        return "T (stopped)";
-    case 'Z':
-        return "Z (zombie)";
-    default:
-        return "D (disk sleep)";
-    }
 }
 
 static void show_status_memory(struct text *t, struct process *p)
@@ -198,7 +191,7 @@ static int show_status(struct text *t, pid_t id)
         return err;
     text_printf(
         t, "Name:\t%s\nUmask:\t0022\nState:\t%s\nTgid:\t%d\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n",
-        s.name, state_word(s.state), s.tgid, s.pid, s.ppid);
+        s.name, s.state, s.tgid, s.pid, s.ppid);
     text_printf(t, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", c->uid, c->euid, c->suid,
                 c->fsuid, c->gid, c->egid, c->sgid, c->fsgid);
     show_status_memory(t, s.p);
@@ -217,48 +210,40 @@ static int show_status(struct text *t, pid_t id)
 
 static int show_statm(struct text *t, pid_t id)
 {
-    struct process *p = process_get(id);
-    struct vm_space *space = p ? process_space_get(p) : NULL;
+    struct vm_space *space;
+    const struct vm_space *s;
+    int err = space_get(id, &space);
 
-    if (!p)
-        return -ESRCH;
-    if (space)
-        text_printf(t, "%lu %lu %lu %lu 0 %lu 0\n", space->mapped_pages, vm_space_resident(space),
-                    space->object_pages,
-                    DIV_ROUND_UP(space->code_end - space->code_start, PAGE_SIZE),
-                    space->anon_pages);
-    else
-        text_printf(t, "0 0 0 0 0 0 0\n");
+    if (err)
+        return err;
+    s = space ? space : &none;
+    text_printf(t, "%lu %lu %lu %lu 0 %lu 0\n", s->mapped_pages, vm_space_resident(s),
+                s->object_pages, DIV_ROUND_UP(s->code_end - s->code_start, PAGE_SIZE),
+                s->anon_pages);
     if (space)
         vm_space_put(space);
-    process_put(p);
     return 0;
 }
 
-// Copies [start, end) of the process's memory into the text.
 static int show_memory(struct text *t, pid_t id, bool arguments)
 {
-    struct process *p = process_get(id);
-    struct vm_space *space = p ? process_space_get(p) : NULL;
+    struct vm_space *space;
     uaddr_t at, end;
     char chunk[256];
     size_t n;
+    int err = space_get(id, &space);
 
-    if (!p)
-        return -ESRCH;
-    if (space) {
-        at = arguments ? space->arg_start : space->env_start;
-        end = arguments ? space->arg_end : space->env_end;
-        while (at < end) {
-            n = vm_access(space, at, chunk, MIN(sizeof(chunk), end - at), false, false);
-            if (!n)
-                break;
-            text_append(t, chunk, n);
-            at += n;
-        }
-        vm_space_put(space);
+    if (err || !space)
+        return err;
+    at = arguments ? space->arg_start : space->env_start;
+    end = arguments ? space->arg_end : space->env_end;
+    for (; at < end && !t->error; at += n) {
+        n = vm_access(space, at, chunk, MIN(sizeof(chunk), end - at), false, false);
+        if (!n)
+            break;
+        text_append(t, chunk, n);
     }
-    process_put(p);
+    vm_space_put(space);
     return 0;
 }
 
@@ -321,18 +306,23 @@ static int show_area(const struct vm_area *a, void *arg)
 static int show_maps(struct text *t, pid_t id)
 {
     struct maps_state m = {.text = t, .path = kmalloc(PAGE_SIZE, 0)};
-    struct process *p = m.path ? process_get(id) : NULL;
-    struct vm_space *space = p ? process_space_get(p) : NULL;
-    int err = !m.path ? -ENOMEM : !p ? -ESRCH : 0;
+    struct vm_space *space = NULL;
+    int err = m.path ? space_get(id, &space) : -ENOMEM;
 
     if (space) {
         err = vm_space_each(space, show_area, &m);
         vm_space_put(space);
     }
-    if (p)
-        process_put(p);
     kfree(m.path);
     return err;
+}
+
+static void show_limit(struct text *t, u64 limit)
+{
+    if (limit == RLIM_INFINITY)
+        text_printf(t, "%-20s ", "unlimited");
+    else
+        text_printf(t, "%-20lu ", limit);
 }
 
 static int show_limits(struct text *t, pid_t id)
@@ -349,14 +339,9 @@ static int show_limits(struct text *t, pid_t id)
     text_printf(t, "%-25s %-20s %-20s\n", "Limit", "Soft Limit", "Hard Limit");
     for (int i = 0; i < RLIM_NLIMITS; i++) {
         text_printf(t, "%-25s ", names[i]);
-        if (p->limits[i].rlim_cur == RLIM_INFINITY)
-            text_printf(t, "%-20s ", "unlimited");
-        else
-            text_printf(t, "%-20lu ", p->limits[i].rlim_cur);
-        if (p->limits[i].rlim_max == RLIM_INFINITY)
-            text_printf(t, "%-20s\n", "unlimited");
-        else
-            text_printf(t, "%-20lu\n", p->limits[i].rlim_max);
+        show_limit(t, p->limits[i].rlim_cur);
+        show_limit(t, p->limits[i].rlim_max);
+        text_printf(t, "\n");
     }
     process_put(p);
     return 0;
@@ -364,44 +349,38 @@ static int show_limits(struct text *t, pid_t id)
 
 static int link_exe(pid_t id, struct path *out)
 {
-    struct process *p = process_get(id);
-    struct vm_space *space = p ? process_space_get(p) : NULL;
+    struct vm_space *space;
     int err = -ENOENT;
 
-    if (space && space->exe) {
+    if (space_get(id, &space) || !space)
+        return err;
+    if (space->exe) {
         *out = space->exe->path;
         path_get(out);
         err = 0;
     }
-    if (space)
-        vm_space_put(space);
-    if (p)
-        process_put(p);
+    vm_space_put(space);
     return err;
 }
 
 static int link_fs(pid_t id, struct path *out, bool root)
 {
-    struct process *p;
+    struct fs_context *fs = NULL;
     struct task *task;
-    struct fs_context *fs;
     irqflags_t flags;
-    int err = -ESRCH;
 
     spin_lock(&proctree_lock);
     task = task_find(id);
-    p = task ? task->proc : NULL;
-    if (p) {
-        flags = spin_lock_irqsave(&p->siglock);
+    if (task) {
+        flags = spin_lock_irqsave(&task->proc->siglock);
         fs = task->thread->fs;
-        err = fs ? 0 : -ENOENT;
         if (fs)
             fs_context_get(fs);
-        spin_unlock_irqrestore(&p->siglock, flags);
+        spin_unlock_irqrestore(&task->proc->siglock, flags);
     }
     spin_unlock(&proctree_lock);
-    if (err)
-        return err;
+    if (!fs)
+        return task ? -ENOENT : -ESRCH;
     spin_lock(&fs->lock);
     *out = root ? fs->root : fs->cwd;
     path_get(out);
@@ -454,17 +433,6 @@ static ssize_t write_fail_nth(const char *s, size_t n, pid_t id)
     return task ? (ssize_t)n : -ESRCH;
 }
 
-static int show_oom_score_adj(struct text *t, pid_t id)
-{
-    struct process *p = process_get(id);
-
-    if (!p)
-        return -ESRCH;
-    text_printf(t, "%d\n", (s32)p->oom_score_adj);
-    process_put(p);
-    return 0;
-}
-
 static const struct procfs_entry entries[] = {
     {.name = "stat", .mode = S_IFREG | 0444, .show = show_stat},
     {.name = "status", .mode = S_IFREG | 0444, .show = show_status},
@@ -474,7 +442,6 @@ static const struct procfs_entry entries[] = {
     {.name = "comm", .mode = S_IFREG | 0444, .show = show_comm},
     {.name = "maps", .mode = S_IFREG | 0444, .show = show_maps},
     {.name = "limits", .mode = S_IFREG | 0444, .show = show_limits},
-    {.name = "oom_score_adj", .mode = S_IFREG | 0444, .show = show_oom_score_adj},
     {.name = "exe", .mode = S_IFLNK | 0777, .link = link_exe},
     {.name = "cwd", .mode = S_IFLNK | 0777, .link = link_cwd},
     {.name = "root", .mode = S_IFLNK | 0777, .link = link_root},

@@ -17,12 +17,11 @@ void siginfo_user(struct siginfo *info, int sig, int code);
 void siginfo_kernel(struct siginfo *info, int sig, int code);
 
 // Queue a signal to a whole process, a thread, a group. info may be NULL (SI_KERNEL). 0, -EAGAIN
-// (real-time queue limit). Caller holds a reference; no permission check.
+// (RLIMIT_SIGPENDING). Caller holds a reference; no permission check; any context.
 int signal_send_process(struct process *p, int sig, const struct siginfo *info);
 int signal_send_task(struct task *t, int sig, const struct siginfo *info);
 // All members; proctree_lock held.
 void signal_send_group_locked(struct group *g, int sig, const struct siginfo *info);
-void signal_send_group(struct group *g, int sig);
 // A fault of the running thread: cannot be blocked or ignored.
 void signal_force(int sig, int code, uaddr_t addr);
 // kill(2) and its kin with permission checks: -ESRCH -EPERM -EINVAL. tgid 0: any.
@@ -47,8 +46,8 @@ u64 signal_pending_set(void);                                                   
 // sigtimedwait(2): the signal taken from `set`, -EAGAIN, -EINTR.
 int signal_wait(u64 set, ns_t deadline, struct siginfo *info);
 
-int signal_altstack(const struct sigstack *new, struct sigstack *old,
-                    uaddr_t sp); // -EINVAL -ENOMEM -EPERM
+// -EINVAL -ENOMEM -EPERM
+int signal_altstack(const struct sigstack *new, struct sigstack *old, uaddr_t sp);
 // rt_sigreturn(2): restores the frame; the value for a0.
 s64 signal_return(struct trapframe *frame);
 

@@ -30,8 +30,7 @@ int signal_action(int sig, const struct k_sigaction *new, struct k_sigaction *ol
     spin_unlock(&p->sighand->lock);
     // Ignoring a signal discards pending ones.
     if (new && (new->handler == SIG_IGN ||
-                (new->handler == SIG_DFL &&
-                 (sig == SIGCHLD || sig == SIGCONT || sig == SIGURG || sig == SIGWINCH)))) {
+                (new->handler == SIG_DFL && (SIGMASK(sig) & SIG_MASK_IGNORED_BY_DEFAULT)))) {
         signal_clear_locked(&p->pending, SIGMASK(sig));
         LIST_FOR_EACH (t, &p->tasks, link)
             signal_clear_locked(&t->pending, SIGMASK(sig));
@@ -219,10 +218,12 @@ int signal_exec(struct process *p)
         if (!fresh)
             return -ENOMEM;
     }
+    spin_lock(&proctree_lock); // others find the table under this lock, or under siglock
     flags = spin_lock_irqsave(&p->siglock);
     sighand_copy(fresh, old, true);
     p->sighand = fresh;
     spin_unlock_irqrestore(&p->siglock, flags);
+    spin_unlock(&proctree_lock);
     if (fresh != old && ref_put(&old->refs))
         kfree(old);
     task_self()->altstack = (struct sigstack){0};

@@ -6,37 +6,6 @@
 #include "base/trace.h"
 #include "proc/proc_private.h"
 
-enum default_action { ACTION_END, ACTION_CORE, ACTION_STOP, ACTION_IGNORE };
-
-static enum default_action default_action(int sig)
-{
-    switch (sig) {
-    case SIGCHLD:
-    case SIGCONT:
-    case SIGURG:
-    case SIGWINCH:
-        return ACTION_IGNORE;
-    case SIGSTOP:
-    case SIGTSTP:
-    case SIGTTIN:
-    case SIGTTOU:
-        return ACTION_STOP;
-    case SIGQUIT:
-    case SIGILL:
-    case SIGTRAP:
-    case SIGABRT:
-    case SIGBUS:
-    case SIGFPE:
-    case SIGSEGV:
-    case SIGXCPU:
-    case SIGXFSZ:
-    case SIGSYS:
-        return ACTION_CORE;
-    default:
-        return ACTION_END;
-    }
-}
-
 // Tells every thread to stop; each parks in task_stop on its way out. While a stop is under way,
 // those that are parked are counted already, and the others know.
 static void stop_begin_locked(struct process *p, int sig)
@@ -67,13 +36,19 @@ bool task_stop_count_locked(struct task *t)
     return true;
 }
 
-// SIGCONT may have come meanwhile: then its event, the later one, stands.
-void process_report_stop(struct process *p)
+// Unless the opposite signal has come meanwhile: then its event, the later one, stands.
+static void process_report(struct process *p, bool stopped)
 {
     spin_lock(&proctree_lock);
-    if (load_relaxed(&p->stopped))
-        process_event_locked(p, CLD_STOPPED, p->stop_signal);
+    if (load_relaxed(&p->stopped) == stopped)
+        process_event_locked(p, stopped ? CLD_STOPPED : CLD_CONTINUED,
+                             stopped ? p->stop_signal : SIGCONT);
     spin_unlock(&proctree_lock);
+}
+
+void process_report_stop(struct process *p)
+{
+    process_report(p, true);
 }
 
 // Parks until SIGCONT, or until a stop that began after it needs this thread to be counted again.
@@ -81,11 +56,13 @@ static __attribute__((noinline)) void task_stop(struct task *t)
 {
     struct process *p = t->proc;
     irqflags_t flags = spin_lock_irqsave(&p->siglock);
-    bool last = task_stop_count_locked(t);
+    bool last = task_stop_count_locked(t), continued;
 
     spin_unlock_irqrestore(&p->siglock, flags);
-    if (last)
+    if (last) {
+        sched_set_state(THREAD_STOPPED); // what the parent will see
         process_report_stop(p);
+    }
     for (;;) {
         sched_set_state(THREAD_STOPPED);
         if (task_must_die(t) || load_relaxed(&t->stop_pending) ||
@@ -94,6 +71,12 @@ static __attribute__((noinline)) void task_stop(struct task *t)
         sched_switch();
     }
     sched_set_state(THREAD_RUNNING);
+    flags = spin_lock_irqsave(&p->siglock);
+    continued = p->continued;
+    p->continued = false;
+    spin_unlock_irqrestore(&p->siglock, flags);
+    if (continued)
+        process_report(p, false);
 }
 
 // A call that a signal interrupted: run it again, or let it fail with EINTR (see enum in signal.h).
@@ -101,16 +84,12 @@ static void syscall_restart(struct trapframe *frame, const struct k_sigaction *h
 {
     struct arch_thread *self = arch_self();
     s64 result = (s64)frame->x[FRAME_A0];
-    bool again;
 
     if (!self->in_syscall || result > -ERESTARTSYS || result < -ERESTART_RESTARTBLOCK)
         return;
     self->in_syscall = 0;
-    if (result == -ERESTARTNOINTR || !handler)
-        again = true;
-    else
-        again = result == -ERESTARTSYS && (handler->flags & SA_RESTART);
-    if (!again) {
+    if (handler && result != -ERESTARTNOINTR &&
+        !(result == -ERESTARTSYS && (handler->flags & SA_RESTART))) {
         frame->x[FRAME_A0] = (u64)-EINTR;
         return;
     }
@@ -129,13 +108,12 @@ struct delivery {
 // The default action of a signal that was taken.
 static __attribute__((noinline)) void signal_default_locked(struct process *p, int sig)
 {
-    enum default_action action = default_action(sig);
     bool orphan = sig != SIGSTOP && p->group && p->group->outside == 0;
 
-    if (action == ACTION_STOP && !orphan && p != init_process)
-        stop_begin_locked(p, sig);
-    else if (action == ACTION_END || action == ACTION_CORE)
+    if (!(SIGMASK(sig) & (SIG_MASK_STOP | SIG_MASK_IGNORED_BY_DEFAULT)))
         process_kill_all_locked(p, sig, NULL);
+    else if ((SIGMASK(sig) & SIG_MASK_STOP) && !orphan && p != init_process)
+        stop_begin_locked(p, sig);
 }
 
 // A handler will run; its mask is in force from now on.
@@ -230,43 +208,24 @@ void up_exit_work(struct trapframe *frame)
 }
 
 // RISC-V privileged specification, table of scause exception codes.
-enum {
-    CAUSE_FETCH_MISALIGNED = 0,
-    CAUSE_FETCH_ACCESS = 1,
-    CAUSE_ILLEGAL = 2,
-    CAUSE_BREAK = 3,
-    CAUSE_LOAD_MISALIGNED = 4,
-    CAUSE_LOAD_ACCESS = 5,
-    CAUSE_STORE_MISALIGNED = 6,
-    CAUSE_STORE_ACCESS = 7
-};
+#define CAUSE_ILLEGAL    2
+#define CAUSE_BREAK      3
+#define CAUSE_MISALIGNED (BIT(0) | BIT(4) | BIT(6)) // fetch, load, store
 
 void up_user_trap(struct trapframe *frame, int error)
 {
     if (error == -EINTR || signal_fatal_pending())
         return;
-    if (error == -ENOMEM || error == -EIO) {
+    if (error == -ENOMEM || error == -EIO)
         signal_force(SIGBUS, error == -EIO ? BUS_ADRERR : BUS_OBJERR, frame->tval);
-        return;
-    }
-    if (error) {
+    else if (error)
         signal_force(SIGSEGV, error == -EACCES ? SEGV_ACCERR : SEGV_MAPERR, frame->tval);
-        return;
-    }
-    switch (frame->cause) {
-    case CAUSE_ILLEGAL:
+    else if (frame->cause == CAUSE_ILLEGAL)
         signal_force(SIGILL, ILL_ILLOPC, frame->pc);
-        break;
-    case CAUSE_BREAK:
+    else if (frame->cause == CAUSE_BREAK)
         signal_force(SIGTRAP, TRAP_BRKPT, frame->pc);
-        break;
-    case CAUSE_FETCH_MISALIGNED:
-    case CAUSE_LOAD_MISALIGNED:
-    case CAUSE_STORE_MISALIGNED:
+    else if (CAUSE_MISALIGNED >> frame->cause & 1)
         signal_force(SIGBUS, BUS_ADRALN, frame->tval);
-        break;
-    default: // access faults: no memory or device answers there
+    else // access faults: no memory or device answers there
         signal_force(SIGSEGV, SEGV_ACCERR, frame->tval);
-        break;
-    }
 }

@@ -117,7 +117,7 @@ static void frame_restore(const struct ucontext *uc, struct task *t, struct trap
     copy_registers(frame, uc->uc_mcontext.gregs);
     copy_registers(t->thread->arch.fpu.f, uc->uc_mcontext.fpregs.d.f);
     t->thread->arch.fpu.fcsr = uc->uc_mcontext.fpregs.d.fcsr;
-    arch_fpu_reload(&t->thread->arch);
+    arch_fpu_drop(&t->thread->arch);
     t->altstack = uc->uc_stack;
     if (t->altstack.ss_flags & SS_DISABLE)
         t->altstack = (struct sigstack){0};

@@ -20,11 +20,8 @@ struct sigqueue {
     struct siginfo_used info;
 };
 
-#define SIG_MASK_STOP (SIGMASK(SIGSTOP) | SIGMASK(SIGTSTP) | SIGMASK(SIGTTIN) | SIGMASK(SIGTTOU))
 #define SIG_MASK_FAULT \
     (SIGMASK(SIGSEGV) | SIGMASK(SIGBUS) | SIGMASK(SIGILL) | SIGMASK(SIGTRAP) | SIGMASK(SIGFPE))
-#define SIG_MASK_IGNORED_BY_DEFAULT \
-    (SIGMASK(SIGCHLD) | SIGMASK(SIGCONT) | SIGMASK(SIGURG) | SIGMASK(SIGWINCH))
 
 static struct slab_cache *sigqueue_cache; // (c)
 
@@ -104,6 +101,13 @@ static bool signal_is_fatal(int sig, u64 handler)
            (handler == SIG_DFL && !((SIG_MASK_IGNORED_BY_DEFAULT | SIG_MASK_STOP) & SIGMASK(sig)));
 }
 
+static void sigqueue_free(struct sigpending *pending, struct sigqueue *q)
+{
+    pending->queued--;
+    list_remove(&q->link);
+    slab_free(sigqueue_cache, q);
+}
+
 void signal_clear_locked(struct sigpending *pending, u64 set)
 {
     struct sigqueue *q, *tmp;
@@ -116,8 +120,7 @@ void signal_clear_locked(struct sigpending *pending, u64 set)
     LIST_FOR_EACH_SAFE (q, tmp, &pending->queue, link) {
         if (!(SIGMASK(q->sig) & set))
             continue;
-        list_remove(&q->link);
-        slab_free(sigqueue_cache, q);
+        sigqueue_free(pending, q);
     }
 }
 
@@ -127,14 +130,14 @@ void sigpending_flush(struct sigpending *pending)
 }
 
 // SIGCONT and the stop signals undo each other when sent, whatever their handlers.
-static __attribute__((noinline)) bool signal_stop_cont_locked(struct process *p, int sig)
+static __attribute__((noinline)) void signal_stop_cont_locked(struct process *p, int sig)
 {
     struct task *t;
-    bool was_stopped = p->stopped;
     u64 undone = sig == SIGCONT ? SIG_MASK_STOP : SIGMASK(SIGCONT);
 
     signal_clear_locked(&p->pending, undone);
     if (sig == SIGCONT) { // before any thread wakes: it looks at these without siglock
+        p->continued = p->continued || p->stopped;
         store_relaxed(&p->stopped, false);
         store_relaxed(&p->stop_count, 0U);
     }
@@ -145,12 +148,13 @@ static __attribute__((noinline)) bool signal_stop_cont_locked(struct process *p,
         t->stop_pending = false;
         sched_wake(t->thread, 1 << THREAD_STOPPED);
     }
-    return sig == SIGCONT && was_stopped;
 }
 
 // One standard signal at a time needs no memory for its siginfo.
-static int signal_queue_locked(struct sigpending *pending, int sig, const struct siginfo *info)
+static int signal_queue_locked(const struct process *p, struct sigpending *pending, int sig,
+                               const struct siginfo *info)
 {
+    bool room = pending->queued < p->limits[RLIMIT_SIGPENDING].rlim_cur;
     struct sigqueue *q;
 
     if (sig < SIGRTMIN && (pending->set & SIGMASK(sig)))
@@ -158,7 +162,8 @@ static int signal_queue_locked(struct sigpending *pending, int sig, const struct
     if (sig < SIGRTMIN && !pending->first) {
         pending->info = *siginfo_used(info);
         pending->first = sig;
-    } else if ((q = slab_alloc(sigqueue_cache, 0))) {
+    } else if (room && (q = slab_alloc(sigqueue_cache, 0))) {
+        pending->queued++;
         q->info = *siginfo_used(info);
         q->sig = sig;
         list_insert_tail(&pending->queue, &q->link);
@@ -185,9 +190,7 @@ static struct task *signal_pick_locked(struct process *p, int sig)
     return found;
 }
 
-// The heart of it: `t` NULL means the whole process.
-static int signal_send_locked(struct process *p, struct task *t, int sig,
-                              const struct siginfo *info, bool *continued)
+int signal_send_locked(struct process *p, struct task *t, int sig, const struct siginfo *info)
 {
     struct task *target;
     bool blocked;
@@ -197,13 +200,13 @@ static int signal_send_locked(struct process *p, struct task *t, int sig,
     if (p->group_exit || list_empty(&p->tasks))
         return 0;
     if ((SIG_MASK_STOP | SIGMASK(SIGCONT)) & SIGMASK(sig))
-        *continued = signal_stop_cont_locked(p, sig);
+        signal_stop_cont_locked(p, sig);
     target = t ? t : signal_pick_locked(p, sig);
     blocked = !target || (target->blocked & SIGMASK(sig));
     handler = load_relaxed(&sighand_action(p->sighand, sig)->handler);
     if (!blocked && signal_is_ignored(p, sig, handler))
         return 0;
-    err = signal_queue_locked(t ? &t->pending : &p->pending, sig, info);
+    err = signal_queue_locked(p, t ? &t->pending : &p->pending, sig, info);
     if (err || !target || (blocked && !(target->awaited & SIGMASK(sig))))
         return err;
     if (p->stopped && sig != SIGKILL)
@@ -215,16 +218,7 @@ static int signal_send_locked(struct process *p, struct task *t, int sig,
     return 0;
 }
 
-static void signal_report_continue(struct process *p)
-{
-    spin_lock(&proctree_lock);
-    if (!load_relaxed(&p->stopped)) // nor again meanwhile
-        process_event_locked(p, CLD_CONTINUED, SIGCONT);
-    spin_unlock(&proctree_lock);
-}
-
-static int signal_send(struct process *p, struct task *t, int sig, const struct siginfo *info,
-                       bool *continued)
+static int signal_send(struct process *p, struct task *t, int sig, const struct siginfo *info)
 {
     struct siginfo plain;
     irqflags_t flags;
@@ -236,41 +230,19 @@ static int signal_send(struct process *p, struct task *t, int sig, const struct 
         info = &plain;
     }
     flags = spin_lock_irqsave(&p->siglock);
-    err = signal_send_locked(p, t, sig, info, continued);
+    err = signal_send_locked(p, t, sig, info);
     spin_unlock_irqrestore(&p->siglock, flags);
     return err;
 }
 
 int signal_send_process(struct process *p, int sig, const struct siginfo *info)
 {
-    bool continued = false;
-    int err = signal_send(p, NULL, sig, info, &continued);
-
-    if (continued)
-        signal_report_continue(p);
-    return err;
+    return signal_send(p, NULL, sig, info);
 }
 
 int signal_send_task(struct task *t, int sig, const struct siginfo *info)
 {
-    bool continued = false;
-    int err = signal_send(t->proc, t, sig, info, &continued);
-
-    if (continued)
-        signal_report_continue(t->proc);
-    return err;
-}
-
-static int signal_send_process_locked(struct process *p, int sig, const struct siginfo *info)
-{
-    bool continued = false;
-    int err;
-
-    assert(lock_held(&proctree_lock));
-    err = signal_send(p, NULL, sig, info, &continued);
-    if (continued)
-        process_event_locked(p, CLD_CONTINUED, SIGCONT);
-    return err;
+    return signal_send(t->proc, t, sig, info);
 }
 
 void signal_send_group_locked(struct group *g, int sig, const struct siginfo *info)
@@ -278,14 +250,7 @@ void signal_send_group_locked(struct group *g, int sig, const struct siginfo *in
     struct process *p;
 
     LIST_FOR_EACH (p, &g->members, group_node)
-        signal_send_process_locked(p, sig, info);
-}
-
-void signal_send_group(struct group *g, int sig)
-{
-    spin_lock(&proctree_lock);
-    signal_send_group_locked(g, sig, NULL);
-    spin_unlock(&proctree_lock);
+        signal_send_process(p, sig, info);
 }
 
 // A fault: if the handler cannot run (blocked or ignored) the default action applies.
@@ -295,7 +260,6 @@ void signal_force(int sig, int code, uaddr_t addr)
     struct process *p = t->proc;
     struct siginfo info;
     irqflags_t flags;
-    bool continued;
     u64 handler;
 
     siginfo_kernel(&info, sig, code);
@@ -312,7 +276,7 @@ void signal_force(int sig, int code, uaddr_t addr)
     if (p == init_process && handler == SIG_DFL)
         process_kill_all_locked(p, sig, NULL);
     else
-        signal_send_locked(p, t, sig, &info, &continued);
+        signal_send_locked(p, t, sig, &info);
     spin_unlock_irqrestore(&p->siglock, flags);
 }
 
@@ -321,13 +285,11 @@ static bool signal_permitted_locked(struct process *p, int sig)
 {
     const struct cred *self = thread_self()->cred;
     const struct task *main = p->pid->task;
-    const struct cred *other;
+    uid_t uid = main ? main->thread->cred->uid : p->charged_uid;
+    uid_t suid = main ? main->thread->cred->suid : uid;
 
-    if (!process_self() || cred_capable(self, CAP_KILL) || !main)
-        return true;
-    other = main->thread->cred;
-    if (self->euid == other->uid || self->euid == other->suid || self->uid == other->uid ||
-        self->uid == other->suid)
+    if (!process_self() || cred_capable(self, CAP_KILL) || self->euid == uid ||
+        self->euid == suid || self->uid == uid || self->uid == suid)
         return true;
     return sig == SIGCONT && p->group && p->group->session == process_self()->group->session;
 }
@@ -336,7 +298,7 @@ static int signal_kill_one_locked(struct process *p, int sig, const struct sigin
 {
     if (!signal_permitted_locked(p, sig))
         return -EPERM;
-    return sig ? signal_send_process_locked(p, sig, info) : 0;
+    return sig ? signal_send_process(p, sig, info) : 0;
 }
 
 static int signal_kill_list_locked(struct list *list, size_t node, int sig,
@@ -394,7 +356,6 @@ int signal_kill(pid_t pid, int sig, struct siginfo *info)
 
 int signal_tgkill(pid_t tgid, pid_t tid, int sig, struct siginfo *info)
 {
-    bool continued = false;
     struct task *t;
     int err = -ESRCH;
 
@@ -405,9 +366,7 @@ int signal_tgkill(pid_t tgid, pid_t tid, int sig, struct siginfo *info)
     if (t && (!tgid || t->proc->pid->id == tgid)) {
         err = signal_permitted_locked(t->proc, sig) ? 0 : -EPERM;
         if (!err && sig)
-            err = signal_send(t->proc, t, sig, info, &continued);
-        if (continued)
-            process_event_locked(t->proc, CLD_CONTINUED, SIGCONT);
+            err = signal_send(t->proc, t, sig, info);
     }
     spin_unlock(&proctree_lock);
     return err;
@@ -423,11 +382,6 @@ static struct sigqueue *queue_find(struct sigpending *pending, int sig)
     return NULL;
 }
 
-static void pending_clear(struct sigpending *pending, int sig)
-{
-    store_relaxed(&pending->set, pending->set & ~SIGMASK(sig));
-}
-
 static __attribute__((noinline)) int queue_take(struct sigpending *pending, int sig,
                                                 struct siginfo *info)
 {
@@ -435,13 +389,12 @@ static __attribute__((noinline)) int queue_take(struct sigpending *pending, int 
 
     if (q) {
         *siginfo_used(info) = q->info;
-        list_remove(&q->link);
-        slab_free(sigqueue_cache, q);
+        sigqueue_free(pending, q);
     } else {
         siginfo_kernel(info, sig, SI_USER);
     }
     if (sig < SIGRTMIN || !queue_find(pending, sig))
-        pending_clear(pending, sig);
+        store_relaxed(&pending->set, pending->set & ~SIGMASK(sig));
     return sig;
 }
 
@@ -459,6 +412,6 @@ int signal_dequeue_locked(struct task *t, u64 from, struct siginfo *info)
         return queue_take(pending, sig, info);
     *siginfo_used(info) = pending->info;
     pending->first = 0;
-    pending_clear(pending, sig);
+    store_relaxed(&pending->set, pending->set & ~SIGMASK(sig));
     return sig;
 }

@@ -6,21 +6,16 @@
 #include "mm/slab.h"
 #include "proc/proc_private.h"
 
-#define STACK_LIMIT   (8UL << 20)
-#define NOFILE_SOFT   1024
-#define NOFILE_HARD   4096
-#define MEMLOCK_LIMIT (8UL << 20)
-#define TASK_LIMIT    (PID_LIMIT / 4)
-#define PID_LIMIT     32768
+#define TASK_LIMIT 8192 // a quarter of all ids
 
 static void limits_default(struct process *p)
 {
     for (int i = 0; i < RLIM_NLIMITS; i++)
         p->limits[i] = (struct rlimit64){RLIM_INFINITY, RLIM_INFINITY};
-    p->limits[RLIMIT_STACK].rlim_cur = STACK_LIMIT;
+    p->limits[RLIMIT_STACK].rlim_cur = 8UL << 20;
     p->limits[RLIMIT_CORE].rlim_cur = 0;
-    p->limits[RLIMIT_NOFILE] = (struct rlimit64){NOFILE_SOFT, NOFILE_HARD};
-    p->limits[RLIMIT_MEMLOCK] = (struct rlimit64){MEMLOCK_LIMIT, MEMLOCK_LIMIT};
+    p->limits[RLIMIT_NOFILE] = (struct rlimit64){1024, 4096};
+    p->limits[RLIMIT_MEMLOCK] = (struct rlimit64){8UL << 20, 8UL << 20};
     p->limits[RLIMIT_NPROC] = (struct rlimit64){TASK_LIMIT, TASK_LIMIT};
     p->limits[RLIMIT_SIGPENDING] = (struct rlimit64){TASK_LIMIT, TASK_LIMIT};
     p->limits[RLIMIT_MSGQUEUE] = (struct rlimit64){819200, 819200};
@@ -30,15 +25,11 @@ static void limits_default(struct process *p)
 
 static int init_family(struct process *p)
 {
-    struct session *s;
-    struct group *g;
-    int err = session_create(&s, p->pid, p);
+    struct session *s = session_create(p->pid, p);
+    struct group *g = group_create(p->pid, s);
 
-    if (err)
-        return err;
-    err = group_create(&g, p->pid, s);
-    if (err)
-        return err;
+    if (!s || !g)
+        return -ENOMEM;
     spin_lock(&proctree_lock);
     group_publish_locked(g, s);
     p->group = g;
@@ -62,21 +53,15 @@ int process_start_init(const char *path)
     verify(!err && pid->id == 1);
     err = process_create(&p, pid);
     if (!err)
-        err = task_create(&task, p, pid, thread);
+        err = task_create(&task, p, pid, thread) ?: fdtable_create(&thread->files)
+                  ?: fs_context_create(&thread->fs);
     if (!err)
         err = (p->sighand = sighand_create()) ? 0 : -ENOMEM;
-    if (!err)
-        err = fdtable_create(&thread->files);
-    if (!err)
-        err = fs_context_create(&thread->fs);
     if (err)
         return err;
     thread->tid = pid->id;
     p->exit_signal = SIGCHLD;
     init_process = p;
     limits_default(p);
-    err = user_charge(p, 0);
-    if (!err)
-        err = init_family(p);
-    return err ? err : process_exec(NULL, path, 0, 0, 0);
+    return user_charge(p, 0) ?: init_family(p) ?: process_exec(NULL, path, 0, 0, 0);
 }

@@ -12,8 +12,9 @@
 struct stream_chunk {
     struct list link;
     size_t used;
-    char data[CHUNK_BYTES];
+    char data[CHUNK_BYTES] ALIGNED(8);
 };
+static_assert(CHUNK_BYTES % sizeof(u64) == 0, "no word of a stream of words is split");
 
 void stream_init(struct stream *s)
 {
@@ -101,27 +102,11 @@ int stream_write(const struct stream *s, struct vm_space *space, uaddr_t to)
     return 0;
 }
 
-void stream_read_init(struct stream_reader *r, const struct stream *s)
+void stream_relocate(struct stream *s, u64 base)
 {
-    r->stream = s;
-    r->chunk = list_first(&s->chunks, struct stream_chunk, link);
-    r->at = 0;
-}
+    struct stream_chunk *c;
 
-size_t stream_read(struct stream_reader *r, void *buf, size_t n)
-{
-    size_t done = 0;
-
-    while (done < n && r->chunk) {
-        size_t part = MIN(n - done, r->chunk->used - r->at);
-
-        memcpy((char *)buf + done, r->chunk->data + r->at, part);
-        done += part;
-        r->at += part;
-        if (r->at == r->chunk->used) {
-            r->chunk = list_next(&r->stream->chunks, r->chunk, link);
-            r->at = 0;
-        }
-    }
-    return done;
+    LIST_FOR_EACH (c, &s->chunks, link)
+        for (u64 *at = (u64 *)c->data; at < (u64 *)(c->data + c->used); at++)
+            *at = *at == EXEC_END ? 0 : *at + base;
 }

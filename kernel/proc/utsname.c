@@ -11,12 +11,11 @@ static char host[sizeof(((struct utsname *)0)->nodename)] = "rivulet"; // (host_
 
 void utsname_get(struct utsname *out)
 {
-    memset(out, 0, sizeof(*out));
-    strlcpy(out->sysname, "Linux", sizeof(out->sysname));
-    strlcpy(out->release, "6.12.0-rivulet", sizeof(out->release));
-    strlcpy(out->version, "#1 SMP PREEMPT Rivulet", sizeof(out->version));
-    strlcpy(out->machine, "riscv64", sizeof(out->machine));
-    strlcpy(out->domainname, "(none)", sizeof(out->domainname));
+    *out = (struct utsname){.sysname = "Linux",
+                            .release = "6.12.0-rivulet",
+                            .version = "#1 SMP PREEMPT Rivulet",
+                            .machine = "riscv64",
+                            .domainname = "(none)"};
     spin_lock(&host_lock);
     memcpy(out->nodename, host, sizeof(host));
     spin_unlock(&host_lock);

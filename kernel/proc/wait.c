@@ -18,15 +18,9 @@ static bool wait_matches(const struct wait_args *a, const struct process *child)
     return true;
 }
 
-static void ns_to_timeval(ns_t ns, struct timeval *tv)
-{
-    tv->tv_sec = ns / NS_PER_SEC;
-    tv->tv_usec = ns % NS_PER_SEC / 1000;
-}
-
 void process_rusage(struct process *p, int who, struct rusage *out)
 {
-    ns_t user = 0, system = 0, u, s;
+    ns_t user = 0, system = 0;
 
     memset(out, 0, sizeof(*out));
     if (who != RUSAGE_CHILDREN) {
@@ -41,25 +35,24 @@ void process_rusage(struct process *p, int who, struct rusage *out)
         out->ru_nivcsw = thread_self()->switches - thread_self()->voluntary_switches;
     }
     if (who == RUSAGE_CHILDREN || who == RUSAGE_BOTH) {
-        u = p->child_user;
-        s = p->child_system;
-        user += u;
-        system += s;
+        user += p->child_user;
+        system += p->child_system;
         out->ru_minflt += p->child_minor_faults;
         out->ru_maxrss = MAX(out->ru_maxrss, (s64)p->child_peak_rss);
     }
-    ns_to_timeval(user, &out->ru_utime);
-    ns_to_timeval(system, &out->ru_stime);
+    out->ru_utime = ns_timeval(user);
+    out->ru_stime = ns_timeval(system);
 }
 
-static void wait_fill(struct process *child, int status, int code, struct wait_result *out)
+static void wait_fill(struct process *child, int status, struct wait_result *out)
 {
-    struct task *t = child->pid->task;
-
     out->pid = child->pid->id;
-    out->uid = t ? t->thread->cred->uid : 0;
+    out->uid = child->charged_uid;
     out->status = status;
-    out->code = code;
+    out->code = status == 0xffff      ? CLD_CONTINUED
+                : WIFSTOPPED(status)  ? CLD_STOPPED
+                : WIFSIGNALED(status) ? CLD_KILLED
+                                      : CLD_EXITED;
     out->exit_code = child->exit_code;
     process_rusage(child, RUSAGE_BOTH, &out->usage);
 }
@@ -127,11 +120,8 @@ static int wait_try(struct process *p, const struct wait_args *a, struct wait_re
     int found = 0;
 
     spin_lock(&proctree_lock);
-    child = wait_zombie_locked(p, a);
-    if (child) {
-        int status = child->exit_status;
-
-        wait_fill(child, status, WIFSIGNALED(status) ? CLD_KILLED : CLD_EXITED, out);
+    if ((child = wait_zombie_locked(p, a))) {
+        wait_fill(child, child->exit_status, out);
         found = 1;
         if (!(a->options & WNOWAIT)) {
             child_account_locked(p, child);
@@ -139,9 +129,7 @@ static int wait_try(struct process *p, const struct wait_args *a, struct wait_re
             dead = child;
         }
     } else if ((child = wait_event_locked(p, a))) {
-        int status = child->event_status;
-
-        wait_fill(child, status, status == 0xffff ? CLD_CONTINUED : CLD_STOPPED, out);
+        wait_fill(child, child->event_status, out);
         found = 1;
         if (!(a->options & WNOWAIT))
             list_remove(&child->event_node);
@@ -157,13 +145,12 @@ static int wait_try(struct process *p, const struct wait_args *a, struct wait_re
 int process_wait(const struct wait_args *args, struct wait_result *out)
 {
     struct process *p = process_self();
-    int found, err;
+    int found = 0;
 
     if (args->options & WNOHANG)
         return wait_try(p, args, out);
-    err =
-        wait_event(&p->child_wait, (found = wait_try(p, args, out)), WAIT_INTERRUPTIBLE, NS_NEVER);
-    return err ? -ERESTARTSYS : found;
+    wait_event(&p->child_wait, (found = wait_try(p, args, out)), WAIT_INTERRUPTIBLE, NS_NEVER);
+    return found ? found : -ERESTARTSYS;
 }
 
 void process_times(struct process *p, ns_t *user, ns_t *system)

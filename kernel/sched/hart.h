@@ -107,5 +107,10 @@ static inline void sched_finish_switch(struct thread *prev)
         thread_put(prev);
 }
 
+// Makes the cache of threads.
+void threads_init(void);
+// Makes the running boot context the thread `t`.
+void thread_adopt(struct thread *t, const char *name);
+
 // Updates the load averages when their period is over; no lock held.
 void sched_load_sample(ns_t now);

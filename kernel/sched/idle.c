@@ -15,7 +15,6 @@
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "sched/hart.h"
-#include "sched/internal.h"
 
 static_assert(sizeof(struct thread) <= PAGE_SIZE, "fits the boot context's storage");
 
@@ -73,6 +72,8 @@ void sched_init(void)
         h->current->run_start = clock_monotonic();
     }
     sched_online = BIT(0);
+    if (DEBUG)
+        shrinker_register(sched_check);
 }
 
 struct thread *sched_idle_thread(unsigned hart)

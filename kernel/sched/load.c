@@ -94,17 +94,6 @@ void sched_stats_get(struct sched_stats *out)
         out->load[i] = load_relaxed(&average.load[i]);
 }
 
-void sched_dump(void)
-{
-    for (unsigned i = 0; i < hart_count; i++) {
-        struct sched_hart *h = &sched_harts[i];
-
-        log_raw("hart %u: %s, %u queued (%u real-time), %lu switches, tick %s\n", i,
-                h->current->name, h->rq.count, h->rq.rt_count, h->switches,
-                h->tick == NS_NEVER ? "off" : "on");
-    }
-}
-
 void sched_check(void)
 {
     for (unsigned i = 0; i < hart_count; i++) {

@@ -86,32 +86,3 @@ void sched_times(struct thread *t, ns_t *user, ns_t *system)
     hart_unlock(h);
     irq_restore(irq);
 }
-
-static ns_t time_run(struct thread *t)
-{
-    ns_t user, system;
-
-    sched_times(t, &user, &system);
-    return user + system;
-}
-
-void sched_system_begin(void)
-{
-    thread_self()->user_mark = time_run(thread_self());
-}
-
-void sched_system_end(void)
-{
-    struct thread *t = thread_self();
-    ns_t spent = time_run(t) - t->user_mark;
-    irqflags_t irq = irq_save();
-    struct sched_hart *h = this_hart();
-
-    hart_lock(h);
-    sched_charge(h, clock_monotonic());
-    spent = MIN(spent, t->user_time);
-    t->user_time -= spent;
-    t->system_time += spent;
-    hart_unlock(h);
-    irq_restore(irq);
-}

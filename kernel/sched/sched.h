@@ -30,12 +30,9 @@ void sched_set_nice(struct thread *t, int nice);
 int sched_set_policy(struct thread *t, enum sched_policy policy, unsigned rt_priority); // -EINVAL
 int sched_set_affinity(struct thread *t, u64 mask);                                     // -EINVAL
 
-// Processor time up to now. A user thread's time counts as user time, but for what slow paths of
-// the kernel (fork, exec, faults, long calls) bracket with begin and end, which do not nest:
-// reading the clock at every entry would cost more than a short call.
+// Processor time up to now. All of a user thread's time counts as user time: reading the clock at
+// every entry would cost more than a short call.
 void sched_times(struct thread *t, ns_t *user, ns_t *system);
-void sched_system_begin(void);
-void sched_system_end(void);
 // Totals for /proc/stat and /proc/loadavg.
 struct sched_stats {
     u64 switches;
@@ -44,5 +41,4 @@ struct sched_stats {
     u64 load[3]; // 1, 5, 15 minutes, 11 fractional bits
 };
 void sched_stats_get(struct sched_stats *out);
-void sched_dump(void);
 void sched_check(void);

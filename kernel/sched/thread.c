@@ -8,7 +8,6 @@
 #include "mm/kstack.h"
 #include "mm/slab.h"
 #include "sched/hart.h"
-#include "sched/internal.h"
 
 static struct slab_cache *thread_cache; // (c)
 
@@ -36,7 +35,6 @@ static void thread_set_fields(struct thread *t, const char *name)
     strlcpy(t->name, name, sizeof(t->name));
     ref_init(&t->refs, 1);
     list_init(&t->rt_node);
-    rb_clear_node(&t->fair_node);
     t->policy = SCHED_CLASS_FAIR;
     t->weight = RUNQ_NICE_0;
     t->affinity = ~0UL;
@@ -115,16 +113,4 @@ void thread_put(struct thread *t)
 {
     if (ref_put(&t->refs))
         thread_free(t);
-}
-
-int kthread_start(struct thread **out, const char *name, void (*fn)(void *), void *arg)
-{
-    int err = thread_create(out, name, fn, arg);
-
-    if (err)
-        return err;
-    (*out)->kernel = true;
-    (*out)->cred = &cred_root;
-    thread_start(*out);
-    return 0;
 }

@@ -58,8 +58,7 @@ struct thread {
     void *start_arg;          // (c)
 
     // Accounting
-    ns_t user_time, system_time; // (q) up to run_start; read with sched_times
-    ns_t user_mark;              // (h) time run when the present kernel stretch began
+    ns_t user_time, system_time;                    // (q) up to run_start; read with sched_times
     u64 minor_faults, switches, voluntary_switches; // (h)
 
     // Opaque to this layer: (c) or changed only by the thread itself, read by others through proc/
@@ -101,6 +100,3 @@ void thread_start(struct thread *t);
 void thread_exit(void) NORETURN;
 void thread_get(struct thread *t);
 void thread_put(struct thread *t);
-
-// A started kernel thread (kthread); -ENOMEM.
-int kthread_start(struct thread **out, const char *name, void (*fn)(void *), void *arg);

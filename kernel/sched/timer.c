@@ -66,13 +66,12 @@ static void hart_program(struct timer_hart *th, ns_t deadline)
     if (th->programmed && deadline >= th->programmed)
         return;
     th->programmed = deadline;
-    timer_arm(deadline == NS_NEVER ? ~0UL : clock_to_ticks(deadline));
+    timer_arm(clock_to_ticks(deadline));
 }
 
 void timer_init(struct timer *t, void (*fn)(struct timer *))
 {
     *t = (struct timer){.fn = fn};
-    rb_clear_node(&t->node);
 }
 
 // Takes t off whatever tree it is on; interrupts are off.
@@ -173,6 +172,5 @@ void timers_set_tick(ns_t deadline)
     struct timer_hart *th = &timer_harts[hart_index()];
 
     th->tick = deadline;
-    if (deadline != NS_NEVER)
-        hart_program(th, deadline);
+    hart_program(th, deadline);
 }

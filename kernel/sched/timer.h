@@ -19,5 +19,5 @@ void timer_start(struct timer *t, ns_t deadline); // (re)arms
 bool timer_cancel(struct timer *t);
 
 void timers_interrupt(void); // timer interrupt: run what is due, program the next
-// The scheduler's next event on this hart (NS_NEVER: tickless).
+// The scheduler's next event on this hart.
 void timers_set_tick(ns_t deadline);

@@ -57,15 +57,6 @@ int mutex_lock_killable(struct mutex *m)
     return mutex_lock_mode(m, WAIT_KILLABLE);
 }
 
-bool mutex_trylock(struct mutex *m)
-{
-    if (!mutex_take(m))
-        return false;
-    if (DEBUG)
-        lockorder_acquire(m->rank, m, true);
-    return true;
-}
-
 void mutex_unlock(struct mutex *m)
 {
     assert(mutex_held(m));

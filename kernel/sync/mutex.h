@@ -13,7 +13,6 @@ struct mutex {
 void mutex_init(struct mutex *m, enum lock_rank rank);
 void mutex_lock(struct mutex *m);
 int mutex_lock_killable(struct mutex *m); // 0, -EINTR
-bool mutex_trylock(struct mutex *m);
 void mutex_unlock(struct mutex *m);
 bool mutex_held(const struct mutex *m); // by the running thread
 
@@ -29,15 +28,10 @@ struct rwlock {
 
 void rwlock_init(struct rwlock *l, enum lock_rank rank);
 void read_lock(struct rwlock *l);
-int read_lock_killable(struct rwlock *l);
-bool read_trylock(struct rwlock *l);
 void read_unlock(struct rwlock *l);
 void write_lock(struct rwlock *l);
-int write_lock_killable(struct rwlock *l); // 0, -EINTR
-void write_lock_nested(struct rwlock *l);  // a second one of equal rank, in lockorder.h's order
-bool write_trylock(struct rwlock *l);
+void write_lock_nested(struct rwlock *l); // a second one of equal rank, in lockorder.h's order
 void write_unlock(struct rwlock *l);
-void write_downgrade(struct rwlock *l);
 bool write_held(const struct rwlock *l);
 
 struct semaphore {

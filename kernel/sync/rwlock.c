@@ -17,23 +17,6 @@ void rwlock_init(struct rwlock *l, enum lock_rank rank)
     wait_queue_init(&l->queue);
 }
 
-static void note_acquired(struct rwlock *l, bool nested)
-{
-    if (DEBUG)
-        lockorder_acquire(l->rank, l, nested);
-}
-
-static void note_released(struct rwlock *l)
-{
-    if (DEBUG)
-        lockorder_release(l->rank, l);
-}
-
-static inline void rwlock_wake(struct rwlock *l)
-{
-    wake_one(&l->queue);
-}
-
 /* Readers */
 
 static inline bool reader_take(struct rwlock *l, bool waited)
@@ -43,7 +26,7 @@ static inline bool reader_take(struct rwlock *l, bool waited)
     if (likely(!(old & RWLOCK_WRITER) && (waited || !load_relaxed(&l->writers_waiting))))
         return true;
     if (atomic_fetch_sub(&l->state, 1) == 1)
-        rwlock_wake(l); // a writer may have met this 1
+        wake_one(&l->queue); // a writer may have met this 1
     return false;
 }
 
@@ -52,59 +35,37 @@ static inline bool reader_may_try(struct rwlock *l)
     return !(load_relaxed(&l->state) & RWLOCK_WRITER) && reader_take(l, true);
 }
 
-static int read_lock_slow(struct rwlock *l, enum wait_mode mode)
+// Of its own, so that read_lock needs no large stack frame.
+static __attribute__((noinline)) void read_lock_slow(struct rwlock *l)
 {
     struct wait_entry e;
-    int err = 0;
 
     if (!(load_relaxed(&l->state) & RWLOCK_WRITER)) { // held up by waiting writers: wait once
         wait_entry_init(&e);
-        wait_prepare(&l->queue, &e, mode);
+        wait_prepare(&l->queue, &e, WAIT_UNINTERRUPTIBLE);
         if (load_relaxed(&l->writers_waiting) && load_relaxed(&l->state))
-            err = wait_sleep(mode, NS_NEVER);
+            (void)wait_sleep(WAIT_UNINTERRUPTIBLE, NS_NEVER);
         wait_finish(&l->queue, &e);
-        if (err)
-            return err;
     }
-    return wait_event(&l->queue, reader_may_try(l), mode, NS_NEVER);
-}
-
-static int read_lock_mode(struct rwlock *l, enum wait_mode mode)
-{
-    int err = 0;
-
-    if (DEBUG)
-        lockorder_may_sleep();
-    if (unlikely(!reader_take(l, false)))
-        err = read_lock_slow(l, mode);
-    if (!err)
-        note_acquired(l, false);
-    return err;
+    (void)wait_event(&l->queue, reader_may_try(l), WAIT_UNINTERRUPTIBLE, NS_NEVER);
 }
 
 void read_lock(struct rwlock *l)
 {
-    read_lock_mode(l, WAIT_UNINTERRUPTIBLE);
-}
-
-int read_lock_killable(struct rwlock *l)
-{
-    return read_lock_mode(l, WAIT_KILLABLE);
-}
-
-bool read_trylock(struct rwlock *l)
-{
-    if (!reader_take(l, false))
-        return false;
-    note_acquired(l, true);
-    return true;
+    if (DEBUG)
+        lockorder_may_sleep();
+    if (unlikely(!reader_take(l, false)))
+        read_lock_slow(l);
+    if (DEBUG)
+        lockorder_acquire(l->rank, l, false);
 }
 
 void read_unlock(struct rwlock *l)
 {
-    note_released(l);
+    if (DEBUG)
+        lockorder_release(l->rank, l);
     if (atomic_fetch_sub(&l->state, 1) == 1 && unlikely(load_relaxed(&l->writers_waiting)))
-        rwlock_wake(l);
+        wake_one(&l->queue);
 }
 
 /* Writers */
@@ -120,69 +81,42 @@ static inline bool writer_take(struct rwlock *l)
     return true;
 }
 
-static int write_lock_slow(struct rwlock *l, enum wait_mode mode)
+static void write_lock_slow(struct rwlock *l)
 {
-    int err;
-
     verify(!write_held(l));
     atomic_fetch_add(&l->writers_waiting, 1);
-    err = wait_event_exclusive(&l->queue, writer_take(l), mode, NS_NEVER);
-    if (atomic_fetch_sub(&l->writers_waiting, 1) == 1 && err)
-        rwlock_wake(l); // readers that this writer held up
-    return err;
+    (void)wait_event_exclusive(&l->queue, writer_take(l), WAIT_UNINTERRUPTIBLE, NS_NEVER);
+    atomic_fetch_sub(&l->writers_waiting, 1);
 }
 
-static int write_lock_mode(struct rwlock *l, enum wait_mode mode, bool nested)
+static void write_lock_rank(struct rwlock *l, bool nested)
 {
-    int err = 0;
-
     if (DEBUG)
         lockorder_may_sleep();
     if (unlikely(!writer_take(l)))
-        err = write_lock_slow(l, mode);
-    if (!err)
-        note_acquired(l, nested);
-    return err;
+        write_lock_slow(l);
+    if (DEBUG)
+        lockorder_acquire(l->rank, l, nested);
 }
 
 void write_lock(struct rwlock *l)
 {
-    write_lock_mode(l, WAIT_UNINTERRUPTIBLE, false);
-}
-
-int write_lock_killable(struct rwlock *l)
-{
-    return write_lock_mode(l, WAIT_KILLABLE, false);
+    write_lock_rank(l, false);
 }
 
 void write_lock_nested(struct rwlock *l)
 {
-    write_lock_mode(l, WAIT_UNINTERRUPTIBLE, true);
-}
-
-bool write_trylock(struct rwlock *l)
-{
-    if (!writer_take(l))
-        return false;
-    note_acquired(l, true);
-    return true;
+    write_lock_rank(l, true);
 }
 
 void write_unlock(struct rwlock *l)
 {
     assert(write_held(l));
-    note_released(l);
+    if (DEBUG)
+        lockorder_release(l->rank, l);
     store_relaxed(&l->owner, NULL);
     atomic_fetch_sub(&l->state, RWLOCK_WRITER);
-    rwlock_wake(l);
-}
-
-void write_downgrade(struct rwlock *l)
-{
-    assert(write_held(l));
-    store_relaxed(&l->owner, NULL);
-    atomic_fetch_sub(&l->state, RWLOCK_WRITER - 1);
-    rwlock_wake(l);
+    wake_one(&l->queue);
 }
 
 bool write_held(const struct rwlock *l)

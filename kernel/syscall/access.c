@@ -2,19 +2,7 @@
 // access(2): may the real user do this? A set-user-id program asks it for the one who called it.
 
 #include "abi/mount.h"
-#include "mm/slab.h"
 #include "syscall/at.h"
-
-static struct cred *cred_exchange(struct cred *c)
-{
-    struct process *p = process_self();
-    irqflags_t flags = spin_lock_irqsave(&p->siglock);
-    struct cred *old = thread_self()->cred;
-
-    thread_self()->cred = c;
-    spin_unlock_irqrestore(&p->siglock, flags);
-    return old;
-}
 
 // Makes the running thread act as its real ids; *saved is NULL if it does already. -ENOMEM.
 static int real_ids_begin(struct cred **saved)
@@ -26,24 +14,16 @@ static int real_ids_begin(struct cred **saved)
     *saved = NULL;
     if (now->fsuid == now->uid && now->fsgid == now->gid && now->cap_effective == caps)
         return 0;
-    c = kmalloc(sizeof(*c), 0);
+    c = cred_copy();
     if (!c)
         return -ENOMEM;
-    *c = *now;
-    ref_init(&c->refs, 1);
     c->fsuid = c->uid;
     c->fsgid = c->gid;
     c->cap_effective = caps;
-    *saved = cred_exchange(c);
+    *saved = thread_self()->cred;
+    ref_get(&(*saved)->refs);
+    thread_cred_set(c);
     return 0;
-}
-
-static void real_ids_end(struct cred *saved)
-{
-    struct cred *c = saved ? cred_exchange(saved) : NULL;
-
-    if (c && ref_put(&c->refs))
-        kfree(c);
 }
 
 static int access_check(const struct at_file *a, u32 mode)
@@ -73,7 +53,8 @@ static s64 access_at(u64 dirfd, uaddr_t name, u32 mode, u32 flags)
     err = at_file_find(&a, dirfd, name, flags);
     if (!err)
         err = at_file_end(&a, mode ? access_check(&a, mode) : 0);
-    real_ids_end(saved);
+    if (saved)
+        thread_cred_set(saved);
     return err;
 }
 

@@ -22,47 +22,34 @@ int string_arg(uaddr_t src, char **out)
     return 0;
 }
 
-static void path_name_free(struct path_arg *a)
-{
-    if (unlikely(a->name != a->fast))
-        kfree(a->name);
-}
-
 int path_arg_init(struct path_arg *a, u64 dirfd, uaddr_t name, bool empty_allowed)
 {
     ssize_t err = strncpy_from_user(a->fast, name, sizeof(a->fast));
 
+    a->start.dentry = NULL;
     a->name = a->fast;
     if (unlikely(err == -ENAMETOOLONG))
         err = string_arg(name, &a->name);
     if (unlikely(err < 0))
         return err;
-    err = *a->name || empty_allowed ? fd_start_path((int)dirfd, a->name, &a->start) : -ENOENT;
-    if (unlikely(err))
-        path_name_free(a);
-    return err;
+    return *a->name || empty_allowed ? fd_start_path((int)dirfd, a->name, &a->start) : -ENOENT;
 }
 
 void path_arg_fini(struct path_arg *a)
 {
-    if (a->start.dentry)
-        path_put(&a->start);
-    path_name_free(a);
+    path_end(&a->start);
+    if (unlikely(a->name != a->fast))
+        kfree(a->name);
 }
 
 int path_arg_lookup(u64 dirfd, uaddr_t name, u32 at_flags, struct path *out)
 {
-    struct path_arg a;
-    int err = path_arg_init(&a, dirfd, name, at_flags & AT_EMPTY_PATH);
+    struct path_arg a SCOPED(path_arg_fini);
+    u32 walk = (at_flags & AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW) |
+               (at_flags & AT_EMPTY_PATH ? WALK_EMPTY : 0);
 
-    if (err)
-        return err;
-    err = path_lookup(path_arg_start(&a), a.name,
-                      (at_flags & AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW) |
-                          (at_flags & AT_EMPTY_PATH ? WALK_EMPTY : 0),
-                      out);
-    path_arg_fini(&a);
-    return err;
+    return path_arg_init(&a, dirfd, name, at_flags & AT_EMPTY_PATH)
+               ?: path_lookup(path_arg_start(&a), a.name, walk, out);
 }
 
 int struct_arg(void *dst, size_t known, uaddr_t src, u64 size, size_t least)
@@ -129,15 +116,16 @@ int timespec_result(uaddr_t dst, ns_t ns)
 
 int deadline_arg(uaddr_t timespec, ns_t *deadline)
 {
-    ns_t ns, now = clock_monotonic();
+    ns_t ns = 0, now;
     int err;
 
     *deadline = NS_NEVER;
     if (!timespec)
         return 0;
     err = timespec_arg(timespec, &ns);
-    if (!err && ns < NS_NEVER - now)
-        *deadline = now + ns;
+    now = clock_monotonic();
+    if (ns < NS_NEVER - now)
+        *deadline = ns ? now + ns : 0;
     return err;
 }
 

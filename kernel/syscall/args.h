@@ -20,8 +20,8 @@ struct path_arg {
     char fast[PATH_FAST]; // of a short name
 };
 
-// -EFAULT -ENAMETOOLONG -EBADF -ENOTDIR -ENOMEM; -ENOENT for "" unless empty_allowed. fini it after
-// 0.
+// -EFAULT -ENAMETOOLONG -EBADF -ENOTDIR -ENOMEM; -ENOENT for "" unless empty_allowed. fini it in
+// any case: declare it SCOPED(path_arg_fini).
 int path_arg_init(struct path_arg *a, u64 dirfd, uaddr_t name, bool empty_allowed);
 void path_arg_fini(struct path_arg *a);
 static inline const struct path *path_arg_start(const struct path_arg *a)
@@ -30,6 +30,9 @@ static inline const struct path *path_arg_start(const struct path_arg *a)
 }
 // The path itself: AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH in `at_flags`.
 int path_arg_lookup(u64 dirfd, uaddr_t name, u32 at_flags, struct path *out);
+
+// A copy of the running thread's cred, to change before thread_cred_set; NULL: no memory.
+struct cred *cred_copy(void);
 
 // A user string of at most PATH_MAX bytes in fresh memory (kfree it): -EFAULT -ENAMETOOLONG
 // -ENOMEM.
@@ -49,7 +52,7 @@ int timespec_arg(uaddr_t src, ns_t *out);
 int timespec_result(uaddr_t dst, ns_t ns);
 void ns_to_timespec(ns_t ns, struct timespec *ts);
 void ns_to_timeval_arg(ns_t ns, struct timeval *tv);
-// Monotonic deadline for a relative time-out that may be absent (0: NS_NEVER).
+// Monotonic deadline for a relative time-out that may be absent (0: NS_NEVER); 0 for none at all.
 int deadline_arg(uaddr_t timespec, ns_t *deadline);
 
 // A segment list copied in and checked: -EINVAL -EFAULT -ENOMEM. `fast` holds short ones.

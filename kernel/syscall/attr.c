@@ -29,20 +29,17 @@ static s64 chmod_file(const struct at_file *a, u32 mode)
 static s64 chmod_at(u64 dirfd, uaddr_t name, u32 mode, u32 flags)
 {
     struct at_file a;
-    s64 err;
 
     if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
         return -EINVAL;
-    err = at_file_find(&a, dirfd, name, flags);
-    return err ? err : at_file_end(&a, chmod_file(&a, mode));
+    return at_file_find(&a, dirfd, name, flags) ?: at_file_end(&a, chmod_file(&a, mode));
 }
 
 s64 sys_fchmod(u64 fd, u64 mode)
 {
     struct at_file a;
-    s64 err = at_file_of_fd(&a, fd, false);
 
-    return err ? err : at_file_end(&a, chmod_file(&a, (u32)mode));
+    return at_file_of_fd(&a, fd, false) ?: at_file_end(&a, chmod_file(&a, (u32)mode));
 }
 
 s64 sys_fchmodat(u64 dirfd, u64 name, u64 mode)
@@ -87,33 +84,27 @@ static int chown_permitted(const struct inode *inode, u32 uid, u32 gid)
 static s64 chown_file(const struct at_file *a, u32 uid, u32 gid)
 {
     struct attr attr = {.uid = uid, .gid = gid};
-    int err = at_file_may_write(a);
 
-    if (!err)
-        err = chown_permitted(a->inode, uid, gid);
-    if (err)
-        return err;
     attr.valid = (uid != AT_KEEP ? ATTR_UID : 0) | (gid != AT_KEEP ? ATTR_GID : 0);
-    return inode_setattr(a->inode, &attr);
+    return at_file_may_write(a)
+               ?: chown_permitted(a->inode, uid, gid) ?: inode_setattr(a->inode, &attr);
 }
 
 s64 sys_fchown(u64 fd, u64 uid, u64 gid)
 {
     struct at_file a;
-    s64 err = at_file_of_fd(&a, fd, false);
 
-    return err ? err : at_file_end(&a, chown_file(&a, (u32)uid, (u32)gid));
+    return at_file_of_fd(&a, fd, false) ?: at_file_end(&a, chown_file(&a, (u32)uid, (u32)gid));
 }
 
 s64 sys_fchownat(u64 dirfd, u64 name, u64 uid, u64 gid, u64 flags)
 {
     struct at_file a;
-    s64 err;
 
     if ((u32)flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
         return -EINVAL;
-    err = at_file_find(&a, dirfd, name, (u32)flags);
-    return err ? err : at_file_end(&a, chown_file(&a, (u32)uid, (u32)gid));
+    return at_file_find(&a, dirfd, name, (u32)flags)
+               ?: at_file_end(&a, chown_file(&a, (u32)uid, (u32)gid));
 }
 
 /* Times */
@@ -146,15 +137,11 @@ static s64 utime_file(const struct at_file *a, const struct timespec t[2])
     bool both_now = t[0].tv_nsec == UTIME_NOW && t[1].tv_nsec == UTIME_NOW;
     ns_t now = clock_realtime();
     struct attr attr = {.atime = utime_ns(&t[0], now), .mtime = utime_ns(&t[1], now)};
-    int err = at_file_may_write(a);
 
-    if (!err)
-        err = utime_permitted(a->inode, both_now);
-    if (err)
-        return err;
     attr.valid = (t[0].tv_nsec != UTIME_OMIT ? ATTR_ATIME : 0) |
                  (t[1].tv_nsec != UTIME_OMIT ? ATTR_MTIME : 0);
-    return inode_setattr(a->inode, &attr);
+    return at_file_may_write(a)
+               ?: utime_permitted(a->inode, both_now) ?: inode_setattr(a->inode, &attr);
 }
 
 s64 sys_utimensat(u64 dirfd, u64 name, u64 times, u64 flags)

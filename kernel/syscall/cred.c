@@ -40,7 +40,7 @@ static s64 put_three(u64 a, u64 b, u64 c, u32 x, u32 y, u32 z)
     return put_user_u32(a, x) || put_user_u32(b, y) || put_user_u32(c, z) ? -EFAULT : 0;
 }
 
-static struct cred *cred_copy(void)
+struct cred *cred_copy(void)
 {
     struct cred *c = kmalloc(sizeof(*c), 0);
 
@@ -67,18 +67,12 @@ static void cred_caps_follow(struct cred *c, const struct cred *old)
 
 static void cred_swap(struct cred *c)
 {
-    struct cred *old = thread_self()->cred;
-    struct process *p = process_self();
-    irqflags_t flags;
+    const struct cred *old = self();
 
     cred_caps_follow(c, old);
-    flags = spin_lock_irqsave(&p->siglock);
-    thread_self()->cred = c;
-    spin_unlock_irqrestore(&p->siglock, flags);
     if (old->uid != c->uid)
-        process_user_changed(old->uid, c->uid);
-    if (old != &cred_root && ref_put(&old->refs))
-        kfree(old);
+        process_user_changed(c->uid);
+    thread_cred_set(c);
 }
 
 /* The four ids of users and, alike, of groups */
@@ -280,13 +274,13 @@ static int cap_header(uaddr_t at, s32 *pid, unsigned *records)
 
 static int caps_of(pid_t pid, struct cap_user_data *out)
 {
-    const struct cred *c = NULL;
     struct task *t;
 
     spin_lock(&proctree_lock);
     t = pid ? task_find(pid) : task_self();
     if (t) {
-        c = t->thread->cred;
+        const struct cred *c = t->thread->cred;
+
         for (int i = 0; i < 2; i++) {
             out[i].effective = c->cap_effective >> 32 * i;
             out[i].permitted = c->cap_permitted >> 32 * i;
@@ -308,10 +302,7 @@ s64 sys_capget(u64 header, u64 data)
         return err == -EINVAL && !data ? 0 : err;
     if (pid < 0)
         return -EINVAL;
-    err = caps_of(pid, caps);
-    if (!err && data && copy_to_user(data, caps, records * sizeof(caps[0])))
-        err = -EFAULT;
-    return err;
+    return optional_result(caps_of(pid, caps), data, caps, records * sizeof(caps[0]));
 }
 
 s64 sys_capset(u64 header, u64 data)

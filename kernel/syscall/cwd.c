@@ -16,54 +16,38 @@ static int directory_check(struct inode *inode)
 
 static int directory_arg(uaddr_t name, struct path *out)
 {
-    int err = path_arg_lookup(AT_FDCWD, name, 0, out);
-
-    if (err)
-        return err;
-    err = directory_check(path_inode(out));
-    if (err)
-        path_put(out);
-    return err;
+    return path_arg_lookup(AT_FDCWD, name, 0, out) ?: directory_check(path_inode(out));
 }
 
 s64 sys_chdir(u64 name)
 {
-    struct path p;
+    struct path p SCOPED(path_end) = {0};
     int err = directory_arg(name, &p);
 
-    if (!err) {
+    if (!err)
         fs_context_set_cwd(thread_self()->fs, &p);
-        path_put(&p);
-    }
     return err;
 }
 
 s64 sys_fchdir(u64 fd)
 {
-    struct file *f = fd_get_any((int)fd);
-    int err;
+    struct file *f SCOPED(file_end) = fd_get_any((int)fd);
+    int err = f ? directory_check(f->inode) : -EBADF;
 
-    if (!f)
-        return -EBADF;
-    err = directory_check(f->inode);
     if (!err)
         fs_context_set_cwd(thread_self()->fs, &f->path);
-    file_put(f);
     return err;
 }
 
 s64 sys_chroot(u64 name)
 {
-    struct path p;
+    struct path p SCOPED(path_end) = {0};
     int err = directory_arg(name, &p);
 
-    if (err)
-        return err;
-    if (cred_capable(thread_self()->cred, CAP_SYS_CHROOT))
-        fs_context_set_root(thread_self()->fs, &p);
-    else
+    if (!err && !cred_capable(thread_self()->cred, CAP_SYS_CHROOT))
         err = -EPERM;
-    path_put(&p);
+    if (!err)
+        fs_context_set_root(thread_self()->fs, &p);
     return err;
 }
 
@@ -88,13 +72,10 @@ static s64 path_result(const struct path *p, uaddr_t dst, u64 size)
 
 s64 sys_getcwd(u64 dst, u64 size)
 {
-    struct path cwd;
-    s64 n;
+    struct path cwd SCOPED(path_end);
 
     fs_cwd_get(&cwd);
-    n = dentry_is_unlinked(cwd.dentry) ? -ENOENT : path_result(&cwd, dst, size);
-    path_put(&cwd);
-    return n;
+    return dentry_is_unlinked(cwd.dentry) ? -ENOENT : path_result(&cwd, dst, size);
 }
 
 /* Mounts */
@@ -110,22 +91,16 @@ static int mount_string_arg(uaddr_t src, char **out)
 s64 sys_mount(u64 source, u64 target, u64 type, u64 flags, u64 options)
 {
     char *source_text = NULL, *type_text = NULL, *options_text = NULL;
-    struct path at;
+    struct path at SCOPED(path_end) = {0};
     int err;
 
     if ((flags & MS_MGC_MSK) == MS_MGC_VAL)
         flags &= ~(u64)MS_MGC_MSK;
-    err = mount_string_arg(type, &type_text);
-    if (!err)
-        err = mount_string_arg(source, &source_text);
-    if (!err)
-        err = mount_string_arg(options, &options_text);
-    if (!err)
-        err = path_arg_lookup(AT_FDCWD, target, 0, &at);
-    if (!err) {
-        err = vfs_mount(source_text, &at, type_text, (u32)flags, options_text);
-        path_put(&at);
-    }
+    err = mount_string_arg(type, &type_text)
+              ?: mount_string_arg(source, &source_text)
+              ?: mount_string_arg(options, &options_text)
+              ?: path_arg_lookup(AT_FDCWD, target, 0, &at)
+              ?: vfs_mount(source_text, &at, type_text, (u32)flags, options_text);
     kfree(options_text);
     kfree(source_text);
     kfree(type_text);
@@ -134,15 +109,10 @@ s64 sys_mount(u64 source, u64 target, u64 type, u64 flags, u64 options)
 
 s64 sys_umount2(u64 target, u64 flags)
 {
-    struct path at;
-    int err;
+    u32 at_flags = flags & UMOUNT_NOFOLLOW ? AT_SYMLINK_NOFOLLOW : 0;
+    struct path at SCOPED(path_end) = {0};
 
     if ((u32)flags & ~(MNT_FORCE | MNT_DETACH | MNT_EXPIRE | UMOUNT_NOFOLLOW))
         return -EINVAL;
-    err = path_arg_lookup(AT_FDCWD, target, flags & UMOUNT_NOFOLLOW ? AT_SYMLINK_NOFOLLOW : 0, &at);
-    if (err)
-        return err;
-    err = mount_detach(&at, (int)flags);
-    path_put(&at);
-    return err;
+    return path_arg_lookup(AT_FDCWD, target, at_flags, &at) ?: mount_detach(&at, (int)flags);
 }

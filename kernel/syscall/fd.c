@@ -43,11 +43,8 @@ s64 sys_dup3(u64 fd, u64 to, u64 flags)
 static s64 fcntl_dup(struct file *f, u64 from, bool cloexec)
 {
     u64 limit = process_limit(RLIMIT_NOFILE);
-    int fd;
+    int fd = (u32)from < limit ? fd_reserve((u32)from, limit, cloexec) : -EINVAL;
 
-    if ((u32)from >= limit)
-        return -EINVAL;
-    fd = fd_reserve((u32)from, limit, cloexec);
     if (fd >= 0) {
         file_get(f);
         fd_install(fd, f);
@@ -109,19 +106,13 @@ static s64 fcntl_descriptor(struct file *f, int fd, u32 command, u64 arg)
     case F_GETFL:
         return load_relaxed(&f->flags);
     default:
-        return -EBADF;
+        return f->mode & FILE_F_PATH ? -EBADF : -EINVAL;
     }
 }
 
 static s64 fcntl_file(struct file *f, int fd, u32 command, u64 arg)
 {
     switch (command) {
-    case F_DUPFD:
-    case F_DUPFD_CLOEXEC:
-    case F_GETFD:
-    case F_SETFD:
-    case F_GETFL:
-        return fcntl_descriptor(f, fd, command, arg);
     case F_SETFL:
         return fcntl_set_flags(f, (u32)arg);
     case F_GETLK:
@@ -143,42 +134,30 @@ static s64 fcntl_file(struct file *f, int fd, u32 command, u64 arg)
     case F_GETLEASE:
         return F_UNLCK;
     default:
-        return -EINVAL;
+        return fcntl_descriptor(f, fd, command, arg);
     }
 }
 
 s64 sys_fcntl(u64 fd, u64 command, u64 arg)
 {
-    struct file *f = fd_get_any((int)fd);
-    s64 result;
+    struct file *f SCOPED(file_end) = fd_get_any((int)fd);
 
     if (!f)
         return -EBADF;
-    if (f->mode & FILE_F_PATH)
-        result = fcntl_descriptor(f, (int)fd, (u32)command, arg);
-    else
-        result = fcntl_file(f, (int)fd, (u32)command, arg);
-    file_put(f);
-    return result;
+    return f->mode & FILE_F_PATH ? fcntl_descriptor(f, (int)fd, (u32)command, arg)
+                                 : fcntl_file(f, (int)fd, (u32)command, arg);
 }
 
 s64 sys_flock(u64 fd, u64 operation)
 {
     u32 kind = (u32)operation & ~LOCK_NB;
-    struct file *f;
-    s64 err;
+    struct file *f SCOPED(file_end) = fd_get((int)fd);
 
     if (kind != LOCK_SH && kind != LOCK_EX && kind != LOCK_UN)
         return -EINVAL;
-    f = fd_get((int)fd);
-    if (!f)
+    if (!f || (kind != LOCK_UN && !(f->mode & (FILE_F_READ | FILE_F_WRITE))))
         return -EBADF;
-    if (kind != LOCK_UN && !(f->mode & (FILE_F_READ | FILE_F_WRITE)))
-        err = -EBADF;
-    else
-        err = file_flock(f, (int)operation);
-    file_put(f);
-    return restartable(err);
+    return restartable(file_flock(f, (int)operation));
 }
 
 /* ioctl */
@@ -203,24 +182,9 @@ static s64 ioctl_size(struct file *f, uaddr_t arg)
     return copy_to_user(arg, &size, sizeof(size));
 }
 
-static s64 ioctl_regular(struct file *f, u32 command, uaddr_t arg)
-{
-    s32 n;
-
-    switch (command) {
-    case FIONREAD:
-        n = load_relaxed(&f->inode->size) - f->pos;
-        return copy_to_user(arg, &n, sizeof(n));
-    case FICLONE:
-        return -EOPNOTSUPP;
-    default:
-        return -ENOTTY;
-    }
-}
-
 static s64 ioctl_file(struct file *f, int fd, u32 command, u64 arg)
 {
-    s32 n;
+    struct inode *i = f->inode;
 
     switch (command) {
     case FIOCLEX:
@@ -232,23 +196,21 @@ static s64 ioctl_file(struct file *f, int fd, u32 command, u64 arg)
     case FIOQSIZE:
         return ioctl_size(f, arg);
     case FIGETBSZ:
-        n = f->inode->sb->block_size;
-        return copy_to_user(arg, &n, sizeof(n));
+        return put_user_u32(arg, i->sb->block_size);
     default:
         if (f->ops->ioctl)
             return f->ops->ioctl(f, command, arg);
-        return S_ISREG(f->inode->mode) ? ioctl_regular(f, command, arg) : -ENOTTY;
+        if (!S_ISREG(i->mode))
+            return -ENOTTY;
     }
+    if (command == FIONREAD)
+        return put_user_u32(arg, load_relaxed(&i->size) - f->pos);
+    return command == FICLONE ? -EOPNOTSUPP : -ENOTTY;
 }
 
 s64 sys_ioctl(u64 fd, u64 command, u64 arg)
 {
-    struct file *f = fd_get((int)fd);
-    s64 result;
+    struct file *f SCOPED(file_end) = fd_get((int)fd);
 
-    if (!f)
-        return -EBADF;
-    result = ioctl_file(f, (int)fd, (u32)command, arg);
-    file_put(f);
-    return restartable(result);
+    return f ? restartable(ioctl_file(f, (int)fd, (u32)command, arg)) : -EBADF;
 }

@@ -17,19 +17,10 @@ static const void *lock_owner(struct file *f, u32 command)
 // Where offsets count from.
 static int range_base(struct file *f, int whence, s64 *base)
 {
-    switch (whence) {
-    case SEEK_SET:
-        *base = 0;
-        return 0;
-    case SEEK_CUR:
-        *base = f->pos;
-        return 0;
-    case SEEK_END:
-        *base = load_relaxed(&f->inode->size);
-        return 0;
-    default:
+    if (whence != SEEK_SET && whence != SEEK_CUR && whence != SEEK_END)
         return -EINVAL;
-    }
+    *base = whence == SEEK_CUR ? f->pos : whence == SEEK_END ? load_relaxed(&f->inode->size) : 0;
+    return 0;
 }
 
 // A negative length means the bytes before the start; 0 all from it on.

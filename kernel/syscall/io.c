@@ -40,7 +40,7 @@ static s64 transfer_failed(s64 error, bool write)
 
 static inline s64 buffer_io(u64 fd, uaddr_t buf, u64 count, loff_t pos, bool write)
 {
-    struct file *f = fd_get((int)fd);
+    struct file *f SCOPED(file_end) = fd_get((int)fd);
     struct uio u;
     ssize_t n;
 
@@ -48,26 +48,21 @@ static inline s64 buffer_io(u64 fd, uaddr_t buf, u64 count, loff_t pos, bool wri
         return -EBADF;
     uio_init_user(&u, buf, MIN(count, MAX_RW_COUNT));
     n = transfer(f, &u, pos, write);
-    file_put(f);
     return likely(n >= 0) ? n : transfer_failed(n, write);
 }
 
 static s64 vector_io(u64 fd, uaddr_t iov, u64 count, loff_t pos, bool write)
 {
-    struct file *f = fd_get((int)fd);
+    struct file *f SCOPED(file_end) = fd_get((int)fd);
     struct iov_arg a;
     struct uio u;
-    s64 n;
+    s64 n = f ? iov_arg_init(&a, iov, count) : -EBADF;
 
-    if (!f)
-        return -EBADF;
-    n = iov_arg_init(&a, iov, count);
-    if (!n) {
-        uio_init_iov(&u, a.list, a.count);
-        n = transfer(f, &u, pos, write);
-        iov_arg_fini(&a);
-    }
-    file_put(f);
+    if (n)
+        return n;
+    uio_init_iov(&u, a.list, a.count);
+    n = transfer(f, &u, pos, write);
+    iov_arg_fini(&a);
     return n >= 0 ? n : transfer_failed(n, write);
 }
 
@@ -123,14 +118,9 @@ s64 sys_pwritev2(u64 fd, u64 iov, u64 count, u64 pos, u64 pos_high, u64 flags)
 
 s64 sys_lseek(u64 fd, u64 offset, u64 whence)
 {
-    struct file *f = fd_get((int)fd);
-    s64 pos;
+    struct file *f SCOPED(file_end) = fd_get((int)fd);
 
-    if (!f)
-        return -EBADF;
-    pos = file_seek(f, offset, (int)whence);
-    file_put(f);
-    return pos;
+    return f ? file_seek(f, offset, (int)whence) : -EBADF;
 }
 
 #define COPY_CHUNK (16UL << 10)
@@ -140,34 +130,29 @@ s64 sys_lseek(u64 fd, u64 offset, u64 whence)
 static s64 copy_loop(struct file *in, loff_t *in_pos, struct file *out, loff_t *out_pos, u64 count)
 {
     char *buf = kmalloc(COPY_CHUNK, 0);
+    s64 done = 0, n = 0, written = 0;
     struct uio u;
-    s64 done = 0, n = 0, written;
 
     if (!buf)
         return -ENOMEM;
-    while (count) {
+    for (; count && written == n; count -= written) {
         uio_init_kernel(&u, buf, MIN(count, COPY_CHUNK));
         n = transfer(in, &u, in_pos ? *in_pos : OWN_POS, false);
         if (n <= 0)
             break;
         uio_init_kernel(&u, buf, n);
         written = transfer(out, &u, out_pos ? *out_pos : OWN_POS, true);
+        if (!in_pos && written < n && (in->mode & FILE_F_SEEKABLE))
+            file_seek(in, MAX(written, 0L) - n, SEEK_CUR);
         if (written < 0) {
-            if (!in_pos && (in->mode & FILE_F_SEEKABLE))
-                file_seek(in, -n, SEEK_CUR);
             n = written;
             break;
         }
-        if (!in_pos && written < n && (in->mode & FILE_F_SEEKABLE))
-            file_seek(in, written - n, SEEK_CUR);
         if (in_pos)
             *in_pos += written;
         if (out_pos)
             *out_pos += written;
         done += written;
-        count -= written;
-        if (written < n)
-            break;
     }
     kfree(buf);
     return done ? done : n;
@@ -194,30 +179,23 @@ static s64 offset_result(s64 n, uaddr_t dst, loff_t pos)
 static s64 copy_between(u64 in_fd, uaddr_t in_at, u64 out_fd, uaddr_t out_at, u64 count,
                         bool regular)
 {
-    struct file *in = fd_get((int)in_fd), *out = fd_get((int)out_fd);
+    struct file *in SCOPED(file_end) = fd_get((int)in_fd);
+    struct file *out SCOPED(file_end) = fd_get((int)out_fd);
     loff_t in_pos, out_pos, *in_p, *out_p;
-    s64 n = !in || !out ? -EBADF : 0;
+    s64 n;
 
-    if (!n && (!(in->mode & FILE_F_READ) || !(out->mode & FILE_F_WRITE)))
-        n = -EBADF;
-    if (!n && (!(in->mode & FILE_F_SEEKABLE) || (regular && (out->flags & O_APPEND))))
-        n = regular ? -EBADF : -EINVAL;
-    if (!n && regular && !(S_ISREG(in->inode->mode) && S_ISREG(out->inode->mode)))
-        n = -EINVAL;
-    if (!n)
-        n = offset_arg(in_at, &in_pos, &in_p);
-    if (!n)
-        n = offset_arg(out_at, &out_pos, &out_p);
-    if (!n) {
-        n = copy_loop(in, in_p, out, out_p, MIN(count, MAX_RW_COUNT));
-        n = offset_result(n, in_at, in_pos);
-        n = offset_result(n, out_at, out_pos);
-    }
-    if (in)
-        file_put(in);
-    if (out)
-        file_put(out);
-    return transfer_failed(n, true);
+    if (!in || !out || !(in->mode & FILE_F_READ) || !(out->mode & FILE_F_WRITE))
+        return -EBADF;
+    if (!(in->mode & FILE_F_SEEKABLE) || (regular && (out->flags & O_APPEND)))
+        return regular ? -EBADF : -EINVAL;
+    if (regular && !(S_ISREG(in->inode->mode) && S_ISREG(out->inode->mode)))
+        return -EINVAL;
+    n = offset_arg(in_at, &in_pos, &in_p) ?: offset_arg(out_at, &out_pos, &out_p);
+    if (n)
+        return n;
+    n = copy_loop(in, in_p, out, out_p, MIN(count, MAX_RW_COUNT));
+    n = offset_result(n, in_at, in_pos);
+    return transfer_failed(offset_result(n, out_at, out_pos), true);
 }
 
 s64 sys_sendfile(u64 out_fd, u64 in_fd, u64 offset, u64 count)
@@ -232,7 +210,8 @@ s64 sys_copy_file_range(u64 in_fd, u64 in_at, u64 out_fd, u64 out_at, u64 count,
 
 s64 sys_truncate(u64 name, u64 length)
 {
-    struct path p;
+    struct path p SCOPED(path_end) = {0};
+    struct inode *inode;
     int err;
 
     if ((s64)length < 0)
@@ -240,73 +219,57 @@ s64 sys_truncate(u64 name, u64 length)
     err = path_arg_lookup(AT_FDCWD, name, 0, &p);
     if (err)
         return err;
-    err = S_ISDIR(path_inode(&p)->mode)    ? -EISDIR
-          : !S_ISREG(path_inode(&p)->mode) ? -EINVAL
-                                           : inode_permission(path_inode(&p), MAY_WRITE);
-    if (!err)
-        err = inode_get_write(path_inode(&p));
-    if (!err) {
-        err = growth_failed(vfs_truncate(path_inode(&p), length));
-        inode_put_write(path_inode(&p));
-    }
-    path_put(&p);
+    inode = path_inode(&p);
+    if (!S_ISREG(inode->mode))
+        return S_ISDIR(inode->mode) ? -EISDIR : -EINVAL;
+    err = inode_permission(inode, MAY_WRITE) ?: inode_get_write(inode);
+    if (err)
+        return err;
+    err = growth_failed(vfs_truncate(inode, length));
+    inode_put_write(inode);
     return err;
 }
 
 s64 sys_ftruncate(u64 fd, u64 length)
 {
-    struct file *f;
-    int err;
+    struct file *f SCOPED(file_end) = fd_get((int)fd);
 
     if ((s64)length < 0)
         return -EINVAL;
-    f = fd_get((int)fd);
     if (!f)
         return -EBADF;
     if (!(f->mode & FILE_F_WRITE) || !S_ISREG(f->inode->mode))
-        err = -EINVAL;
-    else
-        err = growth_failed(vfs_truncate(f->inode, length));
-    file_put(f);
-    return err;
+        return -EINVAL;
+    return growth_failed(vfs_truncate(f->inode, length));
 }
 
 s64 sys_fallocate(u64 fd, u64 mode, u64 offset, u64 length)
 {
-    struct file *f;
-    int err;
+    struct file *f SCOPED(file_end) = fd_get((int)fd);
 
     if ((s64)offset < 0 || (s64)length <= 0)
         return -EINVAL;
-    f = fd_get((int)fd);
-    if (!f)
+    if (!f || !(f->mode & FILE_F_WRITE))
         return -EBADF;
-    if (!(f->mode & FILE_F_WRITE))
-        err = -EBADF;
-    else if (!S_ISREG(f->inode->mode))
-        err = S_ISFIFO(f->inode->mode) ? -ESPIPE : -ENODEV;
-    else if (!((u32)mode & FALLOC_FL_KEEP_SIZE) && offset + length > process_limit(RLIMIT_FSIZE))
-        err = growth_failed(-EFBIG);
-    else
-        err = f->ops->fallocate ? f->ops->fallocate(f, (int)mode, offset, length) : -EOPNOTSUPP;
-    file_put(f);
-    return err;
+    if (!S_ISREG(f->inode->mode))
+        return S_ISFIFO(f->inode->mode) ? -ESPIPE : -ENODEV;
+    if (offset + length > INT64_MAX)
+        return -EFBIG;
+    if (!((u32)mode & FALLOC_FL_KEEP_SIZE) && offset + length > process_limit(RLIMIT_FSIZE))
+        return growth_failed(-EFBIG);
+    return f->ops->fallocate ? f->ops->fallocate(f, (int)mode, offset, length) : -EOPNOTSUPP;
 }
 
 // Advice is checked and, with every page in memory, has nothing to do.
 s64 sys_fadvise64(u64 fd, u64 offset, u64 length, u64 advice)
 {
-    struct file *f = fd_get((int)fd);
-    int err = 0;
+    struct file *f SCOPED(file_end) = fd_get((int)fd);
 
     if (!f)
         return -EBADF;
     if (S_ISFIFO(f->inode->mode))
-        err = -ESPIPE;
-    else if ((s64)length < 0 || (u32)advice > POSIX_FADV_NOREUSE)
-        err = -EINVAL;
-    file_put(f);
-    return err;
+        return -ESPIPE;
+    return (s64)length < 0 || (u32)advice > POSIX_FADV_NOREUSE ? -EINVAL : 0;
 }
 
 s64 sys_sync(void)
@@ -317,14 +280,11 @@ s64 sys_sync(void)
 
 static s64 sync_file(u64 fd, bool data_only)
 {
-    struct file *f = fd_get((int)fd);
-    int err;
+    struct file *f SCOPED(file_end) = fd_get((int)fd);
 
     if (!f)
         return -EBADF;
-    err = f->ops->fsync ? f->ops->fsync(f, data_only) : -EINVAL;
-    file_put(f);
-    return err;
+    return f->ops->fsync ? f->ops->fsync(f, data_only) : -EINVAL;
 }
 
 s64 sys_fsync(u64 fd)
@@ -339,14 +299,10 @@ s64 sys_fdatasync(u64 fd)
 
 s64 sys_syncfs(u64 fd)
 {
-    struct file *f = fd_get_any((int)fd);
-    struct superblock *sb;
-    int err;
+    struct file *f SCOPED(file_end) = fd_get_any((int)fd);
+    struct superblock *sb = f ? f->inode->sb : NULL;
 
     if (!f)
         return -EBADF;
-    sb = f->inode->sb;
-    err = sb && sb->ops->sync ? sb->ops->sync(sb) : 0;
-    file_put(f);
-    return err;
+    return sb && sb->ops->sync ? sb->ops->sync(sb) : 0;
 }

@@ -112,30 +112,25 @@ static int map_file(struct file *f, struct vm_map_args *m, u32 flags, u64 offset
 
 s64 sys_mmap(u64 addr, u64 length, u64 prot, u64 flags, u64 fd, u64 offset)
 {
+    struct file *f SCOPED(file_end) = flags & MAP_ANONYMOUS ? NULL : fd_get((int)fd);
     struct vm_map_args m;
-    struct file *f = NULL;
     uaddr_t start;
     int err = 0;
 
     if (!IS_ALIGNED(offset, PAGE_SIZE))
         return -EINVAL;
-    if (!(flags & MAP_ANONYMOUS)) {
-        f = fd_get((int)fd);
-        if (!f)
-            return -EBADF;
-    }
-    map_args_init(&m, addr, length, (u32)prot, (u32)flags);
+    if (!f && !(flags & MAP_ANONYMOUS))
+        return -EBADF;
     if (!length)
-        err = -EINVAL;
-    else if (length > USER_TOP)
-        err = -ENOMEM;
-    else if (flags & MAP_LOCKED)
+        return -EINVAL;
+    if (length > USER_TOP)
+        return -ENOMEM;
+    map_args_init(&m, addr, length, (u32)prot, (u32)flags);
+    if (flags & MAP_LOCKED)
         err = lock_permitted(length, -EAGAIN);
     if (!err)
         err =
             f ? map_file(f, &m, (u32)flags, offset, &start) : map_anonymous(&m, (u32)flags, &start);
-    if (f)
-        file_put(f);
     return err ? err : (s64)start;
 }
 
@@ -152,9 +147,9 @@ s64 sys_mprotect(u64 addr, u64 length, u64 prot)
 s64 sys_mremap(u64 old, u64 old_length, u64 new_length, u64 flags, u64 new_address)
 {
     uaddr_t start;
-    int err = vm_remap(self_space(), old, old_length, new_length, (u32)flags, new_address, &start);
 
-    return err ? err : (s64)start;
+    return vm_remap(self_space(), old, old_length, new_length, (u32)flags, new_address, &start)
+               ?: (s64)start;
 }
 
 /* Advice and questions */
@@ -180,23 +175,20 @@ s64 sys_mincore(u64 addr, u64 length, u64 vector)
 
 s64 sys_mlock(u64 addr, u64 length)
 {
-    int err = lock_permitted(length, -ENOMEM);
-
-    return err ? err : vm_lock_range(self_space(), addr, length, true);
+    return lock_permitted(length, -ENOMEM) ?: vm_lock_range(self_space(), addr, length, true);
 }
 
 // Pages that are there stay there, as nothing is swapped: locking on fault only asks for the range.
 s64 sys_mlock2(u64 addr, u64 length, u64 flags)
 {
     uaddr_t start = ALIGN_DOWN(addr, PAGE_SIZE);
-    int err;
 
     if ((u32)flags & ~MLOCK_ONFAULT)
         return -EINVAL;
-    if (!flags)
+    if (!(u32)flags)
         return sys_mlock(addr, length);
-    err = lock_permitted(length, -ENOMEM);
-    return err ? err : vm_advise(self_space(), start, length + (addr - start), MADV_NORMAL);
+    return lock_permitted(length, -ENOMEM)
+               ?: vm_advise(self_space(), start, length + (addr - start), MADV_NORMAL);
 }
 
 s64 sys_munlock(u64 addr, u64 length)

@@ -64,21 +64,18 @@ static s64 list_entries(struct file *f, struct list_sink *l, uaddr_t dst)
 s64 sys_getdents64(u64 fd, u64 dst, u64 size)
 {
     struct list_sink l = {.sink.emit = list_emit, .size = MIN((u32)size, LIST_CHUNK)};
-    struct file *f = fd_get((int)fd);
+    struct file *f SCOPED(file_end) = fd_get((int)fd);
     s64 n;
 
     if (!f)
         return -EBADF;
-    if (!f->ops->readdir) {
-        file_put(f);
+    if (!f->ops->readdir)
         return -ENOTDIR;
-    }
     l.buf = kmalloc(MAX(l.size, 1UL), 0);
     n = l.buf ? list_entries(f, &l, dst) : -ENOMEM;
     kfree(l.buf);
     if (n >= 0 && !(f->flags & O_NOATIME))
         inode_touch_atime(f->inode);
-    file_put(f);
     return n;
 }
 
@@ -86,58 +83,42 @@ s64 sys_getdents64(u64 fd, u64 dst, u64 size)
 
 s64 sys_mknodat(u64 dirfd, u64 name, u64 mode, u64 dev)
 {
+    struct path_arg a SCOPED(path_arg_fini);
     u32 type = mode & S_IFMT;
-    struct path_arg a;
-    int err;
+    int err = path_arg_init(&a, dirfd, name, false);
 
     if (type == S_IFDIR)
         return -EPERM;
     if (type && type != S_IFREG && type != S_IFCHR && type != S_IFBLK && type != S_IFIFO &&
         type != S_IFSOCK)
         return -EINVAL;
-    err = path_arg_init(&a, dirfd, name, false);
-    if (!err) {
-        err = vfs_mknod(path_arg_start(&a), a.name, mode & (S_IFMT | S_IALLUGO), (u32)dev);
-        path_arg_fini(&a);
-    }
-    return err;
+    return err ?: vfs_mknod(path_arg_start(&a), a.name, mode & (S_IFMT | S_IALLUGO), (u32)dev);
 }
 
 s64 sys_mkdirat(u64 dirfd, u64 name, u64 mode)
 {
-    struct path_arg a;
-    int err = path_arg_init(&a, dirfd, name, false);
+    struct path_arg a SCOPED(path_arg_fini);
 
-    if (!err) {
-        err = vfs_mkdir(path_arg_start(&a), a.name, mode & (S_IRWXUGO | S_ISVTX));
-        path_arg_fini(&a);
-    }
-    return err;
+    return path_arg_init(&a, dirfd, name, false) ?: vfs_mkdir(path_arg_start(&a), a.name, mode);
 }
 
 s64 sys_symlinkat(u64 target, u64 dirfd, u64 name)
 {
-    struct path_arg a;
-    char *text;
-    int err = string_arg(target, &text);
+    struct path_arg a SCOPED(path_arg_fini);
+    int err = path_arg_init(&a, dirfd, name, false);
+    char *text = NULL;
 
-    if (err)
-        return err;
-    err = *text ? path_arg_init(&a, dirfd, name, false) : -ENOENT;
-    if (!err) {
-        err = vfs_symlink(text, path_arg_start(&a), a.name);
-        path_arg_fini(&a);
-    }
+    if (!err)
+        err = string_arg(target, &text) ?: vfs_symlink(text, path_arg_start(&a), a.name);
     kfree(text);
     return err;
 }
 
 s64 sys_linkat(u64 old_dirfd, u64 old_name, u64 dirfd, u64 name, u64 flags)
 {
+    struct path_arg a SCOPED(path_arg_fini) = {.name = a.fast};
+    struct path old SCOPED(path_end) = {0};
     u32 at_flags = flags & AT_EMPTY_PATH;
-    struct path_arg a;
-    struct path old;
-    int err;
 
     if ((u32)flags & ~(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
         return -EINVAL;
@@ -145,53 +126,34 @@ s64 sys_linkat(u64 old_dirfd, u64 old_name, u64 dirfd, u64 name, u64 flags)
         return -ENOENT;
     if (!(flags & AT_SYMLINK_FOLLOW))
         at_flags |= AT_SYMLINK_NOFOLLOW;
-    err = path_arg_lookup(old_dirfd, old_name, at_flags, &old);
-    if (err)
-        return err;
-    err = path_arg_init(&a, dirfd, name, false);
-    if (!err) {
-        err = vfs_link(&old, path_arg_start(&a), a.name);
-        path_arg_fini(&a);
-    }
-    path_put(&old);
-    return err;
+    return path_arg_lookup(old_dirfd, old_name, at_flags, &old)
+               ?: path_arg_init(&a, dirfd, name, false)
+               ?: vfs_link(&old, path_arg_start(&a), a.name);
 }
 
 /* Taking away, moving */
 
 s64 sys_unlinkat(u64 dirfd, u64 name, u64 flags)
 {
-    struct path_arg a;
-    int err;
+    struct path_arg a SCOPED(path_arg_fini);
+    int err = path_arg_init(&a, dirfd, name, false);
 
     if ((u32)flags & ~AT_REMOVEDIR)
         return -EINVAL;
-    err = path_arg_init(&a, dirfd, name, false);
-    if (!err) {
-        err = vfs_unlink(path_arg_start(&a), a.name, flags & AT_REMOVEDIR);
-        path_arg_fini(&a);
-    }
-    return err;
+    return err ?: vfs_unlink(path_arg_start(&a), a.name, flags & AT_REMOVEDIR);
 }
 
 s64 sys_renameat2(u64 old_dirfd, u64 old_name, u64 dirfd, u64 name, u64 flags)
 {
+    struct path_arg from SCOPED(path_arg_fini), to SCOPED(path_arg_fini);
+    int err = path_arg_init(&from, old_dirfd, old_name, false);
+    int to_err = path_arg_init(&to, dirfd, name, false);
     u32 how = (u32)flags;
-    struct path_arg from, to;
-    int err;
 
     if (how & ~(RENAME_NOREPLACE | RENAME_EXCHANGE) || how == (RENAME_NOREPLACE | RENAME_EXCHANGE))
         return -EINVAL;
-    err = path_arg_init(&from, old_dirfd, old_name, false);
-    if (err)
-        return err;
-    err = path_arg_init(&to, dirfd, name, false);
-    if (!err) {
-        err = vfs_rename(path_arg_start(&from), from.name, path_arg_start(&to), to.name, how);
-        path_arg_fini(&to);
-    }
-    path_arg_fini(&from);
-    return err;
+    return err ?: to_err
+               ?: vfs_rename(path_arg_start(&from), from.name, path_arg_start(&to), to.name, how);
 }
 
 /* Reading a link */
@@ -215,23 +177,17 @@ static s64 readlink_result(const struct path *p, uaddr_t dst, u64 size)
 
 s64 sys_readlinkat(u64 dirfd, u64 name, u64 dst, u64 size)
 {
-    struct path_arg a;
-    struct path p;
-    s64 n;
+    struct path_arg a SCOPED(path_arg_fini);
+    struct path p SCOPED(path_end) = {0};
+    s64 err = path_arg_init(&a, dirfd, name, true);
 
     if ((int)size <= 0)
         return -EINVAL;
-    n = path_arg_init(&a, dirfd, name, true);
-    if (n)
-        return n;
-    n = path_lookup(path_arg_start(&a), a.name, WALK_EMPTY, &p);
-    if (!n) {
-        if (S_ISLNK(path_inode(&p)->mode))
-            n = readlink_result(&p, dst, (u32)size);
-        else
-            n = *a.name ? -EINVAL : -ENOENT;
-        path_put(&p);
-    }
-    path_arg_fini(&a);
-    return n;
+    if (!err)
+        err = path_lookup(path_arg_start(&a), a.name, WALK_EMPTY, &p);
+    if (err)
+        return err;
+    if (S_ISLNK(path_inode(&p)->mode))
+        return readlink_result(&p, dst, (u32)size);
+    return *a.name ? -EINVAL : -ENOENT;
 }

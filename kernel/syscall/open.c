@@ -47,28 +47,22 @@ static s64 open_reserved(struct path_arg *a, u32 flags, u32 mode, u32 walk)
 
 static s64 open_at(u64 dirfd, uaddr_t name, u32 flags, u32 mode, u32 walk)
 {
-    struct path_arg a;
-    s64 fd = path_arg_init(&a, dirfd, name, false);
+    struct path_arg a SCOPED(path_arg_fini);
+    s64 err = path_arg_init(&a, dirfd, name, false);
 
-    if (fd)
-        return fd;
-    if (walk & WALK_IN_ROOT && *a.name == '/') // then the directory counts for absolute names too
-        fd = fd_start_path((int)dirfd, ".", &a.start);
-    if (!fd)
-        fd = open_reserved(&a, flags, mode, walk);
-    path_arg_fini(&a);
-    return fd;
+    if (!err && walk & WALK_IN_ROOT &&
+        *a.name == '/') // the directory counts for absolute names too
+        err = fd_start_path((int)dirfd, ".", &a.start);
+    return err ?: open_reserved(&a, flags, mode, walk);
 }
 
 s64 sys_openat(u64 dirfd, u64 name, u64 flags, u64 mode)
 {
     u32 wanted = ((u32)flags & OPEN_FLAGS) | O_LARGEFILE;
-    int err;
 
     if (wanted & O_PATH)
         wanted &= OPEN_PATH_FLAGS;
-    err = open_flags_check(wanted);
-    return err ? err : open_at(dirfd, name, wanted, mode & S_IALLUGO, 0);
+    return open_flags_check(wanted) ?: open_at(dirfd, name, wanted, mode & S_IALLUGO, 0);
 }
 
 static int open_how_check(const struct open_how *how)
@@ -129,25 +123,18 @@ s64 sys_close_range(u64 first, u64 last, u64 flags)
 static s64 publish_pair(struct file *first, struct file *second, bool cloexec, uaddr_t out)
 {
     u64 limit = process_limit(RLIMIT_NOFILE);
-    int fds[2], err = 0;
+    int fds[2], err;
 
     fds[0] = fd_reserve(0, limit, cloexec);
-    if (fds[0] < 0)
-        return fds[0];
-    fds[1] = fd_reserve(0, limit, cloexec);
-    if (fds[1] < 0)
-        err = fds[1];
-    else if (copy_to_user(out, fds, sizeof(fds)))
-        err = -EFAULT;
-    if (err) {
-        if (fds[1] >= 0)
-            fd_unreserve(fds[1]);
-        fd_unreserve(fds[0]);
-        return err;
+    fds[1] = fds[0] < 0 ? fds[0] : fd_reserve(0, limit, cloexec);
+    err = fds[1] < 0 ? fds[1] : copy_to_user(out, fds, sizeof(fds));
+    for (int i = 0; i < 2; i++) {
+        if (!err)
+            fd_install(fds[i], i ? second : first);
+        else if (fds[i] >= 0)
+            fd_unreserve(fds[i]);
     }
-    fd_install(fds[0], first);
-    fd_install(fds[1], second);
-    return 0;
+    return err;
 }
 
 s64 sys_pipe2(u64 fds, u64 flags)

@@ -55,17 +55,12 @@ s64 sys_clone3(u64 uargs, u64 size)
 
 static s64 exec_at(u64 dirfd, u64 name, u64 argv, u64 envp, u32 flags)
 {
-    struct path_arg a;
-    int err;
+    struct path_arg a SCOPED(path_arg_fini);
+    int err = path_arg_init(&a, dirfd, name, flags & AT_EMPTY_PATH);
 
     if (flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
         return -EINVAL;
-    err = path_arg_init(&a, dirfd, name, flags & AT_EMPTY_PATH);
-    if (err)
-        return err;
-    err = process_exec(path_arg_start(&a), a.name, argv, envp, flags);
-    path_arg_fini(&a);
-    return err;
+    return err ?: process_exec(path_arg_start(&a), a.name, argv, envp, flags);
 }
 
 s64 sys_execve(u64 name, u64 argv, u64 envp)
@@ -224,17 +219,13 @@ static s64 futex_wait_call(uaddr_t addr, u32 value, u32 bitset, bool private_onl
 static int futex_deadline(uaddr_t timeout, u32 op, ns_t *deadline)
 {
     s64 offset = op & FUTEX_CLOCK_REALTIME ? clock_realtime_offset() : 0;
-    ns_t ns;
+    ns_t ns = NS_NEVER;
     int err;
 
     if ((op & FUTEX_CMD_MASK) == FUTEX_WAIT)
         return deadline_arg(timeout, deadline);
-    *deadline = NS_NEVER;
-    if (!timeout)
-        return 0;
-    err = timespec_arg(timeout, &ns);
-    if (!err && ns != NS_NEVER)
-        *deadline = (s64)ns > offset ? ns - offset : 0;
+    err = timeout ? timespec_arg(timeout, &ns) : 0;
+    *deadline = ns == NS_NEVER ? NS_NEVER : (s64)ns > offset ? ns - offset : 0;
     return err;
 }
 

@@ -22,22 +22,8 @@ int ready_wait_mask(struct ready_wait *w, uaddr_t mask, u64 mask_size)
 
 int ready_wait_timeout(struct ready_wait *w, uaddr_t timeout)
 {
-    ns_t ns, now;
-    int err;
-
     w->timeout = timeout;
-    w->deadline = NS_NEVER;
-    if (!timeout)
-        return 0;
-    err = timespec_arg(timeout, &ns);
-    if (err)
-        return err;
-    now = clock_monotonic();
-    if (!ns)
-        w->deadline = 0;
-    else if (ns < NS_NEVER - now)
-        w->deadline = now + ns;
-    return 0;
+    return deadline_arg(timeout, &w->deadline);
 }
 
 s64 ready_wait_end(const struct ready_wait *w, s64 result)

@@ -5,11 +5,18 @@
 #include "arch/smp.h"
 #include "syscall/args.h"
 
+static bool may_change_locked(const struct thread *t)
+{
+    const struct cred *self = thread_self()->cred, *other = t->cred;
+
+    return self->euid == other->uid || self->euid == other->euid ||
+           cred_capable(self, CAP_SYS_NICE);
+}
+
 // The thread with this id (0: the caller), which cannot go away until proctree_lock, taken if this
 // succeeds, is given back. -EINVAL, -ESRCH, -EPERM (only if it is to be changed).
 static int thread_begin(pid_t tid, bool change, struct thread **out)
 {
-    const struct cred *self = thread_self()->cred, *other;
     struct task *t;
     int err = -ESRCH;
 
@@ -19,11 +26,7 @@ static int thread_begin(pid_t tid, bool change, struct thread **out)
     t = tid ? task_find(tid) : task_self();
     if (t) {
         *out = t->thread;
-        other = t->thread->cred;
-        err = change && self->euid != other->uid && self->euid != other->euid &&
-                      !cred_capable(self, CAP_SYS_NICE)
-                  ? -EPERM
-                  : 0;
+        err = change && !may_change_locked(t->thread) ? -EPERM : 0;
     }
     if (err)
         spin_unlock(&proctree_lock);
@@ -61,12 +64,10 @@ s64 sys_sched_setaffinity(u64 tid, u64 size, u64 mask)
 {
     struct thread *t;
     u64 bits = 0;
-    int err;
 
     if (copy_from_user(&bits, mask, MIN((u32)size, sizeof(bits))))
         return -EFAULT;
-    err = thread_begin((s32)tid, true, &t);
-    return err ? err : thread_end(sched_set_affinity(t, bits));
+    return thread_begin((s32)tid, true, &t) ?: thread_end(sched_set_affinity(t, bits));
 }
 
 struct policy {
@@ -77,9 +78,8 @@ struct policy {
 static s64 policy_set(pid_t tid, const struct policy *p)
 {
     struct thread *t;
-    int err = thread_begin(tid, true, &t);
 
-    return err ? err : thread_end(sched_set_policy(t, p->class, p->priority));
+    return thread_begin(tid, true, &t) ?: thread_end(sched_set_policy(t, p->class, p->priority));
 }
 
 static s64 policy_get(pid_t tid, struct policy *out)
@@ -134,36 +134,32 @@ s64 sys_sched_setscheduler(u64 tid, u64 policy, u64 param)
 {
     struct policy p;
     u32 priority;
-    int err;
 
     if ((s32)policy < 0)
         return -EINVAL;
     if (get_user_u32(&priority, param))
         return -EFAULT;
-    err = policy_from_abi((s32)policy & ~SCHED_RESET_ON_FORK, (s32)priority, &p);
-    return err ? err : policy_set((s32)tid, &p);
+    return policy_from_abi((s32)policy & ~SCHED_RESET_ON_FORK, (s32)priority, &p)
+               ?: policy_set((s32)tid, &p);
 }
 
 s64 sys_sched_getscheduler(u64 tid)
 {
     struct policy p;
-    s64 err = policy_get((s32)tid, &p);
 
-    return err ? err : policy_to_abi(&p);
+    return policy_get((s32)tid, &p) ?: policy_to_abi(&p);
 }
 
 s64 sys_sched_setparam(u64 tid, u64 param)
 {
     struct policy old, p;
     u32 priority;
-    s64 err;
 
     if (get_user_u32(&priority, param))
         return -EFAULT;
-    err = policy_get((s32)tid, &old);
-    if (!err)
-        err = policy_from_abi(policy_to_abi(&old), (s32)priority, &p);
-    return err ? err : policy_set((s32)tid, &p);
+    return policy_get((s32)tid, &old)
+               ?: policy_from_abi(policy_to_abi(&old), (s32)priority, &p)
+               ?: policy_set((s32)tid, &p);
 }
 
 s64 sys_sched_getparam(u64 tid, u64 param)
@@ -199,6 +195,8 @@ static s64 nice_of(struct thread *t, const int *set)
 {
     if (!set)
         return 20 - t->nice;
+    if (!may_change_locked(t))
+        return -EPERM;
     if (*set < t->nice && !cred_capable(thread_self()->cred, CAP_SYS_NICE))
         return -EACCES;
     sched_set_nice(t, *set);
@@ -233,18 +231,16 @@ static s64 nice_of_many(int which, s32 who, const int *set)
 static s64 nice_call(int which, s32 who, const int *set)
 {
     struct thread *t;
-    int err;
 
+    if ((u32)which > PRIO_USER)
+        return -EINVAL;
     if (which != PRIO_PROCESS)
         return nice_of_many(which, who, set);
-    err = thread_begin(who, set != NULL, &t);
-    return err ? err : thread_end(nice_of(t, set));
+    return thread_begin(who, false, &t) ?: thread_end(nice_of(t, set));
 }
 
 s64 sys_getpriority(u64 which, u64 who)
 {
-    if ((u32)which > PRIO_USER)
-        return -EINVAL;
     return nice_call((int)which, (s32)who, NULL);
 }
 
@@ -252,8 +248,6 @@ s64 sys_setpriority(u64 which, u64 who, u64 value)
 {
     int nice = CLAMP((s32)value, PRIO_MIN, PRIO_MAX - 1);
 
-    if ((u32)which > PRIO_USER)
-        return -EINVAL;
     return nice_call((int)which, (s32)who, &nice);
 }
 

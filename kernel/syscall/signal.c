@@ -6,42 +6,32 @@
 // Sets are 64 bits; the size is passed along and must be right.
 #define SIGSET_SIZE sizeof(u64)
 
-static s64 kill_with(s64 (*send)(pid_t, pid_t, int, struct siginfo *), pid_t group, pid_t id,
-                     int sig, int code)
+static s64 send_thread(pid_t group, pid_t id, int sig)
 {
     struct siginfo info;
 
-    siginfo_user(&info, sig, code);
-    return send(group, id, sig, &info);
-}
-
-static s64 send_process(pid_t group, pid_t id, int sig, struct siginfo *info)
-{
-    return signal_kill(id, sig, info);
-}
-
-static s64 send_thread(pid_t group, pid_t id, int sig, struct siginfo *info)
-{
-    return signal_tgkill(group, id, sig, info);
+    siginfo_user(&info, sig, SI_TKILL);
+    return id <= 0 ? -EINVAL : signal_tgkill(group, id, sig, &info);
 }
 
 s64 sys_kill(u64 pid, u64 sig)
 {
+    struct siginfo info;
+
     if ((u32)pid == 1U << 31)
         return -ESRCH; // no group has its absolute value
-    return kill_with(send_process, 0, (s32)pid, (s32)sig, SI_USER);
+    siginfo_user(&info, (s32)sig, SI_USER);
+    return signal_kill((s32)pid, (s32)sig, &info);
 }
 
 s64 sys_tkill(u64 tid, u64 sig)
 {
-    return (s32)tid <= 0 ? -EINVAL : kill_with(send_thread, 0, (s32)tid, (s32)sig, SI_TKILL);
+    return send_thread(0, (s32)tid, (s32)sig);
 }
 
 s64 sys_tgkill(u64 tgid, u64 tid, u64 sig)
 {
-    if ((s32)tgid <= 0 || (s32)tid <= 0)
-        return -EINVAL;
-    return kill_with(send_thread, (s32)tgid, (s32)tid, (s32)sig, SI_TKILL);
+    return (s32)tgid <= 0 ? -EINVAL : send_thread((s32)tgid, (s32)tid, (s32)sig);
 }
 
 // What the caller put into siginfo goes as it is, but it cannot pose as kill or the kernel to

@@ -18,25 +18,23 @@ static int stat_file_find(struct at_file *a, u64 dirfd, uaddr_t name, u32 flags)
 static s64 stat_result(struct inode *inode, uaddr_t out)
 {
     struct linux_stat st;
-    int err = inode_stat(inode, &st);
 
-    return err ? err : copy_to_user(out, &st, sizeof(st));
+    return inode_stat(inode, &st) ?: copy_to_user(out, &st, sizeof(st));
 }
 
 s64 sys_newfstatat(u64 dirfd, u64 name, u64 out, u64 flags)
 {
     struct at_file a;
-    s64 err = stat_file_find(&a, dirfd, name, (u32)flags);
 
-    return err ? err : at_file_end(&a, stat_result(a.inode, out));
+    return stat_file_find(&a, dirfd, name, (u32)flags)
+               ?: at_file_end(&a, stat_result(a.inode, out));
 }
 
 s64 sys_fstat(u64 fd, u64 out)
 {
     struct at_file a;
-    s64 err = at_file_of_fd(&a, fd, true);
 
-    return err ? err : at_file_end(&a, stat_result(a.inode, out));
+    return at_file_of_fd(&a, fd, true) ?: at_file_end(&a, stat_result(a.inode, out));
 }
 
 /* statx */
@@ -134,15 +132,13 @@ static s64 statfs_result(const struct at_file *a, uaddr_t out)
 s64 sys_statfs(u64 name, u64 out)
 {
     struct at_file a;
-    s64 err = at_file_find(&a, AT_FDCWD, name, 0);
 
-    return err ? err : at_file_end(&a, statfs_result(&a, out));
+    return at_file_find(&a, AT_FDCWD, name, 0) ?: at_file_end(&a, statfs_result(&a, out));
 }
 
 s64 sys_fstatfs(u64 fd, u64 out)
 {
     struct at_file a;
-    s64 err = at_file_of_fd(&a, fd, true);
 
-    return err ? err : at_file_end(&a, statfs_result(&a, out));
+    return at_file_of_fd(&a, fd, true) ?: at_file_end(&a, statfs_result(&a, out));
 }

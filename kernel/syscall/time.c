@@ -68,9 +68,8 @@ static int clock_read_any(int clock, ns_t *now)
 s64 sys_clock_gettime(u64 clock, u64 out)
 {
     ns_t now;
-    int err = clock_read_any((int)clock, &now);
 
-    return err ? err : timespec_result(out, now);
+    return clock_read_any((int)clock, &now) ?: timespec_result(out, now);
 }
 
 s64 sys_clock_getres(u64 clock, u64 out)
@@ -115,7 +114,7 @@ s64 sys_settimeofday(u64 tv, u64 zone)
 
     if (optional_arg(&t, tv, sizeof(t)))
         return -EFAULT;
-    if (tv && (t.tv_sec < 0 || (u64)t.tv_usec >= 1000000))
+    if (tv && ((u64)t.tv_sec >= NS_NEVER / NS_PER_SEC || (u64)t.tv_usec >= 1000000))
         return -EINVAL;
     if (!cred_capable(thread_self()->cred, CAP_SYS_TIME))
         return -EPERM;
@@ -167,9 +166,8 @@ static s64 nanosleep_relative(ns_t ns, uaddr_t left)
 s64 sys_nanosleep(u64 request, u64 left)
 {
     ns_t ns;
-    int err = timespec_arg(request, &ns);
 
-    return err ? err : nanosleep_relative(ns, left);
+    return timespec_arg(request, &ns) ?: nanosleep_relative(ns, left);
 }
 
 s64 sys_clock_nanosleep(u64 clock, u64 flags, u64 request, u64 left)
@@ -199,9 +197,8 @@ s64 sys_clock_nanosleep(u64 clock, u64 flags, u64 request, u64 left)
 s64 sys_getitimer(u64 which, u64 out)
 {
     struct itimerval value;
-    int err = itimer_get((int)which, &value);
 
-    return err ? err : copy_to_user(out, &value, sizeof(value));
+    return itimer_get((int)which, &value) ?: copy_to_user(out, &value, sizeof(value));
 }
 
 s64 sys_setitimer(u64 which, u64 new, u64 old)
@@ -234,9 +231,8 @@ s64 sys_times(u64 out)
 
 static int timer_value_arg(uaddr_t src, ns_t *value, ns_t *interval)
 {
-    int err = timespec_arg(src + offsetof(struct itimerspec, it_value), value);
-
-    return err ? err : timespec_arg(src + offsetof(struct itimerspec, it_interval), interval);
+    return timespec_arg(src + offsetof(struct itimerspec, it_value), value)
+               ?: timespec_arg(src + offsetof(struct itimerspec, it_interval), interval);
 }
 
 static s64 timer_value_result(uaddr_t dst, ns_t value, ns_t interval)
@@ -285,9 +281,8 @@ s64 sys_timer_settime(u64 id, u64 flags, u64 new, u64 old)
 s64 sys_timer_gettime(u64 id, u64 out)
 {
     ns_t left, interval;
-    int err = posix_timer_get((s32)id, &left, &interval);
 
-    return err ? err : timer_value_result(out, left, interval);
+    return posix_timer_get((s32)id, &left, &interval) ?: timer_value_result(out, left, interval);
 }
 
 s64 sys_timer_getoverrun(u64 id)

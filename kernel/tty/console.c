@@ -9,31 +9,11 @@
 
 static struct tty console;
 
-static size_t console_write(struct tty *tty, const u8 *s, size_t n)
-{
-    return uart_write((const char *)s, n);
-}
-
-static size_t console_pending(struct tty *tty)
-{
-    return uart_pending();
-}
-
-static void console_discard(struct tty *tty)
-{
-    uart_discard();
-}
-
-static void console_enable_input(struct tty *tty, bool on)
-{
-    uart_enable_input(on);
-}
-
 static const struct tty_ops console_ops = {
-    .write = console_write,
-    .pending = console_pending,
-    .discard = console_discard,
-    .enable_input = console_enable_input,
+    .write = uart_write,
+    .pending = uart_pending,
+    .discard = uart_discard,
+    .enable_input = uart_enable_input,
 };
 
 static void console_receive(const u8 *s, size_t n)

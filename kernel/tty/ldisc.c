@@ -133,11 +133,6 @@ static void take_end(struct ldisc *l, u8 c, bool eof)
     l->ready = l->tail;
 }
 
-static bool is_continuation(const struct ldisc *l, u8 c)
-{
-    return l->mode.c_iflag & IUTF8 && (c & 0xc0) == 0x80;
-}
-
 // Column behind the line being typed.
 static u32 line_end_column(const struct ldisc *l)
 {
@@ -156,7 +151,7 @@ static void erase_one(struct ldisc *l, bool show)
 
     do {
         c = l->buf[at(--l->tail)];
-    } while (is_continuation(l, c) && l->tail != l->ready);
+    } while (ldisc_is_continuation(l, c) && l->tail != l->ready);
     if (!show)
         return;
     if (c == '\t') {

@@ -12,11 +12,6 @@ static bool is_plain(u8 c)
     return c >= ' ' && c != 0x7f;
 }
 
-static bool is_continuation(const struct ldisc *l, u8 c)
-{
-    return l->mode.c_iflag & IUTF8 && (c & 0xc0) == 0x80;
-}
-
 static u32 next_tab(u32 column)
 {
     return ALIGN_DOWN(column, (u32)TAB_STOP) + TAB_STOP;
@@ -59,7 +54,7 @@ static void put_other(struct ldisc *l, u8 c)
 {
     if (c == '\b' && l->column)
         l->column--;
-    else if (is_plain(c) && !is_continuation(l, c))
+    else if (is_plain(c) && !ldisc_is_continuation(l, c))
         l->column++;
     if (l->mode.c_oflag & OLCUC && c >= 'a' && c <= 'z')
         c -= 'a' - 'A';
@@ -120,7 +115,7 @@ u32 ldisc_column_after(const struct ldisc *l, u32 column, u8 c)
         return next_tab(column);
     if (shown_as_caret(l, c))
         return column + 2;
-    return column + (is_plain(c) && !is_continuation(l, c));
+    return column + (is_plain(c) && !ldisc_is_continuation(l, c));
 }
 
 // A stretch without anything to process goes in one piece.
@@ -130,7 +125,7 @@ static size_t output_plain(struct ldisc *l, const u8 *src, size_t n)
 
     n = MIN(n, (size_t)ring_space(l->out));
     for (i = 0; i < n && is_plain(src[i]); i++)
-        width += !is_continuation(l, src[i]);
+        width += !ldisc_is_continuation(l, src[i]);
     l->column += width;
     return ring_write(l->out, src, i);
 }

@@ -43,7 +43,7 @@ void tty_receive(struct tty *tty, const u8 *s, size_t n)
     ring_write(&tty->in, s, n);
     if (!tty->throttled && ring_space(&tty->in) < THROTTLE) {
         tty->throttled = true;
-        tty->ops->enable_input(tty, false);
+        tty->ops->enable_input(false);
     }
     spin_unlock_irqrestore(&tty->in_lock, flags);
     work_queue(&tty->work);
@@ -58,7 +58,7 @@ static void tty_unthrottle_locked(struct tty *tty)
 {
     if (tty->throttled && ring_space(&tty->in) >= 2 * THROTTLE) {
         tty->throttled = false;
-        tty->ops->enable_input(tty, true);
+        tty->ops->enable_input(true);
     }
 }
 
@@ -75,7 +75,7 @@ static bool tty_next_input(struct tty *tty, u8 *c)
 static void tty_act(struct tty *tty, u32 what)
 {
     if (what & LDISC_FLUSH)
-        tty->ops->discard(tty);
+        tty->ops->discard();
     if (what & LDISC_INTR)
         tty_signal(tty, SIGINT);
     if (what & LDISC_QUIT)
@@ -116,7 +116,7 @@ void tty_pump_locked(struct tty *tty)
     while (n && ring_used(out) && !tty->ldisc.stopped) {
         u32 from = out->head & (out->size - 1);
 
-        n = tty->ops->write(tty, out->buf + from, MIN(ring_used(out), out->size - from));
+        n = tty->ops->write(out->buf + from, MIN(ring_used(out), out->size - from));
         out->head += n;
     }
     if (ring_space(out) >= OUT_ROOM)
@@ -143,7 +143,7 @@ static int restart(int err)
 
 static bool tty_drained(struct tty *tty)
 {
-    return ring_used(&tty->out) == 0 && tty->ops->pending(tty) == 0;
+    return ring_used(&tty->out) == 0 && tty->ops->pending() == 0;
 }
 
 int tty_drain(struct tty *tty)

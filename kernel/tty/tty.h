@@ -11,14 +11,12 @@
 
 #define TTY_RING 4096U
 
-struct tty;
-
 struct tty_ops { // none may sleep
     // Takes what it can, sends it in its own time; bytes taken.
-    size_t (*write)(struct tty *tty, const u8 *s, size_t n);
-    size_t (*pending)(struct tty *tty); // bytes taken and not yet sent
-    void (*discard)(struct tty *tty);   // forgets them
-    void (*enable_input)(struct tty *tty, bool on);
+    size_t (*write)(const u8 *s, size_t n);
+    size_t (*pending)(void); // bytes taken and not yet sent
+    void (*discard)(void);   // forgets them
+    void (*enable_input)(bool on);
 };
 
 struct tty {

@@ -107,7 +107,7 @@ static void tty_flush_output(struct tty *tty)
 {
     mutex_lock(&tty->lock);
     tty->out.head = tty->out.tail;
-    tty->ops->discard(tty);
+    tty->ops->discard();
     tty_pump_locked(tty);
     mutex_unlock(&tty->lock);
 }
@@ -142,7 +142,7 @@ static s64 tty_flow(struct tty *tty, u64 what)
     if (what == TCOOFF || what == TCOON)
         tty->ldisc.stopped = what == TCOOFF;
     else if (key != _POSIX_VDISABLE)
-        (void)tty->ops->write(tty, &key, 1);
+        (void)tty->ops->write(&key, 1);
     tty_pump_locked(tty);
     mutex_unlock(&tty->lock);
     return 0;
@@ -161,8 +161,7 @@ static s64 tty_put_count(struct tty *tty, u32 cmd, u64 arg)
     u32 n;
 
     mutex_lock(&tty->lock);
-    n = cmd == FIONREAD ? ldisc_available(&tty->ldisc)
-                        : ring_used(&tty->out) + tty->ops->pending(tty);
+    n = cmd == FIONREAD ? ldisc_available(&tty->ldisc) : ring_used(&tty->out) + tty->ops->pending();
     mutex_unlock(&tty->lock);
     return put_user_u32(arg, n);
 }

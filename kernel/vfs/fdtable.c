@@ -87,20 +87,21 @@ static int fdtable_grow(struct fdtable *t, u32 size)
 
 int fdtable_copy(struct fdtable *from, struct fdtable **out)
 {
-    struct fdtable *t = NULL;
+    struct fdtable *t;
     int err = fdtable_create(&t);
 
-    while (!err && t->size < load_relaxed(&from->size))
-        err = fdtable_grow(t, load_relaxed(&from->size));
     if (err)
-        goto fail;
+        return err;
     spin_lock(&from->lock);
-    if (from->size > t->size) { // grew meanwhile
+    while (!err && t->size < from->size) {
+        u32 size = from->size;
+
         spin_unlock(&from->lock);
-        fdtable_put(t);
-        return fdtable_copy(from, out);
+        err = fdtable_grow(t, size);
+        spin_lock(&from->lock);
     }
-    for (u32 fd = 0; (fd = bitmap_find_set(from->open, from->size, fd)) < from->size; fd++) {
+    for (u32 fd = 0; !err && (fd = bitmap_find_set(from->open, from->size, fd)) < from->size;
+         fd++) {
         if (!from->files[fd])
             continue;
         file_get(from->files[fd]);
@@ -110,11 +111,10 @@ int fdtable_copy(struct fdtable *from, struct fdtable **out)
             bitmap_set(t->cloexec, fd);
     }
     spin_unlock(&from->lock);
-    *out = t;
-    return 0;
-fail:
-    if (t)
+    if (err)
         fdtable_put(t);
+    else
+        *out = t;
     return err;
 }
 
@@ -176,8 +176,7 @@ struct file *fdtable_next(struct fdtable *t, int *fd)
 
 int fd_start_path(int dirfd, const char *name, struct path *out)
 {
-    struct file *f;
-    int err = 0;
+    struct file *f SCOPED(file_end) = NULL;
 
     *out = (struct path){0};
     if (*name == '/')
@@ -189,16 +188,13 @@ int fd_start_path(int dirfd, const char *name, struct path *out)
     f = fd_get_any(dirfd);
     if (!f)
         return -EBADF;
+    if (*name && (!f->path.mount || !S_ISDIR(f->inode->mode)))
+        return -ENOTDIR;
     if (!f->path.mount)
-        err = *name ? -ENOTDIR : path_from_anon(f->inode, f->anon_name, out);
-    else if (*name && !S_ISDIR(f->inode->mode))
-        err = -ENOTDIR;
-    if (!err && !out->mount) {
-        *out = f->path;
-        path_get(out);
-    }
-    file_put(f);
-    return err;
+        return path_from_anon(f->inode, f->anon_name, out);
+    *out = f->path;
+    path_get(out);
+    return 0;
 }
 
 /* Giving out */

@@ -371,11 +371,6 @@ int file_open(const struct path *start, const char *name, u32 flags, mode_t mode
     struct path p;
     int err;
 
-    if (flags & O_PATH)
-        flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW;
-    if ((flags & O_CREAT && flags & O_DIRECTORY) ||
-        (flags & TMPFILE_BIT && !(flags & O_ACCMODE & (O_WRONLY | O_RDWR))))
-        return -EINVAL;
     do {
         err = path_lookup(start, name, walk, &p);
         if (!err && (flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL)) {

@@ -81,6 +81,20 @@ static inline void file_put(struct file *f)
         file_destroy(f);
 }
 
+// On a variable: end(&variable) runs where its scope ends, on every way out of it. A file that is
+// NULL, or a path without a dentry, is passed over.
+#define SCOPED(end) __attribute__((cleanup(end)))
+static inline void file_end(struct file **f)
+{
+    if (likely(*f != NULL))
+        file_put(*f);
+}
+static inline void path_end(struct path *p)
+{
+    if (p->dentry)
+        path_put(p);
+}
+
 // read(2)/write(2) on a file at its own position, or at *pos for pread/pwrite.
 ssize_t file_read(struct file *f, struct uio *u);
 ssize_t file_write(struct file *f, struct uio *u);

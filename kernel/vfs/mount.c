@@ -126,9 +126,8 @@ static int mount_create_root(struct superblock *sb, const char *source, u32 flag
                              struct mount **out)
 {
     struct dentry *root;
-    int err = superblock_root(sb, &root);
 
-    return err ? err : mount_create(sb, root, source, flags, out);
+    return superblock_root(sb, &root) ?: mount_create(sb, root, source, flags, out);
 }
 
 static void list_add_locked(struct mount *m, const struct path *at)
@@ -271,9 +270,9 @@ static int remount(const struct path *at, u32 flags)
     return 0;
 }
 
-static int bind(const char *source, const struct path *at, u32 flags)
+static int bind(const char *source, const struct path *at)
 {
-    struct path from;
+    struct path from SCOPED(path_end) = {0};
     struct mount *m;
     int err = path_lookup(NULL, source, WALK_FOLLOW, &from);
 
@@ -283,12 +282,11 @@ static int bind(const char *source, const struct path *at, u32 flags)
     err = mount_create(from.mount->sb, from.dentry, source, from.mount->flags, &m);
     if (err) {
         superblock_put(from.mount->sb);
-    } else {
-        err = attach(m, at);
-        if (err)
-            mount_put(m);
+        return err;
     }
-    path_put(&from);
+    err = attach(m, at);
+    if (err)
+        mount_put(m);
     return err;
 }
 
@@ -304,7 +302,7 @@ int vfs_mount(const char *source, const struct path *at, const char *type, u32 f
     if (flags & MS_REMOUNT)
         return remount(at, flags);
     if (flags & MS_BIND)
-        return source ? bind(source, at, flags) : -EINVAL;
+        return source ? bind(source, at) : -EINVAL;
     if (flags & (MS_PRIVATE | MS_UNBINDABLE)) // nothing is ever propagated
         return 0;
     if (flags & (MS_MOVE | MS_SHARED | MS_SLAVE) || !type)

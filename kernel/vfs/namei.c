@@ -227,21 +227,15 @@ int vfs_unlink(const struct path *start, const char *name, bool directory)
 
 int vfs_readlink(const struct path *p, char *buf, size_t size)
 {
+    struct path to SCOPED(path_end) = {0};
     struct inode *inode = path_inode(p);
-    struct path to;
-    int err;
 
     if (!S_ISLNK(inode->mode))
         return -EINVAL;
     inode_touch_atime(inode);
     if (inode->ops->readlink)
         return inode->ops->readlink(inode, buf, size);
-    err = inode->ops->follow(inode, &to);
-    if (err)
-        return err;
-    err = path_to_text(&to, buf, size);
-    path_put(&to);
-    return err;
+    return inode->ops->follow(inode, &to) ?: path_to_text(&to, buf, size);
 }
 
 int vfs_truncate(struct inode *inode, u64 size)

@@ -131,7 +131,7 @@ int vfs_sync(void)
     while ((sb = superblock_next(sb))) {
         int one = sb->ops->sync ? sb->ops->sync(sb) : 0;
 
-        err = err ? err : one;
+        err = err ?: one;
     }
     return err;
 }

@@ -56,7 +56,7 @@ size_t vm_access(struct vm_space *s, uaddr_t va, void *buf, size_t n, bool write
         read_lock(&s->lock);
         err = access_page(s, at, (char *)buf + done, chunk, write, force);
         read_unlock(&s->lock);
-        if (err == -ENOMEM && vm_hooks.out_of_memory && !vm_hooks.out_of_memory())
+        if (err == -ENOMEM && !vm_hooks.out_of_memory())
             continue;
         if (err && err != -EAGAIN)
             break;

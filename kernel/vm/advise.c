@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // madvise, msync, mlock, mincore: what programs say or ask about ranges.
-#include "lib/string.h"
-#include "vm/uio.h"
+#include "arch/uaccess.h"
 #include "vm/vm_private.h"
 
 /* madvise */

@@ -149,7 +149,7 @@ static int fault_object(struct fault *f)
     if (write && shared && o->ops->make_writable)
         err = o->ops->make_writable(o, index);
     if (!err)
-        err = object_fault_page(o, index, &frame);
+        err = object_page(o, index, true, &frame);
     if (err)
         return err;
     if (write && !shared)
@@ -312,15 +312,17 @@ static int fault_once(struct vm_space *s, uaddr_t va, enum access access)
     return err;
 }
 
-int vm_fault(struct vm_space *s, uaddr_t va, enum access access)
+int up_fault(struct mmu_space *space, uaddr_t va, enum access access)
 {
     int err;
 
+    trace(TRACE_FAULT, va, access);
+    thread_self()->minor_faults++;
     if (va >= USER_TOP)
         return -EFAULT;
     do {
-        err = fault_once(s, va, access);
-        if (unlikely(err == -ENOMEM) && vm_hooks.out_of_memory) {
+        err = fault_once((struct vm_space *)space, va, access);
+        if (unlikely(err == -ENOMEM)) {
             err = vm_hooks.out_of_memory();
             if (!err)
                 err = -EAGAIN;
@@ -329,23 +331,15 @@ int vm_fault(struct vm_space *s, uaddr_t va, enum access access)
     return err;
 }
 
-int up_fault(struct mmu_space *space, uaddr_t va, enum access access)
-{
-    trace(TRACE_FAULT, va, access);
-    thread_self()->minor_faults++;
-    return vm_fault(vm_space_of(space), va, access);
-}
-
 /* Populating */
 
-// One page, or nothing where it is present or can not be had: 0, or an error.
-static int populate_page(struct vm_space *s, struct vm_area *a, uaddr_t va)
+// One page, if it is not ready: 0, or an error.
+static int populate_page(struct vm_space *s, struct vm_area *a, uaddr_t va, enum access access)
 {
-    enum access access = a->prot & PROT_WRITE ? ACCESS_WRITE : ACCESS_READ;
     pte_t *pte = mmu_find(&s->mmu, va);
     pte_t e = pte ? READ_ONCE(*pte) : 0;
 
-    if (!area_allows(a, access) || (e & PTE_V && (access == ACCESS_READ || e & PTE_W)))
+    if (e & PTE_V && (access == ACCESS_READ || e & PTE_W))
         return 0;
     return space_fault_page(s, a, va, access);
 }
@@ -356,17 +350,19 @@ int space_populate(struct vm_space *s, uaddr_t start, uaddr_t end)
 
     while (start < end && (!err || err == -EAGAIN)) {
         struct vm_area *a;
+        enum access access;
 
         read_lock(&s->lock);
         a = area_from(&s->areas, start);
-        if (!a || a->start >= end) {
-            read_unlock(&s->lock);
-            return 0;
+        start = a ? MAX(start, a->start) : end;
+        access = a && a->prot & PROT_WRITE ? ACCESS_WRITE : ACCESS_READ;
+        if (start < end && !area_allows(a, access)) {
+            start = a->end; // nothing to be had in all of it
+        } else if (start < end) {
+            err = populate_page(s, a, start, access);
+            if (!err)
+                start += PAGE_SIZE;
         }
-        start = MAX(start, a->start);
-        err = populate_page(s, a, start);
-        if (!err)
-            start += PAGE_SIZE;
         read_unlock(&s->lock);
     }
     return err;

@@ -5,6 +5,7 @@
 // find the child through an object's list, on which its areas are put before they get entries (and
 // behind the parent's, see rmap.c). Private entries lose W in both spaces; the parent's cached ones
 // are flushed once at the end, also after a failure: entries without W are not flushed next time.
+#include "lib/string.h"
 #include "vm/vm_private.h"
 
 struct fork {
@@ -109,24 +110,9 @@ static int fork_areas(struct vm_space *s, struct vm_space *child)
 
 static void fork_settings(const struct vm_space *s, struct vm_space *child)
 {
-    child->brk_start = s->brk_start;
-    child->brk = s->brk;
-    child->mmap_top = s->mmap_top;
-    child->stack_top = s->stack_top;
-    child->arg_start = s->arg_start;
-    child->arg_end = s->arg_end;
-    child->env_start = s->env_start;
-    child->env_end = s->env_end;
-    child->code_start = s->code_start;
-    child->code_end = s->code_end;
-    child->data_start = s->data_start;
-    child->data_end = s->data_end;
-    child->stack_start = s->stack_start;
-    child->vdso = s->vdso;
-    child->limit_as = s->limit_as;
-    child->limit_data = s->limit_data;
-    child->limit_stack = s->limit_stack;
-    child->exe = s->exe;
+    const size_t from = offsetof(struct vm_space, brk_start);
+
+    memcpy((char *)child + from, (const char *)s + from, sizeof(*s) - from);
     if (child->exe)
         vm_hooks.file_get(child->exe);
 }

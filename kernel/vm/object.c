@@ -15,7 +15,6 @@
 // Locking: pages_lock is a spinlock and may be taken under a pagetable_lock. Tree nodes come from
 // a slab, which never sleeps. fill_lock is held over I/O.
 #include "vm/object.h"
-#include "lib/string.h"
 #include "mm/slab.h"
 #include "vm/vm_private.h"
 
@@ -60,6 +59,8 @@ void vm_object_init(struct vm_object *o, const struct vm_object_ops *ops, void *
 void vm_object_fini(struct vm_object *o)
 {
     assert(list_empty(&o->areas));
+    if (DEBUG)
+        vm_object_check(o);
     if (!radix_empty(&o->pages))
         object_drop(o, 0, ~0UL);
     radix_fini(&o->pages);
@@ -147,7 +148,7 @@ static int object_make(struct vm_object *o, u64 index, bool bounded, struct fram
     return err;
 }
 
-static int object_page(struct vm_object *o, u64 index, bool bounded, struct frame **out)
+int object_page(struct vm_object *o, u64 index, bool bounded, struct frame **out)
 {
     int err = 0;
 
@@ -175,20 +176,6 @@ int vm_object_page(struct vm_object *o, u64 index, struct frame **out)
     return object_page(o, index, false, out);
 }
 
-int object_fault_page(struct vm_object *o, u64 index, struct frame **out)
-{
-    return object_page(o, index, true, out);
-}
-
-int vm_object_insert(struct vm_object *o, u64 index, struct frame *frame)
-{
-    int err = object_insert(o, index, frame, false);
-
-    if (!err)
-        frame_put(frame);
-    return err;
-}
-
 void object_mark_dirty(struct vm_object *o, struct frame *f)
 {
     if (load_relaxed(&f->flags) & FRAME_F_DIRTY)
@@ -200,54 +187,24 @@ void object_mark_dirty(struct vm_object *o, struct frame *f)
 
 /* Dropping */
 
-// Takes out up to DROP_BATCH pages from *index on that pass the filter; how many.
-static unsigned drop_some(struct vm_object *o, u64 *index, u64 last, bool clean_only,
-                          struct frame **out)
+void object_drop(struct vm_object *o, u64 index, u64 last)
 {
-    unsigned n = 0, looked = 0;
-    struct frame *f;
+    struct frame *batch[DROP_BATCH], *f;
+    unsigned n;
 
-    spin_lock(&o->pages_lock);
-    while (looked < DROP_BATCH && (f = radix_next(&o->pages, index)) && *index <= last) {
-        looked++;
-        if (!clean_only || (ref_read(&f->refs) == 1 && !(f->flags & FRAME_F_DIRTY))) {
-            radix_remove(&o->pages, *index);
+    do {
+        spin_lock(&o->pages_lock);
+        for (n = 0; n < DROP_BATCH && (f = radix_next(&o->pages, &index)) && index <= last; n++) {
+            radix_remove(&o->pages, index++);
             f->owner = NULL;
-            out[n++] = f;
+            batch[n] = f;
         }
-        ++*index;
-    }
-    o->page_count -= n;
-    spin_unlock(&o->pages_lock);
-    if (looked < DROP_BATCH)
-        *index = ~0UL;
-    atomic_fetch_sub(&pages_total, n);
-    return n;
-}
-
-static u64 drop_range(struct vm_object *o, u64 index, u64 last, bool clean_only)
-{
-    struct frame *batch[DROP_BATCH];
-    u64 dropped = 0;
-
-    while (index <= last && index != ~0UL) {
-        unsigned n = drop_some(o, &index, last, clean_only, batch);
-
+        o->page_count -= n;
+        spin_unlock(&o->pages_lock);
+        atomic_fetch_sub(&pages_total, n);
         for (unsigned i = 0; i < n; i++)
             frame_put(batch[i]);
-        dropped += n;
-    }
-    return dropped;
-}
-
-void object_drop(struct vm_object *o, u64 first, u64 last)
-{
-    drop_range(o, first, last, false);
-}
-
-u64 vm_object_reclaim(struct vm_object *o)
-{
-    return o->ops->fill ? drop_range(o, 0, ~0UL, true) : 0;
+    } while (n == DROP_BATCH);
 }
 
 u64 vm_object_pages_total(void)

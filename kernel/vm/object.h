@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Memory objects: the one home of a file's pages, whoever reads, writes or maps them.
 //
-// A page is found or made by index; it stays until truncated, reclaimed or the object goes. Each
+// A page is found or made by index; it stays until truncated or the object goes. Each
 // page of an object holds one reference for the object, and one for each mapping or user.
 #pragma once
 #include "lib/list.h"
@@ -47,8 +47,6 @@ void vm_object_put(struct vm_object *o);
 // (whatever the object's size is).
 struct frame *vm_object_find(struct vm_object *o, u64 index);
 int vm_object_page(struct vm_object *o, u64 index, struct frame **out); // -ENOMEM, -EIO
-// Hands over a filled frame (initramfs adoption); takes the reference. -EEXIST, -ENOMEM.
-int vm_object_insert(struct vm_object *o, u64 index, struct frame *frame);
 
 struct uio;
 // Copies between the buffer and pages, from byte `pos` on; the caller holds the inode lock and
@@ -63,8 +61,6 @@ ssize_t vm_object_write(struct vm_object *o, struct uio *u, u64 pos, size_t n);
 void vm_object_truncate(struct vm_object *o, u64 size);
 // Zeroes the byte range and drops its whole pages (hole punching).
 void vm_object_punch(struct vm_object *o, u64 start, u64 end);
-// Drops clean pages that nobody maps and that ops->fill can bring back; pages dropped.
-u64 vm_object_reclaim(struct vm_object *o);
 
 u64 vm_object_pages_total(void); // pages in all objects, for /proc/meminfo (an atomic count)
 void vm_object_check(struct vm_object *o);

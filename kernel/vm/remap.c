@@ -76,7 +76,7 @@ static int area_move(struct remap *r, struct vm_area *a)
     u64 length = MIN(r->old_length, r->new_length);
     bool keep = r->flags & MREMAP_DONTUNMAP || !r->old_length;
     struct vm_area like = *a, *new;
-    int err = space_limits(r->s, r->new_length - (keep ? 0 : length));
+    int err = space_limits(r->s, (r->new_length - (keep ? 0 : length)) >> PAGE_SHIFT);
 
     if (!err && r->old_length)
         err = space_isolate(r->s, r->old, r->old + r->old_length);

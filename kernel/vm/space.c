@@ -4,7 +4,6 @@
 // `refs` counts threads. The last unmaps everything; `pins` then keeps the struct and the tables
 // for a truncation that is just walking them. Nobody runs in the space any more, so frames are
 // freed without a flush; mmu_space_fini() sees to harts that still have it.
-#include "base/trace.h"
 #include "mm/slab.h"
 #include "sched/thread.h"
 #include "vm/vm_private.h"
@@ -18,12 +17,17 @@ u64 vm_anon_total;
 
 static struct slab_cache *space_cache; // (c)
 
+static void switch_space(struct thread *next)
+{
+    mmu_space_switch(next->space ? &next->space->mmu : NULL);
+}
+
 void vm_init(void)
 {
     objects_init();
     vm_area_cache = slab_cache_create("vm_area", sizeof(struct vm_area), 8);
     space_cache = slab_cache_create("vm_space", sizeof(struct vm_space), 8);
-    thread_hooks.switch_space = vm_space_switch;
+    thread_hooks.switch_space = switch_space;
 }
 
 /* Life cycle */
@@ -117,7 +121,7 @@ static void space_drop_areas(struct vm_space *s)
         a->next_dead = dead;
         dead = a;
     }
-    if (unlikely(ref_read(&s->pins) > 1)) {
+    if (unlikely(load_acquire(&s->pins.count) > 1)) {
         free_shared_frames(s);
     } else {
         for (a = dead; a; a = a->next_dead)
@@ -131,15 +135,12 @@ void vm_space_put(struct vm_space *s)
 {
     if (!ref_put(&s->refs))
         return;
+    if (DEBUG)
+        vm_space_check(s);
     space_drop_areas(s);
     if (s->exe)
         vm_hooks.file_put(s->exe);
     space_unpin(s);
-}
-
-void vm_space_switch(struct thread *next)
-{
-    mmu_space_switch(next->space ? &next->space->mmu : NULL);
 }
 
 /* Numbers */
@@ -156,7 +157,7 @@ u64 vm_space_resident(const struct vm_space *s)
 
 u64 vm_space_table_pages(const struct vm_space *s)
 {
-    return mmu_table_count(&s->mmu);
+    return s->mmu.tables;
 }
 
 int vm_space_each(struct vm_space *s, int (*fn)(const struct vm_area *a, void *arg), void *arg)

@@ -23,17 +23,18 @@ struct vm_space {
     struct rb_root areas;           // (lock)
     struct vm_area *last_hit;       // (a) hint, valid only under lock
     struct spinlock pagetable_lock; // RANK_PAGETABLE: leaf entries
-    uaddr_t brk_start, brk;         // (lock)
-    uaddr_t mmap_top;               // (c) searches go down from here
-    uaddr_t stack_top;              // (c) where the stack ends, or is to end
-    uaddr_t arg_start, arg_end, env_start, env_end;                  // (a) for /proc/<pid>/cmdline
+    u64 mapped_pages;               // (lock) sum of area sizes
+    u32 area_count;                 // (lock)
+    uaddr_t spare_table;            // (lock) start of a hole whose empty leaf table is kept
+    u64 anon_pages, object_pages;   // (pagetable_lock) resident
+    u64 peak_pages;                 // (pagetable_lock)
+    // From here on: what a fork copies.
+    uaddr_t brk_start, brk;                         // (lock)
+    uaddr_t mmap_top;                               // (c) searches go down from here
+    uaddr_t stack_top;                              // (c) where the stack ends, or is to end
+    uaddr_t arg_start, arg_end, env_start, env_end; // (a) for /proc/<pid>/cmdline
     uaddr_t code_start, code_end, data_start, data_end, stack_start; // (a) for /proc/<pid>/stat
     uaddr_t vdso;                          // (c) base of the vDSO, 0 = none
-    u64 mapped_pages;                      // (lock) sum of area sizes
-    u32 area_count;                        // (lock)
-    uaddr_t spare_table;                   // (lock) start of a hole whose empty leaf table is kept
-    u64 anon_pages, object_pages;          // (pagetable_lock) resident
-    u64 peak_pages;                        // (pagetable_lock)
     u64 limit_as, limit_data, limit_stack; // (a) bytes, copies of the process's rlimits
     struct file *exe; // (c) program file, for /proc/<pid>/exe; a reference, or NULL
 };
@@ -47,11 +48,6 @@ struct vm_hooks {
 };
 extern struct vm_hooks vm_hooks;
 
-static inline struct vm_space *vm_space_of(struct mmu_space *m)
-{
-    return (struct vm_space *)m;
-}
-
 // Boot: makes the caches; after slab, before the first object or space.
 void vm_init(void);
 // Empty, no limits; -ENOMEM. The maker sets limits (before vm_map_stack), brk_start, brk, exe.
@@ -60,8 +56,6 @@ void vm_space_get(struct vm_space *s);
 void vm_space_put(struct vm_space *s); // may sleep
 // A copy of the running thread's space `s` (private pages shared copy-on-write); -ENOMEM.
 int vm_space_fork(struct vm_space *s, struct vm_space **out);
-// switch_space of thread_hooks.
-void vm_space_switch(struct thread *next);
 
 // What to map; checked by the caller against the file's mode.
 struct vm_map_args {
@@ -97,8 +91,6 @@ int vm_map_stack(struct vm_space *s, uaddr_t top, u64 size, u32 prot);
 int vm_map_frames(struct vm_space *s, struct frame **frames, unsigned count, u32 prot,
                   uaddr_t *out);
 
-// up_fault's work on any space; may sleep. See up_fault for the results.
-int vm_fault(struct vm_space *s, uaddr_t va, enum access access);
 // Copies between kernel memory and any space, faulting pages in; `force` ignores write protection
 // of private areas (ptrace). Bytes copied.
 size_t vm_access(struct vm_space *s, uaddr_t va, void *buf, size_t n, bool write, bool force);

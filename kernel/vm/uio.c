@@ -42,7 +42,15 @@ void uio_advance(struct uio *u, size_t n)
     }
 }
 
-size_t uio_put_nofault(struct uio *u, const void *src, size_t n)
+static inline void move_kernel(const struct uio *u, void *kernel, size_t n, bool put)
+{
+    if (put)
+        memcpy((void *)u->base, kernel, n);
+    else
+        memcpy(kernel, (const void *)u->base, n);
+}
+
+static inline size_t move_nofault(struct uio *u, char *kernel, size_t n, bool put)
 {
     size_t done = 0;
 
@@ -50,78 +58,61 @@ size_t uio_put_nofault(struct uio *u, const void *src, size_t n)
         size_t chunk = uio_chunk(u, n - done), moved = chunk;
 
         if (u->kernel)
-            memcpy((void *)u->base, (const char *)src + done, chunk);
+            move_kernel(u, kernel + done, chunk, put);
+        else if (put)
+            moved = copy_to_user_nofault(u->base, kernel + done, chunk);
         else
-            moved = copy_to_user_nofault(u->base, (const char *)src + done, chunk);
+            moved = copy_from_user_nofault(kernel + done, u->base, chunk);
         uio_step(u, moved);
         done += moved;
         if (!chunk || moved < chunk)
             break;
     }
     return done;
+}
+
+size_t uio_put_nofault(struct uio *u, const void *src, size_t n)
+{
+    return move_nofault(u, (char *)src, n, true);
 }
 
 size_t uio_get_nofault(struct uio *u, void *dst, size_t n)
 {
-    size_t done = 0;
-
-    while (done < n) {
-        size_t chunk = uio_chunk(u, n - done), moved = chunk;
-
-        if (u->kernel)
-            memcpy((char *)dst + done, (const void *)u->base, chunk);
-        else
-            moved = copy_from_user_nofault((char *)dst + done, u->base, chunk);
-        uio_step(u, moved);
-        done += moved;
-        if (!chunk || moved < chunk)
-            break;
-    }
-    return done;
+    return move_nofault(u, dst, n, false);
 }
 
 // The plain copies do not say how far they came. After a failure what is ready is copied again
 // without faults, which says it.
-int uio_put(struct uio *u, const void *src, size_t n)
+static inline int move(struct uio *u, char *kernel, size_t n, bool put)
 {
     while (n) {
         size_t chunk = uio_chunk(u, n);
         int err = chunk ? 0 : -EFAULT;
 
         if (u->kernel)
-            memcpy((void *)u->base, src, chunk);
+            move_kernel(u, kernel, chunk, put);
         else if (!err)
-            err = copy_to_user(u->base, src, chunk);
+            err =
+                put ? copy_to_user(u->base, kernel, chunk) : copy_from_user(kernel, u->base, chunk);
         if (err) {
-            uio_put_nofault(u, src, chunk);
+            move_nofault(u, kernel, chunk, put);
             return err;
         }
         uio_step(u, chunk);
-        src = (const char *)src + chunk;
+        kernel += chunk;
         n -= chunk;
     }
     return 0;
 }
 
+int uio_put(struct uio *u, const void *src, size_t n)
+{
+    return move(u, (char *)src, n, true);
+}
+
 int uio_get(struct uio *u, void *dst, size_t n)
 {
-    while (n) {
-        size_t chunk = uio_chunk(u, n);
-        int err = chunk ? 0 : -EFAULT;
-
-        if (u->kernel)
-            memcpy(dst, (const void *)u->base, chunk);
-        else if (!err)
-            err = copy_from_user(dst, u->base, chunk);
-        if (err) {
-            uio_get_nofault(u, dst, chunk);
-            return err;
-        }
-        uio_step(u, chunk);
-        dst = (char *)dst + chunk;
-        n -= chunk;
-    }
-    return 0;
+    return move(u, dst, n, false);
 }
 
 int uio_zero(struct uio *u, size_t n)

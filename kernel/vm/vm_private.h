@@ -121,7 +121,7 @@ int space_place(struct vm_space *s, uaddr_t hint, u64 length, uaddr_t *out);
 // Makes the pages of [start, end) present for their area's rights, without killing for memory.
 // -ENOMEM, -EFAULT, -EIO. No lock held. write: as PROT_WRITE areas are written, else as protected.
 int space_populate(struct vm_space *s, uaddr_t start, uaddr_t end);
-// One attempt on one page of `a`; read lock held. -EAGAIN: look again; else as vm_fault.
+// One attempt on one page of `a`; read lock held. -EAGAIN: look again; else as up_fault.
 int space_fault_page(struct vm_space *s, struct vm_area *a, uaddr_t va, enum access access);
 // May `access` be had in the area?
 bool area_allows(const struct vm_area *a, enum access access);
@@ -135,8 +135,8 @@ extern struct slab_cache *vm_area_cache; // (c)
 /* object.c */
 
 void objects_init(void);
-// As vm_object_page, but -EIO at or past the object's last page.
-int object_fault_page(struct vm_object *o, u64 index, struct frame **out);
+// As vm_object_page, but if `bounded` -EIO past the object's last page.
+int object_page(struct vm_object *o, u64 index, bool bounded, struct frame **out);
 void object_mark_dirty(struct vm_object *o, struct frame *f);
-// Takes pages [first, last] out of the object, not out of mappings.
-void object_drop(struct vm_object *o, u64 first, u64 last);
+// Takes pages [index, last] out of the object, not out of mappings.
+void object_drop(struct vm_object *o, u64 index, u64 last);

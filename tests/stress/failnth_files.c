@@ -343,9 +343,8 @@ static int proc_system(void)
 
 static int proc_self(void)
 {
-    static const char *const files[] = {"stat",     "status", "statm",        "cmdline",
-                                        "environ",  "comm",   "maps",         "limits",
-                                        "fdinfo/0", "mounts", "oom_score_adj"};
+    static const char *const files[] = {"stat", "status", "statm",  "cmdline",  "environ",
+                                        "comm", "maps",   "limits", "fdinfo/0", "mounts"};
     char path[64];
 
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {

@@ -172,9 +172,6 @@ static void test_find(void **state)
     assert_true(fdt_find_path(&f, "/memory", &n));
     assert_false(fdt_find_path(&f, "/cpus/cpu@2", &n));
     assert_false(fdt_find_path(&f, "/cpu", &n));
-    assert_true(fdt_find_phandle(&f, 7, &n));
-    assert_string_equal(n.name, "interrupt-controller");
-    assert_false(fdt_find_phandle(&f, 8, &n));
     n = fdt_root(&f);
     assert_true(fdt_next_compatible(&f, &n, "ns16550a"));
     assert_string_equal(n.name, "uart@10000000");
@@ -252,7 +249,6 @@ static void exercise(const struct fdt *f)
         fdt_sibling(f, &c);
     } while (fdt_next(f, &n));
     fdt_find_path(f, "/cpus/cpu@1", &n);
-    fdt_find_phandle(f, 7, &n);
     for (i = 0; fdt_reservation(f, i, &base, &size); i++)
         ;
 }

@@ -61,7 +61,6 @@ static void check_against_model(struct rb_root *root)
 
     assert_true(rb_check(root));
     for (u64 k = 0; k < KEYS; k++) {
-        assert_int_equal(present[k], !rb_empty_node(&items[k].rb));
         if (!present[k])
             continue;
         assert_ptr_equal(n, &items[k].rb);
@@ -79,7 +78,6 @@ static void run(struct rb_root *root)
 {
     for (u64 k = 0; k < KEYS; k++) {
         items[k] = (struct item){.key = k, .weight = unit_below(1000)};
-        rb_clear_node(&items[k].rb);
         present[k] = false;
     }
     for (u32 step = 0; step < STEPS; step++) {
@@ -124,10 +122,8 @@ static void test_small_exhaustive(void **state)
         bool in[5] = {0};
         u32 o = order;
 
-        for (u32 i = 0; i < 5; i++, o /= 5) {
+        for (u32 i = 0; i < 5; i++, o /= 5)
             items[i] = (struct item){.key = i};
-            rb_clear_node(&items[i].rb);
-        }
         for (u32 round = 0; round < 2; round++) {
             o = order;
             for (u32 i = 0; i < 5; i++, o /= 5) {

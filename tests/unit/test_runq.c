@@ -19,7 +19,6 @@ static void thread_set(struct thread *t, enum sched_policy policy, int nice, uns
     t->weight = runq_weight(policy, nice);
     t->affinity = ~0UL;
     list_init(&t->rt_node);
-    rb_clear_node(&t->fair_node);
 }
 
 static void queue(struct thread *t, bool head)

@@ -4,7 +4,6 @@
 
 #include "lib/atomic.h"
 #include "lib/bitmap.h"
-#include "lib/crc32c.h"
 #include "lib/hash.h"
 #include "lib/hlist.h"
 #include "lib/list.h"
@@ -36,7 +35,6 @@ static void test_list(void **state)
     assert_null(list_first(&a, struct item, node));
     assert_null(list_last(&a, struct item, node));
     assert_null(list_pop(&a, struct item, node));
-    list_splice_tail(&a, &b);
     list_is(&a, "");
     list_insert_tail(&a, &it[1].node);
     list_insert_head(&a, &it[0].node);
@@ -44,10 +42,8 @@ static void test_list(void **state)
     list_insert_before(&it[3].node, &it[2].node);
     list_is(&a, "0123");
     for (int n = 4; n < 10; n++)
-        list_insert_tail(&b, &it[n].node);
-    list_splice_tail(&a, &b);
+        list_insert_tail(&a, &it[n].node);
     list_is(&a, "0123456789");
-    assert_true(list_empty(&b));
     list_remove(&it[4].node);
     list_remove(&it[4].node);
     assert_true(list_empty(&it[4].node));
@@ -67,7 +63,7 @@ static void test_list(void **state)
 static void test_hlist(void **state)
 {
     struct hlist h = {0};
-    struct item it[5] = {0}, *i, *tmp;
+    struct item it[5] = {0}, *i;
     int sum = 0;
 
     for (int n = 0; n < 5; n++) {
@@ -82,11 +78,11 @@ static void test_hlist(void **state)
     HLIST_FOR_EACH (i, &h, hash)
         sum += i->value;
     assert_int_equal(sum, 1 + 2 + 8);
-    HLIST_FOR_EACH_SAFE (i, tmp, &h, hash) {
+    while ((i = HLIST_OBJECT(h.first, struct item, hash))) {
         hlist_remove(&i->hash);
         i->value = -1;
     }
-    assert_true(hlist_empty(&h));
+    assert_true(!h.first);
     assert_null(i);
 }
 
@@ -125,7 +121,6 @@ static void test_bits(void **state)
     for (u32 i = 0; i < 5000; i++) {
         u64 x = unit_random() >> unit_below(64) << unit_below(64);
 
-        assert_int_equal(bit_count(x), __builtin_popcountl(x));
         if (!x)
             continue;
         assert_int_equal(bit_lowest(x), __builtin_ctzl(x));
@@ -135,7 +130,7 @@ static void test_bits(void **state)
 
 static void check_bitmap(const u64 *map, const bool *model, size_t nbits)
 {
-    size_t from = unit_below(nbits + 2), set = from, zero = from, count = 0, i, last = 0;
+    size_t from = unit_below(nbits + 2), set = from, zero = from, i, last = 0;
 
     while (set < nbits && !model[set])
         set++;
@@ -147,9 +142,9 @@ static void check_bitmap(const u64 *map, const bool *model, size_t nbits)
         for (; last < i; last++)
             assert_false(model[last]);
         assert_true(model[last++]);
-        count++;
     }
-    assert_int_equal(bitmap_count(map, nbits), count);
+    for (; last < nbits; last++)
+        assert_false(model[last]);
 }
 
 static void test_bitmap(void **state)
@@ -180,7 +175,7 @@ static void test_bitmap(void **state)
 
 static void test_ring(void **state)
 {
-    u8 *buf = malloc(64), out[80], in[80], c;
+    u8 *buf = malloc(64), in[80], c;
     u64 written = 0, consumed = 0; // byte k of the stream is (u8)(k * 7)
     struct ring r;
 
@@ -191,7 +186,7 @@ static void test_ring(void **state)
 
         assert_int_equal(ring_used(&r), used);
         assert_int_equal(ring_space(&r), 64 - used);
-        switch (unit_below(6)) {
+        switch (unit_below(3)) {
         case 0:
             if (ring_put(&r, written * 7))
                 written++;
@@ -199,33 +194,16 @@ static void test_ring(void **state)
                 assert_int_equal(used, 64);
             break;
         case 1:
-            if (ring_get(&r, &c))
+            for (i = 0; i < n && ring_get(&r, &c); i++)
                 assert_int_equal(c, (u8)(consumed++ * 7));
-            else
-                assert_int_equal(used, 0);
+            assert_int_equal(i, MIN(n, used));
             break;
-        case 2:
+        default:
             for (i = 0; i < n; i++)
                 in[i] = (written + i) * 7;
             moved = ring_write(&r, in, n);
             assert_int_equal(moved, MIN(n, 64 - used));
             written += moved;
-            break;
-        case 3:
-            moved = ring_read(&r, out, n);
-            assert_int_equal(moved, MIN(n, used));
-            for (i = 0; i < moved; i++)
-                assert_int_equal(out[i], (u8)(consumed++ * 7));
-            break;
-        case 4:
-            assert_int_equal(ring_peek(&r, n, &c), n < used);
-            if (n < used)
-                assert_int_equal(c, (u8)((consumed + n) * 7));
-            break;
-        default:
-            assert_int_equal(ring_unput(&r, &c), used > 0);
-            if (used)
-                assert_int_equal(c, (u8)(--written * 7));
         }
     }
     free(buf);
@@ -246,22 +224,6 @@ static void test_hash(void **state)
         assert_true(low[i] < 48 && high[i] < 48 && text[i] < 48);
     assert_int_not_equal(hash_bytes("a", 1, 0), hash_bytes("a", 1, 1));
     assert_int_not_equal(hash_bytes("", 0, 0), hash_bytes("\0", 1, 0));
-}
-
-// RFC 3720, appendix B.4.
-static void test_crc32c(void **state)
-{
-    u8 buf[32];
-
-    assert_int_equal(~crc32c(~0U, "123456789", 9), 0xe3069283);
-    memset(buf, 0, 32);
-    assert_int_equal(~crc32c(~0U, buf, 32), 0x8a9136aa);
-    memset(buf, 0xff, 32);
-    assert_int_equal(~crc32c(~0U, buf, 32), 0x62a8ab43);
-    for (u32 i = 0; i < 32; i++)
-        buf[i] = i;
-    assert_int_equal(~crc32c(~0U, buf, 32), 0x46dd794e);
-    assert_int_equal(~crc32c(crc32c(~0U, buf, 11), buf + 11, 21), 0x46dd794e);
 }
 
 static void test_symtab(void **state)
@@ -295,7 +257,6 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_list),   cmocka_unit_test(test_hlist),
     cmocka_unit_test(test_bits),   cmocka_unit_test(test_macros_and_atomics),
     cmocka_unit_test(test_bitmap), cmocka_unit_test(test_ring),
-    cmocka_unit_test(test_hash),   cmocka_unit_test(test_crc32c),
-    cmocka_unit_test(test_symtab),
+    cmocka_unit_test(test_hash),   cmocka_unit_test(test_symtab),
 };
 UNIT_MAIN(tests)

@@ -4,7 +4,6 @@
 // With -fno-omit-frame-pointer s0 points behind a function's saved ra (at -8) and s0 (at -16). The
 // chain is followed only within one kernel stack slot and upwards, so garbage ends it.
 #include "arch/boot.h"
-#include "arch/irq.h"
 #include "arch/riscv/hart.h"
 #include "lib/symtab.h"
 
@@ -49,8 +48,7 @@ static void print_chain(u64 fp)
     u64 slot = (fp - 16) & ~(2 * KSTACK_SIZE - 1);
 
     for (unsigned i = 0; i < BACKTRACE_MAX; i++) {
-        u64 next;
-        u64 ra;
+        u64 next, ra;
 
         if (fp % 16 || fp < slot + KSTACK_SIZE + 16 || fp > slot + 2 * KSTACK_SIZE)
             return;

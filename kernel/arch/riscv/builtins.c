@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Bit operations that the compiler calls where the instruction set lacks them.
+// The bit operation that the compiler calls because the instruction set lacks it.
 #include "lib/types.h"
 
 int __ctzdi2(u64 x);
-int __clzdi2(u64 x);
-int __popcountdi2(u64 x);
 
 // `x` has at least one bit set. A de Bruijn sequence: every 6-bit window is different.
 int __ctzdi2(u64 x)
@@ -16,25 +14,4 @@ int __ctzdi2(u64 x)
     };
 
     return place[(x & -x) * 0x0218a392cd3d5dbfUL >> 58];
-}
-
-int __clzdi2(u64 x)
-{
-    int n = 63;
-
-    for (unsigned step = 32; step; step /= 2) {
-        if (x >> step) {
-            x >>= step;
-            n -= (int)step;
-        }
-    }
-    return n;
-}
-
-int __popcountdi2(u64 x)
-{
-    x -= x >> 1 & 0x5555555555555555UL;
-    x = (x & 0x3333333333333333UL) + (x >> 2 & 0x3333333333333333UL);
-    x = (x + (x >> 4)) & 0x0f0f0f0f0f0f0f0fUL;
-    return (int)(x * 0x0101010101010101UL >> 56);
 }

@@ -58,11 +58,6 @@ void arch_fpu_drop(struct arch_thread *t)
     irq_restore(flags);
 }
 
-void arch_fpu_reload(struct arch_thread *t)
-{
-    arch_fpu_drop(t);
-}
-
 void arch_fpu_reset(struct arch_thread *t)
 {
     arch_fpu_drop(t);

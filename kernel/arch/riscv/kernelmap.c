@@ -10,7 +10,6 @@
 #include "arch/riscv/hart.h"
 #include "arch/riscv/pagetable.h"
 #include "arch/smp.h"
-#include "arch/upcalls.h"
 #include "lib/string.h"
 
 #define GIB            (1UL << 30)
@@ -184,7 +183,7 @@ int mmu_kernel_map(vaddr_t va, paddr_t pa, u64 bits)
 pfn_t mmu_kernel_unmap(vaddr_t va)
 {
     irqflags_t flags = kernelmap_acquire();
-    pte_t old = pte_xchg(pagetable_find(kernel_root, va), 0UL);
+    pte_t old = pte_xchg(kernel_slot(&kernel_root[ROOT_INDEX(va)], va, 0), 0UL);
     u64 others;
 
     kernelmap_release(flags);
@@ -219,14 +218,4 @@ void *mmu_ioremap(paddr_t pa, size_t size)
         base += huge ? HUGE_SIZE : PAGE_SIZE;
     }
     return (void *)(va + pa % PAGE_SIZE);
-}
-
-paddr_t kernel_phys_start(void)
-{
-    return kernel_phys_base;
-}
-
-paddr_t kernel_phys_end(void)
-{
-    return image_to_phys(kernel_end);
 }

@@ -2,10 +2,11 @@
 // Address-space switch, ASIDs and TLB flushes.
 //
 // Identifiers. A space's asid carries a generation. When identifiers run out the generation rises
-// and every hart flushes its whole TLB at its next switch: a hart reads its flush flag before the
-// generation, the recycler writes them in the opposite order, so no hart uses a recycled
-// identifier before it has flushed. A hart may go on running a space under an older one:
-// identifiers have meaning per hart only.
+// and every hart flushes its whole TLB at its next switch. The recycler writes the generation, then
+// the flush flags, then hands out identifiers: so a hart that has got a new one sees its flag set,
+// and one that finds its flag set sees the new generation when it chooses again. Thus no hart uses
+// a recycled identifier before it has flushed, nor an old one after. A hart may go on running a
+// space under an older one: identifiers have meaning per hart only.
 //
 // Who must be told of a change. space->harts is a superset of the harts that may hold entries. For
 // a hart of the set that runs another space now, the space gets a new identifier instead (asid =
@@ -22,8 +23,6 @@
 // `narrowing` is read after the entries were changed and before the set.
 #include "abi/errno.h"
 #include "arch/boot.h"
-#include "arch/irq.h"
-#include "arch/riscv/asm.h"
 #include "arch/riscv/hart.h"
 #include "arch/riscv/pagetable.h"
 #include "arch/smp.h"
@@ -92,15 +91,6 @@ int mmu_space_init(struct mmu_space *space)
     return 0;
 }
 
-void mmu_space_fini(struct mmu_space *space)
-{
-    mmu_space_retire(space);
-    pagetable_free_user(space);
-    kernelmap_clear(space->root);
-    up_table_free(space->root);
-    space->root = NULL;
-}
-
 static u64 asid_assign(struct mmu_space *space)
 {
     u64 asid;
@@ -116,7 +106,7 @@ static u64 asid_assign(struct mmu_space *space)
             asid_next = 1;
         }
         asid = asid_generation << ASID_BITS | asid_next++;
-        store_relaxed(&space->asid, asid);
+        store_release(&space->asid, asid);
     }
     store_release(&asid_lock, 0U);
     return asid;
@@ -126,7 +116,7 @@ void mmu_space_switch(struct mmu_space *space)
 {
     struct hart *self = hart_self();
     u64 me = BIT(hart_index()), asid = 0;
-    bool flush = true;
+    bool flush = !asid_max;
 
     if (!space || space == self->space)
         return;
@@ -134,11 +124,14 @@ void mmu_space_switch(struct mmu_space *space)
     smp_mb();
     if (!(load_relaxed(&space->harts) & me))
         atomic_fetch_or(&space->harts, me);
-    if (asid_max) {
-        flush = load_relaxed(&self->flush_all) && atomic_xchg(&self->flush_all, 0U);
+    while (asid_max) {
         asid = load_acquire(&space->asid);
         if (asid >> ASID_BITS != load_acquire(&asid_generation))
             asid = asid_assign(space);
+        if (likely(!load_relaxed(&self->flush_all)))
+            break;
+        atomic_xchg(&self->flush_all, 0U);
+        flush = true;
     }
     self->satp = SATP_MODE_SV39 | (asid & ASID_MASK) << SATP_ASID_SHIFT |
                  virt_to_phys(space->root) >> PAGE_SHIFT;
@@ -247,7 +240,8 @@ void mmu_flush(struct mmu_space *space, uaddr_t start, uaddr_t end)
     hart_unpin();
 }
 
-void mmu_space_retire(struct mmu_space *space)
+// Takes every hart off the space.
+static void space_retire(struct mmu_space *space)
 {
     u64 mask, me;
 
@@ -262,6 +256,15 @@ void mmu_space_retire(struct mmu_space *space)
         smp_shootdown(mask & ~me, SHOOT_LEAVE, space, 0, 0);
     store_relaxed(&space->harts, 0UL);
     hart_unpin();
+}
+
+void mmu_space_fini(struct mmu_space *space)
+{
+    space_retire(space);
+    pagetable_free_user(space);
+    kernelmap_clear(space->root);
+    up_table_free(space->root);
+    space->root = NULL;
 }
 
 void mmu_flush_local(uaddr_t va)

@@ -2,7 +2,6 @@
 // The tables of one address space: find, make, prune, free, print.
 #include "arch/riscv/pagetable.h"
 #include "abi/errno.h"
-#include "arch/boot.h"
 #include "arch/upcalls.h"
 #include "lib/string.h"
 
@@ -23,9 +22,9 @@ static inline bool pt_is_leaf(pte_t pte)
     return pte & (PTE_R | PTE_W | PTE_X);
 }
 
-pte_t *pagetable_find(pte_t *root, vaddr_t va)
+pte_t *mmu_find(const struct mmu_space *space, uaddr_t va)
 {
-    pte_t *p = &root[pt_index(va, 2)];
+    pte_t *p = &space->root[pt_index(va, 2)];
 
     for (int level = 1; level >= 0; level--) {
         pte_t pte = load_relaxed(p);
@@ -37,11 +36,6 @@ pte_t *pagetable_find(pte_t *root, vaddr_t va)
         p = &pt_table(pte)[pt_index(va, level)];
     }
     return p;
-}
-
-pte_t *mmu_find(const struct mmu_space *space, uaddr_t va)
-{
-    return pagetable_find(space->root, va);
 }
 
 int pagetable_make(pte_t *slot)
@@ -144,11 +138,6 @@ void mmu_tables_free(void *tables)
         up_table_free(tables);
         tables = next;
     }
-}
-
-u64 mmu_table_count(const struct mmu_space *space)
-{
-    return space->tables;
 }
 
 static void free_slot(struct mmu_space *space, pte_t *slot)

@@ -6,8 +6,6 @@
 extern pte_t kernel_root[MMU_TABLE_PTES]; // the upper half that every root repeats
 extern unsigned kernel_root_top;          // (c) root entries 256.. below this may be direct map
 
-// The leaf entry for va under a root, NULL if no table covers it.
-pte_t *pagetable_find(pte_t *root, vaddr_t va);
 // Points *slot at a fresh zeroed table; -ENOMEM.
 int pagetable_make(pte_t *slot);
 void pagetable_free_user(struct mmu_space *space);

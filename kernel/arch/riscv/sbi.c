@@ -7,15 +7,8 @@
 #include "arch/riscv/asm.h"
 #include "lib/macro.h"
 
-enum {
-    SBI_LEGACY_PUTCHAR = 1,
-    SBI_LEGACY_SHUTDOWN = 8,
-    SBI_BASE = 0x10,
-    SBI_TIME = 0x54494d45,
-    SBI_IPI = 0x735049,
-    SBI_SRST = 0x53525354,
-    SBI_DBCN = 0x4442434e,
-};
+enum { SBI_LEGACY_PUTCHAR = 1, SBI_LEGACY_SHUTDOWN = 8, SBI_BASE = 0x10, SBI_TIME = 0x54494d45 };
+enum { SBI_IPI = 0x735049, SBI_SRST = 0x53525354, SBI_DBCN = 0x4442434e };
 
 #define SBI_BASE_PROBE     3
 #define SBI_RESET_SHUTDOWN 0
@@ -25,7 +18,11 @@ enum {
 #define SBI_HSM_STOPPED    1 // a status
 #define CONSOLE_CHUNK      128
 
-struct sbi_result sbi_call(u64 extension, u64 function, u64 a0, u64 a1, u64 a2)
+struct sbi_result {
+    s64 error, value;
+};
+
+static struct sbi_result sbi_call(u64 extension, u64 function, u64 a0, u64 a1, u64 a2)
 {
     register u64 r0 __asm__("a0") = a0;
     register u64 r1 __asm__("a1") = a1;
@@ -35,13 +32,6 @@ struct sbi_result sbi_call(u64 extension, u64 function, u64 a0, u64 a1, u64 a2)
 
     __asm__ volatile("ecall" : "+r"(r0), "+r"(r1) : "r"(r2), "r"(r6), "r"(r7) : "memory");
     return (struct sbi_result){(s64)r0, (s64)r1};
-}
-
-bool sbi_probe(u64 extension)
-{
-    struct sbi_result r = sbi_call(SBI_BASE, SBI_BASE_PROBE, extension, 0, 0);
-
-    return r.error == 0 && r.value != 0;
 }
 
 void sbi_send_ipi(u64 hart_mask, u64 base)
@@ -93,7 +83,7 @@ void sbi_console_write(const char *s, size_t n)
     static int has_dbcn = -1; // (c) after the first call, on the boot hart
 
     if (has_dbcn < 0)
-        has_dbcn = sbi_probe(SBI_DBCN);
+        has_dbcn = sbi_call(SBI_BASE, SBI_BASE_PROBE, SBI_DBCN, 0, 0).value > 0;
     for (size_t done = 0; done < n;) {
         if (has_dbcn)
             done += console_write_chunk(s + done, n - done);

@@ -3,8 +3,6 @@
 #include "arch/boot.h"
 #include "arch/riscv/asm.h"
 #include "arch/riscv/trap.h"
-#include "arch/smp.h"
-#include "lib/string.h"
 
 static_assert(offsetof(struct arch_thread, kernel_sp) == T_KERNEL_SP, "asm.h");
 static_assert(offsetof(struct arch_thread, scratch) == T_SCRATCH, "asm.h");

@@ -2,11 +2,9 @@
 // Traps behind entry.S: decides what a trap is and calls the layer above.
 #include "arch/riscv/trap.h"
 #include "abi/errno.h"
-#include "arch/boot.h"
 #include "arch/irq.h"
 #include "arch/riscv/asm.h"
 #include "arch/riscv/hart.h"
-#include "arch/smp.h"
 #include "arch/timer.h"
 #include "arch/upcalls.h"
 #include "lib/format.h"
@@ -18,12 +16,7 @@
 #define SIE_ALL \
     (1UL << INTERRUPT_CODE_SOFTWARE | 1UL << INTERRUPT_CODE_TIMER | 1UL << INTERRUPT_CODE_EXTERNAL)
 
-enum {
-    CAUSE_ILLEGAL = 2,
-    CAUSE_FETCH_FAULT = 12,
-    CAUSE_LOAD_FAULT = 13,
-    CAUSE_STORE_FAULT = 15,
-};
+enum { CAUSE_ILLEGAL = 2, CAUSE_FETCH_FAULT = 12, CAUSE_LOAD_FAULT = 13 };
 
 const char *(*arch_thread_name)(const struct arch_thread *t);
 
@@ -41,17 +34,10 @@ void hart_init(void)
 
 static void interrupt_dispatch(u64 code)
 {
-    switch (code) {
-    case INTERRUPT_CODE_SOFTWARE:
+    if (code == INTERRUPT_CODE_SOFTWARE)
         smp_interrupt();
-        break;
-    case INTERRUPT_CODE_TIMER:
-        up_interrupt(INTERRUPT_TIMER);
-        break;
-    case INTERRUPT_CODE_EXTERNAL:
-        up_interrupt(INTERRUPT_EXTERNAL);
-        break;
-    }
+    else
+        up_interrupt(code == INTERRUPT_CODE_TIMER ? INTERRUPT_TIMER : INTERRUPT_EXTERNAL);
 }
 
 void trap_interrupt(u64 cause)
@@ -68,14 +54,9 @@ void trap_interrupt(u64 cause)
 
 enum access trap_fault_access(const struct trapframe *frame)
 {
-    switch (frame->cause) {
-    case CAUSE_FETCH_FAULT:
+    if (frame->cause == CAUSE_FETCH_FAULT)
         return ACCESS_EXEC;
-    case CAUSE_LOAD_FAULT:
-        return ACCESS_READ;
-    default:
-        return ACCESS_WRITE;
-    }
+    return frame->cause == CAUSE_LOAD_FAULT ? ACCESS_READ : ACCESS_WRITE;
 }
 
 int trap_user_fault(struct trapframe *frame)

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: MIT
-// User memory: what both back ends share, and access to other spaces.
+// User memory: what both back ends share.
 #include "arch/uaccess.h"
-#include "arch/riscv/pagetable.h"
 #include "arch/riscv/userwalk.h"
-#include "lib/string.h"
 
 #define STRING_CHUNK   512UL // copied with interrupts off
 #define PREFAULT_PAGES 16
@@ -54,16 +52,6 @@ int user_fault(uaddr_t va, enum access access)
     return error && error != -EINTR ? -EFAULT : error;
 }
 
-static bool user_ready(uaddr_t va, enum access access)
-{
-    irqflags_t flags = irq_save();
-    struct mmu_space *space = hart_self()->space;
-    bool ready = space && user_walk(space->root, va, access);
-
-    irq_restore(flags);
-    return ready;
-}
-
 void *user_window(uaddr_t va, size_t n, enum access access)
 {
     struct mmu_space *space = hart_self()->space;
@@ -71,6 +59,15 @@ void *user_window(uaddr_t va, size_t n, enum access access)
     if (!space || va >= USER_TOP || n > PAGE_SIZE - (va & ~PAGE_MASK))
         return NULL;
     return user_walk(space->root, va, access);
+}
+
+static bool user_ready(uaddr_t va, enum access access)
+{
+    irqflags_t flags = irq_save();
+    bool ready = user_window(va, 1, access);
+
+    irq_restore(flags);
+    return ready;
 }
 
 int user_prefault(uaddr_t va, size_t n, enum access access)
@@ -146,15 +143,14 @@ ssize_t strncpy_from_user(char *dst, uaddr_t src, size_t size)
     return likely((size_t)part < n) ? part : string_long(dst, src, size);
 }
 
-size_t user_copy_pages(struct mmu_space *space, uaddr_t va, void *kernel, size_t n,
-                       enum user_copy op)
+size_t user_copy_pages(uaddr_t va, void *kernel, size_t n, enum user_copy op)
 {
     size_t done = 0;
 
     while (done < n) {
         size_t chunk = user_page_rest(va + done, n - done);
         irqflags_t flags = irq_save();
-        struct mmu_space *s = space ? space : hart_self()->space;
+        struct mmu_space *s = hart_self()->space;
         void *p = likely(s) ? user_walk(s->root, va + done, user_copy_access(op)) : NULL;
 
         if (likely(p))
@@ -165,16 +161,6 @@ size_t user_copy_pages(struct mmu_space *space, uaddr_t va, void *kernel, size_t
         done += chunk;
     }
     return done;
-}
-
-size_t space_read_nofault(struct mmu_space *space, void *dst, uaddr_t src, size_t n)
-{
-    return user_range_ok(src, n) ? user_copy_pages(space, src, dst, n, USER_COPY_FROM) : 0;
-}
-
-size_t space_write_nofault(struct mmu_space *space, uaddr_t dst, const void *src, size_t n)
-{
-    return user_range_ok(dst, n) ? user_copy_pages(space, dst, (void *)src, n, USER_COPY_TO) : 0;
 }
 
 // An aligned word; size 4 or 8.
@@ -225,12 +211,9 @@ int user_cas_u32(uaddr_t addr, u32 old, u32 new, u32 *seen)
 
 int user_fetch_op_u32(uaddr_t addr, enum user_op op, u32 operand, u32 *seen)
 {
-    static const enum user_word words[] = {
-        [USER_OP_SET] = USER_SWAP, [USER_OP_ADD] = USER_ADD, [USER_OP_OR] = USER_OR,
-        [USER_OP_ANDN] = USER_AND, [USER_OP_XOR] = USER_XOR,
-    };
     u64 found = 0;
-    int error = word_access(addr, 4, words[op], op == USER_OP_ANDN ? ~operand : operand, 0, &found);
+    int error =
+        word_access(addr, 4, USER_SWAP + op, op == USER_OP_ANDN ? ~operand : operand, 0, &found);
 
     *seen = (u32)found;
     return error;

@@ -6,7 +6,6 @@
 // interrupts on, and the step repeated.
 #include "arch/riscv/userwalk.h"
 #include "arch/uaccess.h"
-#include "lib/string.h"
 
 // Copies within one page that is ready; false: the general way.
 static inline __attribute__((always_inline)) bool page_try(uaddr_t va, void *kernel, size_t n,
@@ -37,7 +36,7 @@ static __attribute__((noinline)) int copy_pages(uaddr_t va, void *kernel, size_t
     if (unlikely(!user_range_ok(va, n)))
         return -EFAULT;
     for (;;) {
-        size_t done = user_copy_pages(NULL, va, kernel, n, op);
+        size_t done = user_copy_pages(va, kernel, n, op);
         int error;
 
         if (likely(done == n))
@@ -80,7 +79,7 @@ static inline size_t copy_nofault(uaddr_t va, void *kernel, size_t n, enum user_
 {
     if (likely(n == PAGE_SIZE ? page_try(va, kernel, PAGE_SIZE, op) : page_try(va, kernel, n, op)))
         return n;
-    return user_range_ok(va, n) ? user_copy_pages(NULL, va, kernel, n, op) : 0;
+    return user_range_ok(va, n) ? user_copy_pages(va, kernel, n, op) : 0;
 }
 
 size_t copy_from_user_nofault(void *dst, uaddr_t src, size_t n)

@@ -122,7 +122,7 @@ static struct file *file_of_fd(pid_t id, int fd)
 static bool proc_valid(struct inode *i)
 {
     struct proc_inode *p = proc_inode(i);
-    struct file *f;
+    struct file *f SCOPED(file_end) = NULL;
 
     if (!p->id)
         return true;
@@ -132,8 +132,6 @@ static bool proc_valid(struct inode *i)
     if (p->kind != KIND_FD && p->kind != KIND_FDINFO)
         return true;
     f = file_of_fd(p->id, p->fd);
-    if (f)
-        file_put(f);
     return f != NULL;
 }
 
@@ -292,7 +290,7 @@ static int lookup_process(struct proc_inode *dir, const struct name *name, struc
 static int lookup_fd(struct proc_inode *dir, const struct name *name, struct inode **out)
 {
     struct proc_inode model = {.id = dir->id, .fd = name_number(name)};
-    struct file *f = model.fd < 0 ? NULL : file_of_fd(dir->id, model.fd);
+    struct file *f SCOPED(file_end) = model.fd < 0 ? NULL : file_of_fd(dir->id, model.fd);
     mode_t mode = S_IFREG | 0444;
 
     if (!f)
@@ -301,7 +299,6 @@ static int lookup_fd(struct proc_inode *dir, const struct name *name, struct ino
     if (model.kind == KIND_FD)
         mode = S_IFLNK | 0100 | (f->mode & FILE_F_READ ? 0400 : 0) |
                (f->mode & FILE_F_WRITE ? 0200 : 0);
-    file_put(f);
     return proc_create(&model, mode, ino_of_id(dir->id, model.kind, model.fd), out);
 }
 
@@ -514,31 +511,22 @@ static int magic_follow(struct inode *i, struct path *out)
 
 static int fd_follow(struct inode *i, struct path *out)
 {
-    struct file *f = file_of_fd(proc_inode(i)->id, proc_inode(i)->fd);
-    int err = 0;
+    struct file *f SCOPED(file_end) = file_of_fd(proc_inode(i)->id, proc_inode(i)->fd);
 
     if (!f)
         return -ENOENT;
-    if (f->path.mount) {
-        *out = f->path;
-        path_get(out);
-    } else {
-        err = path_from_anon(f->inode, f->anon_name, out);
-    }
-    file_put(f);
-    return err;
+    if (!f->path.mount)
+        return path_from_anon(f->inode, f->anon_name, out);
+    *out = f->path;
+    path_get(out);
+    return 0;
 }
 
 static int fd_readlink(struct inode *i, char *buf, size_t size)
 {
-    struct file *f = file_of_fd(proc_inode(i)->id, proc_inode(i)->fd);
-    int n;
+    struct file *f SCOPED(file_end) = file_of_fd(proc_inode(i)->id, proc_inode(i)->fd);
 
-    if (!f)
-        return -ENOENT;
-    n = file_to_text(f, buf, size);
-    file_put(f);
-    return n;
+    return f ? file_to_text(f, buf, size) : -ENOENT;
 }
 
 // Contents cannot be changed by attributes: O_TRUNC succeeds without effect.
@@ -585,13 +573,12 @@ static void text_release(struct file *f)
 
 static int show_fdinfo(struct text *t, const struct proc_inode *p)
 {
-    struct file *f = file_of_fd(p->id, p->fd);
+    struct file *f SCOPED(file_end) = file_of_fd(p->id, p->fd);
 
     if (!f)
         return -ENOENT;
     text_printf(t, "pos:\t%ld\nflags:\t0%o\nmnt_id:\t%u\nino:\t%lu\n", f->pos, f->flags,
                 f->path.mount ? f->path.mount->id : 0, f->inode->ino);
-    file_put(f);
     return 0;
 }
 
@@ -599,15 +586,14 @@ static int text_make(struct text *t, const struct proc_inode *p)
 {
     int err = -EINVAL;
 
-    t->length = 0;
-    t->error = 0;
+    t->length = t->error = 0;
     if (p->kind == KIND_FDINFO)
         err = show_fdinfo(t, p);
     else if (p->kind == KIND_ENTRY && p->entry->show)
         err = p->entry->show(t, p->id);
     else if (p->kind == KIND_FILE && p->file->show)
         err = p->file->show(t, p->file->arg);
-    return err ? err : t->error;
+    return err ?: t->error;
 }
 
 static ssize_t text_read(struct file *f, struct uio *u, loff_t *pos)
@@ -647,12 +633,14 @@ static ssize_t text_write(struct file *f, struct uio *u, loff_t *pos)
     text[n] = '\0';
     if (n && text[n - 1] == '\n')
         text[n - 1] = '\0';
-    if (!result && p->kind == KIND_ENTRY)
-        result = p->entry->write ? p->entry->write(text, strlen(text), p->id) : -EINVAL;
-    else if (!result)
-        result = p->kind == KIND_FILE && p->file->write
-                     ? p->file->write(text, strlen(text), p->file->arg)
-                     : -EINVAL;
+    if (result)
+        ; // no text
+    else if (p->kind == KIND_ENTRY && p->entry->write)
+        result = p->entry->write(text, strlen(text), p->id);
+    else if (p->kind == KIND_FILE && p->file->write)
+        result = p->file->write(text, strlen(text), p->file->arg);
+    else
+        result = -EINVAL;
     if (text != small)
         kfree(text);
     return result < 0 ? result : (ssize_t)n;

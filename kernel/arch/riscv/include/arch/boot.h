@@ -22,9 +22,6 @@ extern u64 boot_hart_id;         // (c) SBI id of the hart that entered first
 extern u8 boot_thread_storage[BOOT_THREAD_SIZE];
 extern u8 boot_stack_top[];
 
-paddr_t kernel_phys_start(void);
-paddr_t kernel_phys_end(void);
-
 // Physical address of an object in the kernel image (not in the direct map).
 static inline paddr_t image_to_phys(const void *p)
 {

@@ -30,13 +30,6 @@ static inline void irq_enable(void)
     __asm__ volatile("csrsi sstatus, 2" ::: "memory");
 }
 
-static inline bool irq_enabled(void)
-{
-    u64 status;
-    __asm__ volatile("csrr %0, sstatus" : "=r"(status));
-    return status & SSTATUS_SIE;
-}
-
 // Waits for an interrupt; call with interrupts off, they stay off (a pending one ends the wait).
 static inline void irq_wait(void)
 {

@@ -70,12 +70,10 @@ static inline pte_t pte_clear_bits(pte_t *p, u64 bits)
 }
 
 // A fresh root with the kernel half; -ENOMEM. fini frees the tables of the user half (the leaf
-// entries' frames are the caller's) after every hart has left the space.
+// entries' frames are the caller's) after it has taken every hart off the space (no thread runs in
+// it any more). Interrupts on, may wait for other harts.
 int mmu_space_init(struct mmu_space *space);
 void mmu_space_fini(struct mmu_space *space);
-// Takes every hart off the space (no thread runs in it any more); a later mmu_flush costs nothing.
-// Interrupts on, may wait for other harts. fini does it too.
-void mmu_space_retire(struct mmu_space *space);
 
 // Makes `space` the one of this hart (NULL: any kernel-only context; keeps the present one,
 // lazily). Interrupts off. Writes satp only when the space changes.
@@ -92,8 +90,6 @@ pte_t *mmu_next(const struct mmu_space *space, uaddr_t *va, uaddr_t end);
 // onto *tables; after mmu_flush() of the range mmu_tables_free() frees them. Entries are all 0.
 void mmu_prune(struct mmu_space *space, uaddr_t start, uaddr_t end, void **tables);
 void mmu_tables_free(void *tables);
-// Number of table frames in use by the user half, for accounting.
-u64 mmu_table_count(const struct mmu_space *space);
 
 // Entries for [start, end) that any hart cached before the call are gone when it returns. Called
 // with interrupts on and no spinlock held (it waits for other harts and serves theirs meanwhile).

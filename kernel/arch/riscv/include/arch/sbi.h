@@ -3,14 +3,6 @@
 #pragma once
 #include "lib/types.h"
 
-struct sbi_result {
-    s64 error;
-    s64 value;
-};
-
-struct sbi_result sbi_call(u64 extension, u64 function, u64 a0, u64 a1, u64 a2);
-
-bool sbi_probe(u64 extension);
 void sbi_send_ipi(u64 hart_mask, u64 base);
 void sbi_set_timer(u64 time);
 int sbi_hart_start(u64 hart, paddr_t entry, u64 arg);

@@ -19,19 +19,8 @@ struct trapframe {
     u64 orig_a0; // a0 as it was at a system call, for restart
 };
 
-enum frame_reg {
-    FRAME_RA = 0,
-    FRAME_SP = 1,
-    FRAME_GP = 2,
-    FRAME_TP = 3,
-    FRAME_A0 = 9,
-    FRAME_A1 = 10,
-    FRAME_A2 = 11,
-    FRAME_A3 = 12,
-    FRAME_A4 = 13,
-    FRAME_A5 = 14,
-    FRAME_A7 = 16,
-};
+enum { FRAME_RA = 0, FRAME_SP = 1, FRAME_TP = 3, FRAME_A0 = 9, FRAME_A1 = 10, FRAME_A2 = 11 };
+enum { FRAME_A3 = 12, FRAME_A4 = 13, FRAME_A5 = 14, FRAME_A7 = 16 };
 
 struct arch_context {
     u64 ra, sp, s[12];
@@ -106,12 +95,12 @@ struct arch_thread *arch_switch(struct arch_thread *from, struct arch_thread *to
 void arch_return_to_user(void) __attribute__((noreturn));
 
 // Copies the FP registers of the running thread into t->fpu (if they are newer), for fork and
-// signal frames; arch_fpu_reload makes t->fpu what the thread sees next.
+// signal frames.
 void arch_fpu_save(struct arch_thread *t);
-void arch_fpu_reload(struct arch_thread *t);
 // Zero FP state for a fresh program.
 void arch_fpu_reset(struct arch_thread *t);
-// Forgets that a hart may still hold the state of `t`; for a dying thread.
+// Forgets that a hart may still hold the state of `t`: t->fpu is what it sees next. Also for a
+// dying thread, which no hart may name later.
 void arch_fpu_drop(struct arch_thread *t);
 
 // Completes a fast frame: after a call whose table entry has SYSCALL_FULL_FRAME all of

@@ -40,8 +40,3 @@ int put_user_u64(uaddr_t dst, u64 value);
 enum user_op { USER_OP_SET, USER_OP_ADD, USER_OP_OR, USER_OP_ANDN, USER_OP_XOR };
 int user_cas_u32(uaddr_t addr, u32 old, u32 new, u32 *seen);
 int user_fetch_op_u32(uaddr_t addr, enum user_op op, u32 operand, u32 *seen);
-
-// Memory of another space (ptrace, /proc/<pid>/mem, argv of another process): the caller holds that
-// space's page-table lock, so nothing is faulted in; bytes copied are returned.
-size_t space_read_nofault(struct mmu_space *space, void *dst, uaddr_t src, size_t n);
-size_t space_write_nofault(struct mmu_space *space, uaddr_t dst, const void *src, size_t n);
