@@ -24,8 +24,8 @@
 // Stores `new` if *p equals `old`; true if it did. `old` is a value, not a pointer.
 #ifdef __riscv
 // GCC 12's 32-bit compare-and-exchange compares with an expected value that it did not sign-extend,
-// as lr.w does (GCC bug 114130).
-static inline bool atomic_cas_u32(u32 *p, u32 old, u32 new)
+// as lr.w does (GCC bug 114130). Returns what was there: `old` if the store took place.
+static inline u32 atomic_cas_seen_u32(u32 *p, u32 old, u32 new)
 {
     s64 seen, failed, expected = (s32)old;
 
@@ -37,7 +37,12 @@ static inline bool atomic_cas_u32(u32 *p, u32 old, u32 new)
                      : "=&r"(seen), "=&r"(failed)
                      : "r"(p), "r"(expected), "r"(new)
                      : "memory");
-    return seen == expected;
+    return (u32)seen;
+}
+
+static inline bool atomic_cas_u32(u32 *p, u32 old, u32 new)
+{
+    return atomic_cas_seen_u32(p, old, new) == old;
 }
 
 #define atomic_cas(p, old, new)                                                                \

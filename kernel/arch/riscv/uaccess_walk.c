@@ -92,23 +92,6 @@ size_t copy_to_user_nofault(uaddr_t dst, const void *src, size_t n)
     return copy_nofault(dst, (void *)src, n, USER_COPY_TO);
 }
 
-// By hand: GCC 12's compare-exchange takes the upper half of `old` as it finds it (PR 114130).
-static u32 word_cas(u32 *word, s64 old, u32 new)
-{
-    u32 failed;
-    s64 seen;
-
-    __asm__ volatile("1: lr.w.aqrl %0, (%2)\n"
-                     "   bne %0, %3, 2f\n"
-                     "   sc.w.rl %1, %4, (%2)\n"
-                     "   bnez %1, 1b\n"
-                     "2:"
-                     : "=&r"(seen), "=&r"(failed)
-                     : "r"(word), "r"(old), "r"(new)
-                     : "memory");
-    return (u32)seen;
-}
-
 static u64 word_apply(void *p, enum user_word op, u64 operand, u64 old)
 {
     u32 *word = p;
@@ -125,7 +108,7 @@ static u64 word_apply(void *p, enum user_word op, u64 operand, u64 old)
         store_relaxed((u64 *)p, operand);
         return 0;
     case USER_CAS:
-        return word_cas(word, (s32)old, (u32)operand);
+        return atomic_cas_seen_u32(word, (u32)old, (u32)operand);
     case USER_SWAP:
         return atomic_xchg(word, (u32)operand);
     case USER_ADD:
