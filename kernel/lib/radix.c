@@ -14,6 +14,7 @@
 struct radix_node {
     void *slot[RADIX_SLOTS]; // nodes, or entries on the lowest level
     u64 present;             // bit i: slot[i] is not NULL
+    u64 marked;              // bit i: slot[i] is a marked entry, or a node with one below it
 };
 static_assert(sizeof(struct radix_node) == RADIX_NODE_SIZE, "RADIX_NODE_SIZE");
 
@@ -40,6 +41,7 @@ void radix_init(struct radix *r, const struct radix_mem *mem)
 {
     r->root = NULL;
     r->height = 0;
+    r->marked = false;
     r->mem = mem;
 }
 
@@ -60,6 +62,7 @@ void radix_fini(struct radix *r)
         radix_node_destroy(r, r->root, r->height);
     r->root = NULL;
     r->height = 0;
+    r->marked = false;
 }
 
 void *radix_find(const struct radix *r, u64 index)
@@ -87,6 +90,7 @@ static int radix_grow(struct radix *r, u64 index)
                 return -ENOMEM;
             n->slot[0] = r->root;
             n->present = 1;
+            n->marked = r->marked;
             r->root = n;
         }
         r->height++;
@@ -144,27 +148,68 @@ undo:
     return -ENOMEM;
 }
 
-void *radix_remove(struct radix *r, u64 index)
+// The entry at `index` or NULL, and the nodes above it, topmost first.
+static void *radix_path(const struct radix *r, u64 index, struct radix_node **path, u32 *depth)
 {
-    struct radix_node *path[RADIX_DEPTH];
-    u32 depth = 0, shift = RADIX_BITS * r->height;
+    u32 shift = RADIX_BITS * r->height;
     void *p = r->root;
 
+    *depth = 0;
     if (!radix_covers(r, index))
         return NULL;
     while (p && shift) {
-        path[depth++] = p;
+        path[(*depth)++] = p;
         shift -= RADIX_BITS;
         p = ((struct radix_node *)p)->slot[radix_slot(index, shift)];
     }
+    return p;
+}
+
+void *radix_remove(struct radix *r, u64 index)
+{
+    struct radix_node *path[RADIX_DEPTH];
+    u32 depth;
+    void *p = radix_path(r, index, path, &depth);
+
+    if (p && r->marked)
+        radix_unmark(r, index);
     if (p)
         radix_clear(r, path, depth, index);
     return p;
 }
 
+/* Marks */
+
+void radix_mark(struct radix *r, u64 index)
+{
+    struct radix_node *path[RADIX_DEPTH];
+    u32 depth;
+
+    radix_path(r, index, path, &depth);
+    for (u32 i = 0; i < depth; i++)
+        path[i]->marked |= BIT(radix_slot(index, RADIX_BITS * (r->height - i - 1)));
+    r->marked = true;
+}
+
+void radix_unmark(struct radix *r, u64 index)
+{
+    struct radix_node *path[RADIX_DEPTH];
+    u32 depth;
+
+    radix_path(r, index, path, &depth);
+    while (depth--) {
+        path[depth]->marked &= ~BIT(radix_slot(index, RADIX_BITS * (r->height - depth - 1)));
+        if (path[depth]->marked)
+            return;
+    }
+    r->marked = false;
+}
+
+/* Walking */
+
 // Looks for the first entry at or after *index along one path. True: the search is over, and *found
 // is the entry or NULL. False: that path is exhausted, *index is moved behind it.
-static bool radix_scan(const struct radix *r, u64 *index, void **found)
+static inline bool radix_scan(const struct radix *r, u64 *index, bool marked, void **found)
 {
     u32 shift = RADIX_BITS * r->height;
     void *p = radix_covers(r, *index) ? r->root : NULL;
@@ -175,7 +220,7 @@ static bool radix_scan(const struct radix *r, u64 *index, void **found)
         u64 rest;
 
         shift -= RADIX_BITS;
-        rest = n->present >> radix_slot(*index, shift);
+        rest = (marked ? n->marked : n->present) >> radix_slot(*index, shift);
         if (!rest) {
             u32 above = shift + RADIX_BITS;
             u64 next = above < 64 ? ((*index >> above) + 1) << above : 0;
@@ -193,14 +238,24 @@ static bool radix_scan(const struct radix *r, u64 *index, void **found)
     return true;
 }
 
-void *radix_next(const struct radix *r, u64 *index)
+static inline void *radix_search(const struct radix *r, u64 *index, bool marked)
 {
     u64 i = *index;
     void *p;
 
-    while (!radix_scan(r, &i, &p))
+    while (!radix_scan(r, &i, marked, &p))
         ;
     if (p)
         *index = i;
     return p;
+}
+
+void *radix_next(const struct radix *r, u64 *index)
+{
+    return radix_search(r, index, false);
+}
+
+void *radix_next_marked(const struct radix *r, u64 *index)
+{
+    return r->marked ? radix_search(r, index, true) : NULL;
 }

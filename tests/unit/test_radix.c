@@ -36,6 +36,7 @@ static const struct radix_mem mem = {alloc, release};
 
 static u64 keys[MODEL_MAX];
 static void *values[MODEL_MAX];
+static bool marks[MODEL_MAX];
 static u32 count;
 
 static u32 model_position(u64 key)
@@ -60,8 +61,10 @@ static void model_insert(u64 key, void *value)
 
     memmove(keys + i + 1, keys + i, (count - i) * sizeof(*keys));
     memmove(values + i + 1, values + i, (count - i) * sizeof(*values));
+    memmove(marks + i + 1, marks + i, (count - i) * sizeof(*marks));
     keys[i] = key;
     values[i] = value;
+    marks[i] = false;
     count++;
 }
 
@@ -73,6 +76,7 @@ static void *model_remove(u64 key)
     count--;
     memmove(keys + i, keys + i + 1, (count - i) * sizeof(*keys));
     memmove(values + i, values + i + 1, (count - i) * sizeof(*values));
+    memmove(marks + i, marks + i + 1, (count - i) * sizeof(*marks));
     return value;
 }
 
@@ -94,6 +98,34 @@ static void check(struct radix *r)
     assert_int_equal(i, count);
     if (count == 0)
         assert_int_equal(live, 0);
+}
+
+static void check_marks(struct radix *r)
+{
+    u64 index = 0;
+    void *p;
+
+    for (u32 i = 0; i < count; i++) {
+        if (!marks[i])
+            continue;
+        p = radix_next_marked(r, &index);
+        assert_ptr_equal(p, values[i]);
+        assert_int_equal(index, keys[i]);
+        if (index++ == ~0UL)
+            return;
+    }
+    assert_null(radix_next_marked(r, &index));
+}
+
+static void mark_one(struct radix *r)
+{
+    u32 i = unit_below(count);
+
+    marks[i] = unit_below(3) == 0;
+    if (marks[i])
+        radix_mark(r, keys[i]);
+    else
+        radix_unmark(r, keys[i]);
 }
 
 static u64 random_key(u32 flavour)
@@ -148,8 +180,12 @@ static void run(u32 flavour, bool failing)
     count = 0;
     for (u32 i = 0; i < 6000; i++) {
         step(&r, flavour, failing);
-        if (i % 32 == 0)
+        if (count)
+            mark_one(&r);
+        if (i % 32 == 0) {
             check(&r);
+            check_marks(&r);
+        }
     }
     check(&r);
     while (count > MODEL_MAX / 8) {
