@@ -54,11 +54,8 @@ enum {                  // walk flags
     WALK_FOLLOW = 1,    // follow a symbolic link in the last component
     WALK_DIRECTORY = 2, // the result must be a directory
     WALK_EMPTY = 4,     // an empty path means the starting point (AT_EMPTY_PATH)
-    WALK_NO_XDEV = 8,   // openat2 RESOLVE_*
-    WALK_NO_SYMLINKS = 16,
-    WALK_NO_MAGICLINKS = 32,
-    WALK_BENEATH = 64,
-    WALK_IN_ROOT = 128,
+    WALK_NO_SYMLINKS = 8, // openat2 RESOLVE_*
+    WALK_BENEATH = 16,
 };
 
 // Where a relative path starts: NULL = the working directory of the running thread.
