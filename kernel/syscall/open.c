@@ -12,9 +12,7 @@
      O_ASYNC | O_DIRECT | O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC | \
      O_PATH | O_TMPFILE)
 #define OPEN_PATH_FLAGS (O_DIRECTORY | O_NOFOLLOW | O_PATH | O_CLOEXEC)
-#define RESOLVE_FLAGS                                                                  \
-    (RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH | \
-     RESOLVE_IN_ROOT | RESOLVE_CACHED)
+#define RESOLVE_FLAGS   (RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH)
 
 /* open */
 
@@ -50,9 +48,6 @@ static s64 open_at(u64 dirfd, uaddr_t name, u32 flags, u32 mode, u32 walk)
     struct path_arg a SCOPED(path_arg_fini);
     s64 err = path_arg_init(&a, dirfd, name, false);
 
-    if (!err && walk & WALK_IN_ROOT &&
-        *a.name == '/') // the directory counts for absolute names too
-        err = fd_start_path((int)dirfd, ".", &a.start);
     return err ?: open_reserved(&a, flags, mode, walk);
 }
 
@@ -67,11 +62,9 @@ s64 sys_openat(u64 dirfd, u64 name, u64 flags, u64 mode)
 
 static int open_how_check(const struct open_how *how)
 {
-    u64 confined = how->resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT);
     bool creates = how->flags & (O_CREAT | TMPFILE_BIT);
 
-    if (how->flags & ~(u64)OPEN_FLAGS || how->resolve & ~(u64)RESOLVE_FLAGS ||
-        confined == (RESOLVE_BENEATH | RESOLVE_IN_ROOT))
+    if (how->flags & ~(u64)OPEN_FLAGS || how->resolve & ~(u64)RESOLVE_FLAGS)
         return -EINVAL;
     if (how->mode & ~(u64)(creates ? S_IALLUGO : 0))
         return -EINVAL;
@@ -82,11 +75,8 @@ static int open_how_check(const struct open_how *how)
 
 static u32 walk_flags_of(u64 resolve)
 {
-    return (resolve & RESOLVE_NO_XDEV ? WALK_NO_XDEV : 0) |
-           (resolve & RESOLVE_NO_MAGICLINKS ? WALK_NO_MAGICLINKS : 0) |
-           (resolve & RESOLVE_NO_SYMLINKS ? WALK_NO_SYMLINKS | WALK_NO_MAGICLINKS : 0) |
-           (resolve & RESOLVE_BENEATH ? WALK_BENEATH : 0) |
-           (resolve & RESOLVE_IN_ROOT ? WALK_IN_ROOT : 0);
+    return (resolve & RESOLVE_NO_SYMLINKS ? WALK_NO_SYMLINKS : 0) |
+           (resolve & RESOLVE_BENEATH ? WALK_BENEATH : 0);
 }
 
 s64 sys_openat2(u64 dirfd, u64 name, u64 uhow, u64 size)
@@ -98,8 +88,6 @@ s64 sys_openat2(u64 dirfd, u64 name, u64 uhow, u64 size)
         err = open_how_check(&how);
     if (err)
         return err;
-    if (how.resolve & RESOLVE_CACHED) // nothing is promised to be found without a wait
-        return -EAGAIN;
     if (!(how.flags & O_PATH))
         how.flags |= O_LARGEFILE;
     return open_at(dirfd, name, (u32)how.flags, (u32)how.mode, walk_flags_of(how.resolve));

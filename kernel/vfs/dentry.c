@@ -366,22 +366,17 @@ void dentry_unlinked(struct dentry *d)
 {
     struct bucket *b = bucket_of(d->parent, &d->name);
     struct inode *inode = NULL;
-    bool put = false;
 
     spin_lock(&b->lock);
     if (d->hashed && ref_read(&d->refs) == 2 && !d->sb->volatile_names) {
         inode = d->inode;
         d->inode = NULL;
-    } else if (d->hashed) {
-        hlist_remove(&d->hash_node);
-        d->hashed = false;
-        put = true;
     }
     spin_unlock(&b->lock);
     if (inode)
         inode_put(inode);
-    if (put)
-        dentry_put(d);
+    else
+        dentry_unhash(d);
 }
 
 static void names_swap(struct dentry *a, struct dentry *b)

@@ -313,9 +313,8 @@ static struct file *take_file(struct fdtable *t, u32 fd)
     return f;
 }
 
-int fd_close(int fd)
+static int close_in(struct fdtable *t, u32 fd)
 {
-    struct fdtable *t = self_table();
     struct file *f = take_file(t, fd);
 
     if (!f)
@@ -324,14 +323,16 @@ int fd_close(int fd)
     return 0;
 }
 
+int fd_close(int fd)
+{
+    return close_in(self_table(), fd);
+}
+
 void fdtable_close_exec(struct fdtable *t)
 {
     for (u32 fd = 0; (fd = bitmap_find_set(t->cloexec, t->size, fd)) < t->size; fd++) {
-        struct file *f = take_file(t, fd);
-
         bitmap_clear(t->cloexec, fd);
-        if (f)
-            file_close(t, f);
+        close_in(t, fd);
     }
 }
 
@@ -352,7 +353,6 @@ static int unshare_table(void)
 
 int fd_close_range(u32 first, u32 last, u32 flags)
 {
-    struct fdtable *t;
     int err;
 
     if (first > last || flags & ~(CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC))
@@ -360,17 +360,11 @@ int fd_close_range(u32 first, u32 last, u32 flags)
     err = flags & CLOSE_RANGE_UNSHARE ? unshare_table() : 0;
     if (err)
         return err;
-    t = self_table();
-    for (u32 fd = first; fd <= last && fd < load_relaxed(&t->size); fd++) {
-        struct file *f;
-
-        if (flags & CLOSE_RANGE_CLOEXEC) {
+    for (u32 fd = first; fd <= last && fd < load_relaxed(&self_table()->size); fd++) {
+        if (flags & CLOSE_RANGE_CLOEXEC)
             fd_set_cloexec(fd, true);
-            continue;
-        }
-        f = take_file(t, fd);
-        if (f)
-            file_close(t, f);
+        else
+            fd_close(fd);
     }
     return 0;
 }

@@ -3,13 +3,11 @@
 //
 // A file with a path is held by its dentry, which pins the inode; only nameless files have an
 // inode reference of their own. O_CREAT first tries to find the file; only if it is missing the
-// directory is locked and the name made, after following a dangling link to where it points.
+// directory is locked and the name made.
 #include "abi/capability.h"
 #include "abi/errno.h"
-#include "abi/limits.h"
 #include "abi/mount.h"
 #include "base/panic.h"
-#include "lib/string.h"
 #include "mm/slab.h"
 #include "vfs/flock.h"
 #include "vfs/internal.h"
@@ -251,82 +249,25 @@ static int open_taken(const struct path *p, u32 flags, bool created, struct file
 
 /* Creating */
 
-static int create_missing(struct leaf *e, u32 flags, mode_t mode, struct path *found)
+// Makes the missing file, where a dangling link leads to if it is one; -EAGAIN: it is there now.
+static int create_file(const struct path *start, const char *name, u32 flags, mode_t mode, u32 walk,
+                       struct path *found)
 {
     struct create_args args = {.mode = S_IFREG | (mode & S_IALLUGO)};
-    int err;
-
-    if (e->trailing_slash)
-        return -EISDIR;
-    err = leaf_create(e, &args);
-    if (err)
-        return err;
-    *found = (struct path){e->dir.mount, e->dentry};
-    path_get(found);
-    return 0;
-}
-
-// 1: the name is a link whose text is now in *text (and *dir is where that starts).
-static int read_link(struct leaf *e, char **text, struct path *dir)
-{
-    struct inode *link = e->dentry->inode;
-    int len;
-
-    if (!link->ops->readlink)
-        return -ENOENT; // a magic link to nothing
-    if (!*text)
-        *text = kmalloc(PATH_MAX, 0);
-    if (!*text)
-        return -ENOMEM;
-    len = link->ops->readlink(link, *text, PATH_MAX - 1);
-    if (len < 0)
-        return len;
-    (*text)[len] = '\0';
-    *dir = e->dir;
-    path_get(dir);
-    return 1;
-}
-
-static int create_step(const struct path *start, const char *name, u32 flags, mode_t mode,
-                       char **text, struct path *found)
-{
     struct leaf e;
-    int err = leaf_begin(start, name, TO_CREATE, &e);
+    int err = leaf_begin(start, name, TO_CREATE, walk, &e);
 
     if (err)
         return err == -EEXIST && !(flags & O_EXCL) ? -EISDIR : err;
-    if (!e.dentry->inode)
-        err = create_missing(&e, flags, mode, found);
-    else if (flags & O_EXCL)
-        err = -EEXIST;
-    else if (!S_ISLNK(e.dentry->inode->mode))
-        err = -EAGAIN; // made by another thread meanwhile: look again
+    if (e.dentry->inode)
+        err = flags & O_EXCL ? -EEXIST : -EAGAIN;
     else
-        err = flags & O_NOFOLLOW ? -ELOOP : read_link(&e, text, found);
-    leaf_end(&e);
-    return err;
-}
-
-// Finds where the missing file belongs and makes it; -EAGAIN: it is there now.
-static int create_file(const struct path *start, const char *name, u32 flags, mode_t mode,
-                       struct path *found)
-{
-    struct path dir = {0}, next = {0};
-    char *text = NULL;
-    int err;
-
-    for (unsigned links = 0;; links++) {
-        err = links > SYMLOOP_MAX ? -ELOOP
-                                  : create_step(links ? &dir : start, links ? text : name, flags,
-                                                mode, &text, &next);
-        if (links)
-            path_put(&dir);
-        if (err != 1)
-            break;
-        dir = next;
+        err = e.trailing_slash ? -EISDIR : leaf_create(&e, &args);
+    if (!err) {
+        *found = (struct path){e.dir.mount, e.dentry};
+        path_get(found);
     }
-    kfree(text);
-    *found = next;
+    leaf_end(&e);
     return err;
 }
 
@@ -379,7 +320,7 @@ int file_open(const struct path *start, const char *name, u32 flags, mode_t mode
         }
         if (err != -ENOENT || !(flags & O_CREAT))
             break;
-        err = create_file(start, name, flags, mode, &p);
+        err = create_file(start, name, flags, mode, walk, &p);
         if (!err)
             return open_taken(&p, flags, true, out);
     } while (err == -EAGAIN);

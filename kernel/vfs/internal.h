@@ -44,21 +44,26 @@ void files_init(void);
 /* walk.c */
 
 // Finds dir and last; no dentry yet. "/", "." and ".." are errors that depend on the purpose.
+// WALK_FOLLOW: of a symbolic link in the last component, what it leads to. leaf_put() ends it.
 enum purpose { TO_CREATE, TO_UNLINK, TO_RMDIR, TO_RENAME };
 struct leaf;
-int path_parent(const struct path *start, const char *name, enum purpose why, struct leaf *e);
+int path_parent(const struct path *start, const char *name, enum purpose why, u32 flags,
+                struct leaf *e);
 
 /* namei.c */
 
 // The last component of a path and the directory it is in.
 struct leaf {
     struct path dir;
-    struct name last;      // points into the path's text
+    struct name last;      // points into the path's text, or a link's
+    char *buffer;          // that link's text, or NULL
     bool trailing_slash;   // behind it
     struct dentry *dentry; // the (maybe negative) child, while the directory is locked
 };
-int leaf_begin(const struct path *start, const char *name, enum purpose why, struct leaf *e);
+int leaf_begin(const struct path *start, const char *name, enum purpose why, u32 flags,
+               struct leaf *e);
 void leaf_end(struct leaf *e);
+void leaf_put(struct leaf *e);
 // Permission to add and to take away names; the directory is locked. `victim` is positive.
 int dir_may_create(const struct path *dir);
 int dir_may_delete(const struct path *dir, struct inode *victim);

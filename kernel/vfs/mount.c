@@ -198,19 +198,6 @@ int mount_attach(struct superblock *sb, const struct path *at, const char *sourc
 
 /* Detaching */
 
-// Takes m out of the tree; its references to parent and tree are the caller's to put (unhook_end).
-static void unhook_locked(struct mount *m, struct path *was)
-{
-    spin_lock(&tree_lock);
-    *was = (struct path){m->parent, m->point};
-    hlist_remove(&m->hash_node);
-    m->point->mounted--;
-    m->parent = NULL;
-    m->point = NULL;
-    spin_unlock(&tree_lock);
-    list_remove(&m->link);
-}
-
 static struct mount *child_of(const struct mount *m)
 {
     struct mount *child;
@@ -224,20 +211,23 @@ static struct mount *child_of(const struct mount *m)
 // Detaches m and all below it, deepest first; the caller holds a reference on m.
 static void detach_tree(struct mount *m)
 {
-    struct mount *at = m, *child, *next;
+    struct mount *at, *child;
     struct path was;
 
-    for (;;) {
-        while ((child = child_of(at)))
-            at = child;
-        next = at == m ? NULL : at->parent;
-        unhook_locked(at, &was);
+    do {
+        for (at = m; (child = child_of(at)); at = child)
+            ;
+        spin_lock(&tree_lock);
+        was = (struct path){at->parent, at->point};
+        hlist_remove(&at->hash_node);
+        at->point->mounted--;
+        at->parent = NULL;
+        at->point = NULL;
+        spin_unlock(&tree_lock);
+        list_remove(&at->link);
         path_put(&was);
         mount_put(at);
-        if (!next)
-            return;
-        at = next;
-    }
+    } while (at != m);
 }
 
 int mount_detach(const struct path *at, int flags)

@@ -7,7 +7,7 @@
 #include "abi/errno.h"
 #include "abi/limits.h"
 #include "abi/mount.h"
-#include "lib/string.h"
+#include "mm/slab.h"
 #include "vfs/internal.h"
 
 /* Rules */
@@ -47,9 +47,16 @@ void create_args_init(struct create_args *args, struct inode *dir, mode_t mode)
 
 /* The last component */
 
-int leaf_begin(const struct path *start, const char *name, enum purpose why, struct leaf *e)
+void leaf_put(struct leaf *e)
 {
-    int err = path_parent(start, name, why, e);
+    path_put(&e->dir);
+    kfree(e->buffer);
+}
+
+int leaf_begin(const struct path *start, const char *name, enum purpose why, u32 flags,
+               struct leaf *e)
+{
+    int err = path_parent(start, name, why, flags, e);
 
     if (err)
         return err;
@@ -57,7 +64,7 @@ int leaf_begin(const struct path *start, const char *name, enum purpose why, str
     err = dentry_lookup_locked(e->dir.dentry, &e->last, &e->dentry);
     if (err) {
         write_unlock(&path_inode(&e->dir)->lock);
-        path_put(&e->dir);
+        leaf_put(e);
     }
     return err;
 }
@@ -66,7 +73,7 @@ void leaf_end(struct leaf *e)
 {
     write_unlock(&path_inode(&e->dir)->lock);
     dentry_put(e->dentry);
-    path_put(&e->dir);
+    leaf_put(e);
 }
 
 /* New names */
@@ -92,7 +99,7 @@ int leaf_create(struct leaf *e, struct create_args *args)
 static int create_name(const struct path *start, const char *name, struct create_args *args)
 {
     struct leaf e;
-    int err = leaf_begin(start, name, TO_CREATE, &e);
+    int err = leaf_begin(start, name, TO_CREATE, 0, &e);
 
     if (err)
         return err;
@@ -166,7 +173,7 @@ static int link_locked(struct leaf *e, const struct path *old)
 int vfs_link(const struct path *old, const struct path *start, const char *name)
 {
     struct leaf e;
-    int err = leaf_begin(start, name, TO_CREATE, &e);
+    int err = leaf_begin(start, name, TO_CREATE, 0, &e);
 
     if (err)
         return err;
@@ -214,7 +221,7 @@ static int remove_locked(struct leaf *e)
 int vfs_unlink(const struct path *start, const char *name, bool directory)
 {
     struct leaf e;
-    int err = leaf_begin(start, name, directory ? TO_RMDIR : TO_UNLINK, &e);
+    int err = leaf_begin(start, name, directory ? TO_RMDIR : TO_UNLINK, 0, &e);
 
     if (err)
         return err;

@@ -3,27 +3,22 @@
 //
 // In the first round each file's poll adds an entry with a callback to its queues; later rounds
 // only ask. A callback marks the call as triggered and wakes the thread; the thread sets its state
-// before it looks at the mark, so no wake-up is lost. Entries come in pages beyond the first few.
+// before it looks at the mark, so no wake-up is lost.
 #include "vfs/poll.h"
 #include "abi/errno.h"
 #include "mm/slab.h"
 #include "vfs/internal.h"
 
 #define INLINE_ENTRIES 8
-#define CHUNK_ENTRIES  48
 #define ALWAYS         (POLLERR | POLLHUP | POLLNVAL)
 
 struct poll_call;
 
 struct poll_entry {
     struct wait_entry wait;
+    struct poll_entry *next;
     struct poll_call *call;
     u32 events;
-};
-
-struct poll_chunk {
-    struct poll_chunk *next;
-    struct poll_entry entries[CHUNK_ENTRIES];
 };
 
 struct poll_call {
@@ -32,8 +27,8 @@ struct poll_call {
     u32 triggered; // (a)
     u32 events;    // of the file being asked
     int error;
-    u32 used; // entries in all
-    struct poll_chunk *chunks;
+    u32 used; // entries in all: the first few are here, the others allocated
+    struct poll_entry *latest;
     struct poll_entry first[INLINE_ENTRIES];
 };
 
@@ -49,33 +44,19 @@ static bool poll_woken(struct wait_entry *wait, u64 key)
     return true;
 }
 
-static struct poll_entry *entry_alloc(struct poll_call *call)
-{
-    u32 n = call->used;
-
-    if (n < INLINE_ENTRIES)
-        return &call->first[call->used++];
-    if ((n - INLINE_ENTRIES) % CHUNK_ENTRIES == 0) {
-        struct poll_chunk *c = kmalloc(sizeof(*c), 0);
-
-        if (!c)
-            return NULL;
-        c->next = call->chunks;
-        call->chunks = c;
-    }
-    call->used++;
-    return &call->chunks->entries[(n - INLINE_ENTRIES) % CHUNK_ENTRIES];
-}
-
 static void poll_add(struct poll_table *table, struct wait_queue *q)
 {
     struct poll_call *call = container_of(table, struct poll_call, table);
-    struct poll_entry *e = entry_alloc(call);
+    struct poll_entry *e =
+        call->used < INLINE_ENTRIES ? &call->first[call->used] : kmalloc(sizeof(*e), 0);
 
     if (!e) {
         call->error = -ENOMEM;
         return;
     }
+    call->used++;
+    e->next = call->latest;
+    call->latest = e;
     wait_entry_init(&e->wait);
     e->wait.wake = poll_woken;
     e->call = call;
@@ -85,19 +66,13 @@ static void poll_add(struct poll_table *table, struct wait_queue *q)
 
 static void poll_forget(struct poll_call *call)
 {
-    u32 used = MIN(call->used, (u32)INLINE_ENTRIES);
-    u32 in_chunk = (call->used - used + CHUNK_ENTRIES - 1) % CHUNK_ENTRIES + 1;
+    struct poll_entry *e = call->latest, *next;
 
-    for (u32 i = 0; i < used; i++)
-        wait_entry_remove(&call->first[i].wait);
-    while (call->chunks) {
-        struct poll_chunk *c = call->chunks;
-
-        for (u32 i = 0; i < in_chunk; i++)
-            wait_entry_remove(&c->entries[i].wait);
-        in_chunk = CHUNK_ENTRIES;
-        call->chunks = c->next;
-        kfree(c);
+    for (; e; e = next) {
+        next = e->next;
+        wait_entry_remove(&e->wait);
+        if (call->used-- > INLINE_ENTRIES)
+            kfree(e);
     }
 }
 
@@ -154,13 +129,11 @@ int poll_files(struct poll_item *items, unsigned count, ns_t deadline)
     call.triggered = 0;
     call.error = 0;
     call.used = 0;
-    call.chunks = NULL;
+    call.latest = NULL;
     for (;;) {
         ready = poll_round(&call, items, count, table);
         table = NULL;
-        if (ready || call.error || err)
-            break;
-        if (deadline == 0)
+        if (ready || call.error || err || deadline == 0)
             break;
         err = poll_sleep(&call, deadline);
     }

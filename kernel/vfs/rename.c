@@ -169,10 +169,10 @@ int vfs_rename(const struct path *old_start, const char *old_name, const struct 
     struct rename r = {.flags = flags};
     int err;
 
-    err = path_parent(old_start, old_name, TO_RENAME, &r.from);
+    err = path_parent(old_start, old_name, TO_RENAME, 0, &r.from);
     if (err)
         return err;
-    err = path_parent(new_start, new_name, TO_RENAME, &r.to);
+    err = path_parent(new_start, new_name, TO_RENAME, 0, &r.to);
     if (err)
         goto put_from;
     err = -EXDEV;
@@ -180,8 +180,8 @@ int vfs_rename(const struct path *old_start, const char *old_name, const struct 
         lock_directories(&r);
         err = rename_locked(&r);
     }
-    path_put(&r.to.dir);
+    leaf_put(&r.to);
 put_from:
-    path_put(&r.from.dir);
+    leaf_put(&r.from);
     return err;
 }

@@ -12,8 +12,6 @@
 #include "mm/slab.h"
 #include "vfs/internal.h"
 
-#define CONFINED (WALK_BENEATH | WALK_IN_ROOT)
-
 struct walk {
     struct path at;   // referenced
     struct path root; // referenced once known (mount not NULL)
@@ -42,8 +40,6 @@ static int walk_to_root(struct walk *w)
     if (w->flags & WALK_BENEATH)
         return -EXDEV;
     walk_know_root(w);
-    if (w->flags & WALK_NO_XDEV && w->root.mount != w->at.mount)
-        return -EXDEV;
     path_get(&w->root);
     walk_move(w, &w->root);
     return 0;
@@ -51,11 +47,9 @@ static int walk_to_root(struct walk *w)
 
 static int walk_begin(struct walk *w, const struct path *start, const char *name)
 {
-    bool absolute = *name == '/';
-
-    if (likely(absolute && !(w->flags & CONFINED))) {
+    if (likely(*name == '/')) {
         fs_root_get(&w->at);
-        return 0;
+        return w->flags & WALK_BENEATH ? -EXDEV : 0;
     }
     if (start) {
         w->at = *start;
@@ -63,11 +57,11 @@ static int walk_begin(struct walk *w, const struct path *start, const char *name
     } else {
         fs_cwd_get(&w->at);
     }
-    if (w->flags & CONFINED) {
+    if (w->flags & WALK_BENEATH) {
         w->root = w->at;
         path_get(&w->root);
     }
-    return absolute && w->flags & WALK_BENEATH ? -EXDEV : 0;
+    return 0;
 }
 
 static void walk_end(struct walk *w)
@@ -75,11 +69,6 @@ static void walk_end(struct walk *w)
     if (w->root.mount)
         path_put(&w->root);
     kfree(w->buffer);
-}
-
-static int walk_cross(struct walk *w)
-{
-    return mount_cross(&w->at) && w->flags & WALK_NO_XDEV ? -EXDEV : 0;
 }
 
 static int walk_up(struct walk *w)
@@ -96,12 +85,9 @@ static int walk_up(struct walk *w)
         to.dentry = to.dentry->parent;
     path_get(&to);
     spin_unlock(&tree_lock);
-    if (w->flags & WALK_NO_XDEV && to.mount != w->at.mount) {
-        path_put(&to);
-        return -EXDEV;
-    }
     walk_move(w, &to);
-    return walk_cross(w);
+    mount_cross(&w->at);
+    return 0;
 }
 
 /* Links */
@@ -111,17 +97,12 @@ static int walk_magic(struct walk *w, struct inode *inode)
     struct path to;
     int err;
 
-    if (w->flags & (WALK_NO_MAGICLINKS | CONFINED))
-        return w->flags & WALK_NO_MAGICLINKS ? -ELOOP : -EXDEV;
-    err = inode->ops->follow(inode, &to);
-    if (err)
-        return err;
-    if (w->flags & WALK_NO_XDEV && to.mount != w->at.mount) {
-        path_put(&to);
+    if (w->flags & WALK_BENEATH)
         return -EXDEV;
-    }
-    walk_move(w, &to);
-    return 0;
+    err = inode->ops->follow(inode, &to);
+    if (!err)
+        walk_move(w, &to);
+    return err;
 }
 
 // Makes *rest the link's target and what follows the link.
@@ -179,7 +160,32 @@ static int walk_step(struct walk *w, const struct name *n, bool follow, const ch
     }
     dentry_put(w->at.dentry);
     w->at.dentry = d;
-    return unlikely(load_relaxed(&d->mounted)) ? walk_cross(w) : 0;
+    if (unlikely(load_relaxed(&d->mounted)))
+        mount_cross(&w->at);
+    return 0;
+}
+
+static bool is_dots(const struct name *n)
+{
+    return n->text[0] == '.' && (n->length == 1 || (n->length == 2 && n->text[1] == '.'));
+}
+
+// The last component, for who makes or removes it: 1, or 0 if it is a link that is followed.
+static int walk_last(struct walk *w, const struct name *n, const char **rest)
+{
+    struct dentry *d;
+    struct inode *inode;
+    int err;
+
+    if (!(w->flags & WALK_FOLLOW) || is_dots(n))
+        return 1;
+    err = dcache_child(w->at.dentry, n, &d);
+    if (err)
+        return err;
+    inode = load_acquire(&d->inode);
+    err = inode && S_ISLNK(inode->mode) ? walk_link(w, inode, rest) : 1;
+    dentry_put(d);
+    return err;
 }
 
 // Cuts the component at s; returns what follows it.
@@ -214,8 +220,7 @@ static inline int walk_may_search(const struct walk *w, const struct name *n)
     return inode_permission(dir, MAY_EXEC);
 }
 
-// Walks s; with `last` stops before the last component and stores it there (length 0: there is
-// none).
+// Walks s; with `last` stops before the last component and stores it there (length 0: none).
 static int walk_run(struct walk *w, const char *s, struct name *last)
 {
     const char *end, *rest;
@@ -223,23 +228,22 @@ static int walk_run(struct walk *w, const char *s, struct name *last)
     int err;
 
     for (s = skip_slashes(s); *s; s = skip_slashes(rest)) {
-        bool is_last;
+        bool is_last, follow;
 
         rest = end = name_scan(s, &n);
         err = walk_may_search(w, &n);
         if (unlikely(err))
             return err;
         is_last = !*skip_slashes(end);
-        if (is_last) {
+        if (is_last)
             w->trailing = *end == '/';
-            if (last) {
+        follow = !is_last || w->trailing || w->flags & WALK_FOLLOW;
+        err = is_last && last ? walk_last(w, &n, &rest) : walk_step(w, &n, follow, &rest);
+        if (unlikely(err)) {
+            if (err > 0)
                 *last = n;
-                return 0;
-            }
+            return MIN(err, 0);
         }
-        err = walk_step(w, &n, !is_last || w->trailing || w->flags & WALK_FOLLOW, &rest);
-        if (unlikely(err))
-            return err;
     }
     return 0;
 }
@@ -270,17 +274,17 @@ static int special_error(const struct name *last, enum purpose why)
     static const int errors[] = {
         [TO_CREATE] = -EEXIST, [TO_UNLINK] = -EISDIR, [TO_RENAME] = -EBUSY};
 
-    if (last->length &&
-        (last->text[0] != '.' || last->length > 2 || (last->length == 2 && last->text[1] != '.')))
+    if (last->length && !is_dots(last))
         return 0;
     if (why != TO_RMDIR)
         return errors[why];
     return last->length == 1 ? -EINVAL : last->length ? -ENOTEMPTY : -EBUSY;
 }
 
-int path_parent(const struct path *start, const char *name, enum purpose why, struct leaf *e)
+int path_parent(const struct path *start, const char *name, enum purpose why, u32 flags,
+                struct leaf *e)
 {
-    struct walk w = {0};
+    struct walk w = {.flags = flags};
     int err;
 
     if (!*name)
@@ -290,13 +294,12 @@ int path_parent(const struct path *start, const char *name, enum purpose why, st
     if (!err)
         err = walk_run(&w, name, &e->last) ?: special_error(&e->last, why);
     e->trailing_slash = w.trailing;
-    if (w.buffer && !err) // the tail of the walk's text is the tail of `name`
-        e->last.text = name + strlen(name) - strlen(e->last.text);
+    e->buffer = w.buffer;
+    e->dir = w.at;
+    w.buffer = NULL;
     walk_end(&w);
     if (err)
-        path_put(&w.at);
-    else
-        e->dir = w.at;
+        leaf_put(e);
     return err;
 }
 

@@ -7,7 +7,7 @@ static bool access_allowed(const struct vm_area *a, bool write, bool force)
 {
     if (!write)
         return force || area_allows(a, ACCESS_READ);
-    return area_allows(a, ACCESS_WRITE) || (force && !(a->flags & (AREA_SHARED | AREA_SPECIAL)));
+    return area_allows(a, ACCESS_WRITE) || (force && !(a->flags & AREA_SHARED));
 }
 
 // May the page behind the entry be used as it is? A forced write needs a page of the space's own.

@@ -16,7 +16,7 @@ static int advise_drop(struct vm_space *s, uaddr_t start, uaddr_t end, bool lock
     read_lock(&s->lock);
     err = space_covered(s, start, end);
     for (struct vm_area *a = area_from(&s->areas, start); a && a->start < end; a = area_next(a)) {
-        if (a->flags & AREA_SPECIAL || (a->flags & AREA_LOCKED && !locked_too)) {
+        if (a->flags & AREA_LOCKED && !locked_too) {
             err = -EINVAL;
             break;
         }
@@ -36,7 +36,7 @@ static int advise_flags(struct vm_space *s, uaddr_t start, uaddr_t end, u32 set,
     err = space_isolate(s, start, end);
     for (struct vm_area *a = area_from(&s->areas, start); !err && a && a->start < end;
          a = area_next(a)) {
-        if (set & AREA_WIPEONFORK && (a->object || a->flags & AREA_SPECIAL))
+        if (set & AREA_WIPEONFORK && a->object)
             err = -EINVAL;
         else
             a->flags = (a->flags & ~clear) | set;

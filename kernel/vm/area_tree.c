@@ -107,8 +107,7 @@ bool area_mergeable(const struct vm_area *a, const struct vm_area *b)
 {
     return a->end == b->start && a->prot == b->prot && a->flags == b->flags &&
            a->object == b->object && a->file == b->file &&
-           (!a->object || a->offset + area_pages(a) == b->offset) &&
-           !(a->flags & (AREA_GROWSDOWN | AREA_SPECIAL));
+           (!a->object || a->offset + area_pages(a) == b->offset) && !(a->flags & AREA_GROWSDOWN);
 }
 
 /* Gaps */

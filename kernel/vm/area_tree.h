@@ -18,14 +18,12 @@ enum {                  // vm_area.flags
     AREA_DONTFORK = 4,
     AREA_WIPEONFORK = 8,
     AREA_DONTDUMP = 16,
-    AREA_SPECIAL = 32, // vDSO: pages are the kernel's, not counted
-    AREA_LOCKED = 64,  // mlock: populated at once
-    AREA_HEAP = 128,   // brk, for /proc/<pid>/maps
-    AREA_STACK = 256,
-    AREA_VDSO = 512,
-    AREA_MAYWRITE =
-        1024, // mprotect may add PROT_WRITE (shared mapping of a writable file, or private)
-    AREA_NORESERVE = 2048,
+    AREA_LOCKED = 32, // mlock: populated at once
+    AREA_HEAP = 64,   // brk, for /proc/<pid>/maps
+    AREA_STACK = 128,
+    AREA_VDSO = 256,
+    AREA_MAYWRITE = 512, // a shared area's mprotect may add PROT_WRITE
+    AREA_NORESERVE = 1024,
 };
 
 struct vm_area {

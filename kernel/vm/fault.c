@@ -207,8 +207,6 @@ static int fault_cow(struct fault *f)
     struct frame *old = pte_frame(f->seen), *frame;
     bool own = f->seen & PTE_ANON;
 
-    if (f->seen & PTE_SOFT)
-        return -EACCES;
     if (own && ref_read(&old->refs) == 1)
         return fault_reuse(f, old);
     frame = frame_alloc(0, 0);
@@ -240,9 +238,7 @@ static inline int fault_page(struct vm_space *s, struct vm_area *a, uaddr_t va, 
     f.pte = mmu_find(&s->mmu, f.va);
     f.seen = f.pte ? READ_ONCE(*f.pte) : 0;
     if (!pte_present(f.seen)) {
-        if (a->object)
-            return fault_object(&f);
-        return unlikely(a->flags & AREA_SPECIAL) ? -EIO : fault_anon(&f);
+        return a->object ? fault_object(&f) : fault_anon(&f);
     }
     if (access & ACCESS_WRITE && !(f.seen & PTE_W))
         return a->flags & AREA_SHARED ? fault_share_write(&f) : fault_cow(&f);

@@ -86,8 +86,7 @@ static int fork_area(struct fork *f, const struct vm_area *a)
     spin_lock(&f->parent->pagetable_lock);
     spin_lock_nested(&f->child->pagetable_lock);
     err = fork_entries(f, a);
-    if (!(a->flags & AREA_SPECIAL))
-        space_count(f->child, f->anon, f->object);
+    space_count(f->child, f->anon, f->object);
     spin_unlock(&f->child->pagetable_lock);
     spin_unlock(&f->parent->pagetable_lock);
     f->anon = 0;

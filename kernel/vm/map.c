@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Making areas: mmap, brk, the stack, kernel pages. Pages come later, by faults.
+// Making areas: mmap, brk, the stack. Pages come later, by faults.
 #include "vm/vm_private.h"
 
 int space_limits(struct vm_space *s, u64 pages)
@@ -168,7 +168,7 @@ uaddr_t vm_brk(struct vm_space *s, uaddr_t brk)
     return brk;
 }
 
-/* The stack, and pages of the kernel */
+/* The stack */
 
 int vm_map_stack(struct vm_space *s, uaddr_t top, u64 size, u32 prot)
 {
@@ -187,54 +187,4 @@ int vm_map_stack(struct vm_space *s, uaddr_t top, u64 size, u32 prot)
     s->stack_top = top;
     s->mmap_top = ALIGN_DOWN(top - room, PAGE_SIZE) - (VM_GUARD_PAGES << PAGE_SHIFT);
     return 0;
-}
-
-static int frames_enter(struct vm_space *s, struct vm_area *a, struct frame **frames)
-{
-    u64 bits = pte_rights(a->prot & ~PROT_WRITE) | PTE_U | PTE_A | PTE_SOFT;
-    int err = 0;
-
-    spin_lock(&s->pagetable_lock);
-    for (u64 i = 0; i < area_pages(a) && !err; i++) {
-        pte_t *pte = mmu_get(&s->mmu, a->start + (i << PAGE_SHIFT));
-
-        if (!pte) {
-            err = -ENOMEM;
-            continue;
-        }
-        frame_get(frames[i]);
-        store_release(pte, pte_make(frame_to_pfn(frames[i]), bits));
-    }
-    spin_unlock(&s->pagetable_lock);
-    return err;
-}
-
-int vm_map_frames(struct vm_space *s, struct frame **frames, unsigned count, u32 prot, uaddr_t *out)
-{
-    struct vm_area like = {.prot = prot & ~PROT_WRITE, .flags = AREA_SPECIAL | AREA_VDSO};
-    struct vm_area *a, *dead = NULL;
-    u64 length = (u64)count << PAGE_SHIFT;
-    int err;
-
-    write_lock(&s->lock);
-    err = space_limits(s, count);
-    // Above the stack it is under the same leaf table, which saves each fork one.
-    if (!err && !area_gap_highest(&s->areas, length, s->stack_top, USER_TOP, &like.start))
-        err = space_place(s, 0, length, &like.start);
-    if (err)
-        goto out;
-    like.end = like.start + length;
-    a = area_create(s, &like);
-    err = a ? 0 : -ENOMEM;
-    if (err)
-        goto out;
-    space_insert(s, a);
-    err = frames_enter(s, a, frames);
-    if (err)
-        space_unmap_locked(s, like.start, like.end, &dead);
-    *out = like.start;
-out:
-    write_unlock(&s->lock);
-    areas_destroy(dead);
-    return err;
 }

@@ -18,24 +18,19 @@ static pte_t protect_entry(pte_t e, u64 rights)
 }
 
 // True if any entry lost a right.
-static bool protect_entries(struct vm_space *s, uaddr_t va, uaddr_t end, u64 rights)
+static bool protect_entries(struct vm_space *s, const struct vm_area *a, u64 rights)
 {
+    struct pte_run run = pte_run(s, a->start, a->end);
     u64 lost = 0;
     pte_t *p;
 
     spin_lock(&s->pagetable_lock);
-    while (va < end && (p = mmu_next(&s->mmu, &va, end))) {
-        uaddr_t stop = pte_table_stop(va, end);
-        pte_t *limit = p + ((stop - va) >> PAGE_SHIFT);
+    while ((p = pte_next(&run))) {
+        pte_t e = *p, new = protect_entry(e, rights);
 
-        for (p = pte_skip_absent(p, limit); p < limit; p = pte_skip_absent(p + 1, limit)) {
-            pte_t e = *p, new = protect_entry(e, rights);
-
-            if (new != e)
-                pte_xchg(p, new);
-            lost |= e & ~new &(PTE_R | PTE_W | PTE_X);
-        }
-        va = stop;
+        if (new != e)
+            pte_xchg(p, new);
+        lost |= e & ~new &(PTE_R | PTE_W | PTE_X);
     }
     spin_unlock(&s->pagetable_lock);
     return lost;
@@ -47,8 +42,7 @@ static int protect_allowed(struct vm_space *s, uaddr_t start, uaddr_t end, u32 p
 
     for (struct vm_area *a = area_from(&s->areas, start); !err && a && a->start < end;
          a = area_next(a))
-        if (prot & PROT_WRITE && a->flags & (AREA_SHARED | AREA_SPECIAL) &&
-            !(a->flags & AREA_MAYWRITE))
+        if (prot & PROT_WRITE && (a->flags & (AREA_SHARED | AREA_MAYWRITE)) == AREA_SHARED)
             err = -EACCES;
     return err;
 }
@@ -61,7 +55,7 @@ static void protect_areas(struct vm_space *s, uaddr_t start, uaddr_t end, u32 pr
         if (a->prot == prot)
             continue;
         a->prot = prot;
-        if (!protect_entries(s, a->start, a->end, pte_rights(prot)))
+        if (!protect_entries(s, a, pte_rights(prot)))
             continue;
         low = MIN(low, a->start);
         high = MAX(high, a->end);

@@ -15,46 +15,29 @@ struct remap {
 
 static int tables_make(struct remap *r, u64 length)
 {
-    uaddr_t va = r->old, end = r->old + length;
-    struct vm_space *s = r->s;
+    struct pte_run run = pte_run(r->s, r->old, r->old + length);
     int err = 0;
 
-    spin_lock(&s->pagetable_lock);
-    while (!err && va < end && mmu_next(&s->mmu, &va, end)) {
-        uaddr_t to = va - r->old + r->new, stop = pte_table_stop(va, end);
-
-        // one source table meets at most two at the new place
-        if (!mmu_get(&s->mmu, to) || !mmu_get(&s->mmu, to + (stop - va) - PAGE_SIZE))
+    spin_lock(&r->s->pagetable_lock);
+    while (!err && pte_next(&run))
+        if (!mmu_get(&r->s->mmu, pte_run_after(&run) - PAGE_SIZE - r->old + r->new))
             err = -ENOMEM;
-        va = stop;
-    }
-    spin_unlock(&s->pagetable_lock);
+    spin_unlock(&r->s->pagetable_lock);
     return err;
 }
 
 static void entries_move(struct remap *r, u64 length)
 {
-    uaddr_t va = r->old, end = r->old + length;
-    struct vm_space *s = r->s;
-    bool moved = false;
-    pte_t *p;
+    struct pte_run run = pte_run(r->s, r->old, r->old + length);
+    pte_t *p, *to;
 
-    spin_lock(&s->pagetable_lock);
-    while (va < end && (p = mmu_next(&s->mmu, &va, end))) {
-        uaddr_t stop = pte_table_stop(va, end);
-        pte_t *first = p, *limit = p + ((stop - va) >> PAGE_SHIFT);
-
-        for (p = pte_skip_absent(p, limit); p < limit; p = pte_skip_absent(p + 1, limit)) {
-            uaddr_t from = va + ((u64)(p - first) << PAGE_SHIFT);
-
-            *mmu_find(&s->mmu, from - r->old + r->new) = pte_xchg(p, 0);
-            moved = true;
-        }
-        va = stop;
+    spin_lock(&r->s->pagetable_lock);
+    while ((p = pte_next(&run))) {
+        to = mmu_find(&r->s->mmu, pte_run_after(&run) - PAGE_SIZE - r->old + r->new);
+        *to = pte_xchg(p, 0);
     }
-    spin_unlock(&s->pagetable_lock);
-    if (moved)
-        mmu_flush(&s->mmu, r->old, end);
+    spin_unlock(&r->s->pagetable_lock);
+    mmu_flush(&r->s->mmu, r->old, r->old + length);
 }
 
 // Chooses r->new; a fixed place is emptied. The old range is isolated already.
@@ -115,8 +98,7 @@ static int area_extend(struct remap *r, struct vm_area *a)
     uaddr_t end = r->old + r->old_length, more = r->new_length - r->old_length;
     struct vm_area *next = area_next(a);
 
-    if (a->end != end || a->flags & AREA_SPECIAL || end > USER_TOP - more ||
-        (next && next->start < end + more))
+    if (a->end != end || end > USER_TOP - more || (next && next->start < end + more))
         return -ENOMEM;
     if (space_limits(r->s, more >> PAGE_SHIFT))
         return -ENOMEM;

@@ -16,7 +16,7 @@ static void area_unmap_pages(struct vm_space *s, uaddr_t start, uaddr_t end)
     struct gather g;
 
     gather_init(&g, s);
-    gather_range(&g, start, end, PTE_ANON | PTE_SOFT);
+    gather_range(&g, start, end, PTE_ANON);
     gather_finish(&g);
     space_unpin(s);
 }

@@ -72,33 +72,22 @@ void space_unpin(struct vm_space *s)
 }
 
 // Leaves the entries zero: so the table can serve again.
-static void free_table_frames(pte_t *p, pte_t *end)
-{
-    struct frame *origin = frames_origin();
-
-    for (; p < end; p++) {
-        struct frame *f = &origin[pte_pfn(*p)];
-
-        if (!pte_present(*p)) {
-            p = pte_skip_absent(p + 1, end) - 1;
-            continue;
-        }
-        *p = 0;
-        if (ref_put(&f->refs))
-            frame_free(f);
-    }
-}
-
 static void free_area_frames(struct vm_space *s, const struct vm_area *a)
 {
-    uaddr_t va = a->start;
+    struct pte_run run = pte_run(s, a->start, a->end);
+    struct frame *origin = frames_origin();
     pte_t *p;
 
-    while (va < a->end && (p = mmu_next(&s->mmu, &va, a->end))) {
-        uaddr_t stop = pte_table_stop(va, a->end);
+    while ((p = pte_next(&run))) {
+        // neighbours without asking each time: exit's hottest loop
+        for (; p < run.limit && pte_present(*p); p++) {
+            struct frame *f = &origin[pte_pfn(*p)];
 
-        free_table_frames(p, p + ((stop - va) >> PAGE_SHIFT));
-        va = stop;
+            *p = 0;
+            if (ref_put(&f->refs))
+                frame_free(f);
+        }
+        run.next = p;
     }
 }
 
@@ -185,8 +174,6 @@ static void check_entry(struct vm_space *s, uaddr_t va, pte_t e, struct space_su
 
     verify(a && ref_read((struct ref *)&f->refs));
     verify(!(e & (PTE_R | PTE_W | PTE_X) & ~pte_rights(a->prot)));
-    if (e & PTE_SOFT)
-        return;
     verify(f->kind == (e & PTE_ANON ? FRAME_ANON : FRAME_OBJECT));
     verify(!(e & PTE_W) || e & PTE_ANON || a->flags & AREA_SHARED);
     verify(!(e & PTE_ANON && e & PTE_W && f->refs.count > 1));
@@ -196,8 +183,8 @@ static void check_entry(struct vm_space *s, uaddr_t va, pte_t e, struct space_su
 
 void vm_space_check(struct vm_space *s)
 {
+    struct pte_run run = pte_run(s, 0, USER_TOP);
     struct space_sums sum = {0};
-    uaddr_t va = 0;
     pte_t *p;
 
     write_lock(&s->lock);
@@ -208,13 +195,8 @@ void vm_space_check(struct vm_space *s)
         sum.areas++;
     }
     spin_lock(&s->pagetable_lock);
-    while (va < USER_TOP && (p = mmu_next(&s->mmu, &va, USER_TOP))) {
-        uaddr_t stop = pte_table_stop(va, USER_TOP);
-
-        for (; va < stop; va += PAGE_SIZE, p++)
-            if (pte_present(*p))
-                check_entry(s, va, *p, &sum);
-    }
+    while ((p = pte_next(&run)))
+        check_entry(s, pte_run_after(&run) - PAGE_SIZE, *p, &sum);
     verify(sum.pages == s->mapped_pages && sum.areas == s->area_count);
     verify(sum.anon == s->anon_pages && sum.object == s->object_pages);
     spin_unlock(&s->pagetable_lock);

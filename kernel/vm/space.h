@@ -87,9 +87,6 @@ uaddr_t vm_brk(struct vm_space *s, uaddr_t brk);
 // The stack area: `size` bytes now below top, growing down to limit_stack. Sets stack_top, and
 // mmap_top so that the stack has room to grow.
 int vm_map_stack(struct vm_space *s, uaddr_t top, u64 size, u32 prot);
-// Maps a kernel frame read-only-executable or read-only (vDSO); AREA_SPECIAL.
-int vm_map_frames(struct vm_space *s, struct frame **frames, unsigned count, u32 prot,
-                  uaddr_t *out);
 
 // Copies between kernel memory and any space, faulting pages in; `force` ignores write protection
 // of private areas (ptrace). Bytes copied.

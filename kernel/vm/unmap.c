@@ -17,6 +17,12 @@ void gather_init(struct gather *g, struct vm_space *s)
     g->count = 0;
 }
 
+static void gather_cover(struct gather *g, uaddr_t start, uaddr_t end)
+{
+    g->low = MIN(g->low, start);
+    g->high = MAX(g->high, end);
+}
+
 static void gather_flush(struct gather *g)
 {
     if (g->low < g->high)
@@ -28,47 +34,39 @@ static void gather_flush(struct gather *g)
     g->count = 0;
 }
 
-// Clears entries from *va to `stop` within one table, until the gather is full.
-static void gather_table(struct gather *g, pte_t *first, uaddr_t *va, uaddr_t stop, u64 keep)
+// Clears entries from `start` on until the gather is full; where it stopped.
+static uaddr_t gather_some(struct gather *g, uaddr_t start, uaddr_t end, u64 keep)
 {
-    pte_t *end = first + ((stop - *va) >> PAGE_SHIFT), *p = pte_skip_absent(first, end);
-    u64 anon = 0, special = 0, all = g->count;
+    struct vm_space *s = g->space;
+    struct pte_run run = pte_run(s, start, end);
+    u64 anon = 0, all = g->count;
+    pte_t *p;
 
-    if (p < end)
-        g->low = MIN(g->low, *va + ((u64)(p - first) << PAGE_SHIFT));
-    for (; p < end && g->count < GATHER_FRAMES; p = pte_skip_absent(p + 1, end)) {
+    spin_lock(&s->pagetable_lock);
+    while (g->count < GATHER_FRAMES && (p = pte_next(&run))) {
         pte_t e = *p;
 
         if (e & keep)
             continue;
         pte_xchg(p, 0);
         anon += !!(e & PTE_ANON);
-        special += !!(e & PTE_SOFT);
         g->frames[g->count++] = pte_frame(e);
     }
     all = g->count - all;
-    *va += (u64)(p - first) << PAGE_SHIFT;
+    if (g->count == GATHER_FRAMES)
+        end = pte_run_after(&run);
     if (all) {
-        g->high = MAX(g->high, *va);
-        space_count(g->space, -anon, -(all - anon - special));
+        gather_cover(g, start, end);
+        space_count(s, -anon, -(all - anon));
     }
+    spin_unlock(&s->pagetable_lock);
+    return end;
 }
 
 void gather_range(struct gather *g, uaddr_t start, uaddr_t end, u64 keep)
 {
-    struct vm_space *s = g->space;
-    pte_t *pte;
-
-    spin_lock(&s->pagetable_lock);
-    while (start < end && (pte = mmu_next(&s->mmu, &start, end))) {
-        gather_table(g, pte, &start, pte_table_stop(start, end), keep);
-        if (g->count < GATHER_FRAMES)
-            continue;
-        spin_unlock(&s->pagetable_lock);
+    while ((start = gather_some(g, start, end, keep)) < end)
         gather_flush(g);
-        spin_lock(&s->pagetable_lock);
-    }
-    spin_unlock(&s->pagetable_lock);
 }
 
 void gather_finish(struct gather *g)
@@ -86,10 +84,8 @@ static void gather_prune(struct gather *g, uaddr_t start, uaddr_t end)
     spin_lock(&s->pagetable_lock);
     mmu_prune(&s->mmu, start, end, &g->tables);
     spin_unlock(&s->pagetable_lock);
-    if (g->tables == before)
-        return;
-    g->low = MIN(g->low, start);
-    g->high = MAX(g->high, end);
+    if (g->tables != before)
+        gather_cover(g, start, end);
 }
 
 // Frees leaf tables that the hole around [start, end) covers; no area is left in that range.

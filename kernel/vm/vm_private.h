@@ -37,6 +37,40 @@ static inline uaddr_t pte_table_stop(uaddr_t va, uaddr_t end)
     return MIN(end, ALIGN_DOWN(va, MMU_TABLE_SPAN) + MMU_TABLE_SPAN);
 }
 
+// The present entries of [va, end), one after the other. The tables stay while it runs.
+struct pte_run {
+    const struct mmu_space *mmu;
+    pte_t *next, *limit; // of the table at hand
+    uaddr_t stop;        // the address of `limit`
+    uaddr_t end;
+};
+
+static inline struct pte_run pte_run(const struct vm_space *s, uaddr_t va, uaddr_t end)
+{
+    return (struct pte_run){.mmu = &s->mmu, .stop = va, .end = end};
+}
+
+static inline pte_t *pte_next(struct pte_run *r)
+{
+    while ((r->next = pte_skip_absent(r->next, r->limit)) == r->limit) {
+        uaddr_t va = r->stop;
+        pte_t *table = va < r->end ? mmu_next(r->mmu, &va, r->end) : NULL;
+
+        if (!table)
+            return NULL;
+        r->stop = pte_table_stop(va, r->end);
+        r->next = table;
+        r->limit = table + ((r->stop - va) >> PAGE_SHIFT);
+    }
+    return r->next++;
+}
+
+// The address behind the entry that pte_next() gave.
+static inline uaddr_t pte_run_after(const struct pte_run *r)
+{
+    return r->stop - ((u64)(r->limit - r->next) << PAGE_SHIFT);
+}
+
 static inline struct frame *pte_frame(pte_t e)
 {
     return pfn_to_frame(pte_pfn(e));

@@ -23,7 +23,6 @@ enum {
     PTE_A = 1 << 6,
     PTE_D = 1 << 7,
     PTE_ANON = 1 << 8, // software: a private anonymous page (not a page of an object)
-    PTE_SOFT = 1 << 9, // software: spare
 };
 
 #define MMU_TABLE_SPAN (2UL << 20) // bytes that one leaf table maps
