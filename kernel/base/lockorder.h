@@ -12,16 +12,25 @@
 //        RANK_SPACE       address space areas                       (parent before child at fork)
 //          RANK_INODE     inode contents; ancestors before descendants, else by address
 //            RANK_PIPE    pipe buffer
-//            RANK_OBJECT  memory object: filling and truncating its pages
+//            RANK_WRITEBACK  memory object: writing its changed pages, or truncating them
+//              RANK_OBJECT   memory object: filling its pages
+//                RANK_MAP    a file's block map
+//                  RANK_GROUP   a block group's bitmaps and counts
+//                    RANK_SUPER a file system's superblock, its orphans
+//                      RANK_BUFFER  a block's contents
 //  spinlocks
 //    RANK_PROCTREE        parents, children, groups, sessions, pid table
 //      RANK_SIGNAL        signal state of one process (handlers, pending, timers)
 //      RANK_FUTEX         futex bucket                              (two: by address)
 //      RANK_FDTABLE       descriptor table
 //      RANK_FS            root, working directory, umask
+//      RANK_BLOCKS        a file system's sets of block ranges
+//      RANK_JOURNAL       a journal's transactions
+//      RANK_BUFFERS       buffer cache: hash buckets, lists
 //      RANK_DCACHE        a dentry's children, hash buckets, LRU
 //      RANK_PAGETABLE     entries of one space
 //        RANK_PAGES       page tree of one memory object
+//        RANK_CACHES      lists of objects with changed or cached pages
 //      RANK_DEVICE        driver state, rings
 //      RANK_WAIT          wait queues, work queues                  (epoll nests: by depth)
 //        RANK_TIMER       a hart's timer tree
@@ -41,15 +50,24 @@ enum lock_rank {
     RANK_SPACE,
     RANK_INODE,
     RANK_PIPE,
+    RANK_WRITEBACK,
     RANK_OBJECT,
+    RANK_MAP,
+    RANK_GROUP,
+    RANK_SUPER,
+    RANK_BUFFER,
     RANK_PROCTREE,
     RANK_SIGNAL,
     RANK_FUTEX,
     RANK_FDTABLE,
     RANK_FS,
+    RANK_BLOCKS,
+    RANK_JOURNAL,
+    RANK_BUFFERS,
     RANK_DCACHE,
     RANK_PAGETABLE,
     RANK_PAGES,
+    RANK_CACHES,
     RANK_DEVICE,
     RANK_WAIT,
     RANK_TIMER,

@@ -131,6 +131,7 @@ static void init_thread(void *unused)
     int err;
 
     drivers_init();
+    vm_threads_start();
     console_init();
     root_init();
     virtio_console_wait(PORTS_PATIENCE);

@@ -17,8 +17,8 @@ struct radix_mem {
 #define RADIX_NODE_SIZE 528
 
 struct radix {
-    void *root; // height 0: the entry at index 0; else a node
-    u32 height; // levels of nodes
+    void *root;  // height 0: the entry at index 0; else a node
+    u32 height;  // levels of nodes
     bool marked; // some entry is
     const struct radix_mem *mem;
 };

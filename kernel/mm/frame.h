@@ -40,6 +40,7 @@ enum { // frame.flags
     FRAME_F_DIRTY = 1,
     FRAME_F_UPTODATE = 2,
     FRAME_F_SLAB = 4,
+    FRAME_F_USED = 8, // FRAME_OBJECT: found since reclaim last passed by
 };
 
 enum {                     // allocation flags, also of slab_alloc and kmalloc

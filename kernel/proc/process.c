@@ -194,6 +194,11 @@ static void area_file_get(struct file *f)
     file_get(f);
 }
 
+static int area_file_sync(struct file *f)
+{
+    return f->ops->fsync ? file_fsync(f, true) : 0;
+}
+
 static u64 fd_limit(void)
 {
     return process_self() ? process_limit(RLIMIT_NOFILE) : RLIM_INFINITY;
@@ -212,6 +217,7 @@ void proc_init(void)
     thread_hooks.interrupted = thread_interrupted;
     vm_hooks.file_get = area_file_get;
     vm_hooks.file_put = file_put;
+    vm_hooks.file_sync = area_file_sync;
     fd_limit_hook = fd_limit;
     file_size_limit_hook = file_size_limit;
     system_names_get = utsname_get;

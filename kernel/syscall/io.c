@@ -284,7 +284,7 @@ static s64 sync_file(u64 fd, bool data_only)
 
     if (!f)
         return -EBADF;
-    return f->ops->fsync ? f->ops->fsync(f, data_only) : -EINVAL;
+    return file_fsync(f, data_only);
 }
 
 s64 sys_fsync(u64 fd)

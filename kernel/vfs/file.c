@@ -229,6 +229,7 @@ static int open_taken(const struct path *p, u32 flags, bool created, struct file
         return err ? err : -ENOMEM;
     }
     f->path = *p;
+    f->error_seen = vm_object_errors(&f->inode->object);
     if (!(flags & O_PATH))
         err = find_ops(f->inode, f) ?: claim_writer(f, flags);
     if (!err && f->ops->open)

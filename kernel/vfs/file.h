@@ -59,6 +59,7 @@ struct file {
     struct inode *inode;        // (c) referenced
     void *private;              // ops'
     u32 owner;                  // F_SETOWN
+    u32 error_seen;             // (a) write errors that fsync has answered
     const char *anon_name;      // (c) "pipe", "anon_inode:[eventfd]", for /proc/<pid>/fd
 };
 
@@ -100,6 +101,8 @@ ssize_t file_read(struct file *f, struct uio *u);
 ssize_t file_write(struct file *f, struct uio *u);
 ssize_t file_pread(struct file *f, struct uio *u, loff_t pos);
 ssize_t file_pwrite(struct file *f, struct uio *u, loff_t pos);
+// fsync(2), fdatasync(2): the file's own, then the error of an earlier write-back, once.
+int file_fsync(struct file *f, bool data_only);
 loff_t file_seek(struct file *f, loff_t offset, int whence);
 // Reads from kernel code into kernel memory.
 ssize_t file_read_kernel(struct file *f, void *buf, size_t n, loff_t pos);

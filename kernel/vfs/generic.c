@@ -23,6 +23,8 @@ ssize_t generic_file_read(struct file *f, struct uio *u, loff_t *pos)
 
         if (n == -EFAULT || n == 0)
             n = uio_prefault(u, ACCESS_WRITE);
+        if (n == -ENOMEM && vm_reclaim(RECLAIM_PAGES))
+            n = 0;
         if (n < 0)
             return done ? done : n;
         *pos += n;
@@ -48,9 +50,12 @@ u64 (*file_size_limit_hook)(void) = no_limit;
 static ssize_t write_locked(struct file *f, struct uio *u, loff_t *pos, u64 limit)
 {
     struct inode *i = f->inode;
-    ssize_t n;
+    ssize_t n = 0;
 
-    n = vm_object_write(&i->object, u, *pos, MIN(u->left, limit - *pos));
+    if ((u64)*pos > i->size)
+        n = vm_object_clear_tail(&i->object);
+    if (!n)
+        n = vm_object_write(&i->object, u, *pos, MIN(u->left, limit - *pos));
     if (n <= 0)
         return n;
     *pos += n;
@@ -60,7 +65,20 @@ static ssize_t write_locked(struct file *f, struct uio *u, loff_t *pos, u64 limi
     }
     drop_privileges(i);
     inode_touch_mtime(i);
+    inode_changed(i);
     return n;
+}
+
+// After a write: what O_SYNC and O_DSYNC promise, and a brake on who makes pages dirty too fast.
+static ssize_t write_done(struct file *f, ssize_t done)
+{
+    int err = 0;
+
+    if (done > 0 && f->flags & O_DSYNC)
+        err = file_fsync(f, (f->flags & O_SYNC) != O_SYNC);
+    if (done > 0)
+        vm_dirty_throttle(&f->inode->object);
+    return err ? err : done;
 }
 
 ssize_t generic_file_write(struct file *f, struct uio *u, loff_t *pos)
@@ -77,11 +95,13 @@ ssize_t generic_file_write(struct file *f, struct uio *u, loff_t *pos)
         write_unlock(&i->lock);
         if (n == -EFAULT || n == 0)
             n = uio_prefault(u, ACCESS_READ);
+        if (n == -ENOMEM && vm_reclaim(RECLAIM_PAGES))
+            n = 0;
         if (n < 0)
-            return done ? done : n;
+            return write_done(f, done ? done : n);
         done += n;
     }
-    return done;
+    return write_done(f, done);
 }
 
 int generic_file_mmap(struct file *f, struct vm_object **out)

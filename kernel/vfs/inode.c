@@ -30,6 +30,26 @@ void inode_put(struct inode *i)
         i->sb->ops->evict(i);
 }
 
+// The superblock is held too, so that it cannot go before the inode.
+bool inode_object_hold(struct vm_object *o)
+{
+    struct inode *i = o->owner;
+
+    if (!ref_get_unless_zero(&i->refs))
+        return false;
+    superblock_get(i->sb);
+    return true;
+}
+
+void inode_object_release(struct vm_object *o)
+{
+    struct inode *i = o->owner;
+    struct superblock *sb = i->sb;
+
+    inode_put(i);
+    superblock_put(sb);
+}
+
 /* Permission */
 
 static int permission_by_capability(const struct cred *c, const struct inode *i, u32 mask)
@@ -131,8 +151,10 @@ int inode_setattr(struct inode *i, const struct attr *attr)
     write_lock(&i->lock);
     if (i->ops->setattr)
         err = i->ops->setattr(i, attr);
-    if (!err)
+    if (!err) {
         setattr_generic(i, attr);
+        err = inode_changed(i);
+    }
     write_unlock(&i->lock);
     return err;
 }
@@ -148,6 +170,7 @@ void inode_touch_atime(struct inode *i)
     if (i->atime > i->mtime && i->atime > i->ctime && now < i->atime + DAY)
         return;
     store_relaxed(&i->atime, now);
+    inode_changed(i);
 }
 
 void inode_touch_mtime(struct inode *i)

@@ -103,13 +103,20 @@ struct inode {
     void *pipe;        // (lock) FIFO state
     struct list locks; // advisory locks (vfs/flock.c)
     void *private;     // file system's
-    bool linkable;     // (lock) nlink is 0 but link(2) may name it (O_TMPFILE)
+    struct hnode cache_node; // (cache bucket) see inode_cache_find
+    bool linkable;           // (lock) nlink is 0 but link(2) may name it (O_TMPFILE)
 };
 
 struct superblock_ops {
     // The last reference to the inode is gone: free it (and, if nlink is 0, its storage). May
     // sleep.
     void (*evict)(struct inode *inode);
+    // Attributes changed outside of the file system's own operations (times, owner, mode; after a
+    // write the size), to be written before fsync returns. The inode's lock may be held. NULL:
+    // free.
+    int (*dirty)(struct inode *inode);
+    // New MS_* flags and options of a mounted file system; NULL: only the mount's flags change.
+    int (*remount)(struct superblock *sb, u32 flags, const char *options);
     int (*statfs)(struct superblock *sb, struct statfs64 *out);
     int (*sync)(struct superblock *sb);     // NULL: nothing to write
     void (*unmount)(struct superblock *sb); // frees sb->private
@@ -143,6 +150,13 @@ struct fs_type {
     struct list link;
 };
 
+// The block device that a mount's source names: a device node's path, or "/dev/vda" before there
+// are any. -ENOENT, -ENOTBLK, -ENXIO.
+struct block_device;
+int fs_source_device(const char *source, struct block_device **out);
+// The mounted superblock of a device, referenced; NULL: none. `dev` is its number.
+struct superblock *superblock_find(dev_t dev, const char *type);
+
 void fs_register(struct fs_type *type);
 struct fs_type *fs_find(const char *name);
 void fs_each(void (*fn)(struct fs_type *type, void *arg), void *arg);
@@ -165,6 +179,23 @@ int superblock_statfs(struct superblock *sb, struct statfs64 *out); // statfs(2)
 void inode_init(struct inode *i, struct superblock *sb, mode_t mode);
 void inode_get(struct inode *i);
 void inode_put(struct inode *i);
+
+// An attribute changed, see superblock_ops.dirty.
+static inline int inode_changed(struct inode *i)
+{
+    return i->sb->ops->dirty ? i->sb->ops->dirty(i) : 0;
+}
+// For vm_object_ops of inodes' objects.
+bool inode_object_hold(struct vm_object *o);
+void inode_object_release(struct vm_object *o);
+
+// The inode cache, by superblock and number: what file systems on a device find inodes in.
+// find: a reference, or NULL and in *ticket what insert has to know; waits while the inode is being
+// evicted, so nothing that eviction needs (a journal handle) may be held.
+struct inode *inode_cache_find(struct superblock *sb, ino_t ino, u32 *ticket);
+// Enters an inode just read. False: by now another is there, or was: discard it and find again.
+bool inode_cache_insert(struct inode *i, u32 ticket);
+void inode_cache_remove(struct inode *i); // at the end of evict, before it is freed
 
 // 0 or -EACCES: mask of MAY_*; for the running thread's credentials.
 enum { MAY_EXEC = 1, MAY_WRITE = 2, MAY_READ = 4 };

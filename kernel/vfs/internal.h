@@ -15,6 +15,7 @@ static inline const struct cred *cred_self(void)
 extern struct spinlock tree_lock;
 
 void dcache_init(void);
+void icache_init(void);
 // A child without looking at the file system's own rules: cache first, then lookup; may sleep.
 int dcache_child(struct dentry *dir, const struct name *name, struct dentry **out);
 // A dentry that lookups never find: a root (parent NULL: itself), or an O_TMPFILE. Takes the inode

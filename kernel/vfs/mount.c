@@ -252,10 +252,17 @@ int mount_detach(const struct path *at, int flags)
 
 /* mount(2) */
 
-static int remount(const struct path *at, u32 flags)
+static int remount(const struct path *at, u32 flags, const char *options)
 {
+    struct superblock *sb = at->mount->sb;
+    int err = 0;
+
     if (at->dentry != at->mount->root)
         return -EINVAL;
+    if (sb->ops->remount && !(flags & MS_BIND))
+        err = sb->ops->remount(sb, flags, options);
+    if (err)
+        return err;
     store_relaxed(&at->mount->flags, flags & KEPT_FLAGS);
     return 0;
 }
@@ -290,7 +297,7 @@ int vfs_mount(const char *source, const struct path *at, const char *type, u32 f
     if (!cred_capable(cred_self(), CAP_SYS_ADMIN))
         return -EPERM;
     if (flags & MS_REMOUNT)
-        return remount(at, flags);
+        return remount(at, flags, options);
     if (flags & MS_BIND)
         return source ? bind(source, at) : -EINVAL;
     if (flags & (MS_PRIVATE | MS_UNBINDABLE)) // nothing is ever propagated

@@ -94,3 +94,14 @@ loff_t file_seek(struct file *f, loff_t offset, int whence)
         mutex_unlock(&f->pos_lock);
     return pos;
 }
+
+int file_fsync(struct file *f, bool data_only)
+{
+    int err, earlier;
+
+    if (!f->ops->fsync)
+        return -EINVAL;
+    err = f->ops->fsync(f, data_only);
+    earlier = vm_object_error_since(&f->inode->object, &f->error_seen);
+    return err ? err : earlier;
+}

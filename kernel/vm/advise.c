@@ -135,18 +135,29 @@ int vm_advise(struct vm_space *s, uaddr_t start, u64 length, int advice)
 
 /* msync, mlock */
 
-// Written pages are in their object already; objects write themselves back.
-int vm_sync(struct vm_space *s, uaddr_t start, u64 length, int flags)
+// The file of the next shared area that begins before `end`, with a reference; *start is moved past
+// it. NULL: no more.
+static struct file *sync_next(struct vm_space *s, uaddr_t *start, uaddr_t end)
 {
-    uaddr_t end;
+    struct file *f = NULL;
+    struct vm_area *a;
+
+    read_lock(&s->lock);
+    for (a = area_from(&s->areas, *start); !f && a && a->start < end; a = area_next(a)) {
+        *start = a->end;
+        if (a->flags & AREA_SHARED && a->file) {
+            f = a->file;
+            vm_hooks.file_get(f);
+        }
+    }
+    read_unlock(&s->lock);
+    return f;
+}
+
+static int sync_check(struct vm_space *s, uaddr_t start, uaddr_t end, int flags)
+{
     int err;
 
-    if (flags & ~(MS_ASYNC | MS_SYNC | MS_INVALIDATE) ||
-        (flags & (MS_ASYNC | MS_SYNC)) == (MS_ASYNC | MS_SYNC))
-        return -EINVAL;
-    err = range_check(start, length, &end);
-    if (err || !length)
-        return err;
     read_lock(&s->lock);
     err = space_covered(s, start, end);
     for (struct vm_area *a = area_from(&s->areas, start); !err && a && a->start < end;
@@ -154,6 +165,26 @@ int vm_sync(struct vm_space *s, uaddr_t start, u64 length, int flags)
         if (flags & MS_INVALIDATE && a->flags & AREA_LOCKED)
             err = -EBUSY;
     read_unlock(&s->lock);
+    return err;
+}
+
+// Pages that were written through a mapping are in their object already, and marked.
+int vm_sync(struct vm_space *s, uaddr_t start, u64 length, int flags)
+{
+    struct file *f;
+    uaddr_t end;
+    int err;
+
+    if (flags & ~(MS_ASYNC | MS_SYNC | MS_INVALIDATE) ||
+        (flags & (MS_ASYNC | MS_SYNC)) == (MS_ASYNC | MS_SYNC))
+        return -EINVAL;
+    err = range_check(start, length, &end);
+    if (!err && length)
+        err = sync_check(s, start, end, flags);
+    while (!err && length && flags & MS_SYNC && (f = sync_next(s, &start, end))) {
+        err = vm_hooks.file_sync(f);
+        vm_hooks.file_put(f);
+    }
     return err;
 }
 

@@ -319,7 +319,7 @@ int up_fault(struct mmu_space *space, uaddr_t va, enum access access)
     do {
         err = fault_once((struct vm_space *)space, va, access);
         if (unlikely(err == -ENOMEM)) {
-            err = vm_hooks.out_of_memory();
+            err = vm_reclaim(RECLAIM_PAGES) ? 0 : vm_hooks.out_of_memory();
             if (!err)
                 err = -EAGAIN;
         }

@@ -7,8 +7,9 @@
 //   2. A frame taken out has owner NULL before any mapping of it is looked for. A fault checks the
 //      owner under its space's pagetable_lock before it stores an entry; truncation clears entries
 //      under the same lock after it took the frame out. So whichever comes second sees the other.
-//   3. A page is put into the tree only when filled. Objects with a pager fill one page at a time,
-//      under fill_lock, so a page is never read twice; zero pages need no such lock.
+//   3. A page is put into the tree only when filled. Objects with a pager fill pages under
+//   fill_lock
+//      (fill.c), so a page is never read twice; zero pages need no such lock.
 //   4. Pages made by faults lie below `size`: checked under pages_lock, which truncation holds
 //      while it lowers the size. write() makes pages first and raises the size afterwards.
 //
@@ -20,9 +21,9 @@
 
 #define DROP_BATCH 32
 
-static struct slab_cache *node_cache;   // (c)
-static struct slab_cache *object_cache; // (c)
-static u64 pages_total;                 // (a)
+static struct slab_cache *node_cache;  // (c)
+static struct slab_cache *object_slab; // (c)
+static u64 pages_total;                // (a)
 
 static void *node_alloc(size_t size)
 {
@@ -40,7 +41,7 @@ static const struct vm_object_ops plain_ops;
 void objects_init(void)
 {
     node_cache = slab_cache_create("radix_node", RADIX_NODE_SIZE, 8);
-    object_cache = slab_cache_create("vm_object", sizeof(struct vm_object), 8);
+    object_slab = slab_cache_create("vm_object", sizeof(struct vm_object), 8);
 }
 
 /* Life cycle */
@@ -50,6 +51,9 @@ void vm_object_init(struct vm_object *o, const struct vm_object_ops *ops, void *
     *o = (struct vm_object){.ops = ops ? ops : &plain_ops, .owner = owner};
     ref_init(&o->refs, 1);
     mutex_init(&o->fill_lock, RANK_OBJECT);
+    mutex_init(&o->write_lock, RANK_WRITEBACK);
+    list_init(&o->dirty_link);
+    list_init(&o->cached_link);
     spin_init(&o->pages_lock, RANK_PAGES);
     radix_init(&o->pages, &node_mem);
     spin_init(&o->areas_lock, RANK_PAGES);
@@ -63,19 +67,23 @@ void vm_object_fini(struct vm_object *o)
         vm_object_check(o);
     if (!radix_empty(&o->pages))
         object_drop(o, 0, ~0UL);
+    if (o->ops->write_back)
+        object_forget_dirty(o);
+    if (o->ops->fill)
+        object_leave_clock(o);
     radix_fini(&o->pages);
 }
 
 static void anonymous_destroy(struct vm_object *o)
 {
     vm_object_fini(o);
-    slab_free(object_cache, o);
+    slab_free(object_slab, o);
 }
 
 int vm_object_create(struct vm_object **out, u64 size)
 {
     static const struct vm_object_ops ops = {.destroy = anonymous_destroy};
-    struct vm_object *o = slab_alloc(object_cache, 0);
+    struct vm_object *o = slab_alloc(object_slab, 0);
 
     if (!o)
         return -ENOMEM;
@@ -104,14 +112,16 @@ struct frame *vm_object_find(struct vm_object *o, u64 index)
 
     spin_lock(&o->pages_lock);
     f = radix_find(&o->pages, index);
-    if (f)
+    if (f) {
         frame_get(f);
+        frame_mark_used(f);
+    }
     spin_unlock(&o->pages_lock);
     return f;
 }
 
 // Puts a frame in, on top of the caller's reference; -EEXIST, -ENOMEM, -EIO when not below `limit`.
-static int object_insert(struct vm_object *o, u64 index, struct frame *f, bool bounded)
+int object_insert(struct vm_object *o, u64 index, struct frame *f, bool bounded)
 {
     int err;
 
@@ -133,17 +143,15 @@ static int object_insert(struct vm_object *o, u64 index, struct frame *f, bool b
     return err;
 }
 
-static int object_make(struct vm_object *o, u64 index, bool bounded, struct frame **out)
+static int object_make_zero(struct vm_object *o, u64 index, bool bounded, struct frame **out)
 {
     struct frame *f = frame_alloc(0, ALLOC_ZERO);
-    int err = f ? 0 : -ENOMEM;
+    int err = f ? object_insert(o, index, f, bounded) : -ENOMEM;
 
-    if (!err && o->ops->fill)
-        err = o->ops->fill(o, index, f);
-    if (!err)
-        err = object_insert(o, index, f, bounded);
     if (err && f)
         frame_put(f);
+    if (!err && o->ops->fill)
+        object_enter_clock(o);
     *out = f;
     return err;
 }
@@ -158,15 +166,10 @@ int object_page(struct vm_object *o, u64 index, bool bounded, struct frame **out
         *out = vm_object_find(o, index);
         if (*out)
             return 0;
-        if (!o->ops->fill) {
-            err = object_make(o, index, bounded, out);
-            continue;
-        }
-        mutex_lock(&o->fill_lock);
-        *out = vm_object_find(o, index);
-        if (!*out)
-            err = object_make(o, index, bounded, out);
-        mutex_unlock(&o->fill_lock);
+        if (o->ops->fill && index < DIV_ROUND_UP(load_relaxed(&o->size), PAGE_SIZE))
+            err = object_fill(o, index, bounded, out);
+        else
+            err = object_make_zero(o, index, bounded, out);
     } while (err == -EEXIST);
     return err;
 }
@@ -176,16 +179,17 @@ int vm_object_page(struct vm_object *o, u64 index, struct frame **out)
     return object_page(o, index, false, out);
 }
 
-void object_mark_dirty(struct vm_object *o, struct frame *f)
-{
-    if (load_relaxed(&f->flags) & FRAME_F_DIRTY)
-        return;
-    spin_lock(&o->pages_lock);
-    f->flags |= FRAME_F_DIRTY;
-    spin_unlock(&o->pages_lock);
-}
-
 /* Dropping */
+
+void object_take_out(struct vm_object *o, u64 index, struct frame *f)
+{
+    radix_remove(&o->pages, index);
+    if (o->ops->write_back && f->flags & FRAME_F_DIRTY)
+        dirty_pages_add(-1);
+    f->owner = NULL;
+    o->page_count--;
+    atomic_fetch_sub(&pages_total, 1);
+}
 
 void object_drop(struct vm_object *o, u64 index, u64 last)
 {
@@ -195,13 +199,10 @@ void object_drop(struct vm_object *o, u64 index, u64 last)
     do {
         spin_lock(&o->pages_lock);
         for (n = 0; n < DROP_BATCH && (f = radix_next(&o->pages, &index)) && index <= last; n++) {
-            radix_remove(&o->pages, index++);
-            f->owner = NULL;
+            object_take_out(o, index++, f);
             batch[n] = f;
         }
-        o->page_count -= n;
         spin_unlock(&o->pages_lock);
-        atomic_fetch_sub(&pages_total, n);
         for (unsigned i = 0; i < n; i++)
             frame_put(batch[i]);
     } while (n == DROP_BATCH);

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Memory objects: the one home of a file's pages, whoever reads, writes or maps them.
 //
-// A page is found or made by index; it stays until truncated or the object goes. Each
+// A page is found or made by index; it stays until truncated, reclaimed or the object goes. Each
 // page of an object holds one reference for the object, and one for each mapping or user.
+//
+// Objects with a write_back are cached from somewhere: their changed pages are marked, and written
+// by vm_object_sync, that is by fsync, or by the flusher when they are old or many (writeback.c).
+// Clean pages of objects with a fill are dropped when memory is short (reclaim.c).
 #pragma once
 #include "lib/list.h"
 #include "lib/radix.h"
@@ -13,11 +17,18 @@ struct vm_object;
 struct vm_area;
 
 struct vm_object_ops {
-    // Fills page `index` (`frame` is new, zeroed, locked by the object's fill lock); may sleep.
-    // 0, -EIO, -ENOMEM. NULL: pages start as zeroes.
-    int (*fill)(struct vm_object *o, u64 index, struct frame *frame);
+    // Sets every byte of the pages from `index` on: `frames` are new and nobody else's yet, the
+    // object's fill_lock is held; may sleep. 0, -EIO, -ENOMEM. NULL: pages start as zeroes.
+    int (*fill)(struct vm_object *o, u64 index, struct frame **frames, unsigned n);
     // Before a page may be written by a mapping or a write; may start a journal handle. NULL: free.
     int (*make_writable)(struct vm_object *o, u64 index);
+    // Writes the changed pages of [first, last], which it gets from vm_object_take_dirty, and waits
+    // for them; write_lock is held; may sleep. The first error; what failed counts as clean.
+    int (*write_back)(struct vm_object *o, u64 first, u64 last);
+    // A reference that keeps the object for the flusher or reclaim; false: it is going away. With
+    // hold NULL it never goes.
+    bool (*hold)(struct vm_object *o);
+    void (*release)(struct vm_object *o);
     // The last reference is gone (objects with their own count only).
     void (*destroy)(struct vm_object *o);
 };
@@ -26,13 +37,22 @@ struct vm_object {
     struct ref refs;                 // for objects of their own; an inode's object lives with it
     const struct vm_object_ops *ops; // (c)
     void *owner;                     // (c) inode or NULL
-    struct mutex fill_lock;          // RANK_OBJECT: one filler; truncation
+    struct mutex fill_lock;          // RANK_OBJECT: one filler
+    struct mutex write_lock;         // RANK_WRITEBACK: one write-back, or truncation
     struct spinlock pages_lock;      // RANK_PAGES
-    struct radix pages;              // (pages_lock) index -> struct frame
+    struct radix pages;              // (pages_lock) index -> struct frame; marked: changed
     u64 page_count;                  // (pages_lock)
     u64 size;                        // (a) bytes; faults past the last page are -EIO
     struct spinlock areas_lock;      // RANK_PAGES
     struct list areas;               // (areas_lock) vm_area.object_node: reverse map
+    struct list dirty_link;  // (writeback.c's lock) objects with changed pages, oldest first
+    ns_t dirty_since;        // (writeback.c's lock) monotonic
+    struct list cached_link; // (reclaim.c's lock) objects with pages that can be had again
+    u64 clock_hand;          // (reclaim.c's lock) index
+    u64 read_next;           // (fill_lock) where a sequential reader goes on
+    u32 read_window;         // (fill_lock) pages to fill at once
+    u32 errors;              // (a) write-backs that failed, ever
+    int error;               // (a) the last one's
 };
 
 void vm_object_init(struct vm_object *o, const struct vm_object_ops *ops, void *owner);
@@ -57,10 +77,42 @@ struct uio;
 ssize_t vm_object_read(struct vm_object *o, struct uio *u, u64 pos, size_t n);
 ssize_t vm_object_write(struct vm_object *o, struct uio *u, u64 pos, size_t n);
 // Sets the size; drops the pages past it, removes them from all mappings, zeroes the rest of the
-// last page. Private copies (of a MAP_PRIVATE mapping) stay.
+// last page. Private copies (of a MAP_PRIVATE mapping) stay. With a write_back the caller holds
+// write_lock, and a larger size first needs vm_object_clear_tail.
 void vm_object_truncate(struct vm_object *o, u64 size);
+// Before the object grows: what its last page holds past the size may be anything, on disk or from
+// mappings; it becomes zeroes that will be written. 0, or as vm_object_page and make_writable.
+int vm_object_clear_tail(struct vm_object *o);
 // Zeroes the byte range and drops its whole pages (hole punching).
 void vm_object_punch(struct vm_object *o, u64 start, u64 end);
+
+/* Write-back */
+
+// Writes the changed pages of [first, last] and waits. 0 or the first error. May sleep; the caller
+// holds nothing but, perhaps, the owner's inode lock.
+int vm_object_sync(struct vm_object *o, u64 first, u64 last);
+// The next run of at most n changed pages with adjacent indices, the first >= *index, none > last:
+// referenced, no longer marked, no longer writable through mappings. *index is set to the first.
+// How many; 0: no more. write_lock held.
+unsigned vm_object_take_dirty(struct vm_object *o, u64 *index, u64 last, struct frame **frames,
+                              unsigned n);
+bool vm_object_is_dirty(struct vm_object *o);
+// What fsync answers a file whose `seen` is given: the error of a write-back that failed since it
+// last asked, once. At open: *seen = vm_object_errors(o).
+u32 vm_object_errors(struct vm_object *o);
+int vm_object_error_since(struct vm_object *o, u32 *seen);
+// A writer has made pages dirty: when too many are, it cleans some of its object's. May sleep,
+// nothing held.
+void vm_dirty_throttle(struct vm_object *o);
+u64 vm_dirty_pages(void); // in all objects
+// Starts the flusher and reclaim threads; panics if memory is out at boot.
+void vm_threads_start(void);
+
+/* Reclaim */
+
+// Drops up to `want` clean pages that nobody uses now; how many. May end an inode: nothing is held.
+u64 vm_reclaim(u64 want);
+#define RECLAIM_PAGES 64 // asked for before memory is called out
 
 u64 vm_object_pages_total(void); // pages in all objects, for /proc/meminfo (an atomic count)
 void vm_object_check(struct vm_object *o);

@@ -24,6 +24,35 @@ static ssize_t read_chunk(struct vm_object *o, struct uio *u, u64 pos, size_t n)
     return moved;
 }
 
+// Writes all of a page that is not here: it is made without a look at what it held, unless the
+// bytes fall short.
+static ssize_t overwrite_page(struct vm_object *o, struct uio *u, u64 index)
+{
+    struct frame *new = frame_alloc(0, 0), *f;
+    size_t moved;
+    int err;
+
+    if (!new)
+        return -ENOMEM;
+    moved = uio_get_nofault(u, frame_address(new), PAGE_SIZE);
+    err = moved == PAGE_SIZE ? object_insert(o, index, new, false) : -EEXIST;
+    if (!err) {
+        object_enter_clock(o);
+        object_mark_dirty(o, new);
+    } else if (err == -EEXIST && moved) {
+        err = vm_object_page(o, index, &f);
+        if (!err) {
+            memcpy(frame_address(f), frame_address(new), moved);
+            object_mark_dirty(o, f);
+            frame_put(f);
+        }
+    } else if (err == -EEXIST) {
+        err = 0;
+    }
+    frame_put(new);
+    return err ? err : (ssize_t)moved;
+}
+
 static ssize_t write_chunk(struct vm_object *o, struct uio *u, u64 pos, size_t n)
 {
     u64 index = pos >> PAGE_SHIFT;
@@ -33,8 +62,13 @@ static ssize_t write_chunk(struct vm_object *o, struct uio *u, u64 pos, size_t n
 
     if (o->ops->make_writable)
         err = o->ops->make_writable(o, index);
-    if (!err)
+    if (!err && o->ops->fill && n == PAGE_SIZE) {
+        f = vm_object_find(o, index);
+        if (!f)
+            return overwrite_page(o, u, index);
+    } else if (!err) {
         err = vm_object_page(o, index, &f);
+    }
     if (err)
         return err;
     moved = uio_get_nofault(u, frame_address(f) + (pos & ~PAGE_MASK), n);
@@ -102,6 +136,26 @@ void vm_object_truncate(struct vm_object *o, u64 size)
         return;
     object_drop(o, first, ~0UL);
     vm_object_unmap_pages(o, first, ~0UL);
+}
+
+int vm_object_clear_tail(struct vm_object *o)
+{
+    u64 size = o->size, index = size >> PAGE_SHIFT;
+    struct frame *f;
+    int err = 0;
+
+    if (!(size & ~PAGE_MASK) || !o->ops->fill)
+        return 0;
+    if (o->ops->make_writable)
+        err = o->ops->make_writable(o, index);
+    if (!err)
+        err = vm_object_page(o, index, &f);
+    if (err)
+        return err;
+    memset(frame_address(f) + (size & ~PAGE_MASK), 0, PAGE_SIZE - (size & ~PAGE_MASK));
+    object_mark_dirty(o, f);
+    frame_put(f);
+    return 0;
 }
 
 void vm_object_punch(struct vm_object *o, u64 start, u64 end)

@@ -42,6 +42,7 @@ struct vm_space {
 struct vm_hooks {
     void (*file_get)(struct file *f);
     void (*file_put)(struct file *f);
+    int (*file_sync)(struct file *f); // msync: as fdatasync(2); 0 for what cannot be synced
     // Memory is out in a fault or a system call of the running thread: choose and kill a process.
     // 0: memory may have become free, retry. -ENOMEM: nothing to kill. -EINTR: the caller must die.
     int (*out_of_memory)(void);

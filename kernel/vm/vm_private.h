@@ -169,8 +169,36 @@ extern struct slab_cache *vm_area_cache; // (c)
 /* object.c */
 
 void objects_init(void);
+// Puts a frame in, on top of the caller's reference; -EEXIST, -ENOMEM, -EIO when not below the
+// size.
+int object_insert(struct vm_object *o, u64 index, struct frame *f, bool bounded);
+// Takes a frame out of the tree, whose reference is the caller's then; pages_lock held.
+void object_take_out(struct vm_object *o, u64 index, struct frame *f);
 // As vm_object_page, but if `bounded` -EIO past the object's last page.
 int object_page(struct vm_object *o, u64 index, bool bounded, struct frame **out);
 void object_mark_dirty(struct vm_object *o, struct frame *f);
 // Takes pages [index, last] out of the object, not out of mappings.
 void object_drop(struct vm_object *o, u64 index, u64 last);
+
+// For the clock of reclaim; pages_lock held.
+static inline void frame_mark_used(struct frame *f)
+{
+    if (!(f->flags & FRAME_F_USED))
+        f->flags |= FRAME_F_USED;
+}
+
+/* fill.c */
+
+// Makes the page, and by its judgement some after it; -EEXIST: look again.
+int object_fill(struct vm_object *o, u64 index, bool bounded, struct frame **out);
+
+/* writeback.c */
+
+void dirty_pages_add(s64 n);
+void object_forget_dirty(struct vm_object *o);
+
+/* reclaim.c */
+
+void object_enter_clock(struct vm_object *o); // it has pages
+void object_leave_clock(struct vm_object *o);
+void reclaim_start(void);

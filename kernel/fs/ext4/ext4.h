@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: MIT
+// What the files of ext4 share.
+//
+// Writing file data. A write(2) or a store into a mapping only reserves: blocks are chosen when
+// dirty pages are written back. Write-back picks free blocks that nothing on disk refers to yet
+// (they wait in `in_flight`), writes the data, and when it is on the device, in one handle, marks
+// the blocks used, inserts the extents and moves the size on disk. So metadata never points at
+// data that is not there, and a commit never waits for data: ordered mode by construction.
+//
+// Blocks that a transaction frees stay out of use until it is durable (`freed`).
+//
+// Lock order: inode->lock, journal handle, object fill_lock, map_lock, group locks, buffers, then
+// spinlocks.
+#pragma once
+#include "abi/errno.h"
+#include "buf/journal.h"
+#include "fs/ext4/ondisk.h"
+#include "lib/ranges.h"
+#include "vfs/inode.h"
+
+#define EXT4_MAP_FAIL (~0UL)
+
+struct ext4_group {
+    struct ext4_group_desc desc;             // (lock) a copy of what the descriptor block holds
+    struct mutex lock;                       // RANK_EXT4_GROUP: bitmaps and counts of the group
+    u64 desc_block;                          // (c) where the descriptor is
+    u32 desc_offset;                         // (c)
+    u32 largest_free;                        // (lock) a hint: no free run is longer; blocks
+    bool block_bitmap_bad, inode_bitmap_bad; // (lock) allocate nothing here
+};
+
+enum ext4_data_mode { EXT4_DATA_ORDERED, EXT4_DATA_WRITEBACK, EXT4_DATA_JOURNAL };
+
+struct ext4 {
+    struct superblock *sb;    // (c)
+    struct buf_cache *cache;  // (c)
+    struct journal *journal;  // (c) NULL without
+    struct buf *super_buf;    // (c) referenced; journaled like any block
+    struct ext4_super *super; // (super_lock) in super_buf
+    struct mutex super_lock;  // RANK_EXT4_SUPER: orphan list, counts kept there
+
+    u32 block_size, block_shift, inode_size;                          // (c) bytes
+    u32 inodes_per_group, blocks_per_group, first_block, group_count; // (c)
+    u32 desc_size;                                                    // (c)
+    u32 compat, incompat, ro_compat;                                  // (c)
+    u64 block_count;                                                  // (c)
+    u32 csum_seed;                  // (c) crc32c of the uuid, or as stored
+    u32 hash_seed[4];               // (c)
+    u8 hash_default, hash_unsigned; // (c) see htree.c
+    enum ext4_data_mode data_mode;  // (c)
+    u16 errors;                     // (c) EXT4_ERRORS_*
+    bool read_only;                 // (a) asked for, needed, or after an error
+
+    struct ext4_group *groups; // (c) the array
+    u64 free_blocks;           // (a) by the bitmaps, in_flight taken off
+    u64 reserved_blocks;       // (a) promised to delayed writes
+    u64 root_blocks;           // (c) only for root
+    u32 free_inodes, dirs;     // (a)
+
+    struct spinlock ranges_lock; // RANK_EXT4_RANGES
+    struct ranges in_flight;     // (ranges_lock) chosen, not yet in the bitmap
+    struct ranges freed[2];      // (ranges_lock) free in the bitmap, not yet durable: by tid & 1
+    u32 freed_tid[2];            // (ranges_lock)
+
+    struct list orphans;       // (super_lock) of ext4_inode.orphan, in disk order
+    u32 orphan_file_inum;      // (c)
+    struct inode *orphan_file; // (c) referenced, or NULL
+    ns_t commit_interval;      // (c)
+};
+
+struct ext4_inode {
+    struct inode inode;     // first
+    u32 flags;              // (inode.lock) EXT4_*_FL
+    u32 generation;         // (c)
+    u32 block[15];          // (map_lock) i_block as on disk
+    u64 blocks;             // (map_lock) file system blocks used, tree blocks too
+    u64 acl_block;          // (inode.lock) i_file_acl
+    u32 dtime;              // deletion time, or next orphan
+    u16 extra_isize;        // (c)
+    struct rwlock map_lock; // RANK_EXT4_MAP: the block map
+    u64 disk_size;          // (map_lock) i_size on disk: never past data that was written
+    struct ranges delayed;  // (map_lock) logical blocks reserved, not yet mapped
+    u64 goal;               // (map_lock) next physical block wanted; 0: none
+    u32 tid, data_tid;      // (a) last transactions with any change, with one fdatasync needs
+    struct list orphan;     // (super_lock) empty: not an orphan
+    u32 orphan_slot;        // (super_lock) in the orphan file, or ~0
+};
+
+static inline struct ext4_inode *ext4_i(struct inode *i)
+{
+    return (struct ext4_inode *)i;
+}
+static inline struct ext4 *ext4_of(struct inode *i)
+{
+    return i->sb->private;
+}
+#define EXT4_HAS_COMPAT(fs, bit)   (((fs)->compat & EXT4_COMPAT_##bit) != 0)
+#define EXT4_HAS_INCOMPAT(fs, bit) (((fs)->incompat & EXT4_INCOMPAT_##bit) != 0)
+#define EXT4_HAS_RO(fs, bit)       (((fs)->ro_compat & EXT4_RO_##bit) != 0)
+
+/* super.c */
+
+// A damaged structure was found: logs one line, marks the file system, acts on errors=. -EUCLEAN.
+int ext4_corrupt(struct ext4 *fs, ino_t ino, u64 block, const char *what);
+bool ext4_is_journal_data(const struct inode *i);
+void ext4_super_dirty(struct handle *h, struct ext4 *fs); // super_lock held; h may be of no journal
+extern const struct superblock_ops ext4_super_ops;
+
+/* csum.c (PURE): crc32c seeds and sums of each structure; verify answers true without the feature
+ */
+
+u32 ext4_inode_seed(const struct ext4 *fs, u32 ino, u32 generation);
+bool ext4_super_verify(const struct ext4_super *s);
+void ext4_super_seal(struct ext4 *fs);
+bool ext4_group_verify(const struct ext4 *fs, u32 group, const struct ext4_group_desc *d);
+void ext4_group_seal(const struct ext4 *fs, u32 group, struct ext4_group_desc *d);
+bool ext4_bitmap_verify(const struct ext4 *fs, const struct ext4_group_desc *d, const void *bits,
+                        bool inodes);
+void ext4_bitmap_seal(const struct ext4 *fs, struct ext4_group_desc *d, const void *bits,
+                      bool inodes);
+bool ext4_dinode_verify(const struct ext4 *fs, u32 ino, const struct ext4_dinode *d);
+void ext4_dinode_seal(const struct ext4 *fs, u32 ino, struct ext4_dinode *d);
+bool ext4_extent_verify(const struct ext4_inode *i, const void *block);
+void ext4_extent_seal(const struct ext4_inode *i, void *block);
+bool ext4_dir_verify(const struct ext4_inode *dir, const void *block); // leaf
+void ext4_dir_seal(const struct ext4_inode *dir, void *block);
+bool ext4_index_verify(const struct ext4_inode *dir, const void *block); // index node or root
+void ext4_index_seal(const struct ext4_inode *dir, void *block);
+bool ext4_xattr_verify(const struct ext4 *fs, u64 block_number, const void *block);
+void ext4_xattr_seal(const struct ext4 *fs, u64 block_number, void *block);
+
+/* group.c, balloc.c, ialloc.c */
+
+int ext4_groups_read(struct ext4 *fs); // all descriptors; checks where they point. -EUCLEAN, ...
+u64 ext4_group_first(const struct ext4 *fs, u32 group);
+u32 ext4_group_blocks(const struct ext4 *fs, u32 group); // the last may be shorter
+bool ext4_group_has_super(const struct ext4 *fs, u32 group);
+// [block, block + count) lies in the data area of the device: no metadata of any group.
+bool ext4_blocks_valid(const struct ext4 *fs, u64 block, u64 count);
+
+// Delayed allocation: promises `count` blocks (and what their map may need). -ENOSPC.
+int ext4_reserve(struct ext4 *fs, u64 count);
+void ext4_unreserve(struct ext4 *fs, u64 count);
+// Chooses up to *count contiguous free blocks near `goal` and puts them in flight; *count is what
+// was found (>= 1). No handle needed. -ENOSPC, -EIO, -EUCLEAN.
+int ext4_blocks_pick(struct ext4 *fs, u64 goal, u32 *count, u64 *block);
+void ext4_blocks_unpick(struct ext4 *fs, u64 block, u32 count); // they were not used after all
+// In a handle: marks picked blocks used in bitmap and counts, and takes them out of flight.
+// Credits: EXT4_ALLOC_CREDITS (bitmap, descriptor, for runs within one group).
+int ext4_blocks_claim(struct handle *h, struct ext4 *fs, u64 block, u32 count);
+// pick and claim one metadata block.
+int ext4_block_new(struct handle *h, struct ext4 *fs, u64 goal, u64 *block);
+// In a handle: frees; metadata blocks are revoked too. Ranges may cross groups.
+int ext4_blocks_free(struct handle *h, struct ext4_inode *i, u64 block, u64 count, bool metadata);
+void ext4_freed_durable(struct ext4 *fs, u32 tid); // journal_config.committed
+#define EXT4_ALLOC_CREDITS 2
+
+// A free inode number, marked used, near its directory (directories spread; Orlov). -ENOSPC.
+// Credits: EXT4_INODE_NEW_CREDITS.
+int ext4_ino_new(struct handle *h, struct inode *dir, bool directory, u32 *ino);
+int ext4_ino_free(struct handle *h, struct ext4 *fs, u32 ino, bool directory);
+#define EXT4_INODE_NEW_CREDITS 3
+
+/* inode.c */
+
+int ext4_inode_get(struct superblock *sb, u32 ino, struct inode **out); // from cache or disk
+// A new inode with its number allocated, in the cache, written in h. Not in any directory yet.
+int ext4_inode_new(struct handle *h, struct inode *dir, const struct create_args *args,
+                   struct inode **out);
+// Copies the attributes into the inode table's block in h. One credit.
+int ext4_inode_write(struct handle *h, struct inode *i);
+// ops->evict, and ops->dirty: the attributes changed outside of a handle.
+void ext4_inode_evict(struct inode *i);
+int ext4_inode_dirty(struct inode *i);
+void ext4_inode_set_ops(struct inode *i);
+
+/* orphan.c: inodes to be deleted or truncated at the next mount */
+
+int ext4_orphan_add(struct handle *h, struct inode *i); // also if it is one already
+int ext4_orphan_remove(struct handle *h, struct inode *i);
+int ext4_orphans_recover(struct ext4 *fs);
+#define EXT4_ORPHAN_CREDITS 3
+
+/* map.c over extent.c and indirect.c: logical to physical blocks; map_lock held */
+
+struct ext4_map {
+    u64 logical;    // in
+    u64 physical;   // out; EXT4_MAP_FAIL: hole
+    u64 count;      // in: wanted; out: how many are alike from `logical` on (holes too)
+    bool unwritten; // out: allocated, reads as zeroes
+};
+int ext4_map_find(struct ext4_inode *i, struct ext4_map *m);
+// Inserts a mapping where there is a hole. ext4_map_credits tells what it may need.
+int ext4_map_insert(struct handle *h, struct ext4_inode *i, const struct ext4_map *m);
+int ext4_map_written(struct handle *h, struct ext4_inode *i, u64 logical, u64 count); // converts
+// Frees the blocks of [first, last], restarting the handle as needed (with at least `credits` left
+// afterwards); everything is consistent at each restart.
+int ext4_map_remove(struct handle *h, struct ext4_inode *i, u64 first, u64 last, u32 credits);
+// Moves all mappings from `first` on by `delta` blocks (collapse, insert range).
+int ext4_map_shift(struct handle *h, struct ext4_inode *i, u64 first, s64 delta);
+u32 ext4_map_credits(const struct ext4_inode *i, u32 runs);
+void ext4_map_init(
+    struct ext4_inode *i); // an empty map in i->block, extents or not by the features
+u64 ext4_map_max_blocks(const struct ext4_inode *i); // logical blocks a map can reach
+// For small metadata files (directories, the orphan file): the block of a file, made if `h`.
+int ext4_file_block(struct handle *h, struct inode *i, u64 logical, struct buf **out);
+
+/* data.c, file.c, fallocate.c */
+
+extern const struct vm_object_ops ext4_object_ops;
+extern const struct file_ops ext4_file_ops;
+extern const struct inode_ops ext4_file_inode_ops;
+int ext4_data_flush(struct inode *i);         // writes all dirty pages and inserts their extents
+int ext4_truncate(struct inode *i, u64 size); // inode lock held; pages and blocks; sizes both ways
+int ext4_delete_contents(struct inode *i);    // at eviction with no links
+int ext4_file_fallocate(struct file *f, int mode, loff_t offset, loff_t length);
+int ext4_fsync(struct file *f, bool data_only); // also directories
+
+/* inline.c: small files and directories inside the inode */
+
+bool ext4_has_inline(const struct inode *i);
+int ext4_inline_read(struct inode *i, void *out, u64 pos, size_t n); // bytes
+int ext4_inline_write(struct handle *h, struct inode *i, const void *from, u64 pos,
+                      size_t n);          // -ENOSPC
+int ext4_inline_convert(struct inode *i); // to blocks; a file's or a directory's
+u32 ext4_inline_capacity(const struct inode *i);
+
+/* dir.c, htree.c */
+
+struct ext4_dir_place { // where an entry is
+    struct buf *block;  // referenced; NULL: in the inode
+    u32 offset;
+    u64 logical;
+};
+int ext4_dir_find(struct inode *dir, const struct name *name, struct ext4_dir_place *place,
+                  u32 *ino, u8 *type); // -ENOENT
+int ext4_dir_add(struct handle *h, struct inode *dir, const struct name *name, u32 ino, u8 type);
+int ext4_dir_remove(struct handle *h, struct inode *dir, struct ext4_dir_place *place);
+int ext4_dir_replace(struct handle *h, struct inode *dir, struct ext4_dir_place *place, u32 ino,
+                     u8 type);
+int ext4_dir_init(struct handle *h, struct inode *dir, u32 parent_ino);       // "." and ".."
+int ext4_dir_set_parent(struct handle *h, struct inode *dir, u32 parent_ino); // ".."
+int ext4_dir_empty(struct inode *dir);                                        // 1, 0, or an error
+extern const struct file_ops ext4_dir_ops; // readdir: position = hash where indexed, else offset
+u32 ext4_dir_add_credits(const struct inode *dir);
+u8 ext4_file_type(mode_t mode);
+
+// Name hashes (PURE): the version, see ondisk.h; *minor may be NULL.
+int ext4_name_hash(const u32 seed[4], u32 version, const char *name, u32 length, u32 *major,
+                   u32 *minor);
+
+/* namei.c, link.c, xattr.c */
+
+extern const struct inode_ops ext4_dir_inode_ops, ext4_link_inode_ops, ext4_special_inode_ops;
+extern const struct inode_ops ext4_fast_link_inode_ops;
+void ext4_xattr_free(struct handle *h, struct inode *i); // at deletion
+
+void ext4_init(void); // registers ext4, ext3, ext2

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+// Filling pages of objects that come from somewhere, with read-ahead.
+//
+// A miss where the last fill ended is a sequential reader: the window doubles, up to
+// READ_AHEAD_MAX pages; any other miss takes READ_AHEAD_MIN and starts over. Only pages that are
+// not there are filled, and none past the size.
+#include "vm/vm_private.h"
+
+#define READ_AHEAD_MIN 4
+#define READ_AHEAD_MAX 64
+
+// How many pages from `index` on to fill at once; fill_lock held.
+static unsigned fill_window(struct vm_object *o, u64 index)
+{
+    u64 end = DIV_ROUND_UP(load_relaxed(&o->size), PAGE_SIZE);
+    unsigned n = 1;
+
+    if (index && index == o->read_next)
+        o->read_window = MIN(o->read_window * 2, READ_AHEAD_MAX);
+    else
+        o->read_window = READ_AHEAD_MIN;
+    spin_lock(&o->pages_lock);
+    while (n < o->read_window && index + n < end && !radix_find(&o->pages, index + n))
+        n++;
+    spin_unlock(&o->pages_lock);
+    return n;
+}
+
+static unsigned frames_get_many(struct frame **frames, unsigned n)
+{
+    unsigned i;
+
+    for (i = 0; i < n; i++) {
+        frames[i] = frame_alloc(0, 0);
+        if (!frames[i])
+            break;
+    }
+    return i;
+}
+
+// The first page must get in; the others are a gift.
+static int fill_insert(struct vm_object *o, u64 index, bool bounded, struct frame **frames,
+                       unsigned n)
+{
+    int err = object_insert(o, index, frames[0], bounded);
+
+    for (unsigned i = 1; i < n; i++) {
+        object_insert(o, index + i, frames[i], true);
+        frame_put(frames[i]);
+    }
+    if (err)
+        frame_put(frames[0]);
+    else
+        object_enter_clock(o);
+    return err;
+}
+
+static int fill_locked(struct vm_object *o, u64 index, bool bounded, struct frame **out)
+{
+    struct frame *frames[READ_AHEAD_MAX];
+    unsigned n = frames_get_many(frames, fill_window(o, index));
+    int err = n ? o->ops->fill(o, index, frames, n) : -ENOMEM;
+
+    o->read_next = index + n;
+    if (err) {
+        for (unsigned i = 0; i < n; i++)
+            frame_put(frames[i]);
+        return err;
+    }
+    *out = frames[0];
+    return fill_insert(o, index, bounded, frames, n);
+}
+
+int object_fill(struct vm_object *o, u64 index, bool bounded, struct frame **out)
+{
+    int err = 0;
+
+    mutex_lock(&o->fill_lock);
+    *out = vm_object_find(o, index);
+    if (!*out)
+        err = fill_locked(o, index, bounded, out);
+    mutex_unlock(&o->fill_lock);
+    return err;
+}
