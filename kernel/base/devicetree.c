@@ -229,22 +229,14 @@ static void read_plic(const struct fdt *f)
     }
 }
 
-// By ascending address, which is the order of QEMU's command line.
+// In the tree's order, which is that of QEMU's command line.
 static void read_virtio(const struct fdt *f)
 {
     struct fdt_node node = fdt_root(f);
-    struct machine_device device;
 
-    while (fdt_next_compatible(f, &node, "virtio,mmio")) {
-        unsigned i = machine.virtio_count;
-
-        if (i == MACHINE_MAX_VIRTIO || !read_device(f, &node, &device))
-            continue;
-        for (; i > 0 && machine.virtio[i - 1].reg.base > device.reg.base; i--)
-            machine.virtio[i] = machine.virtio[i - 1];
-        machine.virtio[i] = device;
-        machine.virtio_count++;
-    }
+    while (machine.virtio_count < MACHINE_MAX_VIRTIO &&
+           fdt_next_compatible(f, &node, "virtio,mmio"))
+        machine.virtio_count += read_device(f, &node, &machine.virtio[machine.virtio_count]);
 }
 
 int devicetree_init(const void *blob, size_t max)

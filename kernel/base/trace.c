@@ -23,8 +23,14 @@ bool trace_enabled;
 static struct trace_ring rings[MAX_HARTS];
 
 static const char *const event_names[TRACE_COUNT] = {
-    [TRACE_NONE] = "none",   [TRACE_SWITCH] = "switch", [TRACE_WAKE] = "wake",
-    [TRACE_FAULT] = "fault", [TRACE_EXIT] = "exit",     [TRACE_SIGNAL] = "signal",
+    [TRACE_NONE] = "none",
+    [TRACE_SWITCH] = "switch",
+    [TRACE_WAKE] = "wake",
+    [TRACE_FAULT] = "fault",
+    [TRACE_EXIT] = "exit",
+    [TRACE_SIGNAL] = "signal",
+    [TRACE_BLOCK_SUBMIT] = "block_submit",
+    [TRACE_BLOCK_DONE] = "block_done",
 };
 
 void trace_record(enum trace_event event, u64 a, u64 b)

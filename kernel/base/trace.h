@@ -5,11 +5,13 @@
 
 enum trace_event {
     TRACE_NONE,
-    TRACE_SWITCH, // a = next tid
-    TRACE_WAKE,   // a = tid
-    TRACE_FAULT,  // a = address, b = access
-    TRACE_EXIT,   // a = pid, b = status
-    TRACE_SIGNAL, // a = pid, b = signal
+    TRACE_SWITCH,       // a = next tid
+    TRACE_WAKE,         // a = tid
+    TRACE_FAULT,        // a = address, b = access
+    TRACE_EXIT,         // a = pid, b = status
+    TRACE_SIGNAL,       // a = pid, b = signal
+    TRACE_BLOCK_SUBMIT, // a = device << 32 | operation, b = sector of the whole device
+    TRACE_BLOCK_DONE,   // the same
     TRACE_COUNT,
 };
 
