@@ -20,65 +20,77 @@
 enum {                // buf.flags
     BUF_UPTODATE = 1, // data is what the device holds, or newer
     BUF_DIRTY = 2,    // newer than the device, to be written by anyone
-    BUF_WRITING = 4,  // a write of it is under way
-    BUF_JOURNAL = 8,  // in a transaction: written in place only by the journal's checkpoint
-    BUF_WRITE_ERROR = 16,
+    BUF_JOURNAL = 4,  // in a transaction: written in place only by the journal, with buf_write_many
+    BUF_USED = 8,     // found since shrinking last passed by
 };
 
-struct buf_cache;
+struct buf_bucket;
 
 struct buf {
     struct hnode hash;       // (bucket)
     struct ref refs;         // (a) users; 0: kept as long as memory is plentiful
+    u32 flags;               // (a) BUF_*
     struct buf_cache *cache; // (c)
     u64 block;               // (c) in units of cache->block_size
-    u8 *data;                // (c) in a page of cache->object
-    u32 flags;               // (a) BUF_*
-    struct mutex lock;       // RANK_BUFFER: contents while they are read in or changed
-    void *journal;           // the journal's record of it, see buf/journal.c
-    struct list link;        // (cache's lock) dirty list, or list of the unused
+    u8 *data;                // (lock) in `frame`
+    struct frame *frame;     // (c) a page of cache->object, referenced
+    struct mutex lock;       // RANK_BUFFER: contents while they are changed
+    void *journal;           // the journal's record of it, see journal.c
+    struct list link;        // (cache->lock) all buffers, in clock order
 };
 
-// One for each block device in use, and one block size at a time.
+// One for each block device in use, with one block size at a time.
 struct buf_cache {
     struct block_device *device; // (c)
     struct vm_object object;     // the device's pages
-    u32 block_size;              // (c) while anything is mounted: 512..4096, a power of two
+    u32 block_size;              // (c) while buffers exist: 512..4096, a power of two
     u32 block_shift;
-    u32 error_seq; // (a) counts write errors
-    struct buf_cache_state *state;
+    struct buf_bucket *buckets;     // (c)
+    struct wait_queue writing_wait; // for the end of a write-back of pages
+    struct spinlock lock;           // RANK_BUFFERS
+    struct list bufs;               // (l) clock order
+    u64 count;                      // (l) of bufs
 };
 
 // The device's cache, made at first use; never destroyed. -ENOMEM.
 int buf_cache_get(struct block_device *d, struct buf_cache **out);
-// Forgets all clean buffers and sets the size; -EBUSY while buffers are in use or dirty ones cannot
-// be written, -EINVAL.
+// Writes everything, forgets all buffers, and sets the size. -EBUSY while any is in use, -EINVAL,
+// -EIO.
 int buf_cache_set_block_size(struct buf_cache *c, u32 size);
 u64 buf_cache_blocks(const struct buf_cache *c);
 
-// The block with valid contents (0, -EIO, -ENOMEM), or with whatever is there, to be overwritten
-// as a whole (then mark it: BUF_UPTODATE).
+// The block with valid contents (0, -EIO, -ENOMEM; past the end -EIO).
 int buf_read(struct buf_cache *c, u64 block, struct buf **out);
+// The same for a block that the caller is going to overwrite as a whole: its contents are anything.
 int buf_get(struct buf_cache *c, u64 block, struct buf **out);
-struct buf *buf_find(struct buf_cache *c, u64 block);           // NULL if not cached; referenced
-void buf_read_ahead(struct buf_cache *c, u64 block, u32 count); // a hint; does not wait
+struct buf *buf_find(struct buf_cache *c, u64 block); // NULL if there is no buffer; referenced
 static inline void buf_ref(struct buf *b)
 {
     ref_get(&b->refs);
 }
-void buf_put(struct buf *b); // NULL: nothing
-void buf_lock(struct buf *b);
-void buf_unlock(struct buf *b);
+static inline void buf_put(struct buf *b) // NULL: nothing
+{
+    if (b)
+        ref_put(&b->refs);
+}
+static inline void buf_lock(struct buf *b)
+{
+    mutex_lock(&b->lock);
+}
+static inline void buf_unlock(struct buf *b)
+{
+    mutex_unlock(&b->lock);
+}
 
 void buf_mark_dirty(struct buf *b);
-// Starts a write of what is valid and dirty (nothing otherwise) and waits: 0, -EIO. Any BUF_JOURNAL
-// block is refused (an assertion): the journal uses buf_write_now.
-int buf_write(struct buf *b);
-int buf_write_now(struct buf *b, u32 block_flags);
-// Writes all of a list of buffers, sorted and in flight together; waits. First error.
+// Writes blocks in place now, in flight together, in whatever state they are, and waits: 0 or the
+// first error. Their BUF_DIRTY goes. block_flags: BLOCK_FUA...
 int buf_write_many(struct buf **bufs, unsigned n, u32 block_flags);
-// Drops what is cached of freed blocks: never written any more. Not for BUF_JOURNAL ones.
+int buf_write(struct buf *b, u32 block_flags);
+// Blocks were freed: what is cached of them is not written any more, nor is a write of them still
+// under way afterwards. None is BUF_JOURNAL. Cost: O(count).
 void buf_forget(struct buf_cache *c, u64 block, u64 count);
-// All dirty blocks not in a transaction, and dirty pages of the device's object; then a flush.
+// Everything that is dirty and not in a transaction, then a flush of the device.
 int buf_cache_sync(struct buf_cache *c);
 void buf_cache_check(struct buf_cache *c);
+void buf_init(void);

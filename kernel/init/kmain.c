@@ -10,6 +10,7 @@
 #include "base/devicetree.h"
 #include "base/log.h"
 #include "base/panic.h"
+#include "buf/buf.h"
 #include "drivers/drivers.h"
 #include "drivers/virtio/virtio_console.h"
 #include "fs/initramfs.h"
@@ -96,6 +97,7 @@ static void root_init(void)
 
     vfs_init();
     pipe_init();
+    buf_init();
     tmpfs_init();
     procfs_fs_init();
     devfs_init();

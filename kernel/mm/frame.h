@@ -40,7 +40,9 @@ enum { // frame.flags
     FRAME_F_DIRTY = 1,
     FRAME_F_UPTODATE = 2,
     FRAME_F_SLAB = 4,
-    FRAME_F_USED = 8, // FRAME_OBJECT: found since reclaim last passed by
+    FRAME_F_USED = 8,     // FRAME_OBJECT: found since reclaim last passed by
+    FRAME_F_WRITING = 16, // FRAME_OBJECT of a device: being written back
+    FRAME_F_RAW = 32,     // FRAME_OBJECT of a device: changed as bytes, not through buffers
 };
 
 enum {                     // allocation flags, also of slab_alloc and kmalloc

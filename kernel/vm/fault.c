@@ -157,7 +157,7 @@ static int fault_object(struct fault *f)
     if (!shared || !(write || writes_freely(o)))
         bits &= ~(u64)(PTE_W | PTE_D);
     if (bits & PTE_W)
-        object_mark_dirty(o, frame);
+        vm_object_mark_dirty(o, frame);
     return fault_enter(f, frame, bits, o);
 }
 
@@ -180,7 +180,7 @@ static int fault_share_write(struct fault *f)
         return err;
     spin_lock(&f->s->pagetable_lock);
     if (fault_unchanged(f)) {
-        object_mark_dirty(o, pte_frame(f->seen));
+        vm_object_mark_dirty(o, pte_frame(f->seen));
         store_release(f->pte, f->seen | PTE_W | PTE_A | PTE_D);
     } else {
         err = -EAGAIN;

@@ -174,6 +174,17 @@ int object_page(struct vm_object *o, u64 index, bool bounded, struct frame **out
     return err;
 }
 
+int vm_object_page_new(struct vm_object *o, u64 index, struct frame **out)
+{
+    int err;
+
+    do {
+        *out = vm_object_find(o, index);
+        err = *out ? 0 : object_make_zero(o, index, false, out);
+    } while (err == -EEXIST);
+    return err;
+}
+
 int vm_object_page(struct vm_object *o, u64 index, struct frame **out)
 {
     return object_page(o, index, false, out);

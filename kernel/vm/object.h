@@ -25,6 +25,8 @@ struct vm_object_ops {
     // Writes the changed pages of [first, last], which it gets from vm_object_take_dirty, and waits
     // for them; write_lock is held; may sleep. The first error; what failed counts as clean.
     int (*write_back)(struct vm_object *o, u64 first, u64 last);
+    // Reclaim is going to look at the pages: lets go of some that only caches refer to. NULL: none.
+    void (*shrink)(struct vm_object *o);
     // A reference that keeps the object for the flusher or reclaim; false: it is going away. With
     // hold NULL it never goes.
     bool (*hold)(struct vm_object *o);
@@ -67,6 +69,11 @@ void vm_object_put(struct vm_object *o);
 // (whatever the object's size is).
 struct frame *vm_object_find(struct vm_object *o, u64 index);
 int vm_object_page(struct vm_object *o, u64 index, struct frame **out); // -ENOMEM, -EIO
+
+// The page at `index`, made without filling it if it is absent: the caller overwrites all of it.
+int vm_object_page_new(struct vm_object *o, u64 index, struct frame **out); // -ENOMEM
+// A page of the object was changed, see vm/writeback.c.
+void vm_object_mark_dirty(struct vm_object *o, struct frame *f);
 
 struct uio;
 // Copies between the buffer and pages, from byte `pos` on; the caller holds the inode lock and

@@ -38,12 +38,12 @@ static ssize_t overwrite_page(struct vm_object *o, struct uio *u, u64 index)
     err = moved == PAGE_SIZE ? object_insert(o, index, new, false) : -EEXIST;
     if (!err) {
         object_enter_clock(o);
-        object_mark_dirty(o, new);
+        vm_object_mark_dirty(o, new);
     } else if (err == -EEXIST && moved) {
         err = vm_object_page(o, index, &f);
         if (!err) {
             memcpy(frame_address(f), frame_address(new), moved);
-            object_mark_dirty(o, f);
+            vm_object_mark_dirty(o, f);
             frame_put(f);
         }
     } else if (err == -EEXIST) {
@@ -72,7 +72,7 @@ static ssize_t write_chunk(struct vm_object *o, struct uio *u, u64 pos, size_t n
     if (err)
         return err;
     moved = uio_get_nofault(u, frame_address(f) + (pos & ~PAGE_MASK), n);
-    object_mark_dirty(o, f);
+    vm_object_mark_dirty(o, f);
     frame_put(f);
     return moved;
 }
@@ -114,7 +114,7 @@ static void zero_within(struct vm_object *o, u64 start, u64 end)
     if (!f)
         return;
     memset(frame_address(f) + (start & ~PAGE_MASK), 0, end - start);
-    object_mark_dirty(o, f);
+    vm_object_mark_dirty(o, f);
     frame_put(f);
 }
 
@@ -153,7 +153,7 @@ int vm_object_clear_tail(struct vm_object *o)
     if (err)
         return err;
     memset(frame_address(f) + (size & ~PAGE_MASK), 0, PAGE_SIZE - (size & ~PAGE_MASK));
-    object_mark_dirty(o, f);
+    vm_object_mark_dirty(o, f);
     frame_put(f);
     return 0;
 }

@@ -87,6 +87,8 @@ static unsigned reclaim_some(void)
 
     if (!o)
         return 0;
+    if (o->ops->shrink)
+        o->ops->shrink(o);
     n = clock_pass(o, &hand, batch);
     spin_lock(&cached_lock);
     o->clock_hand = hand;

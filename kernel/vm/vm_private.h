@@ -176,7 +176,6 @@ int object_insert(struct vm_object *o, u64 index, struct frame *f, bool bounded)
 void object_take_out(struct vm_object *o, u64 index, struct frame *f);
 // As vm_object_page, but if `bounded` -EIO past the object's last page.
 int object_page(struct vm_object *o, u64 index, bool bounded, struct frame **out);
-void object_mark_dirty(struct vm_object *o, struct frame *f);
 // Takes pages [index, last] out of the object, not out of mappings.
 void object_drop(struct vm_object *o, u64 index, u64 last);
 

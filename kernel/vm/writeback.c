@@ -72,7 +72,7 @@ void object_forget_dirty(struct vm_object *o)
     spin_unlock(&dirty_lock);
 }
 
-void object_mark_dirty(struct vm_object *o, struct frame *f)
+void vm_object_mark_dirty(struct vm_object *o, struct frame *f)
 {
     bool cached = o->ops->write_back, marked = false;
 

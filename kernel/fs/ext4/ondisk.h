@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The layout of ext2, ext3 and ext4 on disk. All fields are little-endian, as RISC-V is.
 #pragma once
+#include "lib/macro.h"
 #include "lib/types.h"
 
 #define EXT4_MAGIC       0xEF53

@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: MIT
 // Nodes of block devices, /proc/partitions and /proc/diskstats.
 //
-// Reads and writes go to the device in whole blocks, through a buffer: nothing is cached.
+// Reads, writes and mappings go to the device's pages, which the buffer cache shares.
 #include "abi/blkdev.h"
 #include "abi/capability.h"
 #include "abi/errno.h"
 #include "base/log.h"
-#include "block/block.h"
+#include "buf/buf.h"
 #include "fs/pseudo/pseudo.h"
 #include "mm/slab.h"
 #include "vfs/registry.h"
-
-#define BUFFER 65536 // bytes moved at once
 
 static u64 size_of(const struct block_device *d)
 {
@@ -29,54 +27,84 @@ static void blockdev_release(struct file *f)
     block_close(f->private);
 }
 
-static int move(struct block_device *d, enum block_op op, struct uio *u, u64 pos, void *buffer,
-                size_t n)
+// The device's pages, and how many of u's bytes lie before its end.
+static int span(struct file *f, struct uio *u, loff_t pos, struct vm_object **o, u64 *left)
 {
-    int err = op == BLOCK_WRITE ? uio_get(u, buffer, n) : 0;
+    struct block_device *d = f->private;
+    struct buf_cache *c;
+    int err = buf_cache_get(d, &c);
+    u64 size = size_of(d);
 
-    if (!err)
-        err = block_transfer(d, op, pos >> SECTOR_SHIFT, buffer, n);
-    if (!err && op == BLOCK_READ)
-        err = uio_put(u, buffer, n);
-    return err;
-}
-
-static ssize_t transfer(struct block_device *d, enum block_op op, struct uio *u, loff_t *pos)
-{
-    u64 size = size_of(d), left = *pos < size ? MIN(u->left, size - *pos) : 0, done = 0;
-    void *buffer;
-    int err = 0;
-
-    if (!left)
-        return u->left && op == BLOCK_WRITE ? -ENOSPC : 0;
-    if ((*pos | left) & (d->limits.block_size - 1))
-        return -EINVAL;
-    buffer = kmalloc(MIN(left, (u64)BUFFER), 0);
-    if (!buffer)
-        return -ENOMEM;
-    while (done < left && !err) {
-        size_t n = MIN(left - done, (u64)BUFFER);
-
-        err = move(d, op, u, *pos, buffer, n);
-        if (!err) {
-            *pos += n;
-            done += n;
-        }
-    }
-    kfree(buffer);
-    return done ? (ssize_t)done : err;
+    if (err)
+        return err;
+    *o = &c->object;
+    *left = pos < size ? MIN(u->left, size - pos) : 0;
+    return 0;
 }
 
 static ssize_t blockdev_read(struct file *f, struct uio *u, loff_t *pos)
 {
-    return transfer(f->private, BLOCK_READ, u, pos);
+    struct vm_object *o;
+    ssize_t done = 0, n;
+    u64 left;
+    int err = span(f, u, *pos, &o, &left);
+
+    if (err)
+        return err;
+    for (; left; left -= n, *pos += n, done += n) {
+        n = vm_object_read(o, u, *pos, left);
+        if (n == -EFAULT || n == 0)
+            n = uio_prefault(u, ACCESS_WRITE);
+        if (n == -ENOMEM && vm_reclaim(RECLAIM_PAGES))
+            n = 0;
+        if (n < 0)
+            return done ? done : n;
+    }
+    return done;
+}
+
+static ssize_t write_some(struct file *f, struct vm_object *o, struct uio *u, loff_t *pos, u64 left)
+{
+    ssize_t done = 0, n;
+
+    for (; left; left -= n, *pos += n, done += n) {
+        n = vm_object_write(o, u, *pos, left);
+        if (n == -EFAULT || n == 0)
+            n = uio_prefault(u, ACCESS_READ);
+        if (n == -ENOMEM && vm_reclaim(RECLAIM_PAGES))
+            n = 0;
+        if (n < 0)
+            return done ? done : n;
+    }
+    return done;
 }
 
 static ssize_t blockdev_write(struct file *f, struct uio *u, loff_t *pos)
 {
     struct block_device *d = f->private;
+    struct vm_object *o;
+    ssize_t done;
+    u64 left;
+    int err = d->read_only ? -EPERM : span(f, u, *pos, &o, &left);
 
-    return d->read_only ? -EPERM : transfer(d, BLOCK_WRITE, u, pos);
+    if (err)
+        return err;
+    if (!left)
+        return u->left ? -ENOSPC : 0;
+    done = write_some(f, o, u, pos, left);
+    if (done > 0 && f->flags & O_DSYNC)
+        err = file_fsync(f, true);
+    vm_dirty_throttle(o);
+    return err ? err : done;
+}
+
+static int blockdev_mmap(struct file *f, struct vm_object **out)
+{
+    struct buf_cache *c;
+    int err = buf_cache_get(f->private, &c);
+
+    *out = err ? NULL : &c->object;
+    return err;
 }
 
 static loff_t blockdev_seek(struct file *f, loff_t offset, int whence)
@@ -97,10 +125,35 @@ static loff_t blockdev_seek(struct file *f, loff_t offset, int whence)
 
 static int blockdev_fsync(struct file *f, bool data_only)
 {
-    return block_flush(f->private);
+    struct buf_cache *c;
+    int err = buf_cache_get(f->private, &c), earlier;
+
+    if (err)
+        return err;
+    err = buf_cache_sync(c);
+    earlier = vm_object_error_since(&c->object, &f->error_seen);
+    return err ? err : earlier;
 }
 
 /* Ioctls: sd(4) and BLK* of the kernel's headers */
+
+// What is cached of the range goes too, unless a file system holds views of it: then it is the
+// administrator who tramples on a mounted device.
+static int clear_range(struct block_device *d, const u64 range[2],
+                       int (*clear)(struct block_device *d, u64 sector, u64 sectors))
+{
+    struct buf_cache *c;
+    int err = buf_cache_get(d, &c);
+
+    if (err)
+        return err;
+    mutex_lock(&c->object.write_lock);
+    if (!c->count)
+        vm_object_punch(&c->object, range[0], range[0] + range[1]);
+    err = clear(d, range[0] >> SECTOR_SHIFT, range[1] >> SECTOR_SHIFT);
+    mutex_unlock(&c->object.write_lock);
+    return err;
+}
 
 // BLKDISCARD and BLKZEROOUT: a pair of byte offset and length.
 static s64 ioctl_range(struct file *f, u32 cmd, uaddr_t arg)
@@ -117,10 +170,8 @@ static s64 ioctl_range(struct file *f, u32 cmd, uaddr_t arg)
     if ((range[0] | range[1]) & (d->limits.block_size - 1) || !range[1] || range[0] > size_of(d) ||
         range[1] > size_of(d) - range[0])
         return -EINVAL;
-    range[0] >>= SECTOR_SHIFT;
-    range[1] >>= SECTOR_SHIFT;
-    return cmd == BLKDISCARD ? block_discard(d, range[0], range[1])
-                             : block_zero(d, range[0], range[1]);
+    return cmd == BLKDISCARD ? clear_range(d, range, block_discard)
+                             : clear_range(d, range, block_zero);
 }
 
 static s64 blockdev_ioctl(struct file *f, u32 cmd, u64 arg)
@@ -151,7 +202,7 @@ static s64 blockdev_ioctl(struct file *f, u32 cmd, u64 arg)
         return copy_to_user(arg, &no, sizeof(no));
     }
     case BLKFLSBUF:
-        return may ? block_flush(d) : -EACCES;
+        return may ? blockdev_fsync(f, false) : -EACCES;
     case BLKRRPART:
         return may ? block_rescan(d) : -EACCES;
     case BLKDISCARD:
@@ -167,6 +218,7 @@ static const struct file_ops blockdev_ops = {
     .read = blockdev_read,
     .write = blockdev_write,
     .seek = blockdev_seek,
+    .mmap = blockdev_mmap,
     .fsync = blockdev_fsync,
     .ioctl = blockdev_ioctl,
 };

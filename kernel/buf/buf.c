@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: MIT
+// Buffers: found, made, dropped.
+//
+// Invariants.
+//   1. Every buffer is in its bucket and on the clock list, from the moment it has a reference.
+//   2. A reference is first taken under the bucket's lock; shrinking frees a buffer under that lock
+//      and only if it has none, is not dirty and not in a transaction.
+//   3. A buffer pins its page; a dirty buffer's page is marked changed.
+//
+// Lock order: a bucket's lock, then cache->lock; both RANK_BUFFERS (nested in this order).
+#include "abi/errno.h"
+#include "base/panic.h"
+#include "block/batch.h"
+#include "buf/buf_private.h"
+#include "lib/bitmap.h"
+#include "mm/slab.h"
+
+#define BUCKETS       1024
+#define SHRINK_STRIDE 64 // buffers looked at by one call
+
+struct buf_bucket {
+    struct spinlock lock;
+    struct hlist chain; // (l)
+};
+
+static struct slab_cache *buf_slab;                                              // (c)
+static struct mutex caches_lock = {.queue = WAIT_QUEUE_INIT(caches_lock.queue)}; // making caches
+
+void buf_init(void)
+{
+    buf_slab = slab_cache_create("buf", sizeof(struct buf), 8);
+}
+
+/* Caches */
+
+static int cache_create(struct block_device *d, struct buf_cache **out)
+{
+    struct buf_cache *c = kmalloc(sizeof(*c), ALLOC_ZERO);
+    struct buf_bucket *buckets = kmalloc(BUCKETS * sizeof(*buckets), ALLOC_ZERO);
+
+    if (!c || !buckets) {
+        kfree(c);
+        kfree(buckets);
+        return -ENOMEM;
+    }
+    for (unsigned i = 0; i < BUCKETS; i++)
+        spin_init(&buckets[i].lock, RANK_BUFFERS);
+    c->device = d;
+    vm_object_init(&c->object, &buf_device_object_ops, c);
+    c->object.size = load_relaxed(&d->sectors) << SECTOR_SHIFT;
+    c->block_size = d->limits.block_size;
+    c->block_shift = bit_lowest(c->block_size);
+    c->buckets = buckets;
+    wait_queue_init(&c->writing_wait);
+    spin_init(&c->lock, RANK_BUFFERS);
+    list_init(&c->bufs);
+    *out = c;
+    return 0;
+}
+
+int buf_cache_get(struct block_device *d, struct buf_cache **out)
+{
+    struct buf_cache *c;
+    int err = 0;
+
+    mutex_lock(&caches_lock);
+    c = d->cache;
+    if (!c)
+        err = cache_create(d, &c);
+    if (!err)
+        store_release(&d->cache, c);
+    mutex_unlock(&caches_lock);
+    *out = c;
+    return err;
+}
+
+u64 buf_cache_blocks(const struct buf_cache *c)
+{
+    return load_relaxed(&c->device->sectors) >> (c->block_shift - SECTOR_SHIFT);
+}
+
+/* Finding */
+
+static struct buf_bucket *bucket_of(struct buf_cache *c, u64 block)
+{
+    return &c->buckets[(block ^ block >> 10) % BUCKETS];
+}
+
+// The bucket's lock is held.
+static struct buf *find_locked(struct buf_bucket *bucket, u64 block)
+{
+    struct buf *b;
+
+    HLIST_FOR_EACH (b, &bucket->chain, hash)
+        if (b->block == block) {
+            ref_get(&b->refs);
+            if (!(load_relaxed(&b->flags) & BUF_USED))
+                buf_set_flags(b, BUF_USED);
+            return b;
+        }
+    return NULL;
+}
+
+struct buf *buf_find(struct buf_cache *c, u64 block)
+{
+    struct buf_bucket *bucket = bucket_of(c, block);
+    struct buf *b;
+
+    spin_lock(&bucket->lock);
+    b = find_locked(bucket, block);
+    spin_unlock(&bucket->lock);
+    return b;
+}
+
+// Enters `new`, or finds that another was faster. The result has a reference.
+static struct buf *buf_insert(struct buf *new)
+{
+    struct buf_cache *c = new->cache;
+    struct buf_bucket *bucket = bucket_of(c, new->block);
+    struct buf *b;
+
+    spin_lock(&bucket->lock);
+    b = find_locked(bucket, new->block);
+    if (!b) {
+        hlist_insert(&bucket->chain, &new->hash);
+        spin_lock_nested(&c->lock);
+        list_insert_tail(&c->bufs, &new->link);
+        c->count++;
+        spin_unlock(&c->lock);
+    }
+    spin_unlock(&bucket->lock);
+    return b ? b : new;
+}
+
+static void buf_free(struct buf *b)
+{
+    frame_put(b->frame);
+    slab_free(buf_slab, b);
+}
+
+static int buf_create(struct buf_cache *c, u64 block, struct frame *f, struct buf **out)
+{
+    struct buf *b = slab_alloc(buf_slab, 0);
+
+    if (!b)
+        return -ENOMEM;
+    *b = (struct buf){.cache = c, .block = block, .frame = f, .flags = BUF_UPTODATE};
+    b->data = (u8 *)frame_address(f) + ((block << c->block_shift) & ~PAGE_MASK);
+    ref_init(&b->refs, 1);
+    mutex_init(&b->lock, RANK_BUFFER);
+    *out = buf_insert(b);
+    if (*out == b)
+        frame_get(f);
+    else
+        slab_free(buf_slab, b);
+    return 0;
+}
+
+int buf_read(struct buf_cache *c, u64 block, struct buf **out)
+{
+    struct frame *f;
+    int err;
+
+    *out = buf_find(c, block);
+    if (*out)
+        return 0;
+    if (block >= buf_cache_blocks(c))
+        return -EIO;
+    err = vm_object_page(&c->object, block >> (PAGE_SHIFT - c->block_shift), &f);
+    if (err)
+        return err;
+    err = buf_create(c, block, f, out);
+    frame_put(f);
+    return err;
+}
+
+int buf_get(struct buf_cache *c, u64 block, struct buf **out)
+{
+    struct frame *f = NULL;
+    int err = 0;
+
+    *out = buf_find(c, block);
+    if (*out)
+        return 0;
+    if (c->block_size != PAGE_SIZE || block >= buf_cache_blocks(c))
+        return buf_read(c, block, out);
+    err = vm_object_page_new(&c->object, block, &f);
+    if (!err)
+        err = buf_create(c, block, f, out);
+    if (f)
+        frame_put(f);
+    return err;
+}
+
+/* Changing */
+
+void buf_set_flags(struct buf *b, u32 flags)
+{
+    __atomic_fetch_or(&b->flags, flags, __ATOMIC_SEQ_CST);
+}
+
+void buf_clear_flags(struct buf *b, u32 flags)
+{
+    __atomic_fetch_and(&b->flags, ~flags, __ATOMIC_SEQ_CST);
+}
+
+void buf_mark_dirty(struct buf *b)
+{
+    if (!(load_relaxed(&b->flags) & BUF_DIRTY))
+        buf_set_flags(b, BUF_DIRTY);
+    vm_object_mark_dirty(&b->cache->object, b->frame);
+}
+
+int buf_write_many(struct buf **bufs, unsigned n, u32 block_flags)
+{
+    struct buf_cache *c = n ? bufs[0]->cache : NULL;
+    struct block_batch batch;
+
+    if (!n)
+        return 0;
+    block_batch_begin(&batch, c->device, BLOCK_WRITE, block_flags);
+    for (unsigned i = 0; i < n; i++) {
+        buf_clear_flags(bufs[i], BUF_DIRTY);
+        block_batch_add(&batch, bufs[i]->block << (c->block_shift - SECTOR_SHIFT), bufs[i]->data,
+                        c->block_size);
+    }
+    return block_batch_wait(&batch);
+}
+
+int buf_write(struct buf *b, u32 block_flags)
+{
+    return buf_write_many(&b, 1, block_flags);
+}
+
+void buf_forget(struct buf_cache *c, u64 block, u64 count)
+{
+    for (u64 i = 0; i < count; i++) {
+        struct buf *b = buf_find(c, block + i);
+
+        if (!b)
+            continue;
+        assert(!(b->flags & BUF_JOURNAL));
+        buf_clear_flags(b, BUF_DIRTY);
+        buf_wait_not_written(b);
+        buf_put(b);
+    }
+}
+
+int buf_cache_sync(struct buf_cache *c)
+{
+    int err = vm_object_sync(&c->object, 0, ~0UL), flush = block_flush(c->device);
+
+    return err ? err : flush;
+}
+
+/* Dropping */
+
+// Takes the first buffer of the clock out if it can go; else it is moved to the end. cache->lock
+// is held; NULL: there is none, or it stays.
+static struct buf *clock_first(struct buf_cache *c)
+{
+    struct buf *b = list_first(&c->bufs, struct buf, link);
+
+    if (!b)
+        return NULL;
+    list_remove(&b->link);
+    list_insert_tail(&c->bufs, &b->link);
+    if (ref_read(&b->refs) || load_relaxed(&b->flags) & (BUF_USED | BUF_DIRTY | BUF_JOURNAL)) {
+        buf_clear_flags(b, BUF_USED);
+        return NULL;
+    }
+    ref_get(&b->refs); // so that it stays until its bucket is locked
+    return b;
+}
+
+// Gives up the caller's reference, and the buffer if that was the only one.
+static bool buf_try_free(struct buf_cache *c, struct buf *b)
+{
+    struct buf_bucket *bucket = bucket_of(c, b->block);
+    bool last;
+
+    spin_lock(&bucket->lock);
+    last = ref_put(&b->refs) && !(load_relaxed(&b->flags) & (BUF_DIRTY | BUF_JOURNAL));
+    if (last) {
+        hlist_remove(&b->hash);
+        spin_lock_nested(&c->lock);
+        list_remove(&b->link);
+        c->count--;
+        spin_unlock(&c->lock);
+    }
+    spin_unlock(&bucket->lock);
+    if (last)
+        buf_free(b);
+    return last;
+}
+
+static struct buf *clock_turn(struct buf_cache *c)
+{
+    struct buf *b;
+
+    spin_lock(&c->lock);
+    b = clock_first(c);
+    spin_unlock(&c->lock);
+    return b;
+}
+
+void buf_shrink(struct buf_cache *c)
+{
+    for (unsigned i = 0; i < SHRINK_STRIDE; i++) {
+        struct buf *b = clock_turn(c);
+
+        if (b)
+            buf_try_free(c, b);
+    }
+}
+
+int buf_cache_set_block_size(struct buf_cache *c, u32 size)
+{
+    int err;
+
+    if (size < c->device->limits.block_size || size > PAGE_SIZE || size & (size - 1))
+        return -EINVAL;
+    if (size == c->block_size)
+        return 0;
+    err = buf_cache_sync(c);
+    for (u64 n = 2 * c->count; !err && n; n--) {
+        struct buf *b = clock_turn(c);
+
+        if (b)
+            buf_try_free(c, b);
+    }
+    if (!err && c->count)
+        err = -EBUSY;
+    if (err)
+        return err;
+    c->block_size = size;
+    c->block_shift = bit_lowest(size);
+    return 0;
+}
+
+void buf_cache_check(struct buf_cache *c)
+{
+    struct buf *b;
+    u64 n = 0;
+
+    spin_lock(&c->lock);
+    LIST_FOR_EACH (b, &c->bufs, link) {
+        verify(b->cache == c && b->frame->owner == &c->object && !hlist_unlinked(&b->hash));
+        n++;
+    }
+    verify(n == c->count);
+    spin_unlock(&c->lock);
+}
