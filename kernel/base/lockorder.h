@@ -19,7 +19,7 @@
 //      RANK_FUTEX         futex bucket                              (two: by address)
 //      RANK_FDTABLE       descriptor table
 //      RANK_FS            root, working directory, umask
-//      RANK_DCACHE        a dentry's children, hash buckets, LRU
+//      RANK_DCACHE        names: tree_lock, hash buckets
 //      RANK_PAGETABLE     entries of one space
 //        RANK_PAGES       page tree of one memory object
 //      RANK_DEVICE        driver state, rings
