@@ -80,9 +80,7 @@ static void gather_prune(struct gather *g, uaddr_t start, uaddr_t end)
 {
     struct vm_space *s = g->space;
 
-    start = ALIGN_UP(start, MMU_TABLE_SPAN);
-    end = ALIGN_DOWN(end, MMU_TABLE_SPAN);
-    if (start >= end)
+    if (end - start < MMU_TABLE_SPAN)
         return;
     spin_lock(&s->pagetable_lock);
     mmu_prune(&s->mmu, start, end, &g->tables);
