@@ -27,7 +27,7 @@
 //      RANK_BLOCKS        a file system's sets of block ranges
 //      RANK_JOURNAL       a journal's transactions
 //      RANK_BUFFERS       buffer cache: hash buckets, lists
-//      RANK_DCACHE        a dentry's children, hash buckets, LRU
+//      RANK_DCACHE        names: tree_lock, hash buckets
 //      RANK_PAGETABLE     entries of one space
 //        RANK_PAGES       page tree of one memory object
 //        RANK_CACHES      lists of objects with changed or cached pages

@@ -4,29 +4,28 @@
 // A dentry in the hash carries one reference for the hash; lookups take theirs under the bucket's
 // lock. So whoever holds a bucket's lock and sees a count of 1 (2, counting its own) knows that
 // nobody else has the dentry or can get it. That decides
-//   - what may be freed: the clock (below) takes unused ones from hash and list;
+//   - what may be freed: the clock (below) takes unused ones;
 //   - what unlink does: a dentry that only the unlinker holds turns negative and stays, any other
 //     leaves the hash and keeps its inode until its last user goes.
 // A put of the last reference can therefore only meet an unhashed dentry, and needs no lock.
 //
-// Replacement is a clock for each superblock: new dentries join the tail of sb->dentries; beyond
-// the limit each insertion looks at a few from the head, which are freed if unused and not found
-// since the last visit. Nothing is moved on a hit.
+// Replacement is a clock over the buckets: while a superblock has more dentries than the limit,
+// each insertion frees those of the next bucket that are unused and were not found since the last
+// visit. Nothing is moved on a hit. Only dentries of a superblock that the caller holds are freed,
+// so that none is on its way out when its superblock goes.
 //
 // tree_lock holds parents and names still for those who walk upwards. Order within RANK_DCACHE:
-// tree_lock, a superblock's dentries_lock, buckets (two: by address).
+// tree_lock, buckets (two: by address).
 //
-// Rejected: a list of children in each directory (only unmounting would use it) and lock-free
-// lookup (the bucket's lock costs a dozen instructions of the walk's hundred).
+// Rejected: a list of children in each directory, or of all dentries of a superblock (only
+// unmounting would use it, which can look at all buckets), and lock-free lookup (the bucket's lock
+// costs a dozen instructions of the walk's hundred).
 #include "abi/errno.h"
 #include "base/panic.h"
 #include "lib/hash.h"
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "vfs/internal.h"
-
-#define CLOCK_STEPS  8
-#define SHRINK_BATCH 64
 
 struct bucket {
     struct hlist chain; // (lock)
@@ -38,6 +37,7 @@ static struct slab_cache *dentry_cache; // (c)
 static struct bucket *buckets;          // (c)
 static u32 bucket_mask;                 // (c)
 static u32 dentry_limit;                // (c) of one superblock
+static u32 clock_hand;                  // (a) bucket to look at next
 
 void dcache_init(void)
 {
@@ -97,22 +97,10 @@ static struct dentry *dentry_alloc(struct superblock *sb, struct dentry *parent,
     d->parent = parent ? parent : d;
     d->inode = NULL;
     d->hash_node = (struct hnode){0};
-    list_init(&d->link);
+    atomic_fetch_add(&sb->dentry_count, 1);
     if (parent)
         dentry_get(parent);
     return d;
-}
-
-static void dentry_unlist(struct dentry *d)
-{
-    struct superblock *sb = d->sb;
-
-    spin_lock(&sb->dentries_lock);
-    if (!list_empty(&d->link)) {
-        list_remove(&d->link);
-        sb->dentry_count--;
-    }
-    spin_unlock(&sb->dentries_lock);
 }
 
 // Frees a dentry without references, and parents that it was the last to hold.
@@ -121,7 +109,7 @@ static void dentry_free(struct dentry *d)
     for (;;) {
         struct dentry *parent = d->parent;
 
-        dentry_unlist(d);
+        atomic_fetch_sub(&d->sb->dentry_count, 1);
         if (d->inode)
             inode_put(d->inode);
         if (d->name.text != d->short_name)
@@ -155,47 +143,32 @@ int dentry_create_lone(struct superblock *sb, struct dentry *parent, struct inod
 
 /* The clock */
 
-// Takes an unused dentry out of the hash and its reference; false if it is in use.
-static bool dentry_retire(struct dentry *d)
+// Frees the unused dentries of a superblock in one bucket, or only those not found since the last
+// time; how many.
+static u32 bucket_sweep(struct bucket *b, const struct superblock *sb, bool all)
 {
-    struct bucket *b = bucket_of(d->parent, &d->name);
-    bool unused;
-
-    spin_lock_nested(&b->lock);
-    unused = d->hashed && ref_read(&d->refs) == 1;
-    if (unused) {
-        hlist_remove(&d->hash_node);
-        d->hashed = false;
-        ref_init(&d->refs, 0);
-    }
-    spin_unlock(&b->lock);
-    return unused;
-}
-
-// Looks at `steps` dentries; how many were freed. A rename may change parent and name under the
-// clock's hand: tree_lock keeps them still.
-static u32 clock_run(struct superblock *sb, u32 steps, bool all)
-{
-    struct list gone = LIST_INIT(gone);
-    struct dentry *d;
+    struct dentry *d, *next;
+    struct hlist gone = {0};
     u32 freed = 0;
 
-    spin_lock(&tree_lock);
-    spin_lock_nested(&sb->dentries_lock);
-    while (steps-- && (d = list_first(&sb->dentries, struct dentry, link))) {
-        list_remove(&d->link);
-        if ((all || !d->used) && dentry_retire(d)) {
-            sb->dentry_count--;
-            list_insert_tail(&gone, &d->link);
+    spin_lock(&b->lock);
+    for (d = HLIST_OBJECT(b->chain.first, struct dentry, hash_node); d; d = next) {
+        next = HLIST_OBJECT(d->hash_node.next, struct dentry, hash_node);
+        if (d->sb != sb || ref_read(&d->refs) != 1)
             continue;
+        if (all || !d->used) {
+            hlist_remove(&d->hash_node);
+            d->hashed = false;
+            ref_init(&d->refs, 0);
+            hlist_insert(&gone, &d->hash_node);
         }
         d->used = 0;
-        list_insert_tail(&sb->dentries, &d->link);
     }
-    spin_unlock(&sb->dentries_lock);
-    spin_unlock(&tree_lock);
-    for (; (d = list_pop(&gone, struct dentry, link)); freed++)
+    spin_unlock(&b->lock);
+    for (; (d = HLIST_OBJECT(gone.first, struct dentry, hash_node)); freed++) {
+        hlist_remove(&d->hash_node);
         dentry_free(d);
+    }
     return freed;
 }
 
@@ -206,8 +179,9 @@ void dcache_shrink_superblock(struct superblock *sb)
 
     do {
         freed = 0;
-        for (s64 left = load_relaxed(&sb->dentry_count); left > 0; left -= SHRINK_BATCH)
-            freed += clock_run(sb, MIN(left, SHRINK_BATCH), true);
+        for (u32 i = 0; i <= bucket_mask; i++)
+            if (load_relaxed(&buckets[i].chain.first))
+                freed += bucket_sweep(&buckets[i], sb, true);
     } while (freed);
 }
 
@@ -291,7 +265,6 @@ static struct dentry *dentry_publish(struct dentry *dir, struct dentry *d)
     struct bucket *b = bucket_of(dir, &d->name);
     struct superblock *sb = d->sb;
     struct dentry *other;
-    bool crowded;
 
     spin_lock(&b->lock);
     other = chain_find(b, dir, &d->name);
@@ -305,12 +278,8 @@ static struct dentry *dentry_publish(struct dentry *dir, struct dentry *d)
         dentry_free(d);
         return other;
     }
-    spin_lock(&sb->dentries_lock);
-    list_insert_tail(&sb->dentries, &d->link);
-    crowded = ++sb->dentry_count > dentry_limit;
-    spin_unlock(&sb->dentries_lock);
-    if (crowded)
-        clock_run(sb, CLOCK_STEPS, false);
+    if (unlikely(load_relaxed(&sb->dentry_count) > dentry_limit))
+        bucket_sweep(&buckets[atomic_fetch_add(&clock_hand, 1) & bucket_mask], sb, false);
     return d;
 }
 

@@ -135,11 +135,9 @@ struct superblock {
     u32 block_size;                   // (c)
     bool volatile_names; // (c) names appear unasked (procfs): misses are not remembered
     void *private;
-    struct dentry *root_dentry;    // (c) after the first mount, referenced
-    struct spinlock dentries_lock; // RANK_DCACHE
-    struct list dentries;          // (dentries_lock) all but the root, in clock order
-    u32 dentry_count;              // (dentries_lock)
-    struct list link;              // (superblocks_lock)
+    struct dentry *root_dentry; // (c) after the first mount, referenced
+    u32 dentry_count;           // (a)
+    struct list link;           // (superblocks_lock)
 };
 
 struct fs_type {

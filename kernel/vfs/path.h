@@ -18,7 +18,6 @@ struct dentry {
     struct name name;       // (as parent)
     struct inode *inode;    // (a) NULL: the name is known not to exist; set once, see above
     struct hnode hash_node; // (bucket lock)
-    struct list link;       // (sb->dentries_lock)
     char short_name[DENTRY_SHORT_NAME]; // (as parent) name.text points here or to allocated memory
 };
 

@@ -52,8 +52,6 @@ int superblock_create(struct superblock **out, const struct fs_type *type,
     sb->next_ino = 1;
     sb->block_size = PAGE_SIZE;
     mutex_init(&sb->rename_lock, RANK_RENAME);
-    spin_init(&sb->dentries_lock, RANK_DCACHE);
-    list_init(&sb->dentries);
     spin_lock(&superblocks_lock);
     list_insert_tail(&superblocks, &sb->link);
     spin_unlock(&superblocks_lock);

@@ -25,7 +25,6 @@ struct vm_space {
     struct spinlock pagetable_lock; // RANK_PAGETABLE: leaf entries
     u64 mapped_pages;               // (lock) sum of area sizes
     u32 area_count;                 // (lock)
-    uaddr_t spare_table;            // (lock) start of a hole whose empty leaf table is kept
     u64 anon_pages, object_pages;   // (pagetable_lock) resident
     u64 peak_pages;                 // (pagetable_lock)
     // From here on: what a fork copies.

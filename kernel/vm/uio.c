@@ -81,26 +81,19 @@ size_t uio_get_nofault(struct uio *u, void *dst, size_t n)
     return move_nofault(u, dst, n, false);
 }
 
-// The plain copies do not say how far they came. After a failure what is ready is copied again
-// without faults, which says it.
 static inline int move(struct uio *u, char *kernel, size_t n, bool put)
 {
     while (n) {
-        size_t chunk = uio_chunk(u, n);
-        int err = chunk ? 0 : -EFAULT;
+        size_t moved = move_nofault(u, kernel, n, put), chunk;
+        int err = 0;
 
-        if (u->kernel)
-            move_kernel(u, kernel, chunk, put);
-        else if (!err)
-            err =
-                put ? copy_to_user(u->base, kernel, chunk) : copy_from_user(kernel, u->base, chunk);
-        if (err) {
-            move_nofault(u, kernel, chunk, put);
+        kernel += moved;
+        n -= moved;
+        chunk = uio_chunk(u, n);
+        if (n)
+            err = chunk ? user_prefault(u->base, chunk, put ? ACCESS_WRITE : ACCESS_READ) : -EFAULT;
+        if (err)
             return err;
-        }
-        uio_step(u, chunk);
-        kernel += chunk;
-        n -= chunk;
     }
     return 0;
 }

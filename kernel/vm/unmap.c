@@ -4,8 +4,8 @@
 // No frame may be freed while a hart can still reach it through a cached entry. So cleared frames
 // are gathered, up to GATHER_FRAMES, before one flush; a flush is left out when no entry was valid.
 //
-// Leaf tables of a hole are freed with it, except one: a program that maps and unmaps again and
-// again at one place keeps its empty table (spare_table), until another hole leaves one.
+// The leaf tables that a range covers whole are freed with it. What is at its ends stays until the
+// space goes: a program that maps and unmaps at one place again and again keeps its table.
 #include "vm/vm_private.h"
 
 void gather_init(struct gather *g, struct vm_space *s)
@@ -79,35 +79,14 @@ void gather_finish(struct gather *g)
 static void gather_prune(struct gather *g, uaddr_t start, uaddr_t end)
 {
     struct vm_space *s = g->space;
-    void *before = g->tables;
 
+    if (end - start < MMU_TABLE_SPAN)
+        return;
     spin_lock(&s->pagetable_lock);
     mmu_prune(&s->mmu, start, end, &g->tables);
     spin_unlock(&s->pagetable_lock);
-    if (g->tables != before)
+    if (g->tables)
         gather_cover(g, start, end);
-}
-
-// Frees leaf tables that the hole around [start, end) covers; no area is left in that range.
-static void prune_hole(struct gather *g, uaddr_t start, uaddr_t end)
-{
-    struct vm_space *s = g->space;
-    uaddr_t low = ALIGN_DOWN(start, MMU_TABLE_SPAN), high = ALIGN_UP(end, MMU_TABLE_SPAN);
-    uaddr_t spare = s->spare_table;
-
-    if (area_overlaps(&s->areas, low, start))
-        low += MMU_TABLE_SPAN;
-    if (area_overlaps(&s->areas, end, high))
-        high -= MMU_TABLE_SPAN;
-    if (low >= high || (high - low == MMU_TABLE_SPAN && low == spare))
-        return;
-    if (high - low > MMU_TABLE_SPAN) {
-        gather_prune(g, low, high);
-        return;
-    }
-    s->spare_table = low;
-    if (spare && !area_overlaps(&s->areas, spare, spare + MMU_TABLE_SPAN))
-        gather_prune(g, spare, spare + MMU_TABLE_SPAN);
 }
 
 void space_unmap_locked(struct vm_space *s, uaddr_t start, uaddr_t end, struct vm_area **dead)
@@ -128,7 +107,7 @@ void space_unmap_locked(struct vm_space *s, uaddr_t start, uaddr_t end, struct v
     }
     gather_init(&g, s);
     gather_range(&g, start, end, 0);
-    prune_hole(&g, start, end);
+    gather_prune(&g, start, end);
     gather_finish(&g);
     for (a = first; a; a = a->next_dead)
         area_unlink_object(a);
