@@ -2,7 +2,7 @@
 // The journal: groups of block changes that happen all or not at all (the jbd2 format).
 //
 // An operation opens a handle, reserving as many blocks as it may change, and closes it; many
-// handles make one transaction. Three transactions may exist at once: running (handles join),
+// handles make one transaction. Three kinds of transactions exist at once: running (handles join),
 // committing (being written to the log), and those committed but not checkpointed (their blocks
 // not yet written in place). A block belongs to at most one running and one committing transaction.
 //
@@ -15,8 +15,9 @@
 // Without a journal (j NULL: ext2, or has_journal absent) all of these work and only mark buffers
 // dirty, so that a file system is written once.
 //
-// Handles nest: begin inside an open handle of the same thread returns the same one. A handle may
-// not be held across anything that waits for a commit, nor while user memory is faulted in.
+// Handles nest: begin inside an open handle of the same thread and journal returns the same one,
+// and each begin needs its end. A handle may not be held across anything that waits for a commit,
+// nor while user memory is faulted in. See docs/journal.md.
 #pragma once
 #include "buf/buf.h"
 
@@ -25,51 +26,69 @@ struct handle;
 
 struct journal_config {
     struct buf_cache *cache; // (c) of the device that holds the log, the same as the file system's
-    // Log block number -> device block: the journal inode's mapping. 0, -EIO.
+    // Log block number -> device block: the journal inode's mapping. Called by journal_open only,
+    // once or twice for each block. 0, -EIO.
     int (*map)(void *owner, u32 log_block, u64 *device_block);
     // The log failed, once: the file system acts on its errors= policy. May not sleep.
     void (*failed)(void *owner, int error);
-    // After a transaction is durable: what it freed may be used again (tid says which). May sleep.
+    // After a transaction is durable: what it freed may be used again (tid says which). May sleep,
+    // but not open a handle.
     void (*committed)(void *owner, u32 tid);
     void *owner;
     u32 log_blocks; // from the journal inode's size
+    bool checksums; // the file system has metadata_csum: so has the log, from now on
 };
 
 // Reads the journal's superblock; replays what is committed and clears the log unless read_only
-// (-EROFS if there is something to replay then). Counts what it did. -EUCLEAN: the log is not one;
-// -EOPNOTSUPP: incompatible features; -EIO; -ENOMEM.
+// (-EROFS if there is something to replay then). All buffers of the device must be clean or unused:
+// what is replayed is in them afterwards (a file system reads its superblock's fields again). Says
+// what it did. -EUCLEAN: the log is not one, or damaged; -EOPNOTSUPP: incompatible features, or a
+// fast commit to be replayed; -EIO; -ENOMEM.
 struct journal_recovery {
     u32 transactions, blocks, revoked;
+    int error; // what the journal's superblock says of an earlier mount: 0 or -errno
 };
 int journal_open(const struct journal_config *config, bool read_only,
                  struct journal_recovery *recovery, struct journal **out);
-// Commits, checkpoints everything, marks the log empty. The error of the last write.
+// Commits, checkpoints everything, marks the log empty. The error of the journal. No handle is
+// open. After an abort the buffers are read from the device again, as far as it can be read.
 int journal_close(struct journal *j);
 
-// Sleeps until there is room. -EROFS once aborted, -ENOSPC if credits exceed a quarter of the log,
-// -ENOMEM.
+// Sleeps until there is room. -EROFS once aborted, -ENOSPC if credits exceed a quarter of the log
+// (in a nested begin: if the handle cannot be extended so far), -ENOMEM.
 int journal_begin(struct journal *j, u32 credits, struct handle **out);
 int journal_extend(struct handle *h, u32 credits); // -ENOSPC: restart instead. Does not sleep.
-int journal_restart(struct handle *h,
-                    u32 credits);            // ends and begins: the file system is consistent here
-u32 journal_credits(const struct handle *h); // left
+// Ends and begins: the file system is consistent here. After an error (as of begin) the handle is
+// good for journal_end only.
+int journal_restart(struct handle *h, u32 credits);
+u32 journal_credits(const struct handle *h); // left; without a journal plenty
 int journal_end(struct handle *h);           // -EIO if the journal aborted meanwhile
 
-// b is going to change / is new and will be filled whole / has changed. 0, -ENOMEM, -EIO, -EROFS.
+// b is going to change / is new and will be filled whole / has changed. Each block costs one credit
+// in each transaction. May sleep; buf_lock is not held. 0, -ENOMEM, -EROFS, -ENOSPC: no credit is
+// left and none could be had (a mistake of the caller).
 int journal_get_write(struct handle *h, struct buf *b);
-int journal_get_create(struct handle *h, struct buf *b);
+static inline int journal_get_create(struct handle *h, struct buf *b)
+{
+    return journal_get_write(h, b); // which also cancels a revoke
+}
 void journal_dirty(struct handle *h, struct buf *b);
 // Blocks freed: `count` metadata blocks from `block` on leave the running transaction, and must not
-// be replayed from older ones (revoke). Their buffers are forgotten when that is safe.
-int journal_revoke(struct handle *h, u64 block, u64 count);
+// be replayed from older ones (revoke). They may not be used for data before this transaction is
+// durable. Their buffers are forgotten then. No credits. -ENOMEM, -EROFS, -ENOSPC: more than a
+// transaction can revoke (tens of thousands).
+int journal_revoke(struct handle *h, struct buf_cache *c, u64 block, u64 count);
 
 u32 journal_handle_tid(const struct handle *h); // the transaction it is in; 0 without journal
-// Starts the commit of `tid` if it runs, and waits until it is durable. 0, -EIO.
+// Starts the commit of `tid` if it runs, and waits until it is durable. 0, -EIO. No handle is open.
 int journal_commit_wait(struct journal *j, u32 tid);
+// Whether the commit of `tid` is still going to flush the device: if not, an fsync that has written
+// data in place flushes by itself after journal_commit_wait. To be asked when the data is written.
+bool journal_will_flush(struct journal *j, u32 tid);
 int journal_sync(struct journal *j); // everything begun before
 bool journal_is_durable(struct journal *j, u32 tid);
 void journal_abort(struct journal *j, int error); // nothing reaches the log any more
-int journal_error(struct journal *j);
-int journal_flush(struct journal *j); // commit and checkpoint all: the log is empty
+int journal_error(struct journal *j);             // 0, or the -errno it aborted with
+int journal_flush(struct journal *j);             // commit and checkpoint all: the log is empty
 void journal_set_interval(struct journal *j, ns_t interval); // commit=N of mount
 void journal_check(struct journal *j);

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
-// CRC-32 of IEEE 802.3 (reflected, polynomial 0xedb88320), as GPT headers and gzip have it.
+// CRC-32 of IEEE 802.3 (reflected, polynomial 0xedb88320), as GPT headers and gzip have it, and
+// CRC-32C (Castagnoli, 0x82f63b78), as ext4 and its journal have it.
 #pragma once
 
 #include "lib/types.h"
 
 // `crc` is 0, or the result for the bytes before.
 u32 crc32(u32 crc, const void *p, size_t n);
+// Without inversion at either end: `crc` is a seed, mostly ~0, or the result for the bytes before.
+u32 crc32c(u32 crc, const void *p, size_t n);

@@ -68,6 +68,7 @@ struct thread {
     struct fs_context *fs;
     struct vm_space *space;
     void *plug;        // (h) block requests held back
+    void *journal;     // (h) innermost open handle of a journal
     void *proc_thread; // signal mask, pending set and the like: struct task of proc/
 
     // Deadline of the current sleep

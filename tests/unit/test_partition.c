@@ -273,6 +273,9 @@ static void test_crc32(void **state)
     assert_int_equal(crc32(0, "123456789", 9), 0xcbf43926);
     assert_int_equal(crc32(crc32(0, "1234", 4), "56789", 5), 0xcbf43926);
     assert_int_equal(crc32(0, "", 0), 0);
+    for (int cut = 0; cut <= 9; cut++)
+        assert_int_equal(crc32c(crc32c(~0U, "123456789", cut), "123456789" + cut, 9 - cut),
+                         ~0xe3069283U);
 }
 
 static const struct CMUnitTest tests[] = {
