@@ -114,10 +114,10 @@ static void process_become_zombie(struct process *p)
     verify(p != init_process);
     itimer_fini(p);
     posix_timers_fini(p);
-    if (p->group->session->leader == p && session_leader_exit_hook)
-        session_leader_exit_hook(p->group->session);
     user_uncharge(p->charged_uid);
     spin_lock(&proctree_lock);
+    if (p->group->session->leader == p)
+        session_leader_exit_hook(p->group->session);
     last_outside = tree_detach_locked(p);
     p->state = PROCESS_ZOMBIE;
     if (p->group->session->leader == p)

@@ -58,20 +58,6 @@ void group_put_locked(struct group *g)
     kfree(g);
 }
 
-void group_put(struct group *g)
-{
-    spin_lock(&proctree_lock);
-    group_put_locked(g);
-    spin_unlock(&proctree_lock);
-}
-
-void session_put(struct session *s)
-{
-    spin_lock(&proctree_lock);
-    session_put_locked(s);
-    spin_unlock(&proctree_lock);
-}
-
 bool group_is_orphaned_locked(const struct group *g)
 {
     assert(lock_held(&proctree_lock));

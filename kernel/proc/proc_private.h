@@ -24,8 +24,6 @@ extern struct list process_list;            // (proctree)
 struct group *group_create(struct pid *pid, struct session *s); // NULL: no memory
 struct session *session_create(struct pid *pid, struct process *leader);
 void group_publish_locked(struct group *g, struct session *s);
-void group_put_locked(struct group *g);
-void session_put_locked(struct session *s);
 // The group has just lost its last member with a parent outside: stopped members get HUP and CONT.
 void group_orphaned_locked(struct group *g);
 

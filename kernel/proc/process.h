@@ -221,10 +221,10 @@ static inline void group_get(struct group *g)
 {
     ref_get(&g->refs);
 }
-void group_put(struct group *g); // proctree_lock not held
-void session_put(struct session *s);
+void group_put_locked(struct group *g); // proctree_lock held, as for the next
+void session_put_locked(struct session *s);
 bool group_is_orphaned_locked(const struct group *g);
-// Set by tty/: the session leader exits; hang up its terminal.
+// Set by tty/: the session leader exits; hang up its terminal. proctree_lock held.
 extern void (*session_leader_exit_hook)(struct session *s);
 // Set by tty/: device number and foreground group of the session's terminal (0 and -1: none);
 // proctree_lock held.

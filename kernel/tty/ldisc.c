@@ -397,19 +397,22 @@ bool ldisc_readable(const struct ldisc *l)
     return l->tail - l->head >= (cc[VTIME] == 0 && cc[VMIN] ? cc[VMIN] : 1U);
 }
 
-struct ldisc_wait ldisc_wait_for(const struct ldisc *l, size_t n)
+bool ldisc_enough(const struct ldisc *l, size_t n)
 {
     u32 min = l->mode.c_cc[VMIN];
-    ns_t time = l->mode.c_cc[VTIME] * NS_PER_DECISEC;
-    struct ldisc_wait w = {.timeout = LDISC_FOREVER};
 
-    if (min) {
-        w.need = MIN(min, n);
-        w.between = time != 0;
-    } else {
-        w.need = time ? 1 : 0;
-    }
-    if (time)
-        w.timeout = time;
-    return w;
+    if (ldisc_canonical(l))
+        return ldisc_readable(l);
+    if (!min && l->mode.c_cc[VTIME])
+        min = 1;
+    return ldisc_available(l) >= MIN(min, n);
+}
+
+ns_t ldisc_timeout(const struct ldisc *l, size_t seen)
+{
+    const u8 *cc = l->mode.c_cc;
+
+    if (ldisc_canonical(l) || !cc[VTIME] || (cc[VMIN] && !seen))
+        return LDISC_FOREVER;
+    return cc[VTIME] * NS_PER_DECISEC;
 }
