@@ -102,7 +102,7 @@ static void group_move_locked(struct process *p, struct group *g)
 static int setpgid_check_locked(struct process *p, pid_t pgid)
 {
     struct process *self = process_self();
-    struct pid *target = pid_find(pgid);
+    struct group *g = group_find(pgid);
 
     if (!p || (p != self && p->parent != self))
         return -ESRCH;
@@ -112,8 +112,7 @@ static int setpgid_check_locked(struct process *p, pid_t pgid)
         return -EACCES;
     if (p->group->session->leader == p)
         return -EPERM;
-    if (pgid != p->pid->id &&
-        (!target || !target->group || target->group->session != self->group->session))
+    if (pgid != p->pid->id && (!g || g->session != self->group->session))
         return -EPERM;
     return 0;
 }

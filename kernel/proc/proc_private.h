@@ -15,10 +15,11 @@ void pid_init(void);
 int process_create(struct process **out, struct pid *pid);
 int task_create(struct task **out, struct process *p, struct pid *pid, struct thread *t);
 void process_link(struct process *p, struct process *parent); // into tree and group; lock held
-void process_unlink_zombie_locked(struct process *p);         // reaped: out of every list
-void tree_attach_locked(struct process *p);                   // counts p for its group's `outside`
-bool tree_detach_locked(struct process *p); // true: its group lost the last of them
-extern struct list process_list;            // (proctree)
+void child_insert_locked(struct process *child);      // where its state wants it among its siblings
+void process_unlink_zombie_locked(struct process *p); // reaped: out of every list
+void tree_attach_locked(struct process *p);           // counts p for its group's `outside`
+bool tree_detach_locked(struct process *p);           // true: its group lost the last of them
+extern struct list process_list;                      // (proctree)
 
 // group.c
 struct group *group_create(struct pid *pid, struct session *s); // NULL: no memory
@@ -28,9 +29,11 @@ void group_publish_locked(struct group *g, struct session *s);
 void group_orphaned_locked(struct group *g);
 
 // exit.c
+#define WAIT_CONTINUED 0xffff                                       // the wait status of a SIGCONT
 void process_event_locked(struct process *p, int code, int status); // stop or continue to report
 
 // signal_action.c
+bool on_altstack(const struct task *t, uaddr_t sp);
 struct sighand *sighand_create(void); // all actions default; NULL
 
 static inline struct timeval ns_timeval(ns_t ns)

@@ -27,10 +27,7 @@ int process_create(struct process **out, struct pid *pid)
     pid_use_begin_locked(pid);
     spin_unlock(&proctree_lock);
     list_init(&p->children);
-    list_init(&p->zombies);
-    list_init(&p->events);
     list_init(&p->sibling);
-    list_init(&p->event_node);
     list_init(&p->all_node);
     list_init(&p->group_node);
     list_init(&p->tasks);
@@ -146,13 +143,24 @@ bool tree_detach_locked(struct process *p)
     return counts_outside(p) && --p->group->outside == 0;
 }
 
+void child_insert_locked(struct process *child)
+{
+    struct list *siblings = &child->parent->children;
+
+    list_remove(&child->sibling);
+    if (child->state == PROCESS_ZOMBIE || child->event_status)
+        list_insert_head(siblings, &child->sibling);
+    else
+        list_insert_tail(siblings, &child->sibling);
+}
+
 void process_link(struct process *p, struct process *parent)
 {
     assert(lock_held(&proctree_lock));
     p->parent = parent;
     store_relaxed(&p->parent_pid, parent ? parent->pid->id : 0);
     if (parent)
-        list_insert_tail(&parent->children, &p->sibling);
+        child_insert_locked(p);
     list_insert_tail(&process_list, &p->all_node);
     p->pid->process = p;
     if (p->group)
@@ -165,7 +173,6 @@ void process_unlink_zombie_locked(struct process *p)
     assert(lock_held(&proctree_lock));
     p->state = PROCESS_DEAD;
     list_remove(&p->sibling);
-    list_remove(&p->event_node);
     list_remove(&p->all_node);
     list_remove(&p->group_node);
     p->pid->process = NULL;

@@ -10,6 +10,7 @@
 #include "abi/resource.h"
 #include "abi/sched.h"
 #include "abi/signal.h"
+#include "lib/hlist.h"
 #include "sched/thread.h"
 #include "sched/timer.h"
 #include "sync/mutex.h"
@@ -22,6 +23,7 @@ struct task;
 
 // An id in use as a thread, process, group or session; freed when the last use ends.
 struct pid {
+    struct hnode node;       // (proctree) by id
     pid_t id;                // (c)
     u32 uses;                // (proctree)
     struct task *task;       // (proctree) thread with this tid
@@ -84,21 +86,19 @@ struct itimer {
 
 struct process {
     struct ref refs;
-    struct pid *pid;        // (c)
-    u32 state;              // (proctree) enum process_state
-    pid_t parent_pid;       // (a) what getppid returns
-    struct process *parent; // (proctree)
-    struct list children;   // (proctree) living, by sibling
-    struct list zombies;    // (proctree) dead children to be waited for, by sibling
-    struct list events;     // (proctree) children with a stop or continue to report, by event_node
-    struct list all_node;   // (proctree) list of all processes, for ^P and the OOM choice
-    struct group *group;    // (proctree)
-    struct list sibling, event_node, group_node; // (proctree)
-    bool did_exec, subreaper;     // (proctree) did_exec: setpgid by the parent is refused
-    s32 exit_signal;              // (proctree) to the parent, usually SIGCHLD; 0 none
-    s32 exit_status;              // (proctree) wait status when a zombie
-    s32 exit_code;                // (siglock) what was given to exit, all 32 bits
-    s32 event_status;             // (proctree) wait status of the last stop or continue
+    struct pid *pid;                 // (c)
+    u32 state;                       // (proctree) enum process_state
+    pid_t parent_pid;                // (a) what getppid returns
+    struct process *parent;          // (proctree)
+    struct list children;            // (proctree) by sibling; those with something to report first
+    struct list all_node;            // (proctree) list of all processes, for ^P and the OOM choice
+    struct group *group;             // (proctree)
+    struct list sibling, group_node; // (proctree)
+    bool did_exec;                   // (proctree) setpgid by the parent is refused
+    s32 exit_signal;                 // (proctree) to the parent, usually SIGCHLD; 0 none
+    s32 exit_status;                 // (proctree) wait status when a zombie
+    s32 exit_code;                   // (siglock) what was given to exit, all 32 bits
+    s32 event_status;             // (proctree) wait status of a stop or continue to report, 0: none
     struct wait_queue child_wait; // this process waits for children here
 
     struct spinlock siglock;     // RANK_SIGNAL
@@ -167,6 +167,7 @@ static inline struct process *process_self(void)
 // Lookups by id; *_find need proctree_lock held, *_get return a reference (NULL: none).
 struct pid *pid_find(pid_t id);
 struct process *process_find(pid_t id);
+struct group *group_find(pid_t id);
 struct process *process_get(pid_t id);
 struct process *process_next(pid_t *id); // first id >= *id, referenced
 struct task *task_find(pid_t tid);

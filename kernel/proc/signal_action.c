@@ -120,17 +120,15 @@ int signal_wait(u64 set, ns_t deadline, struct siginfo *info)
     return err == -ETIMEDOUT ? -EAGAIN : -EINTR;
 }
 
-static bool on_altstack(const struct task *t, uaddr_t sp)
+bool on_altstack(const struct task *t, uaddr_t sp)
 {
-    return !(t->altstack.ss_flags & SS_AUTODISARM) && sp > t->altstack.ss_sp &&
-           sp - t->altstack.ss_sp <= t->altstack.ss_size;
+    return sp > t->altstack.ss_sp && sp - t->altstack.ss_sp <= t->altstack.ss_size;
 }
 
 int signal_altstack(const struct sigstack *new, struct sigstack *old, uaddr_t sp)
 {
     struct task *t = task_self();
     bool active = on_altstack(t, sp);
-    u32 mode;
 
     if (old) {
         *old = t->altstack;
@@ -143,17 +141,16 @@ int signal_altstack(const struct sigstack *new, struct sigstack *old, uaddr_t sp
         return 0;
     if (active)
         return -EPERM;
-    mode = new->ss_flags & ~SS_AUTODISARM;
-    if (mode == SS_DISABLE) {
+    if (new->ss_flags == SS_DISABLE) {
         t->altstack = (struct sigstack){0};
         return 0;
     }
-    if (mode && mode != SS_ONSTACK)
+    if (new->ss_flags &&new->ss_flags != SS_ONSTACK)
         return -EINVAL;
     if (new->ss_size < MINSIGSTKSZ)
         return -ENOMEM;
     t->altstack = *new;
-    t->altstack.ss_flags &= ~SS_ONSTACK;
+    t->altstack.ss_flags = 0;
     return 0;
 }
 

@@ -301,29 +301,21 @@ static int signal_kill_one_locked(struct process *p, int sig, const struct sigin
     return sig ? signal_send_process(p, sig, info) : 0;
 }
 
-static int signal_kill_list_locked(struct list *list, size_t node, int sig,
-                                   const struct siginfo *info, bool broadcast)
+// Of many, one that got the signal is success.
+static void signal_kill_next_locked(struct process *p, int sig, const struct siginfo *info,
+                                    int *result)
 {
-    struct list *l;
-    int err = -ESRCH, one;
+    int err = signal_kill_one_locked(p, sig, info);
 
-    for (l = list->next; l != list; l = l->next) {
-        struct process *p = (struct process *)((char *)l - node);
-
-        if (broadcast && (p == process_self() || p == init_process))
-            continue;
-        one = signal_kill_one_locked(p, sig, info);
-        if (!one || err == -ESRCH)
-            err = one;
-    }
-    return err;
+    if (!err || *result == -ESRCH)
+        *result = err;
 }
 
 static __attribute__((noinline)) int signal_kill_found(pid_t pid, int sig,
                                                        const struct siginfo *info)
 {
-    struct pid *target;
-    struct process *p;
+    struct process *self = process_self(), *p;
+    struct group *g;
     int err = -ESRCH;
 
     spin_lock(&proctree_lock);
@@ -331,13 +323,12 @@ static __attribute__((noinline)) int signal_kill_found(pid_t pid, int sig,
         p = process_find(pid);
         err = p ? signal_kill_one_locked(p, sig, info) : -ESRCH;
     } else if (pid == -1) {
-        err = signal_kill_list_locked(&process_list, offsetof(struct process, all_node), sig, info,
-                                      true);
-    } else {
-        target = pid ? pid_find(-pid) : process_self()->group->pid;
-        if (target && target->group)
-            err = signal_kill_list_locked(&target->group->members,
-                                          offsetof(struct process, group_node), sig, info, false);
+        LIST_FOR_EACH (p, &process_list, all_node)
+            if (p != self && p != init_process)
+                signal_kill_next_locked(p, sig, info, &err);
+    } else if ((g = pid ? group_find(-pid) : self->group)) {
+        LIST_FOR_EACH (p, &g->members, group_node)
+            signal_kill_next_locked(p, sig, info, &err);
     }
     spin_unlock(&proctree_lock);
     return err;

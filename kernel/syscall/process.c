@@ -316,11 +316,6 @@ s64 sys_prctl(u64 option, u64 a1, u64 a2, u64 a3, u64 a4)
             return -EINVAL;
         p->dumpable = a1;
         return 0;
-    case PR_SET_CHILD_SUBREAPER:
-        p->subreaper = a1;
-        return 0;
-    case PR_GET_CHILD_SUBREAPER:
-        return put_user_u32(a1, p->subreaper);
     case PR_SET_NO_NEW_PRIVS:
         if (a1 != 1 || a2 || a3 || a4)
             return -EINVAL;

@@ -303,8 +303,6 @@ u32 ldisc_input(struct ldisc *l, u8 c)
 
     if (l->mode.c_iflag & ISTRIP)
         c &= 0x7f;
-    if (l->mode.c_iflag & IUCLC && local(l, IEXTEN) && c >= 'A' && c <= 'Z')
-        c += 'a' - 'A';
     if (l->literal) {
         l->literal = false;
         take(l, c);

@@ -169,21 +169,21 @@ s64 tty_owner(struct tty *tty, bool session)
 
 int tty_set_foreground(struct tty *tty, pid_t pgid)
 {
-    struct pid *pid;
+    struct group *g;
     int err = 0;
 
     if (pgid < 0)
         return -EINVAL;
     spin_lock(&proctree_lock);
-    pid = pid_find(pgid);
+    g = group_find(pgid);
     if (session_self_locked()->tty != tty)
         err = -ENOTTY;
-    else if (!pid || !pid->group)
+    else if (!g)
         err = -ESRCH;
-    else if (pid->group->session != tty->session)
+    else if (g->session != tty->session)
         err = -EPERM;
     else
-        foreground_set_locked(tty, pid->group);
+        foreground_set_locked(tty, g);
     spin_unlock(&proctree_lock);
     return err;
 }
