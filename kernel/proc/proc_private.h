@@ -50,6 +50,17 @@ static inline struct siginfo_used *siginfo_used(const struct siginfo *info)
 #define SIG_MASK_STOP (SIGMASK(SIGSTOP) | SIGMASK(SIGTSTP) | SIGMASK(SIGTTIN) | SIGMASK(SIGTTOU))
 #define SIG_MASK_IGNORED_BY_DEFAULT \
     (SIGMASK(SIGCHLD) | SIGMASK(SIGCONT) | SIGMASK(SIGURG) | SIGMASK(SIGWINCH))
+
+// What a signal with this handler does once it is not blocked. Pid 1 has no default actions.
+enum disposition { SIGNAL_IGNORED, SIGNAL_HANDLED, SIGNAL_STOPS, SIGNAL_ENDS };
+static inline enum disposition signal_disposition(const struct process *p, int sig, u64 handler)
+{
+    if (handler != SIG_DFL)
+        return handler == SIG_IGN ? SIGNAL_IGNORED : SIGNAL_HANDLED;
+    if ((SIGMASK(sig) & SIG_MASK_IGNORED_BY_DEFAULT) || p == init_process)
+        return SIGNAL_IGNORED;
+    return SIGMASK(sig) & SIG_MASK_STOP ? SIGNAL_STOPS : SIGNAL_ENDS;
+}
 // `t` NULL: the whole process; siglock held; any context. The first thread to go on after a SIGCONT
 // reports it.
 int signal_send_locked(struct process *p, struct task *t, int sig, const struct siginfo *info);

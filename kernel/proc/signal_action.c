@@ -29,8 +29,7 @@ int signal_action(int sig, const struct k_sigaction *new, struct k_sigaction *ol
     }
     spin_unlock(&p->sighand->lock);
     // Ignoring a signal discards pending ones.
-    if (new && (new->handler == SIG_IGN ||
-                (new->handler == SIG_DFL && (SIGMASK(sig) & SIG_MASK_IGNORED_BY_DEFAULT)))) {
+    if (new &&signal_disposition(p, sig, new->handler) == SIGNAL_IGNORED) {
         signal_clear_locked(&p->pending, SIGMASK(sig));
         LIST_FOR_EACH (t, &p->tasks, link)
             signal_clear_locked(&t->pending, SIGMASK(sig));

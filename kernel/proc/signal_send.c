@@ -86,21 +86,6 @@ void process_kill_all_locked(struct process *p, int wait_status, struct task *ex
             task_signal_wake(t, true);
 }
 
-static bool signal_is_ignored(struct process *p, int sig, u64 handler)
-{
-    if (p == init_process && (sig == SIGKILL || sig == SIGSTOP))
-        return true;
-    if (handler == SIG_DFL)
-        return (SIG_MASK_IGNORED_BY_DEFAULT & SIGMASK(sig)) || p == init_process;
-    return handler == SIG_IGN;
-}
-
-static bool signal_is_fatal(int sig, u64 handler)
-{
-    return sig == SIGKILL ||
-           (handler == SIG_DFL && !((SIG_MASK_IGNORED_BY_DEFAULT | SIG_MASK_STOP) & SIGMASK(sig)));
-}
-
 static void sigqueue_free(struct sigpending *pending, struct sigqueue *q)
 {
     pending->queued--;
@@ -193,8 +178,8 @@ static struct task *signal_pick_locked(struct process *p, int sig)
 int signal_send_locked(struct process *p, struct task *t, int sig, const struct siginfo *info)
 {
     struct task *target;
+    enum disposition effect;
     bool blocked;
-    u64 handler;
     int err;
 
     if (p->group_exit || list_empty(&p->tasks))
@@ -203,15 +188,15 @@ int signal_send_locked(struct process *p, struct task *t, int sig, const struct 
         signal_stop_cont_locked(p, sig);
     target = t ? t : signal_pick_locked(p, sig);
     blocked = !target || (target->blocked & SIGMASK(sig));
-    handler = load_relaxed(&sighand_action(p->sighand, sig)->handler);
-    if (!blocked && signal_is_ignored(p, sig, handler))
+    effect = signal_disposition(p, sig, load_relaxed(&sighand_action(p->sighand, sig)->handler));
+    if (!blocked && effect == SIGNAL_IGNORED)
         return 0;
     err = signal_queue_locked(p, t ? &t->pending : &p->pending, sig, info);
     if (err || !target || (blocked && !(target->awaited & SIGMASK(sig))))
         return err;
     if (p->stopped && sig != SIGKILL)
         return 0; // until SIGCONT
-    if (!blocked && signal_is_fatal(sig, handler))
+    if (!blocked && effect == SIGNAL_ENDS)
         process_kill_all_locked(p, sig, NULL);
     else
         task_signal_wake(target, false);
