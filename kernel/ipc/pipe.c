@@ -167,7 +167,7 @@ static void pipe_release(struct file *f)
 
 /* Copying; the mutex is held */
 
-static void *page_make(void)
+static __attribute__((noinline)) void *page_make(void)
 {
     struct frame *frame = frame_alloc(0, 0);
 

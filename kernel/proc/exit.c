@@ -176,7 +176,7 @@ static bool task_leave(struct task *t, int status)
     spin_unlock_irqrestore(&p->siglock, flags);
     wake_all(&p->exit_wait);
     if (stopped)
-        process_report_stop(p);
+        process_report(p, true);
     return last;
 }
 

@@ -23,7 +23,7 @@ extern struct list process_list;                      // (proctree)
 
 // group.c
 struct group *group_create(struct pid *pid, struct session *s); // NULL: no memory
-struct session *session_create(struct pid *pid, struct process *leader);
+struct group *session_create(struct process *leader);           // the group of a new session; NULL
 void group_publish_locked(struct group *g, struct session *s);
 // The group has just lost its last member with a parent outside: stopped members get HUP and CONT.
 void group_orphaned_locked(struct group *g);
@@ -87,7 +87,7 @@ static inline bool task_has_signal(const struct task *t)
 // signal_deliver.c: the thread stops or leaves; true if the stop under way is complete with it,
 // which the caller then reports without siglock.
 bool task_stop_count_locked(struct task *t);
-void process_report_stop(struct process *p);
+void process_report(struct process *p, bool stopped); // else continued
 // siglock held
 void process_kill_all_locked(struct process *p, int wait_status, struct task *except);
 // 0: none; siglock held; fills the used part of *info.

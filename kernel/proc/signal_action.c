@@ -83,21 +83,15 @@ bool signal_ignored_or_blocked(int sig)
     return (t->blocked & SIGMASK(sig)) || sighand_action(t->proc->sighand, sig)->handler == SIG_IGN;
 }
 
-static int signal_try_take(struct task *t, u64 set, struct siginfo *info)
+// Takes one of `set`, or has them wake the thread from now on.
+static int signal_take_or_await(struct task *t, u64 set, struct siginfo *info)
 {
     irqflags_t flags = spin_lock_irqsave(&t->proc->siglock);
     int sig = signal_dequeue_locked(t, set, info);
 
+    t->awaited = sig ? 0 : set;
     spin_unlock_irqrestore(&t->proc->siglock, flags);
     return sig;
-}
-
-static void signal_await(struct task *t, u64 set)
-{
-    irqflags_t flags = spin_lock_irqsave(&t->proc->siglock);
-
-    t->awaited = set;
-    spin_unlock_irqrestore(&t->proc->siglock, flags);
 }
 
 // The wanted signals stay blocked, so they are kept even if ignored; `awaited` has them wake the
@@ -111,11 +105,11 @@ int signal_wait(u64 set, ns_t deadline, struct siginfo *info)
     set &= ~UNBLOCKABLE;
     *info = (struct siginfo){0};
     wait_queue_init(&queue);
-    signal_await(t, set);
-    err = wait_event(&queue, (sig = signal_try_take(t, set, info)), WAIT_INTERRUPTIBLE, deadline);
-    signal_await(t, 0);
+    err = wait_event(&queue, (sig = signal_take_or_await(t, set, info)), WAIT_INTERRUPTIBLE,
+                     deadline);
     if (sig)
         return sig;
+    signal_take_or_await(t, 0, info);
     return err == -ETIMEDOUT ? -EAGAIN : -EINTR;
 }
 

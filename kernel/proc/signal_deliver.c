@@ -38,18 +38,13 @@ bool task_stop_count_locked(struct task *t)
 }
 
 // Unless the opposite signal has come meanwhile: then its event, the later one, stands.
-static void process_report(struct process *p, bool stopped)
+void process_report(struct process *p, bool stopped)
 {
     spin_lock(&proctree_lock);
     if (load_relaxed(&p->stopped) == stopped)
         process_event_locked(p, stopped ? CLD_STOPPED : CLD_CONTINUED,
                              stopped ? p->stop_signal : SIGCONT);
     spin_unlock(&proctree_lock);
-}
-
-void process_report_stop(struct process *p)
-{
-    process_report(p, true);
 }
 
 // Parks until SIGCONT, or until a stop that began after it needs this thread to be counted again.
@@ -62,7 +57,7 @@ static __attribute__((noinline)) void task_stop(struct task *t)
     spin_unlock_irqrestore(&p->siglock, flags);
     if (last) {
         sched_set_state(THREAD_STOPPED); // what the parent will see
-        process_report_stop(p);
+        process_report(p, true);
     }
     for (;;) {
         sched_set_state(THREAD_STOPPED);
