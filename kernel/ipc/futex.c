@@ -103,20 +103,18 @@ static int buckets_lock_if(struct bucket *a, struct bucket *b, uaddr_t addr, u32
     u32 seen;
     int err;
 
-    for (;;) {
-        buckets_lock(a, b);
-        if (copy_from_user_nofault(&seen, addr, sizeof(seen)) != sizeof(seen))
-            err = 1;
-        else if (seen == value)
-            return 0;
-        else
-            err = -EAGAIN;
+    buckets_lock(a, b);
+    while (copy_from_user_nofault(&seen, addr, sizeof(seen)) != sizeof(seen)) {
         buckets_unlock(a, b);
-        if (err > 0)
-            err = get_user_u32(&seen, addr);
+        err = get_user_u32(&seen, addr);
         if (err)
             return err;
+        buckets_lock(a, b);
     }
+    if (seen == value)
+        return 0;
+    buckets_unlock(a, b);
+    return -EAGAIN;
 }
 
 // Off the queue; true if a waker had taken it off already.
