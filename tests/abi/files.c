@@ -604,6 +604,12 @@ static void test_limits(void)
     EXPECT_ERR("fsync of nothing", fsync(999), EBADF);
     EXPECT("sync", (sync(), 0), 0);
     EXPECT_ERR("ioctl of a file", syscall(SYS_ioctl, open("target", O_RDONLY), 0x5401, 0), ENOTTY);
+    int fd = open("space", O_RDWR | O_CREAT, 0644);
+    EXPECT_ERR("fallocate past the largest offset", fallocate(fd, 0, INT64_MAX - 10, 100), EFBIG);
+    EXPECT_ERR("fallocate to it", fallocate(fd, 0, PAGE, INT64_MAX), EFBIG);
+    EXPECT_ERR("fallocate of a negative length", fallocate(fd, 0, 0, -1), EINVAL);
+    EXPECT_ERR("fallocate at a negative offset", fallocate(fd, 0, -1, 1), EINVAL);
+    EXPECT("changed nothing", lseek(fd, 0, SEEK_END), 0);
     EXPECT("close_range", syscall(SYS_close_range, 3, ~0U, 0), 0);
     EXPECT_ERR("closed all", fcntl(3, F_GETFD), EBADF);
 }
