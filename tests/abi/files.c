@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <sys/file.h>
+#include <sys/mount.h>
 #include <sys/sendfile.h>
 #include <sys/statfs.h>
 #include <sys/sysmacros.h>
@@ -596,6 +597,29 @@ static void test_special(void)
     close(p[1]);
 }
 
+// Sizes that wrap must not become small ones. Linux takes these for no limit.
+static void test_mount_sizes(void)
+{
+    static const char *const sizes[] = {"size=16777216t", "size=18446744073709551615",
+                                        "size=18446744073709551615%"};
+    struct statfs s;
+
+    NEED(mkdir("mounted", 0755) == 0);
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        bool mounted = mount("none", "mounted", "tmpfs", 0, sizes[i]) == 0;
+        int error = errno, fd = open("mounted/file", O_RDWR | O_CREAT, 0600);
+        CHECK(sizes[i], mounted ? pwrite(fd, "x", 1, 64 * PAGE) == 1 : error == EINVAL);
+        close(fd);
+        unlink("mounted/file");
+        if (mounted)
+            umount("mounted");
+    }
+    EXPECT("size", mount("none", "mounted", "tmpfs", 0, "size=64k"), 0);
+    EXPECT("is kept", (statfs("mounted", &s), s.f_blocks), 16);
+    umount("mounted");
+    rmdir("mounted");
+}
+
 static void test_limits(void)
 {
     EXPECT_ERR("chmod of nothing", chmod("none", 0644), ENOENT);
@@ -635,6 +659,7 @@ int main(void)
     test_locks();
     test_copies();
     test_special();
+    test_mount_sizes();
     test_limits();
     scratch_leave();
     return abi_end();
