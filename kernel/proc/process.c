@@ -216,6 +216,7 @@ void proc_init(void)
     process_cache = slab_cache_create("process", sizeof(struct process), 16);
     task_cache = slab_cache_create("task", sizeof(struct task), 16);
     thread_hooks.release = thread_release;
+    thread_hooks.tick = cpu_timers_tick;
     thread_hooks.interrupted = thread_interrupted;
     vm_hooks.file_get = area_file_get;
     vm_hooks.file_put = file_put;

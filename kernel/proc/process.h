@@ -116,7 +116,6 @@ struct process {
     struct wait_queue exit_wait; // exec waits for the other threads here
 
     struct timer real_timer;              // ITIMER_REAL
-    struct timer cpu_timer;               // ITIMER_VIRTUAL, ITIMER_PROF
     struct itimer itimers[3];             // (siglock)
     struct list posix_timers;             // (siglock)
     u32 next_timer_id, posix_timer_count; // (siglock)

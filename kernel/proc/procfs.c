@@ -82,7 +82,7 @@ static void snapshot_handlers(struct snapshot *s, struct process *p)
 
 static void snapshot_thread(struct snapshot *s, const struct task *task)
 {
-    const struct thread *t = task->thread;
+    struct thread *t = task->thread;
 
     memcpy(s->name, t->name, sizeof(s->name));
     s->name[sizeof(s->name) - 1] = '\0';
@@ -95,6 +95,7 @@ static void snapshot_thread(struct snapshot *s, const struct task *task)
     s->switches = t->switches - t->voluntary_switches;
     s->voluntary = t->voluntary_switches;
     s->cred = *t->cred;
+    sched_times(t, &s->user, &s->system);
 }
 
 // By process id, or by thread id for /proc/<pid>/task/<tid>. The process is referenced in s->p.
@@ -131,7 +132,8 @@ static int snapshot_take(struct snapshot *s, pid_t id)
     spin_unlock(&proctree_lock);
     if (!p)
         return -ESRCH;
-    process_times(p, &s->user, &s->system);
+    if (id == s->tgid)
+        process_times(p, &s->user, &s->system);
     return 0;
 }
 
@@ -548,21 +550,31 @@ static const struct procfs_source source = {
     .files = source_files,
 };
 
-// cpu lines: user nice system idle iowait irq softirq steal guest guest_nice, in ticks.
+// user nice system idle iowait irq softirq steal guest guest_nice, in ticks.
+static void show_cpu_times(struct text *t, const ns_t times[CPU_MODES])
+{
+    text_printf(t, " %lu 0 %lu %lu 0 0 0 0 0 0\n", times[CPU_USER] / TICK_NS,
+                times[CPU_SYSTEM] / TICK_NS, times[CPU_IDLE] / TICK_NS);
+}
+
 static int show_global_stat(struct text *t, void *arg)
 {
+    ns_t times[CPU_MODES], total[CPU_MODES] = {0};
     struct sched_stats stats;
-    ns_t uptime = clock_monotonic(), idle = 0;
 
     sched_stats_get(&stats);
-    for (unsigned i = 0; i < hart_count; i++)
-        idle += MIN(stats.idle[i], uptime);
-    text_printf(t, "cpu  0 0 %lu %lu 0 0 0 0 0 0\n", (uptime * hart_count - idle) / TICK_NS,
-                idle / TICK_NS);
-    for (unsigned i = 0; i < hart_count; i++)
-        text_printf(t, "cpu%u 0 0 %lu %lu 0 0 0 0 0 0\n", i,
-                    (uptime - MIN(stats.idle[i], uptime)) / TICK_NS,
-                    MIN(stats.idle[i], uptime) / TICK_NS);
+    for (unsigned i = 0; i < hart_count; i++) {
+        sched_hart_times(i, times);
+        for (unsigned mode = 0; mode < CPU_MODES; mode++)
+            total[mode] += times[mode];
+    }
+    text_printf(t, "cpu ");
+    show_cpu_times(t, total);
+    for (unsigned i = 0; i < hart_count; i++) {
+        sched_hart_times(i, times);
+        text_printf(t, "cpu%u", i);
+        show_cpu_times(t, times);
+    }
     text_printf(
         t, "intr 0\nctxt %lu\nbtime %lu\nprocesses %lu\nprocs_running %lu\nprocs_blocked 0\n",
         stats.switches, clock_realtime_offset() / NS_PER_SEC, process_count(), stats.running);

@@ -29,7 +29,7 @@ static struct thread *idle_create(unsigned hart)
 
     if (thread_create(&t, "idle", idle_entry, NULL))
         panic("out of memory: no idle thread for hart %u", hart);
-    t->kernel = true;
+    t->mode = CPU_IDLE;
     t->arch.hart = hart;
     t->arch.preempt = 1;
     t->affinity = BIT(hart);
@@ -72,6 +72,7 @@ void sched_init(void)
         h->current->run_start = clock_monotonic();
     }
     sched_online = BIT(0);
+    sched_need_tick(&sched_harts[0], clock_monotonic());
     if (DEBUG)
         shrinker_register(sched_check);
 }

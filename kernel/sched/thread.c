@@ -43,7 +43,7 @@ static void thread_set_fields(struct thread *t, const char *name)
 void thread_adopt(struct thread *t, const char *name)
 {
     thread_set_fields(t, name);
-    t->kernel = true;
+    t->mode = CPU_SYSTEM;
     t->state = THREAD_RUNNING;
     t->cred = &cred_root;
 }
@@ -60,6 +60,7 @@ int thread_create(struct thread **out, const char *name, void (*fn)(void *), voi
         return -ENOMEM;
     }
     thread_set_fields(t, name);
+    t->mode = self->mode;
     t->policy = self->policy;
     t->nice = self->nice;
     t->rt_priority = self->rt_priority;

@@ -5,6 +5,7 @@
 #include "lib/string.h"
 #include "syscall/args.h"
 
+#define REALTIME_MAX    (NS_NEVER / 2 - 30UL * 365 * 86400 * NS_PER_SEC) // fits s64 for 30 years more
 #define CLOCK_COARSE_NS 4000000 // what coarse clocks claim to resolve
 
 // Reads a clock; -EINVAL for one we do not have.
@@ -83,20 +84,23 @@ s64 sys_clock_getres(u64 clock, u64 out)
     return timespec_result(out, coarse ? CLOCK_COARSE_NS : 1);
 }
 
-s64 sys_clock_settime(u64 clock, u64 in)
+static s64 realtime_set(ns_t now)
 {
-    ns_t now;
-    int err;
-
-    if ((int)clock != CLOCK_REALTIME)
+    if (now > REALTIME_MAX)
         return -EINVAL;
-    err = timespec_arg(in, &now);
-    if (err)
-        return err;
     if (!cred_capable(thread_self()->cred, CAP_SYS_TIME))
         return -EPERM;
     clock_set_realtime(now);
     return 0;
+}
+
+s64 sys_clock_settime(u64 clock, u64 in)
+{
+    ns_t now;
+
+    if ((int)clock != CLOCK_REALTIME)
+        return -EINVAL;
+    return timespec_arg(in, &now) ?: realtime_set(now);
 }
 
 s64 sys_gettimeofday(u64 tv, u64 zone)
@@ -114,13 +118,11 @@ s64 sys_settimeofday(u64 tv, u64 zone)
 
     if (optional_arg(&t, tv, sizeof(t)))
         return -EFAULT;
-    if (tv && ((u64)t.tv_sec >= NS_NEVER / NS_PER_SEC || (u64)t.tv_usec >= 1000000))
+    if (!tv)
+        return cred_capable(thread_self()->cred, CAP_SYS_TIME) ? 0 : -EPERM;
+    if ((u64)t.tv_sec > REALTIME_MAX / NS_PER_SEC || (u64)t.tv_usec >= 1000000)
         return -EINVAL;
-    if (!cred_capable(thread_self()->cred, CAP_SYS_TIME))
-        return -EPERM;
-    if (tv)
-        clock_set_realtime(t.tv_sec * NS_PER_SEC + t.tv_usec * 1000);
-    return 0;
+    return realtime_set(t.tv_sec * NS_PER_SEC + t.tv_usec * 1000);
 }
 
 // Sleeps until the monotonic deadline; what is left goes to `left` (0: nowhere) if interrupted.

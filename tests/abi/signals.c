@@ -492,6 +492,37 @@ static void test_stop(void)
     EXPECT("SIGKILL ends a stopped process", child_end(pid), SIGNALED(SIGKILL));
 }
 
+static void stop_under_timer(void *unused)
+{
+    struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGCONT};
+    struct itimerspec when = {{0, 200000}, {0, 200000}};
+    timer_t timer;
+
+    (void)unused;
+    NEED(timer_create(CLOCK_MONOTONIC, &event, &timer) == 0);
+    NEED(timer_settime(timer, 0, &when, NULL) == 0);
+    for (;;) {
+        raise(SIGSTOP);
+        usleep(1000); // for the report to be seen before the next
+    }
+}
+
+// A SIGCONT that the kernel makes, at whatever moment, is reported as any other.
+static void test_continue_by_timer(void)
+{
+    pid_t pid = child_start(stop_under_timer, NULL);
+    int status = 0, continued = 0;
+
+    while (continued < 100 && kill(pid, 0) == 0) {
+        NEED(waitpid(pid, &status, WUNTRACED | WCONTINUED | WNOHANG) >= 0);
+        continued += WIFCONTINUED(status);
+        status = 0;
+    }
+    EXPECT("continued by a timer", continued, 100);
+    kill(pid, SIGKILL);
+    child_end(pid);
+}
+
 static void die_of(void *number)
 {
     signal((int)(long)number, SIG_DFL);
@@ -691,6 +722,7 @@ int main(int argc, char **argv)
     test_interrupted_wait();
     test_sigchld();
     test_stop();
+    test_continue_by_timer();
     test_defaults();
     test_faults();
     test_context();

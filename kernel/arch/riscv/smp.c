@@ -178,8 +178,6 @@ void smp_interrupt(void)
     smp_serve();
     if (bits & IPI_CALL)
         smp_run_call();
-    if (bits & IPI_RESCHEDULE)
-        up_interrupt(INTERRUPT_RESCHEDULE);
 }
 
 void smp_call_others(void (*fn)(void *), void *arg)

@@ -4,9 +4,9 @@
 #include "arch/upcalls.h"
 
 // entry.S and head.S. `frame` is on the running thread's kernel stack.
-void hart_init(void);                         // traps and interrupt sources of this hart
-void trap_interrupt(u64 cause);               // interrupts off
-int trap_user_fault(struct trapframe *frame); // enables interrupts; up_fault's result
+void hart_init(void);                            // traps and interrupt sources of this hart
+void trap_interrupt(u64 cause, uaddr_t user_pc); // interrupts off; user_pc 0: in kernel mode
+int trap_user_fault(struct trapframe *frame);    // enables interrupts; up_fault's result
 void trap_user_exception(struct trapframe *frame, int error);
 void trap_exit_work(struct trapframe *frame); // interrupts off at both ends
 void trap_kernel(struct trapframe *frame);    // returns to the interrupted code

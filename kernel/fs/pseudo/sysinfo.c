@@ -113,12 +113,12 @@ static int write_overcommit(const char *s, size_t n, void *arg)
 
 static int show_uptime(struct text *t, void *arg)
 {
-    ns_t up = clock_monotonic(), idle = 0, centi = NS_PER_SEC / 100;
-    struct sched_stats stats;
+    ns_t up = clock_monotonic(), idle = 0, centi = NS_PER_SEC / 100, times[CPU_MODES];
 
-    sched_stats_get(&stats);
-    for (unsigned i = 0; i < hart_count; i++)
-        idle += stats.idle[i];
+    for (unsigned i = 0; i < hart_count; i++) {
+        sched_hart_times(i, times);
+        idle += times[CPU_IDLE];
+    }
     text_printf(t, "%lu.%02lu %lu.%02lu\n", up / NS_PER_SEC, up / centi % 100, idle / NS_PER_SEC,
                 idle / centi % 100);
     return 0;
