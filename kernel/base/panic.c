@@ -6,11 +6,8 @@
 #include "arch/smp.h"
 #include "arch/upcalls.h"
 #include "base/log.h"
-#include "base/trace.h"
 #include "lib/atomic.h"
 #include "lib/format.h"
-
-#define PANIC_TRACES 16
 
 static u32 panicking; // (a) hart index + 1 of the hart that reports
 
@@ -47,7 +44,6 @@ void up_panic(const struct trapframe *frame, const char *why)
     } else {
         arch_backtrace();
     }
-    trace_dump(PANIC_TRACES);
     sbi_system_reset(false);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Sleeping locks: mutex, reader-writer lock, semaphore, completion.
+// Sleeping locks: mutex, reader-writer lock, completion.
 #pragma once
 #include "sync/wait.h"
 
@@ -33,15 +33,6 @@ void write_lock(struct rwlock *l);
 void write_lock_nested(struct rwlock *l); // a second one of equal rank, in lockorder.h's order
 void write_unlock(struct rwlock *l);
 bool write_held(const struct rwlock *l);
-
-struct semaphore {
-    s32 count; // (a)
-    struct wait_queue queue;
-};
-
-void sem_init(struct semaphore *s, int count);
-int sem_down(struct semaphore *s, enum wait_mode mode, ns_t deadline); // 0, -EINTR, -ETIMEDOUT
-void sem_up(struct semaphore *s);
 
 struct completion {
     u32 done; // (a)

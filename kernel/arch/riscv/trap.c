@@ -71,7 +71,7 @@ int trap_user_fault(struct trapframe *frame)
 
 void trap_user_exception(struct trapframe *frame, int error)
 {
-    if (frame->cause == CAUSE_ILLEGAL && fpu_trap(frame))
+    if (frame->cause == CAUSE_ILLEGAL && fpu_trap())
         return;
     irq_enable();
     up_user_trap(frame, error);
