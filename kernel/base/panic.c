@@ -37,7 +37,7 @@ void up_panic(const struct trapframe *frame, const char *why)
 {
     panic_enter();
     log_raw("panic: %s", why);
-    log_raw("hart %u thread %p", hart_index(), (void *)arch_self());
+    log_raw("hart %lu thread %p", hart_index(), (void *)arch_self());
     if (frame) {
         arch_dump_registers(frame);
         arch_backtrace_frame(frame);
