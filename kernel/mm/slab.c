@@ -49,18 +49,18 @@ struct slab {
 
 struct slab_cache {
     struct spinlock lock;
-    u32 size;                                // (c) bytes of an object, a multiple of its alignment
-    u32 slots;                               // (c) objects a magazine may hold
-    u32 order;                               // (c) of a slab
-    u32 first;                               // (c) offset of the first object in a slab
-    u32 capacity;                            // (c) objects in a slab
-    u64 used;                                // (l) objects handed out to magazines and callers
-    u64 slabs;                               // (l)
-    struct list partial;                     // (l)
-    struct list empty;                       // (l) wholly free slabs: one is kept
-    struct list link;                        // (c) on `caches`
-    const char *name;                        // (c)
-    struct magazine magazines[] ALIGNED(64); // (h) one per hart
+    u32 size;                    // (c) bytes of an object, a multiple of its alignment
+    u32 slots;                   // (c) objects a magazine may hold
+    u32 order;                   // (c) of a slab
+    u32 first;                   // (c) offset of the first object in a slab
+    u32 capacity;                // (c) objects in a slab
+    u64 used;                    // (l) objects handed out to magazines and callers
+    u64 slabs;                   // (l)
+    struct list partial;         // (l)
+    struct list empty;           // (l) wholly free slabs: one is kept
+    struct list link;            // (c) on `caches`
+    const char *name;            // (c)
+    struct magazine magazines[]; // (h) one per hart
 };
 
 static struct list caches = LIST_INIT(caches);             // (c) after boot
