@@ -8,7 +8,6 @@
 #include "abi/errno.h"
 #include "abi/wait.h"
 #include "base/panic.h"
-#include "base/trace.h"
 #include "ipc/futex.h"
 #include "proc/proc_private.h"
 
@@ -189,7 +188,6 @@ void task_end(int status)
 
     if (p == init_process && p->task_count == 1)
         panic("init ended with status 0x%x", p->group_exit ? p->group_exit_status : status);
-    trace(TRACE_EXIT, p->pid->id, status);
     thread_give_back(t);
     space = space_leave(t);
     last = task_leave(t, status);

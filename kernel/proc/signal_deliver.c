@@ -3,7 +3,6 @@
 
 #include "abi/errno.h"
 #include "abi/syscall.h"
-#include "base/trace.h"
 #include "proc/proc_private.h"
 
 // Tells every thread to stop; each parks in task_stop on its way out. While a stop is under way,

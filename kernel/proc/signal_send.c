@@ -9,7 +9,6 @@
 #include "abi/capability.h"
 #include "abi/errno.h"
 #include "arch/smp.h"
-#include "base/trace.h"
 #include "lib/bitmap.h"
 #include "mm/slab.h"
 #include "proc/proc_private.h"
@@ -209,7 +208,6 @@ static int signal_send(struct process *p, struct task *t, int sig, const struct 
     irqflags_t flags;
     int err;
 
-    trace(TRACE_SIGNAL, p->pid->id, sig);
     if (!info) {
         siginfo_kernel(&plain, sig, SI_KERNEL);
         info = &plain;

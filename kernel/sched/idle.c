@@ -63,7 +63,6 @@ void sched_init(void)
         struct sched_hart *h = &sched_harts[i];
 
         spin_init(&h->lock, RANK_RUNQ);
-        runq_init(&h->rq);
         h->index = i;
         h->tick = NS_NEVER;
         h->idle = idle_create(i);

@@ -33,7 +33,6 @@
 #include "arch/smp.h"
 #include "arch/upcalls.h"
 #include "base/panic.h"
-#include "base/trace.h"
 #include "lib/bitmap.h"
 #include "sched/hart.h"
 #include "sched/timer.h"
@@ -138,7 +137,6 @@ void sched_evict(struct sched_hart *h, struct thread *prev)
 
 static inline void switch_to(struct sched_hart *h, struct thread *prev, struct thread *next)
 {
-    trace(TRACE_SWITCH, next->tid, 0);
     h->prev = prev;
     if (next->space != prev->space && thread_hooks.switch_space)
         thread_hooks.switch_space(next);
@@ -262,7 +260,6 @@ bool sched_wake(struct thread *t, unsigned states)
         return false;
     }
     store_relaxed(&t->state, THREAD_RUNNING);
-    trace(TRACE_WAKE, t->tid, 0);
     if (unlikely(t->queued || t->moving || h->current == t))
         hart_unlock(h);
     else

@@ -34,7 +34,6 @@ static void thread_set_fields(struct thread *t, const char *name)
 {
     strlcpy(t->name, name, sizeof(t->name));
     ref_init(&t->refs, 1);
-    list_init(&t->rt_node);
     t->policy = SCHED_CLASS_FAIR;
     t->weight = RUNQ_NICE_0;
     t->affinity = ~0UL;

@@ -41,16 +41,15 @@ struct thread {
     bool on_hart;   // (a) registers are live on a hart (set before switch-in, cleared after)
     u8 policy;      // (q) enum sched_policy
     s8 nice;        // (q) -20..19
-    u8 rt_priority; // (q) 1..99 for real-time policies
+    u8 rt_priority; // (q) 1..99 for real-time policies, else 0
     u8 mode;    // (q) enum cpu_mode, as the last tick found it: its time counts so until the next
     u32 weight; // (q) from nice
-    ns_t deadline;            // (q) virtual deadline, key of the fair tree
-    ns_t vruntime;            // (q) weighted time received
-    ns_t slice_left;          // (q)
-    ns_t run_start;           // (q) when it was last switched in or charged
-    struct rb_node fair_node; // (q)
-    struct list rt_node;      // (q)
-    u64 affinity;             // (q) bit per hart index
+    ns_t deadline;           // (q) virtual deadline, by which fair threads queue
+    ns_t vruntime;           // (q) weighted time received
+    ns_t slice_left;         // (q)
+    ns_t run_start;          // (q) when it was last switched in or charged
+    struct rb_node run_node; // (q)
+    u64 affinity;            // (q) bit per hart index
 
     // Identity
     pid_t tid;     // (c)

@@ -28,6 +28,7 @@
 #include "arch/riscv/pagetable.h"
 #include "arch/smp.h"
 #include "arch/upcalls.h"
+#include "lib/bitmap.h"
 #include "lib/string.h"
 
 #define SATP_MODE_SV39  (8UL << 60)
@@ -217,7 +218,7 @@ static u64 space_narrow(struct mmu_space *space)
     smp_mb();
     for (u64 m = mask; m; m &= m - 1) {
         u64 bit = m & -m;
-        const struct hart *h = &harts[__builtin_ctzl(m)];
+        const struct hart *h = &harts[bit_lowest(m)];
 
         if (load_relaxed(&h->space) == space)
             continue;
@@ -251,14 +252,14 @@ void mmu_flush(struct mmu_space *space, uaddr_t start, uaddr_t end)
     smp_mb();
     if (space_unused(space))
         return;
-    hart_pin();
+    preempt_disable();
     me = BIT(hart_index());
     mask = likely(space_own(space)) ? me : space_narrow(space);
     if (mask & me)
         flush_local(hart_self(), start, end);
     if (mask & ~me)
         smp_shootdown(mask & ~me, SHOOT_RANGE, space, start, end);
-    hart_unpin();
+    preempt_enable();
 }
 
 // Takes every hart off the space.
@@ -268,7 +269,7 @@ static void space_retire(struct mmu_space *space)
 
     if (space_unused(space))
         return;
-    hart_pin();
+    preempt_disable();
     me = BIT(hart_index());
     mask = space_narrow(space);
     if (mask & me)
@@ -276,7 +277,7 @@ static void space_retire(struct mmu_space *space)
     if (mask & ~me)
         smp_shootdown(mask & ~me, SHOOT_LEAVE, space, 0, 0);
     store_relaxed(&space->harts, 0UL);
-    hart_unpin();
+    preempt_enable();
 }
 
 void mmu_space_fini(struct mmu_space *space)
@@ -298,11 +299,11 @@ void mmu_sync_icache(struct mmu_space *space)
     u64 mask = 0;
 
     smp_mb();
-    hart_pin();
+    preempt_disable();
     fence_i();
     if (!space_own(space))
         mask = space_narrow(space) & ~BIT(hart_index());
     if (mask)
         smp_shootdown(mask, SHOOT_ICACHE, space, 0, 0);
-    hart_unpin();
+    preempt_enable();
 }

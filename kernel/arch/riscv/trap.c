@@ -69,7 +69,7 @@ void trap_interrupt(u64 cause, uaddr_t user_pc)
         self->lock_base = lock_base;
 }
 
-enum access trap_fault_access(const struct trapframe *frame)
+static enum access fault_access(const struct trapframe *frame)
 {
     if (frame->cause == CAUSE_FETCH_FAULT)
         return ACCESS_EXEC;
@@ -83,12 +83,12 @@ int trap_user_fault(struct trapframe *frame)
     irq_enable();
     if (frame->tval >= USER_TOP)
         return -EFAULT;
-    return up_fault(space, frame->tval, trap_fault_access(frame));
+    return up_fault(space, frame->tval, fault_access(frame));
 }
 
 void trap_user_exception(struct trapframe *frame, int error)
 {
-    if (frame->cause == CAUSE_ILLEGAL && fpu_trap(frame))
+    if (frame->cause == CAUSE_ILLEGAL && fpu_trap())
         return;
     irq_enable();
     up_user_trap(frame, error);
@@ -129,13 +129,6 @@ static void kernel_trap_panic(const struct trapframe *frame)
     up_panic(frame, why);
 }
 
-// SPP and SUM belong to the interrupted code, not to a thread that runs meanwhile.
-void trap_status_neutral(void)
-{
-    csr_clear(sstatus, STATUS_SPP | STATUS_SUM);
-    csr_set(sstatus, STATUS_SPIE);
-}
-
 void trap_kernel(struct trapframe *frame)
 {
     struct arch_thread *self = arch_self();
@@ -143,7 +136,9 @@ void trap_kernel(struct trapframe *frame)
     if (frame->cause & CAUSE_INTERRUPT) {
         trap_interrupt(frame->cause, 0);
         if (self->preempt == 0 && READ_ONCE(self->work) & WORK_RESCHED) {
-            trap_status_neutral();
+            // SPP and SUM belong to the interrupted code, not to a thread that runs meanwhile.
+            csr_clear(sstatus, STATUS_SPP | STATUS_SUM);
+            csr_set(sstatus, STATUS_SPIE);
             up_reschedule();
         }
         return;

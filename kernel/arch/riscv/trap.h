@@ -18,9 +18,5 @@ void context_start(void);
 
 extern u32 stack_overflowed; // the frame of this trap is on the emergency stack
 
-enum access trap_fault_access(const struct trapframe *frame);
-// Makes sstatus what other threads expect, before a kernel-mode trap lets one run.
-void trap_status_neutral(void);
-
 // fpu.c: parks and hands over the FP registers at a switch.
 void fpu_switch(struct arch_thread *from, struct arch_thread *to);
