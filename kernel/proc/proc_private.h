@@ -154,5 +154,4 @@ int user_charge(struct process *p, uid_t uid); // one more process of uid; -EAGA
 void user_uncharge(uid_t uid);
 void oom_init(void);
 
-void procfs_init(void);
 void posix_timers_fini(struct process *p);

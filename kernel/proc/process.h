@@ -242,4 +242,5 @@ int process_prlimit(pid_t pid, unsigned resource, const struct rlimit64 *new, st
 void process_times(struct process *p, ns_t *user, ns_t *system);
 void process_rusage(struct process *p, int who, struct rusage *out);
 
-void proc_init(void); // caches, hooks, procfs entries
+void proc_init(void);   // caches, hooks
+void procfs_init(void); // registers "proc"
