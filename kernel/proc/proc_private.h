@@ -35,11 +35,6 @@ void process_event_locked(struct process *p, int code, int status); // stop or c
 // signal_action.c
 struct sighand *sighand_create(void); // all actions default; NULL
 
-static inline struct timeval ns_timeval(ns_t ns)
-{
-    return (struct timeval){ns / NS_PER_SEC, ns % NS_PER_SEC / 1000};
-}
-
 static inline struct siginfo_used *siginfo_used(const struct siginfo *info)
 {
     return (struct siginfo_used *)info;

@@ -164,6 +164,11 @@ static inline struct process *process_self(void)
     return thread_self()->proc;
 }
 
+static inline struct timeval ns_timeval(ns_t ns)
+{
+    return (struct timeval){ns / NS_PER_SEC, ns % NS_PER_SEC / 1000};
+}
+
 // Lookups by id; *_find need proctree_lock held, *_get return a reference (NULL: none).
 struct pid *pid_find(pid_t id);
 struct process *process_find(pid_t id);

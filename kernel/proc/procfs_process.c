@@ -346,29 +346,18 @@ void proc_owner(pid_t id, uid_t *uid, gid_t *gid)
     spin_unlock(&proctree_lock);
 }
 
-static struct fdtable *files_get(pid_t id)
+// The first open descriptor at or after *fd.
+static struct file *file_next(pid_t id, u32 *fd)
 {
-    struct fdtable *files = NULL;
+    struct file *f = NULL;
     irqflags_t flags;
     struct task *t = task_lock(id, &flags);
 
     if (!t)
         return NULL;
-    files = t->thread->files;
-    if (files)
-        fdtable_get(files);
+    if (t->thread->files)
+        f = fdtable_next(t->thread->files, (int *)fd);
     task_unlock(t, flags);
-    return files;
-}
-
-// The first open descriptor at or after *fd.
-static struct file *file_next(pid_t id, u32 *fd)
-{
-    struct fdtable *files = files_get(id);
-    struct file *f = files ? fdtable_next(files, (int *)fd) : NULL;
-
-    if (files)
-        fdtable_put(files);
     return f;
 }
 
@@ -394,33 +383,23 @@ static int follow_exe(const struct proc_place *place, struct path *out)
     return 0;
 }
 
-static struct fs_context *fs_get(pid_t id)
+static int follow_fs(pid_t id, struct path *out, bool root)
 {
     struct fs_context *fs;
     irqflags_t flags;
     struct task *t = task_lock(id, &flags);
 
     if (!t)
-        return NULL;
+        return -ESRCH;
     fs = t->thread->fs;
-    if (fs)
-        fs_context_get(fs);
+    if (fs) {
+        spin_lock(&fs->lock);
+        *out = root ? fs->root : fs->cwd;
+        path_get(out);
+        spin_unlock(&fs->lock);
+    }
     task_unlock(t, flags);
-    return fs;
-}
-
-static int follow_fs(pid_t id, struct path *out, bool root)
-{
-    struct fs_context *fs = fs_get(id);
-
-    if (!fs)
-        return -ENOENT;
-    spin_lock(&fs->lock);
-    *out = root ? fs->root : fs->cwd;
-    path_get(out);
-    spin_unlock(&fs->lock);
-    fs_context_put(fs);
-    return 0;
+    return fs ? 0 : -ENOENT;
 }
 
 static int follow_cwd(const struct proc_place *place, struct path *out)

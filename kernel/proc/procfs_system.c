@@ -38,17 +38,10 @@ static int show_meminfo(struct text *t, const struct proc_place *p)
     meminfo_line(t, "MemAvailable:", free + kstack_cached_pages());
     meminfo_line(t, "Buffers:", 0);
     meminfo_line(t, "Cached:", objects);
-    meminfo_line(t, "SwapCached:", 0);
-    meminfo_line(t, "Active:", 0);
-    meminfo_line(t, "Inactive:", 0);
     meminfo_line(t, "SwapTotal:", 0);
     meminfo_line(t, "SwapFree:", 0);
-    meminfo_line(t, "Dirty:", 0);
-    meminfo_line(t, "Writeback:", 0);
     meminfo_line(t, "AnonPages:", vm_anon_pages_total());
-    meminfo_line(t, "Mapped:", 0);
     meminfo_line(t, "Shmem:", objects);
-    meminfo_line(t, "KReclaimable:", 0);
     meminfo_line(t, "Slab:", slab);
     meminfo_line(t, "SReclaimable:", 0);
     meminfo_line(t, "SUnreclaim:", slab);
