@@ -97,7 +97,7 @@ static void root_init(void)
     vfs_init();
     pipe_init();
     tmpfs_init();
-    procfs_fs_init();
+    procfs_init();
     devfs_init();
     memdev_init();
     err = tmpfs_create("mode=755", &sb);

@@ -36,11 +36,6 @@ void process_event_locked(struct process *p, int code, int status); // stop or c
 bool on_altstack(const struct task *t, uaddr_t sp);
 struct sighand *sighand_create(void); // all actions default; NULL
 
-static inline struct timeval ns_timeval(ns_t ns)
-{
-    return (struct timeval){ns / NS_PER_SEC, ns % NS_PER_SEC / 1000};
-}
-
 static inline struct siginfo_used *siginfo_used(const struct siginfo *info)
 {
     return (struct siginfo_used *)info;
@@ -166,5 +161,4 @@ int user_charge(struct process *p, uid_t uid); // one more process of uid; -EAGA
 void user_uncharge(uid_t uid);
 void oom_init(void);
 
-void procfs_init(void);
 void posix_timers_fini(struct process *p);

@@ -5,8 +5,6 @@
 #include "base/log.h"
 #include "mm/slab.h"
 #include "proc/proc_private.h"
-#include "proc/utsname.h"
-#include "vfs/registry.h"
 
 struct list process_list = LIST_INIT(process_list);
 struct process *init_process;
@@ -222,11 +220,8 @@ void proc_init(void)
     vm_hooks.file_put = file_put;
     fd_limit_hook = fd_limit;
     file_size_limit_hook = file_size_limit;
-    system_names_get = utsname_get;
-    system_host_set = utsname_set_host;
     pid_init();
     signal_init();
     vdso_init();
     oom_init();
-    procfs_init();
 }

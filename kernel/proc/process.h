@@ -163,6 +163,11 @@ static inline struct process *process_self(void)
     return thread_self()->proc;
 }
 
+static inline struct timeval ns_timeval(ns_t ns)
+{
+    return (struct timeval){ns / NS_PER_SEC, ns % NS_PER_SEC / 1000};
+}
+
 // Lookups by id; *_find need proctree_lock held, *_get return a reference (NULL: none).
 struct pid *pid_find(pid_t id);
 struct process *process_find(pid_t id);
@@ -242,4 +247,5 @@ int process_prlimit(pid_t pid, unsigned resource, const struct rlimit64 *new, st
 void process_times(struct process *p, ns_t *user, ns_t *system);
 void process_rusage(struct process *p, int who, struct rusage *out);
 
-void proc_init(void); // caches, hooks, procfs entries
+void proc_init(void);   // caches, hooks
+void procfs_init(void); // registers "proc"

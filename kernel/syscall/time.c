@@ -106,63 +106,40 @@ s64 sys_clock_settime(u64 clock, u64 in)
 s64 sys_gettimeofday(u64 tv, u64 zone)
 {
     static const struct timezone utc;
-    struct timeval now;
+    struct timeval now = ns_timeval(clock_realtime());
 
-    ns_to_timeval_arg(clock_realtime(), &now);
     return optional_result(optional_result(0, tv, &now, sizeof(now)), zone, &utc, sizeof(utc));
 }
 
-s64 sys_settimeofday(u64 tv, u64 zone)
-{
-    struct timeval t;
-
-    if (optional_arg(&t, tv, sizeof(t)))
-        return -EFAULT;
-    if (!tv)
-        return cred_capable(thread_self()->cred, CAP_SYS_TIME) ? 0 : -EPERM;
-    if ((u64)t.tv_sec > REALTIME_MAX / NS_PER_SEC || (u64)t.tv_usec >= 1000000)
-        return -EINVAL;
-    return realtime_set(t.tv_sec * NS_PER_SEC + t.tv_usec * 1000);
-}
+static s64 nanosleep_again(struct task *t);
 
 // Sleeps until the monotonic deadline; what is left goes to `left` (0: nowhere) if interrupted.
 static s64 nanosleep_until(ns_t deadline, uaddr_t left)
 {
+    struct task *t = task_self();
     int err = sleep_until(deadline, WAIT_INTERRUPTIBLE);
-    ns_t now;
+    ns_t now = clock_monotonic();
 
-    if (!err)
-        return 0;
-    now = clock_monotonic();
-    if (now >= deadline)
+    if (!err || now >= deadline)
         return 0;
     if (left && timespec_result(left, deadline - now))
         return -EFAULT;
+    t->restart = nanosleep_again;
+    t->restart_deadline = deadline;
+    t->restart_args[0] = left;
     return -ERESTART_RESTARTBLOCK;
 }
 
 static s64 nanosleep_again(struct task *t)
 {
-    s64 err = nanosleep_until(t->restart_deadline, t->restart_args[0]);
-
-    if (err == -ERESTART_RESTARTBLOCK)
-        t->restart = nanosleep_again;
-    return err;
+    return nanosleep_until(t->restart_deadline, t->restart_args[0]);
 }
 
 static s64 nanosleep_relative(ns_t ns, uaddr_t left)
 {
-    struct task *t = task_self();
     ns_t now = clock_monotonic();
-    ns_t deadline = ns < NS_NEVER - now ? now + ns : NS_NEVER;
-    s64 err = nanosleep_until(deadline, left);
 
-    if (err == -ERESTART_RESTARTBLOCK) {
-        t->restart = nanosleep_again;
-        t->restart_deadline = deadline;
-        t->restart_args[0] = left;
-    }
-    return err;
+    return nanosleep_until(ns < NS_NEVER - now ? now + ns : NS_NEVER, left);
 }
 
 s64 sys_nanosleep(u64 request, u64 left)
@@ -239,10 +216,8 @@ static int timer_value_arg(uaddr_t src, ns_t *value, ns_t *interval)
 
 static s64 timer_value_result(uaddr_t dst, ns_t value, ns_t interval)
 {
-    struct itimerspec spec;
+    struct itimerspec spec = {.it_value = ns_timespec(value), .it_interval = ns_timespec(interval)};
 
-    ns_to_timespec(value, &spec.it_value);
-    ns_to_timespec(interval, &spec.it_interval);
     return copy_to_user(dst, &spec, sizeof(spec));
 }
 

@@ -370,6 +370,39 @@ static void test_interrupted_write(void)
     close(p[1]);
 }
 
+static void futex_sleep(void *unused)
+{
+    struct timespec second = {1, 0};
+    int word = 0;
+
+    (void)unused;
+    _exit(syscall(SYS_futex, &word, 0, 0, &second, NULL, 0) != -1 || errno != ETIMEDOUT);
+}
+
+static void plain_sleep(void *unused)
+{
+    struct timespec second = {1, 0};
+
+    (void)unused;
+    _exit(nanosleep(&second, NULL) != 0);
+}
+
+// A stop without a handler interrupts unseen, however often.
+static void test_stopped_sleep(void)
+{
+    for (int i = 0; i < 2; i++) {
+        pid_t pid = child_start(i ? futex_sleep : plain_sleep, NULL);
+
+        for (int n = 0; n < 3; n++) {
+            process_await(pid, "SZ");
+            kill(pid, SIGSTOP);
+            process_await(pid, "TZ");
+            kill(pid, SIGCONT);
+        }
+        EXPECT(i ? "stopped in futex" : "stopped in nanosleep", child_end(pid), 0);
+    }
+}
+
 static void test_interrupted_sleep(void)
 {
     struct timespec day = {86400, 0}, left = {0, 0};
@@ -719,6 +752,7 @@ int main(int argc, char **argv)
     test_interrupted_read();
     test_interrupted_write();
     test_interrupted_sleep();
+    test_stopped_sleep();
     test_interrupted_wait();
     test_sigchld();
     test_stop();
