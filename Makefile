@@ -16,7 +16,6 @@ PYTHON  ?= /usr/bin/python3
 
 override BUILD := $(abspath $(BUILD))
 OBJ := $(BUILD)/$(if $(filter 1,$(DEBUG)),debug,release)-$(UACCESS)
-GEN := $(OBJ)/gen
 ARCH := kernel/arch/riscv
 
 ifeq ($(filter 0 1,$(DEBUG)),)
@@ -30,50 +29,41 @@ CC := $(CROSS)gcc
 LD := $(CROSS)ld
 
 MACHINE  := -march=rv64imac_zicsr_zifencei -mabi=lp64
-INCLUDES := -I. -Ikernel -I$(ARCH)/include -I$(GEN)
+INCLUDES := -I. -Ikernel -I$(ARCH)/include
 WARNINGS := -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes -Wshadow -Wvla \
 	-Wno-unused-parameter -Wno-sign-compare
 COMMON   := -std=gnu11 -O2 -g -ffreestanding -fno-builtin-printf -fno-common -fno-stack-protector \
 	-fno-strict-aliasing -fno-delete-null-pointer-checks -mno-relax -mstrict-align $(MACHINE) \
-	$(WARNINGS) -DDEBUG=$(DEBUG) -DUACCESS_$(UACCESS)=1 -ffile-prefix-map=$(CURDIR)/=
+	$(WARNINGS) -DDEBUG=$(DEBUG) -DUACCESS_SUM=$(if $(filter sum,$(UACCESS)),1,0) -ffile-prefix-map=$(CURDIR)/=
 CFLAGS   := $(COMMON) -mcmodel=medany -fno-omit-frame-pointer -fno-pic $(INCLUDES) \
 	$(if $(filter 1,$(DEBUG)),-fsanitize=undefined)
 LDFLAGS  := -nostdlib -static --no-relax --build-id=none -z max-page-size=4096 -z noexecstack \
 	--fatal-warnings --no-warn-rwx-segments
 
-# Every source under kernel/, but for the other machine, the other way to user memory, and the
-# parts that are built by themselves.
-ASM_OFFSETS := $(wildcard $(ARCH)/asm_offsets.c)
-VDSO_LDS    := $(wildcard kernel/proc/vdso/vdso.lds)
-OTHER       := $(filter-out $(UACCESS),walk sum)
-SOURCES := $(filter-out kernel/arch/host/% kernel/proc/vdso/% $(ASM_OFFSETS) \
-	$(ARCH)/uaccess_$(OTHER).%,$(sort $(shell find kernel -name '*.[cS]')))
+# Every source under kernel/, but for the vDSO, which is built by itself, and the other way to user
+# memory.
+VDSO_LDS := $(wildcard kernel/proc/vdso/vdso.lds)
+SOURCES := $(filter-out kernel/proc/vdso/% $(if $(filter walk,$(UACCESS)),$(ARCH)/uaccess_sum.S), \
+	$(sort $(shell find kernel -name '*.[cS]')))
 OBJECTS := $(SOURCES:%=$(OBJ)/%.o)
-GENERATED := $(if $(ASM_OFFSETS),$(GEN)/asm_offsets.h)
 
 all: kernel firmware user initramfs
 kernel: $(OBJ)/kernel.elf $(OBJ)/Image
 
-$(OBJ)/%.c.o: %.c Makefile | $(GENERATED)
+$(OBJ)/%.c.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-$(OBJ)/%.S.o: %.S Makefile | $(GENERATED)
+$(OBJ)/%.S.o: %.S Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -Wa,-I$(OBJ) -MMD -MP -c -o $@ $<
 
 # The compiler must not turn the loops of memcpy and memset into calls of themselves.
 $(OBJ)/kernel/lib/string.c.o: CFLAGS += -fno-tree-loop-distribute-patterns
 
-# Structure offsets for assembly: asm_offsets.c emits lines `->NAME value`.
-$(GEN)/asm_offsets.h: $(ARCH)/asm_offsets.c Makefile
-	@mkdir -p $(@D)
-	$(CC) $(filter-out -fsanitize=%,$(CFLAGS)) -MMD -MP -MT $@ -S -o $(@:.h=.s) $<
-	sed -n 's/^.*->\([A-Za-z0-9_]*\) [#$$]*\([-0-9x]*\).*/#define \1 \2/p' $(@:.h=.s) >$@
-
 # The vDSO is a shared object of its own, and embedded by kernel/proc/vdso_image.S.
 ifneq ($(VDSO_LDS),)
-$(OBJ)/vdso.so: $(VDSO_LDS) $(wildcard kernel/proc/vdso/*) Makefile | $(GENERATED)
+$(OBJ)/vdso.so: $(VDSO_LDS) $(wildcard kernel/proc/vdso/*) Makefile
 	$(CC) $(filter-out -DDEBUG=%,$(COMMON)) -DDEBUG=0 $(INCLUDES) -fPIC -shared -nostdlib \
 		-fasynchronous-unwind-tables -Wl,-T,$(VDSO_LDS) -Wl,--hash-style=both \
 		-Wl,--build-id=none -Wl,-soname=linux-vdso.so.1 -Wl,--no-relax -MMD -MP \
@@ -131,7 +121,7 @@ compile_commands.json: Makefile
 flags:
 	@echo $(CC) $(CFLAGS)
 
--include $(OBJECTS:.o=.d) $(wildcard $(OBJ)/vdso.d $(GEN)/asm_offsets.d)
+-include $(OBJECTS:.o=.d) $(wildcard $(OBJ)/vdso.d)
 
 ifndef V
 MAKEFLAGS += -s

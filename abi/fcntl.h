@@ -133,22 +133,6 @@
 #define CLOSE_RANGE_UNSHARE 0x2
 #define CLOSE_RANGE_CLOEXEC 0x4
 
-/* openat2. */
-#define RESOLVE_NO_XDEV       0x1
-#define RESOLVE_NO_MAGICLINKS 0x2
-#define RESOLVE_NO_SYMLINKS   0x4
-#define RESOLVE_BENEATH       0x8
-#define RESOLVE_IN_ROOT       0x10
-#define RESOLVE_CACHED        0x20
-#define OPEN_HOW_SIZE_VER0    24
-
-struct open_how {
-    abi_u64 flags;   /* O_* */
-    abi_u64 mode;    /* 0 unless a file may be made */
-    abi_u64 resolve; /* RESOLVE_* */
-};
-_Static_assert(sizeof(struct open_how) == OPEN_HOW_SIZE_VER0, "open_how");
-
 /* F_GETLK, F_SETLK, F_SETLKW and their F_OFD_ forms. */
 struct flock {
     abi_s16 l_type;   /* F_RDLCK, F_WRLCK, F_UNLCK */

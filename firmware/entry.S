@@ -44,6 +44,15 @@ _start: // a0 = hart, a1 = device tree, a2 = fw_dynamic information
 9:  wfi     // a hart that no record exists for
     j       9b
 
+// The first registers of struct trap_frame.
+.macro each_register op
+    .set at, 0
+    .irp reg, ra, t0, t1, t2, a0, a1, a2, a3, a4, a5, a6, a7, t3, t4, t5, t6
+    \op  \reg, at(sp)
+    .set at, at + 8
+    .endr
+.endm
+
     .text
     .align 2
     .global trap_entry
@@ -51,22 +60,7 @@ trap_entry:
     csrrw   sp, mscratch, sp
     beqz    sp, trap_nested
     addi    sp, sp, -FRAME_SIZE
-    sd      ra, 0(sp)
-    sd      t0, 8(sp)
-    sd      t1, 16(sp)
-    sd      t2, 24(sp)
-    sd      a0, 32(sp)
-    sd      a1, 40(sp)
-    sd      a2, 48(sp)
-    sd      a3, 56(sp)
-    sd      a4, 64(sp)
-    sd      a5, 72(sp)
-    sd      a6, 80(sp)
-    sd      a7, 88(sp)
-    sd      t3, 96(sp)
-    sd      t4, 104(sp)
-    sd      t5, 112(sp)
-    sd      t6, 120(sp)
+    each_register sd
     csrrw   t0, mscratch, zero
     sd      t0, 128(sp)
     csrr    t0, mepc
@@ -81,22 +75,7 @@ trap_entry:
     csrw    mepc, t0
     addi    t0, sp, FRAME_SIZE
     csrw    mscratch, t0
-    ld      ra, 0(sp)
-    ld      t0, 8(sp)
-    ld      t1, 16(sp)
-    ld      t2, 24(sp)
-    ld      a0, 32(sp)
-    ld      a1, 40(sp)
-    ld      a2, 48(sp)
-    ld      a3, 56(sp)
-    ld      a4, 64(sp)
-    ld      a5, 72(sp)
-    ld      a6, 80(sp)
-    ld      a7, 88(sp)
-    ld      t3, 96(sp)
-    ld      t4, 104(sp)
-    ld      t5, 112(sp)
-    ld      t6, 120(sp)
+    each_register ld
     ld      sp, 128(sp)
     mret
 
@@ -126,40 +105,36 @@ probe_trap:
     li      a0, -1
     mret
 
-    .global probe_load
-probe_load:
+.macro probe name
+    .global \name
+\name:
     la      t1, probe_trap
     csrrw   t1, mtvec, t1
-    lbu     a0, 0(a0)
+.endm
+
+.macro probe_end
     csrw    mtvec, t1
     ret
+.endm
 
-    .global probe_store
-probe_store:
-    la      t1, probe_trap
-    csrrw   t1, mtvec, t1
+    probe   probe_load
+    lbu     a0, 0(a0)
+    probe_end
+
+    probe   probe_store
     mv      t0, a0
     li      a0, 0
     sb      a1, 0(t0)
-    csrw    mtvec, t1
-    ret
+    probe_end
 
-    .global probe_menvcfg
-probe_menvcfg: // menvcfg is 0x30a
-    la      t1, probe_trap
-    csrrw   t1, mtvec, t1
+    probe   probe_menvcfg // menvcfg is 0x30a
     csrw    0x30a, a0
     csrr    a0, 0x30a
-    csrw    mtvec, t1
-    ret
+    probe_end
 
-    .global probe_stimecmp
-probe_stimecmp: // stimecmp is 0x14d
-    la      t1, probe_trap
-    csrrw   t1, mtvec, t1
+    probe   probe_stimecmp // stimecmp is 0x14d
     csrw    0x14d, a0
-    csrw    mtvec, t1
-    ret
+    probe_end
     .option pop
 
     .data // reloaded at each reset, so it starts from 0 again

@@ -11,10 +11,7 @@
 
 #ifndef __ASSEMBLER__
 
-typedef __UINT8_TYPE__ u8;
-typedef __UINT32_TYPE__ u32;
-typedef __UINT64_TYPE__ u64;
-typedef __INT64_TYPE__ s64;
+#include "lib/types.h"
 
 #define CSR_READ(name)                                                       \
     ({                                                                       \

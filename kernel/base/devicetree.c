@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Reads from the device tree what this kernel drives (Devicetree Specification 0.4).
+//
+// One pass looks at each node. What depends on several nodes follows it: the order of the harts,
+// the interrupt contexts, and what the image and its firmware occupy.
 #include "base/devicetree.h"
 #include "abi/errno.h"
 #include "arch/smp.h"
@@ -13,27 +16,20 @@
 
 struct machine machine;
 
-static u32 cpu_phandles[MAX_HARTS]; // boot only: interrupt controller of each hart index
+// What the pass leaves to be put together afterwards.
+struct survey {
+    unsigned cpu_count;
+    u64 ids[MAX_HARTS];      // of each cpu node in use
+    u64 phandles[MAX_HARTS]; // of its interrupt controller
+    bool in_cpu;             // the node before was such a cpu, or lies in it
+    bool in_reserved;        // below /reserved-memory
+    struct fdt_node plic;    // where machine.plic was read
+};
 
 static void range_add(struct phys_range *ranges, unsigned *count, u64 base, u64 size)
 {
     if (size && *count < MACHINE_MAX_RANGES)
         ranges[(*count)++] = (struct phys_range){base, size};
-}
-
-static void read_memory(const struct fdt *f)
-{
-    struct fdt_node node = fdt_root(f);
-    u64 base, size;
-
-    while (fdt_next(f, &node)) {
-        const char *type = fdt_prop_string(f, &node, "device_type");
-
-        if (!type || strcmp(type, "memory"))
-            continue;
-        for (u32 i = 0; !fdt_reg(f, &node, i, &base, &size); i++)
-            range_add(machine.memory, &machine.memory_count, base, size);
-    }
 }
 
 // A range that is already covered is left out.
@@ -70,46 +66,18 @@ static void reserve_image(void)
     reserve(start, end - start);
 }
 
-static void read_reserved_nodes(const struct fdt *f)
+static void read_chosen(const struct fdt *f, const struct fdt_node *node)
 {
-    struct fdt_node parent, node;
-    u64 base, size;
-
-    if (!fdt_find_path(f, "/reserved-memory", &parent) || !fdt_child(f, &parent, &node))
-        return;
-    do {
-        for (u32 i = 0; !fdt_reg(f, &node, i, &base, &size); i++)
-            reserve(base, size);
-    } while (fdt_sibling(f, &node));
-}
-
-static void read_reserved(const struct fdt *f)
-{
-    u64 base, size;
-
-    for (u32 i = 0; fdt_reservation(f, i, &base, &size); i++)
-        reserve(base, size);
-    read_reserved_nodes(f);
-    reserve_image();
-}
-
-static void read_chosen(const struct fdt *f)
-{
-    struct fdt_node node;
-    const char *args;
-    const void *seed;
+    const char *args = fdt_prop_string(f, node, "bootargs");
     u64 start, end;
     u32 len;
+    const void *seed = fdt_prop(f, node, "rng-seed", &len);
 
-    if (!fdt_find_path(f, "/chosen", &node))
-        return;
-    args = fdt_prop_string(f, &node, "bootargs");
     if (args)
         strlcpy(machine.bootargs, args, sizeof(machine.bootargs));
-    if (!fdt_prop_u64(f, &node, "linux,initrd-start", &start) &&
-        !fdt_prop_u64(f, &node, "linux,initrd-end", &end) && end > start)
+    if (!fdt_prop_u64(f, node, "linux,initrd-start", &start) &&
+        !fdt_prop_u64(f, node, "linux,initrd-end", &end) && end > start)
         machine.initrd = (struct phys_range){start, end - start};
-    seed = fdt_prop(f, &node, "rng-seed", &len);
     if (seed)
         random_mix(seed, len);
 }
@@ -140,53 +108,17 @@ static bool cpu_has(const struct fdt *f, const struct fdt_node *cpu, const char 
     return isa && isa_has(isa, len, extension);
 }
 
-static bool cpu_usable(const struct fdt *f, const struct fdt_node *cpu)
+static void read_cpu(const struct fdt *f, const struct fdt_node *node, struct survey *s)
 {
-    const char *type = fdt_prop_string(f, cpu, "device_type");
-    const char *status = fdt_prop_string(f, cpu, "status");
+    const char *status = fdt_prop_string(f, node, "status");
+    u64 id, size;
 
-    return type && !strcmp(type, "cpu") && (!status || !strcmp(status, "okay"));
-}
-
-static void read_cpu(const struct fdt *f, const struct fdt_node *cpu, u64 id)
-{
-    unsigned index = 0;
-    struct fdt_node child;
-
-    while (index < hart_count && hart_ids[index] != id)
-        index++;
-    if (index == hart_count)
+    if (s->cpu_count == MAX_HARTS || (status && strcmp(status, "okay")) ||
+        fdt_reg(f, node, 0, &id, &size))
         return;
-    timer_has_sstc = timer_has_sstc && cpu_has(f, cpu, "sstc");
-    if (fdt_child(f, cpu, &child))
-        fdt_prop_u32(f, &child, "phandle", &cpu_phandles[index]);
-}
-
-static int read_cpus(const struct fdt *f)
-{
-    u64 ids[MAX_HARTS], id, size;
-    struct fdt_node cpus, first, cpu;
-    unsigned n = 0;
-
-    if (!fdt_find_path(f, "/cpus", &cpus) || !fdt_child(f, &cpus, &first) ||
-        fdt_prop_u64(f, &cpus, "timebase-frequency", &machine.timebase_hz) || !machine.timebase_hz)
-        return -EINVAL;
-    cpu = first;
-    do {
-        if (n < MAX_HARTS && cpu_usable(f, &cpu) && !fdt_reg(f, &cpu, 0, &id, &size))
-            ids[n++] = id;
-    } while (fdt_sibling(f, &cpu));
-    if (!n)
-        return -EINVAL;
-    smp_set_harts(ids, n);
-    machine.hart_count = hart_count;
-    timer_has_sstc = true;
-    cpu = first;
-    do {
-        if (cpu_usable(f, &cpu) && !fdt_reg(f, &cpu, 0, &id, &size))
-            read_cpu(f, &cpu, id);
-    } while (fdt_sibling(f, &cpu));
-    return 0;
+    s->in_cpu = true;
+    s->ids[s->cpu_count++] = id;
+    timer_has_sstc = timer_has_sstc && cpu_has(f, node, "sstc");
 }
 
 static bool read_device(const struct fdt *f, const struct fdt_node *node,
@@ -201,60 +133,113 @@ static bool read_device(const struct fdt *f, const struct fdt_node *node,
     return true;
 }
 
-// Reads the first such device. False: there is none.
-static bool find_device(const struct fdt *f, struct fdt_node *node, const char *compatible,
-                        struct machine_device *out)
+// In the tree's order, which is that of QEMU's command line.
+static void read_virtio(const struct fdt *f, const struct fdt_node *node)
 {
-    *node = fdt_root(f);
-    return fdt_next_compatible(f, node, compatible) && read_device(f, node, out);
+    if (machine.virtio_count < MACHINE_MAX_VIRTIO)
+        machine.virtio_count += read_device(f, node, &machine.virtio[machine.virtio_count]);
 }
 
-// interrupts-extended lists one (hart interrupt controller, interrupt) pair a context.
-static void read_plic(const struct fdt *f)
+// Of several devices of a kind the first is taken.
+static void read_compatible(const struct fdt *f, const struct fdt_node *node, struct survey *s)
 {
-    struct fdt_node node;
+    static const struct {
+        const char *name;
+        struct machine_device *device;
+    } kinds[] = {
+        {"ns16550a", &machine.uart},
+        {"google,goldfish-rtc", &machine.rtc},
+        {"sifive,plic-1.0.0", &machine.plic},
+        {"riscv,plic0", &machine.plic},
+    };
+
+    if (fdt_is_compatible(f, node, "virtio,mmio"))
+        read_virtio(f, node);
+    for (unsigned i = 0; i < ARRAY_SIZE(kinds); i++) {
+        struct machine_device *device = kinds[i].device;
+
+        if (device->reg.size || !fdt_is_compatible(f, node, kinds[i].name) ||
+            !read_device(f, node, device))
+            continue;
+        if (device == &machine.uart)
+            (void)fdt_prop_u64(f, node, "clock-frequency", &machine.uart_clock);
+        if (device == &machine.plic)
+            s->plic = *node;
+    }
+}
+
+static void read_node(const struct fdt *f, const struct fdt_node *node, struct survey *s)
+{
+    const char *type = fdt_prop_string(f, node, "device_type");
+    bool top = node->depth == 1;
+    u64 base, size;
+
+    if (top)
+        s->in_reserved = !strcmp(node->name, "reserved-memory");
+    if (node->depth <= 2)
+        s->in_cpu = false;
+    if (s->in_cpu) {
+        (void)fdt_prop_u64(f, node, "phandle", &s->phandles[s->cpu_count - 1]);
+    } else if (type && !strcmp(type, "cpu")) {
+        read_cpu(f, node, s);
+    } else if (top && !strcmp(node->name, "cpus")) {
+        (void)fdt_prop_u64(f, node, "timebase-frequency", &machine.timebase_hz);
+    } else if (top && !strcmp(node->name, "chosen")) {
+        read_chosen(f, node);
+    } else if (type && !strcmp(type, "memory")) {
+        for (u32 i = 0; !fdt_reg(f, node, i, &base, &size); i++)
+            range_add(machine.memory, &machine.memory_count, base, size);
+    } else if (s->in_reserved) {
+        for (u32 i = 0; !fdt_reg(f, node, i, &base, &size); i++)
+            reserve(base, size);
+    } else {
+        read_compatible(f, node, s);
+    }
+}
+
+static void note_context(u64 id, u32 context)
+{
+    for (unsigned i = 0; i < hart_count; i++)
+        if (hart_ids[i] == id)
+            machine.plic_context[i] = context;
+}
+
+// The context of each hart: `interrupts-extended` lists one (hart interrupt controller, interrupt)
+// pair a context.
+static void connect_harts(const struct fdt *f, const struct survey *s)
+{
     u64 phandle, irq;
 
-    if (!find_device(f, &node, "sifive,plic-1.0.0", &machine.plic) &&
-        !find_device(f, &node, "riscv,plic0", &machine.plic))
-        return;
     for (u32 context = 0;
-         !fdt_prop_cells(f, &node, "interrupts-extended", 2 * context, 1, &phandle) &&
-         !fdt_prop_cells(f, &node, "interrupts-extended", 2 * context + 1, 1, &irq);
+         !fdt_prop_cells(f, &s->plic, "interrupts-extended", 2 * context, 1, &phandle) &&
+         !fdt_prop_cells(f, &s->plic, "interrupts-extended", 2 * context + 1, 1, &irq);
          context++) {
-        for (unsigned i = 0; irq == PLIC_SUPERVISOR_EXTERNAL && i < machine.hart_count; i++) {
-            if (cpu_phandles[i] == phandle)
-                machine.plic_context[i] = context;
+        for (unsigned i = 0; irq == PLIC_SUPERVISOR_EXTERNAL && i < s->cpu_count; i++) {
+            if (s->phandles[i] == phandle)
+                note_context(s->ids[i], context);
         }
     }
 }
 
-// In the tree's order, which is that of QEMU's command line.
-static void read_virtio(const struct fdt *f)
-{
-    struct fdt_node node = fdt_root(f);
-
-    while (machine.virtio_count < MACHINE_MAX_VIRTIO &&
-           fdt_next_compatible(f, &node, "virtio,mmio"))
-        machine.virtio_count += read_device(f, &node, &machine.virtio[machine.virtio_count]);
-}
-
 int devicetree_init(const void *blob, size_t max)
 {
-    struct fdt f;
+    static struct survey s; // boot only
     struct fdt_node node;
+    struct fdt f;
+    u64 base, size;
 
     if (fdt_init(&f, blob, max))
         return -EINVAL;
-    read_memory(&f);
-    if (read_cpus(&f) || !machine.memory_count)
+    for (u32 i = 0; fdt_reservation(&f, i, &base, &size); i++)
+        reserve(base, size);
+    timer_has_sstc = true;
+    for (node = fdt_root(&f); fdt_next(&f, &node);)
+        read_node(&f, &node, &s);
+    if (!s.cpu_count || !machine.timebase_hz || !machine.memory_count)
         return -EINVAL;
-    read_reserved(&f);
-    read_chosen(&f);
-    read_plic(&f);
-    if (find_device(&f, &node, "ns16550a", &machine.uart))
-        (void)fdt_prop_u32(&f, &node, "clock-frequency", &machine.uart_clock);
-    (void)find_device(&f, &node, "google,goldfish-rtc", &machine.rtc);
-    read_virtio(&f);
+    reserve_image();
+    smp_set_harts(s.ids, s.cpu_count);
+    machine.hart_count = hart_count;
+    connect_harts(&f, &s);
     return 0;
 }

@@ -24,7 +24,7 @@ struct machine {
     unsigned plic_context[MAX_HARTS]; // S-mode context of each hart index
     unsigned hart_count;              // listed, whether or not they start
     struct machine_device uart, plic, rtc;
-    u32 uart_clock;
+    u64 uart_clock;
     struct machine_device virtio[MACHINE_MAX_VIRTIO];
     unsigned virtio_count;
     char bootargs[1024];

@@ -6,11 +6,8 @@
 #include "arch/smp.h"
 #include "arch/upcalls.h"
 #include "base/log.h"
-#include "base/trace.h"
 #include "lib/atomic.h"
 #include "lib/format.h"
-
-#define PANIC_TRACES 16
 
 static u32 panicking; // (a) hart index + 1 of the hart that reports
 
@@ -40,14 +37,13 @@ void up_panic(const struct trapframe *frame, const char *why)
 {
     panic_enter();
     log_raw("panic: %s", why);
-    log_raw("hart %u thread %p", hart_index(), (void *)arch_self());
+    log_raw("hart %lu thread %p", hart_index(), (void *)arch_self());
     if (frame) {
         arch_dump_registers(frame);
         arch_backtrace_frame(frame);
     } else {
         arch_backtrace();
     }
-    trace_dump(PANIC_TRACES);
     sbi_system_reset(false);
 }
 

@@ -30,7 +30,7 @@ void spin_debug_locked(struct spinlock *l, bool nested)
 void spin_debug_unlock(struct spinlock *l)
 {
     if (l->holder != hart_index() + 1)
-        panic("spinlock %p (rank %u) released on hart %u, held by %d", (void *)l, l->rank,
+        panic("spinlock %p (rank %u) released on hart %lu, held by %d", (void *)l, l->rank,
               hart_index(), l->holder - 1);
     l->holder = 0;
     lockorder_release(l->rank, l);

@@ -6,8 +6,8 @@
 // with it.
 #pragma once
 #include "arch/irq.h"
+#include "arch/preempt.h"
 #include "base/lockorder.h"
-#include "base/preempt.h"
 #include "lib/atomic.h"
 
 struct spinlock {

@@ -22,7 +22,6 @@
 #include "abi/errno.h"
 #include "base/clock.h"
 #include "base/spinlock.h"
-#include "base/trace.h"
 #include "block/waiting.h"
 #include "mm/slab.h"
 #include "sched/thread.h"
@@ -105,7 +104,6 @@ static void finish(struct block_request *r, int error)
     account_end(d, r, now);
     if (d != d->whole)
         account_end(d->whole, r, now);
-    trace(TRACE_BLOCK_DONE, d->dev << 32 | r->op, r->sector);
     r->done(r);
 }
 
@@ -316,7 +314,6 @@ void block_submit(struct block_device *d, struct block_request *r)
     account_start(d, r);
     if (d != whole)
         account_start(whole, r);
-    trace(TRACE_BLOCK_SUBMIT, d->dev << 32 | r->op, r->sector);
     set_stage(r);
     if (unlikely(thread_self()->plug) && hold_back(r))
         return;

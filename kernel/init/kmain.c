@@ -99,7 +99,7 @@ static void root_init(void)
     pipe_init();
     buf_init();
     tmpfs_init();
-    procfs_fs_init();
+    procfs_init();
     devfs_init();
     memdev_init();
     blockdev_init();

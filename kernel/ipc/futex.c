@@ -83,25 +83,38 @@ static struct bucket *waiter_lock(struct waiter *w)
     }
 }
 
-// Queues *w if the word still has its value: 0, -EAGAIN, -EFAULT.
-static int waiter_queue(struct waiter *w, uaddr_t addr, u32 value)
+static void buckets_lock(struct bucket *a, struct bucket *b)
+{
+    spin_lock(a < b ? &a->lock : &b->lock);
+    if (a != b)
+        spin_lock_nested(a < b ? &b->lock : &a->lock);
+}
+
+static void buckets_unlock(struct bucket *a, struct bucket *b)
+{
+    spin_unlock(&a->lock);
+    if (a != b)
+        spin_unlock(&b->lock);
+}
+
+// Locks both buckets (which may be one) if the word holds `value`: 0, -EAGAIN, -EFAULT.
+static int buckets_lock_if(struct bucket *a, struct bucket *b, uaddr_t addr, u32 value)
 {
     u32 seen;
     int err;
 
-    for (;;) {
-        spin_lock(&w->bucket->lock);
-        if (copy_from_user_nofault(&seen, addr, sizeof(seen)) == sizeof(seen))
-            break;
-        spin_unlock(&w->bucket->lock);
+    buckets_lock(a, b);
+    while (copy_from_user_nofault(&seen, addr, sizeof(seen)) != sizeof(seen)) {
+        buckets_unlock(a, b);
         err = get_user_u32(&seen, addr);
         if (err)
             return err;
+        buckets_lock(a, b);
     }
     if (seen == value)
-        list_insert_tail(&w->bucket->waiters, &w->link);
-    spin_unlock(&w->bucket->lock);
-    return seen == value ? 0 : -EAGAIN;
+        return 0;
+    buckets_unlock(a, b);
+    return -EAGAIN;
 }
 
 // Off the queue; true if a waker had taken it off already.
@@ -127,7 +140,11 @@ int futex_wait(uaddr_t addr, u32 value, u32 bitset, bool private_only, ns_t dead
     if (err)
         return err;
     w.bucket = bucket_of(&w.key);
-    err = waiter_queue(&w, addr, value);
+    err = buckets_lock_if(w.bucket, w.bucket, addr, value);
+    if (err)
+        return err;
+    list_insert_tail(&w.bucket->waiters, &w.link);
+    spin_unlock(&w.bucket->lock);
     while (!err) {
         sched_set_state(THREAD_INTERRUPTIBLE);
         if (load_acquire(&w.woken)) {
@@ -136,8 +153,6 @@ int futex_wait(uaddr_t addr, u32 value, u32 bitset, bool private_only, ns_t dead
         }
         err = wait_sleep(WAIT_INTERRUPTIBLE, deadline);
     }
-    if (err == -EAGAIN || err == -EFAULT)
-        return err;
     return waiter_leave(&w) ? 0 : err;
 }
 
@@ -153,27 +168,20 @@ static void waiter_wake_locked(struct waiter *w)
     thread_put(t);
 }
 
-static s64 bucket_wake_locked(struct bucket *b, const struct vm_key *key, u32 count, u32 bitset)
+static void waiter_move_locked(struct waiter *w, struct bucket *to, const struct vm_key *target)
 {
-    struct waiter *w, *tmp;
-    s64 woken = 0;
-
-    LIST_FOR_EACH_SAFE (w, tmp, &b->waiters, link) {
-        if (woken >= count)
-            break;
-        if (!key_equal(&w->key, key) || !(w->bitset & bitset))
-            continue;
-        waiter_wake_locked(w);
-        woken++;
-    }
-    return woken;
+    list_remove(&w->link);
+    w->key = *target;
+    store_release(&w->bucket, to);
+    list_insert_tail(&to->waiters, &w->link);
 }
 
 s64 futex_wake(uaddr_t addr, u32 count, u32 bitset, bool private_only)
 {
+    struct waiter *w, *tmp;
     struct vm_key key;
     struct bucket *b;
-    s64 woken;
+    s64 woken = 0;
     int err;
 
     if (!bitset)
@@ -183,76 +191,46 @@ s64 futex_wake(uaddr_t addr, u32 count, u32 bitset, bool private_only)
         return err;
     b = bucket_of(&key);
     spin_lock(&b->lock);
-    woken = bucket_wake_locked(b, &key, count, bitset);
+    LIST_FOR_EACH_SAFE (w, tmp, &b->waiters, link) {
+        if (woken == count)
+            break;
+        if (!key_equal(&w->key, &key) || !(w->bitset & bitset))
+            continue;
+        waiter_wake_locked(w);
+        woken++;
+    }
     spin_unlock(&b->lock);
     return woken;
-}
-
-static void buckets_lock(struct bucket *a, struct bucket *b)
-{
-    spin_lock(a < b ? &a->lock : &b->lock);
-    if (a != b)
-        spin_lock_nested(a < b ? &b->lock : &a->lock);
-}
-
-static void buckets_unlock(struct bucket *a, struct bucket *b)
-{
-    spin_unlock(&a->lock);
-    if (a != b)
-        spin_unlock(&b->lock);
-}
-
-static s64 requeue_locked(struct bucket *from, const struct vm_key *key, struct bucket *to,
-                          const struct vm_key *target, u32 count)
-{
-    struct waiter *w, *tmp;
-    s64 moved = 0;
-
-    if (key_equal(key, target))
-        return 0;
-    LIST_FOR_EACH_SAFE (w, tmp, &from->waiters, link) {
-        if (moved >= count)
-            break;
-        if (!key_equal(&w->key, key))
-            continue;
-        list_remove(&w->link);
-        w->key = *target;
-        store_release(&w->bucket, to);
-        list_insert_tail(&to->waiters, &w->link);
-        moved++;
-    }
-    return moved;
 }
 
 s64 futex_requeue(uaddr_t from, uaddr_t to, u32 wake, u32 move, const u32 *expected,
                   bool private_only)
 {
     struct vm_key key, target;
+    struct waiter *w, *tmp;
     struct bucket *a, *b;
-    s64 done;
-    u32 seen;
-    int err = futex_key(from, private_only, &key);
+    u64 done = 0;
+    int err = futex_key(from, private_only, &key) ?: futex_key(to, private_only, &target);
 
-    if (!err)
-        err = futex_key(to, private_only, &target);
     if (err)
         return err;
     a = bucket_of(&key);
     b = bucket_of(&target);
-    for (;;) {
+    if (!expected)
         buckets_lock(a, b);
-        if (!expected || copy_from_user_nofault(&seen, from, sizeof(seen)) == sizeof(seen))
+    else if ((err = buckets_lock_if(a, b, from, *expected)))
+        return err;
+    if (key_equal(&key, &target))
+        move = 0;
+    LIST_FOR_EACH_SAFE (w, tmp, &a->waiters, link) {
+        if (done == (u64)wake + move)
             break;
-        buckets_unlock(a, b);
-        err = get_user_u32(&seen, from);
-        if (err)
-            return err;
-    }
-    if (expected && seen != *expected) {
-        done = -EAGAIN;
-    } else {
-        done = bucket_wake_locked(a, &key, wake, ~0U);
-        done += requeue_locked(a, &key, b, &target, move);
+        if (!key_equal(&w->key, &key))
+            continue;
+        if (done++ < wake)
+            waiter_wake_locked(w);
+        else
+            waiter_move_locked(w, b, &target);
     }
     buckets_unlock(a, b);
     return done;

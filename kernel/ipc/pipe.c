@@ -34,14 +34,18 @@
 #define MAX_PAGES     256
 #define PIPE_WAKE     PIPE_BUF
 
+struct side {
+    u32 files;              // (lock; read anywhere) open
+    u32 opens;              // (lock; read anywhere) so far, for FIFOs' opens
+    struct wait_queue wait; // of threads of this side
+};
+
 struct pipe {
-    struct mutex lock;              // RANK_PIPE
-    u64 head, tail;                 // (lock; read anywhere) bytes
-    u32 page_count;                 // (lock; read anywhere) a power of two
-    void **pages;                   // (lock) NULL until needed
-    u32 readers, writers;           // (lock; read anywhere) open files
-    u32 reader_opens, writer_opens; // (lock; read anywhere) so far, for FIFOs' opens
-    struct wait_queue read_wait, write_wait;
+    struct mutex lock; // RANK_PIPE
+    u64 head, tail;    // (lock; read anywhere) bytes
+    u32 page_count;    // (lock; read anywhere) a power of two
+    void **pages;      // (lock) NULL until needed
+    struct side reader, writer;
     struct inode inode; // of an anonymous pipe
 };
 
@@ -63,12 +67,12 @@ static inline u64 pipe_space(const struct pipe *p)
 
 static bool may_read(struct pipe *p)
 {
-    return pipe_used(p) || !load_relaxed(&p->writers);
+    return pipe_used(p) || !load_relaxed(&p->writer.files);
 }
 
 static bool may_write(struct pipe *p)
 {
-    return pipe_space(p) >= PIPE_WAKE || !load_relaxed(&p->readers);
+    return pipe_space(p) >= PIPE_WAKE || !load_relaxed(&p->reader.files);
 }
 
 /* Life */
@@ -86,17 +90,22 @@ static struct pipe *pipe_alloc(void)
     }
     p->page_count = DEFAULT_PAGES;
     mutex_init(&p->lock, RANK_PIPE);
-    wait_queue_init(&p->read_wait);
-    wait_queue_init(&p->write_wait);
+    wait_queue_init(&p->reader.wait);
+    wait_queue_init(&p->writer.wait);
     return p;
 }
 
-static void pipe_free(struct pipe *p)
+static void pages_free(struct pipe *p)
 {
     for (u32 i = 0; i < p->page_count; i++)
         if (p->pages[i])
             frame_put(virt_to_frame(p->pages[i]));
     kfree(p->pages);
+}
+
+static void pipe_free(struct pipe *p)
+{
+    pages_free(p);
     slab_free(pipe_cache, p);
 }
 
@@ -116,25 +125,35 @@ void pipe_init(void)
     fifo_ops = &pipe_ops;
 }
 
-// Takes one end away; true if no file is left (FIFO).
-static bool pipe_leave(struct pipe *p, u32 mode)
+static void side_open(struct side *own, struct side *other)
+{
+    own->files++;
+    own->opens++;
+    wake_all(&other->wait);
+}
+
+static void pipe_join(struct pipe *p, u32 mode)
+{
+    if (mode & FILE_F_READ)
+        side_open(&p->reader, &p->writer);
+    if (mode & FILE_F_WRITE)
+        side_open(&p->writer, &p->reader);
+}
+
+// A FIFO's pipe goes with its last file.
+static void pipe_leave(struct inode *inode, struct pipe *p, u32 mode)
 {
     bool last;
 
-    mutex_lock(&p->lock);
-    if (mode & FILE_F_READ && --p->readers == 0)
-        wake_all(&p->write_wait);
-    if (mode & FILE_F_WRITE && --p->writers == 0)
-        wake_all(&p->read_wait);
-    last = !p->readers && !p->writers;
-    mutex_unlock(&p->lock);
-    return last;
-}
-
-static void fifo_leave(struct inode *inode, struct pipe *p, u32 mode)
-{
     write_lock(&inode->lock);
-    if (pipe_leave(p, mode) && inode != &p->inode) {
+    mutex_lock(&p->lock);
+    if (mode & FILE_F_READ && --p->reader.files == 0)
+        wake_all(&p->writer.wait);
+    if (mode & FILE_F_WRITE && --p->writer.files == 0)
+        wake_all(&p->reader.wait);
+    last = !p->reader.files && !p->writer.files;
+    mutex_unlock(&p->lock);
+    if (last && inode != &p->inode) {
         inode->pipe = NULL;
         pipe_free(p);
     }
@@ -143,19 +162,16 @@ static void fifo_leave(struct inode *inode, struct pipe *p, u32 mode)
 
 static void pipe_release(struct file *f)
 {
-    fifo_leave(f->inode, f->private, f->mode);
+    pipe_leave(f->inode, f->private, f->mode);
 }
 
 /* Copying; the mutex is held */
 
-static int page_make(void **page)
+static __attribute__((noinline)) void *page_make(void)
 {
     struct frame *frame = frame_alloc(0, 0);
 
-    if (!frame)
-        return -ENOMEM;
-    *page = frame_address(frame);
-    return 0;
+    return frame ? frame_address(frame) : NULL;
 }
 
 // Moves n bytes, number `at` and on, into or out of the ring; how many came through, or -ENOMEM for
@@ -171,7 +187,7 @@ static inline ssize_t ring_copy(struct pipe *p, struct uio *u, u64 at, size_t n,
         void **page = &p->pages[(at >> PAGE_SHIFT) & (p->page_count - 1)], *place;
         size_t part = MIN(PAGE_SIZE - (at & ~PAGE_MASK), left), moved;
 
-        if (unlikely(!*page) && page_make(page)) {
+        if (unlikely(!*page) && !(*page = page_make())) {
             if (left == n)
                 return -ENOMEM;
             break;
@@ -212,10 +228,10 @@ static ssize_t read_once(struct pipe *p, struct uio *u, bool *empty)
     if (p->head == p->tail)
         p->head = p->tail = 0;
     else
-        wake_one(&p->read_wait);
+        wake_one(&p->reader.wait);
     mutex_unlock(&p->lock);
     if (was_tight && may_write(p))
-        wake_one(&p->write_wait);
+        wake_one(&p->writer.wait);
     return n;
 }
 
@@ -234,12 +250,12 @@ static ssize_t pipe_read(struct file *f, struct uio *u, loff_t *pos)
             return n;
         if (!empty)
             err = uio_prefault(u, ACCESS_WRITE);
-        else if (!load_relaxed(&p->writers) && !pipe_used(p))
+        else if (!load_relaxed(&p->writer.files) && !pipe_used(p))
             return 0;
         else if (f->flags & O_NONBLOCK)
             return pipe_used(p) ? 0 : -EAGAIN;
         else
-            err = wait_event_exclusive(&p->read_wait, may_read(p), WAIT_INTERRUPTIBLE, NS_NEVER);
+            err = wait_event_exclusive(&p->reader.wait, may_read(p), WAIT_INTERRUPTIBLE, NS_NEVER);
         if (err)
             return err;
     }
@@ -254,7 +270,7 @@ static ssize_t write_locked(struct pipe *p, struct uio *u, bool atomic)
     struct uio saved = *u;
     ssize_t done;
 
-    if (unlikely(!p->readers))
+    if (unlikely(!p->reader.files))
         return -EPIPE;
     if (!n || (atomic && n < u->left))
         return -EAGAIN;
@@ -281,9 +297,9 @@ static ssize_t write_once(struct pipe *p, struct uio *u, bool atomic)
     roomy = pipe_space(p) >= PIPE_WAKE;
     mutex_unlock(&p->lock);
     if (n > 0 && was_empty)
-        wake_one(&p->read_wait);
+        wake_one(&p->reader.wait);
     if (roomy)
-        wake_one(&p->write_wait);
+        wake_one(&p->writer.wait);
     return n;
 }
 
@@ -294,7 +310,7 @@ static int write_wait(struct file *f, struct pipe *p, struct uio *u, ssize_t res
         return uio_prefault(u, ACCESS_READ);
     if (result != -EAGAIN || f->flags & O_NONBLOCK)
         return result;
-    return wait_event_exclusive(&p->write_wait, may_write(p), WAIT_INTERRUPTIBLE, NS_NEVER);
+    return wait_event_exclusive(&p->writer.wait, may_write(p), WAIT_INTERRUPTIBLE, NS_NEVER);
 }
 
 static ssize_t pipe_write(struct file *f, struct uio *u, loff_t *pos)
@@ -317,20 +333,6 @@ static ssize_t pipe_write(struct file *f, struct uio *u, loff_t *pos)
 
 /* Opening */
 
-static void count_open(struct pipe *p, u32 mode)
-{
-    if (mode & FILE_F_READ) {
-        p->readers++;
-        p->reader_opens++;
-        wake_all(&p->write_wait);
-    }
-    if (mode & FILE_F_WRITE) {
-        p->writers++;
-        p->writer_opens++;
-        wake_all(&p->read_wait);
-    }
-}
-
 // *opens: how often the other side was opened before.
 static int fifo_join(struct inode *inode, u32 mode, struct pipe **out, u32 *opens)
 {
@@ -342,8 +344,8 @@ static int fifo_join(struct inode *inode, u32 mode, struct pipe **out, u32 *open
         inode->pipe = p = pipe_alloc();
     if (p) {
         mutex_lock(&p->lock);
-        *opens = mode == FILE_F_READ ? p->writer_opens : p->reader_opens;
-        count_open(p, mode);
+        *opens = mode == FILE_F_READ ? p->writer.opens : p->reader.opens;
+        pipe_join(p, mode);
         mutex_unlock(&p->lock);
     }
     write_unlock(&inode->lock);
@@ -354,17 +356,14 @@ static int fifo_join(struct inode *inode, u32 mode, struct pipe **out, u32 *open
 // Waits until the other side has been opened since (it may have gone again already).
 static int fifo_rendezvous(struct pipe *p, u32 mode, u32 flags, u32 opens)
 {
-    if (mode == FILE_F_READ) {
-        if (load_relaxed(&p->writers) || flags & O_NONBLOCK)
-            return 0;
-        return wait_event(&p->read_wait, load_relaxed(&p->writer_opens) != opens,
-                          WAIT_INTERRUPTIBLE, NS_NEVER);
-    }
-    if (load_relaxed(&p->readers))
+    bool reads = mode == FILE_F_READ;
+    struct side *own = reads ? &p->reader : &p->writer, *other = reads ? &p->writer : &p->reader;
+
+    if (load_relaxed(&other->files))
         return 0;
     if (flags & O_NONBLOCK)
-        return -ENXIO;
-    return wait_event(&p->write_wait, load_relaxed(&p->reader_opens) != opens, WAIT_INTERRUPTIBLE,
+        return reads ? 0 : -ENXIO;
+    return wait_event(&own->wait, load_relaxed(&other->opens) != opens, WAIT_INTERRUPTIBLE,
                       NS_NEVER);
 }
 
@@ -377,11 +376,10 @@ static int fifo_open(struct inode *inode, struct file *f)
     if (err)
         return err;
     f->private = p;
-    if (mode == (FILE_F_READ | FILE_F_WRITE))
-        return 0;
-    err = fifo_rendezvous(p, mode, f->flags, opens);
+    if (mode != (FILE_F_READ | FILE_F_WRITE))
+        err = fifo_rendezvous(p, mode, f->flags, opens);
     if (err)
-        fifo_leave(inode, p, mode);
+        pipe_leave(inode, p, mode);
     return err;
 }
 
@@ -391,7 +389,7 @@ static int end_create(struct pipe *p, u32 flags, struct file **out)
 
     if (!err) {
         inode_get(&p->inode);
-        count_open(p, (*out)->mode);
+        pipe_join(p, (*out)->mode);
     }
     return err;
 }
@@ -425,17 +423,17 @@ static u32 pipe_poll(struct file *f, struct poll_table *table)
     u32 ready = 0;
 
     if (f->mode & FILE_F_READ) {
-        poll_wait(table, &p->read_wait);
+        poll_wait(table, &p->reader.wait);
         if (pipe_used(p))
             ready |= POLLIN | POLLRDNORM;
-        if (!load_relaxed(&p->writers) && load_relaxed(&p->writer_opens))
+        if (!load_relaxed(&p->writer.files) && load_relaxed(&p->writer.opens))
             ready |= POLLHUP;
     }
     if (f->mode & FILE_F_WRITE) {
-        poll_wait(table, &p->write_wait);
+        poll_wait(table, &p->writer.wait);
         if (pipe_space(p) >= PIPE_WAKE)
             ready |= POLLOUT | POLLWRNORM;
-        if (!load_relaxed(&p->readers))
+        if (!load_relaxed(&p->reader.files))
             ready |= POLLERR;
     }
     return ready;
@@ -451,40 +449,11 @@ s64 pipe_get_size(struct file *f)
     return f->ops == &pipe_ops ? (s64)((struct pipe *)f->private)->page_count * PAGE_SIZE : -EBADF;
 }
 
-// Moves the bytes into a ring of `count` pages, all of which are new; the mutex is held.
-static int pipe_resize_locked(struct pipe *p, u32 count)
-{
-    void **old = p->pages, **pages = kmalloc(count * sizeof(void *), ALLOC_ZERO);
-    u32 old_count = p->page_count;
-    u64 first = p->tail >> PAGE_SHIFT;
-    u64 last = p->head > p->tail ? (p->head - 1) >> PAGE_SHIFT : first;
-
-    if (!pages)
-        return -ENOMEM;
-    if (last - first >= MIN(count, old_count)) { // the bytes share a page with others
-        kfree(pages);
-        return -EBUSY;
-    }
-    for (u64 i = first; i <= last; i++) {
-        pages[i - first] = old[i % old_count];
-        old[i % old_count] = NULL;
-    }
-    for (u32 i = 0; i < old_count; i++)
-        if (old[i])
-            frame_put(virt_to_frame(old[i]));
-    kfree(old);
-    p->head -= first << PAGE_SHIFT;
-    p->tail -= first << PAGE_SHIFT;
-    p->pages = pages;
-    p->page_count = count;
-    return 0;
-}
-
 s64 pipe_set_size(struct file *f, u64 size)
 {
     struct pipe *p = f->private;
     u64 count = 1;
-    int err;
+    void **pages;
 
     if (f->ops != &pipe_ops)
         return -EBADF;
@@ -494,11 +463,21 @@ s64 pipe_set_size(struct file *f, u64 size)
         count *= 2;
     if (count > MAX_PAGES && !cred_capable(thread_self()->cred, CAP_SYS_RESOURCE))
         return -EPERM;
+    pages = kmalloc(count * sizeof(void *), ALLOC_ZERO);
+    if (!pages)
+        return -ENOMEM;
     mutex_lock(&p->lock);
-    err = pipe_used(p) > count << PAGE_SHIFT ? -EBUSY : pipe_resize_locked(p, count);
+    if (p->head != p->tail) {
+        mutex_unlock(&p->lock);
+        kfree(pages);
+        return -EBUSY;
+    }
+    pages_free(p);
+    p->pages = pages;
+    p->page_count = count;
     mutex_unlock(&p->lock);
-    wake_all(&p->write_wait);
-    return err ? err : (s64)(count << PAGE_SHIFT);
+    wake_all(&p->writer.wait);
+    return count << PAGE_SHIFT;
 }
 
 static const struct file_ops pipe_ops = {

@@ -225,74 +225,6 @@ bool fdt_next(const struct fdt *f, struct fdt_node *node)
     return false;
 }
 
-bool fdt_child(const struct fdt *f, const struct fdt_node *parent, struct fdt_node *child)
-{
-    struct fdt_node n = *parent;
-
-    if (!fdt_next(f, &n) || n.depth != parent->depth + 1)
-        return false;
-    *child = n;
-    return true;
-}
-
-bool fdt_sibling(const struct fdt *f, struct fdt_node *node)
-{
-    struct fdt_node n = *node;
-
-    do {
-        if (!fdt_next(f, &n) || n.depth < node->depth)
-            return false;
-    } while (n.depth > node->depth);
-    *node = n;
-    return true;
-}
-
-// `part` is a path component of `len` bytes.
-static bool fdt_name_matches(const char *name, const char *part, size_t len)
-{
-    if (strncmp(name, part, len) != 0)
-        return false;
-    return name[len] == '\0' || (name[len] == '@' && !memchr(part, '@', len));
-}
-
-bool fdt_find_path(const struct fdt *f, const char *path, struct fdt_node *out)
-{
-    struct fdt_node n = fdt_root(f);
-
-    for (;;) {
-        size_t len;
-
-        while (*path == '/')
-            path++;
-        if (!*path)
-            break;
-        for (len = 1; path[len] && path[len] != '/'; len++)
-            ;
-        if (!fdt_child(f, &n, &n))
-            return false;
-        while (!fdt_name_matches(n.name, path, len)) {
-            if (!fdt_sibling(f, &n))
-                return false;
-        }
-        path += len;
-    }
-    *out = n;
-    return true;
-}
-
-bool fdt_next_compatible(const struct fdt *f, struct fdt_node *node, const char *compatible)
-{
-    struct fdt_node n = *node;
-
-    while (fdt_next(f, &n)) {
-        if (fdt_is_compatible(f, &n, compatible)) {
-            *node = n;
-            return true;
-        }
-    }
-    return false;
-}
-
 const void *fdt_prop(const struct fdt *f, const struct fdt_node *node, const char *name, u32 *len)
 {
     struct fdt_token t = {.next = node->offset};
@@ -313,17 +245,6 @@ const char *fdt_prop_string(const struct fdt *f, const struct fdt_node *node, co
     const char *s = fdt_prop(f, node, name, &len);
 
     return s && strnlen(s, len) < len ? s : NULL;
-}
-
-int fdt_prop_u32(const struct fdt *f, const struct fdt_node *node, const char *name, u32 *out)
-{
-    u32 len;
-    const u8 *value = fdt_prop(f, node, name, &len);
-
-    if (!value || len != 4)
-        return value ? -EINVAL : -ENOENT;
-    *out = be32(value);
-    return 0;
 }
 
 int fdt_prop_u64(const struct fdt *f, const struct fdt_node *node, const char *name, u64 *out)

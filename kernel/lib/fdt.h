@@ -40,26 +40,13 @@ struct fdt_node fdt_root(const struct fdt *f);
 // Moves to the next node of the whole tree, parents before children; false (unchanged) at the end.
 bool fdt_next(const struct fdt *f, struct fdt_node *node);
 
-// *child becomes the first child of `parent`; false if it has none.
-bool fdt_child(const struct fdt *f, const struct fdt_node *parent, struct fdt_node *child);
-
-// Moves to the next node with the same parent; false (unchanged) if there is none.
-bool fdt_sibling(const struct fdt *f, struct fdt_node *node);
-
-// "/cpus/cpu@0"; a component without '@' also matches a node with any unit address.
-bool fdt_find_path(const struct fdt *f, const char *path, struct fdt_node *out);
-
-// Moves to the next node in fdt_next order that is compatible with `compatible`.
-bool fdt_next_compatible(const struct fdt *f, struct fdt_node *node, const char *compatible);
-
 // The value and its length in bytes (len may be NULL); NULL if there is no such property.
 const void *fdt_prop(const struct fdt *f, const struct fdt_node *node, const char *name, u32 *len);
 
 // The value if it is a zero-terminated string, else NULL.
 const char *fdt_prop_string(const struct fdt *f, const struct fdt_node *node, const char *name);
 
-// -ENOENT if there is no such property, -EINVAL if its size is not 4 (u64: 4 or 8).
-int fdt_prop_u32(const struct fdt *f, const struct fdt_node *node, const char *name, u32 *out);
+// -ENOENT if there is no such property, -EINVAL if its size is not 4 or 8; *out is then unchanged.
 int fdt_prop_u64(const struct fdt *f, const struct fdt_node *node, const char *name, u64 *out);
 
 // The number made of `count` (0..2) cells starting at cell `i`, the most significant first.

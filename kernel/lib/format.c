@@ -11,7 +11,7 @@ struct format_out {
 };
 
 struct format_spec {
-    bool left, plus, space, alternate, zero;
+    bool left, alternate, zero;
     int width;
     int precision; // -1: none given
     int bytes;     // size of the integer argument
@@ -47,13 +47,13 @@ static void put_string(struct format_out *out, const struct format_spec *spec, c
 
 // `prefix` is a sign, "0x" or "". Order: blanks, prefix, zeros, digits, blanks.
 static void put_number(struct format_out *out, const struct format_spec *spec, u64 value, u32 base,
-                       const char *digits, const char *prefix)
+                       const char *prefix)
 {
     char text[24]; // 22 octal digits
     long len = 0, zeros, pad;
 
     for (; value; value /= base)
-        text[len++] = digits[value % base];
+        text[len++] = "0123456789abcdef"[value % base];
     zeros = (spec->precision < 0 ? 1 : spec->precision) - len;
     if (spec->alternate && base == 8 && zeros <= 0)
         zeros = 1;
@@ -76,24 +76,13 @@ static void put_number(struct format_out *out, const struct format_spec *spec, u
 
 static void put_signed(struct format_out *out, const struct format_spec *spec, s64 value)
 {
-    const char *prefix = value < 0 ? "-" : spec->plus ? "+" : spec->space ? " " : "";
-
-    put_number(out, spec, value < 0 ? -(u64)value : (u64)value, 10, "0123456789", prefix);
-}
-
-static void put_hex(struct format_out *out, const struct format_spec *spec, u64 value, bool upper)
-{
-    const char *prefix = !spec->alternate || !value ? "" : upper ? "0X" : "0x";
-
-    put_number(out, spec, value, 16, upper ? "0123456789ABCDEF" : "0123456789abcdef", prefix);
+    put_number(out, spec, value < 0 ? -(u64)value : (u64)value, 10, value < 0 ? "-" : "");
 }
 
 static const char *parse_flags(const char *f, struct format_spec *spec)
 {
-    for (; *f && strchr("-+ #0", *f); f++) {
+    for (; *f && strchr("-#0", *f); f++) {
         spec->left |= *f == '-';
-        spec->plus |= *f == '+';
-        spec->space |= *f == ' ';
         spec->alternate |= *f == '#';
         spec->zero |= *f == '0';
     }
@@ -118,9 +107,6 @@ static const char *parse_size(const char *f, struct format_spec *spec)
     if (*f == 'l' || *f == 'z') {
         spec->bytes = sizeof(long);
         f += f[0] == 'l' && f[1] == 'l' ? 2 : 1;
-    } else if (*f == 'h') {
-        spec->bytes = f[1] == 'h' ? sizeof(char) : sizeof(short);
-        f += f[1] == 'h' ? 2 : 1;
     }
     return f;
 }
@@ -151,35 +137,36 @@ static const char *parse_spec(const char *f, struct format_spec *spec, va_list *
     return parse_size(f, spec);
 }
 
-// Arguments narrower than an int were promoted: the conversion narrows them again.
-static u64 take_integer(const struct format_spec *spec, va_list *args, bool is_signed)
+static u64 take_unsigned(const struct format_spec *spec, va_list *args)
 {
-    u64 value = spec->bytes == 8 ? va_arg(*args, u64) : va_arg(*args, u32);
-    u32 unused = 64 - spec->bytes * 8;
+    return spec->bytes == 8 ? va_arg(*args, u64) : va_arg(*args, u32);
+}
 
-    value <<= unused;
-    return is_signed ? (u64)((s64)value >> unused) : value >> unused;
+static s64 take_signed(const struct format_spec *spec, va_list *args)
+{
+    return spec->bytes == 8 ? va_arg(*args, s64) : va_arg(*args, s32);
 }
 
 static void put_conversion(struct format_out *out, struct format_spec *spec, char c, va_list *args)
 {
+    u64 value;
+
     switch (c) {
     case 'd':
-    case 'i':
-        put_signed(out, spec, take_integer(spec, args, true));
+        put_signed(out, spec, take_signed(spec, args));
         break;
     case 'u':
-        put_number(out, spec, take_integer(spec, args, false), 10, "0123456789", "");
+        put_number(out, spec, take_unsigned(spec, args), 10, "");
         break;
     case 'o':
-        put_number(out, spec, take_integer(spec, args, false), 8, "01234567", "");
+        put_number(out, spec, take_unsigned(spec, args), 8, "");
         break;
     case 'x':
-    case 'X':
-        put_hex(out, spec, take_integer(spec, args, false), c == 'X');
+        value = take_unsigned(spec, args);
+        put_number(out, spec, value, 16, spec->alternate && value ? "0x" : "");
         break;
     case 'p':
-        put_number(out, spec, (u64)va_arg(*args, void *), 16, "0123456789abcdef", "0x");
+        put_number(out, spec, (u64)va_arg(*args, void *), 16, "0x");
         break;
     case 'c':
         put_repeated(out, ' ', spec->left ? 0 : spec->width - 1);
@@ -208,7 +195,7 @@ int vsnformat(char *buf, size_t n, const char *fmt, va_list args)
             continue;
         }
         f = parse_spec(f, &spec, &ap);
-        if (*f && strchr("diuoxXpcs", *f)) {
+        if (*f && strchr("duoxpcs", *f)) {
             put_conversion(&out, &spec, *f++, &ap);
             continue;
         }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // printf-style formatting into a buffer, without floating point.
 //
-// Conversions: %d %i %u %x %X %o %c %s %p %%; flags 0 - + space #; width and precision, also as
-// `*`; sizes hh h l ll z. %s of NULL prints "(null)". An unknown conversion is copied as it stands.
+// Conversions: %d %u %x %o %c %s %p %%; flags 0 - #; width and precision, also as `*`; sizes l ll
+// z. %s of NULL prints "(null)". An unknown conversion is copied as it stands.
 #pragma once
 
 #include "lib/macro.h"

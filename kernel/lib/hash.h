@@ -10,6 +10,3 @@ static inline u32 hash_u64(u64 x)
     x *= 0x9e3779b97f4a7c15UL; // 2^64 / golden ratio: spreads neighbours
     return (u32)(x >> 32) ^ (u32)(x >> 56);
 }
-
-// Five instructions a byte. `seed` chains several parts or separates tables.
-u32 hash_bytes(const void *p, size_t n, u32 seed);

@@ -2,15 +2,12 @@
 // Kernel stacks: mapped once into a slot of the KSTACK region, then recycled.
 //
 // The lower half of a slot stays unmapped: an overflow faults instead of corrupting a neighbour.
-// A freed stack keeps its mapping, because removing one waits for other harts: it goes to the
-// hart's small cache, else to a list that all harts share, linked through the stack's top word.
-// Locking: `lock` guards the shared list and the slot map; a hart's cache needs interrupts off.
+// A freed stack keeps its mapping, because removing one waits for other harts: it goes to a list,
+// linked through the stack's top word. Locking: `lock` guards the list and the slot map.
 #include "mm/kstack.h"
 #include "abi/errno.h"
-#include "arch/irq.h"
 #include "arch/layout.h"
 #include "arch/mmu.h"
-#include "arch/smp.h"
 #include "base/panic.h"
 #include "base/spinlock.h"
 #include "lib/bitmap.h"
@@ -19,17 +16,10 @@
 #define SLOT_SIZE   (2 * KSTACK_SIZE)
 #define SLOTS       ((KSTACK_END - KSTACK_BASE) / SLOT_SIZE)
 #define STACK_PAGES (KSTACK_SIZE / PAGE_SIZE)
-#define CACHE_MAX   7
 
-struct stack_cache {
-    u32 count;             // (h)
-    void *tops[CACHE_MAX]; // (h)
-} ALIGNED(64);
-
-static struct stack_cache caches[MAX_HARTS];
 static struct spinlock lock = SPINLOCK_INIT(RANK_SLAB);
-static void *shared;                        // (lock) tops, linked through the word below each
-static u64 shared_count;                    // (lock)
+static void *cached;                        // (lock) tops, linked through the word below each
+static u64 cached_count;                    // (lock)
 static u64 slots_used[BITMAP_WORDS(SLOTS)]; // (lock)
 static u64 slot_hint;                       // (lock) no slot below it is unused
 
@@ -38,24 +28,14 @@ static inline void **top_link(void *top)
     return (void **)top - 1;
 }
 
-static void shared_push(void *top)
+static void *cached_pop(void)
 {
     irqflags_t irq = spin_lock_irqsave(&lock);
-
-    *top_link(top) = shared;
-    shared = top;
-    shared_count++;
-    spin_unlock_irqrestore(&lock, irq);
-}
-
-static void *shared_pop(void)
-{
-    irqflags_t irq = spin_lock_irqsave(&lock);
-    void *top = shared;
+    void *top = cached;
 
     if (top) {
-        shared = *top_link(top);
-        shared_count--;
+        cached = *top_link(top);
+        cached_count--;
     }
     spin_unlock_irqrestore(&lock, irq);
     return top;
@@ -129,56 +109,31 @@ static void *stack_create(void)
 
 void *kstack_alloc(void)
 {
-    irqflags_t irq = irq_save();
-    struct stack_cache *c = &caches[hart_index()];
-    void *top = c->count ? c->tops[--c->count] : NULL;
+    void *top = cached_pop();
 
-    irq_restore(irq);
-    if (likely(top))
-        return top;
-    top = shared_pop();
-    return top ? top : stack_create();
+    return likely(top) ? top : stack_create();
 }
 
 void kstack_free(void *top)
 {
-    irqflags_t irq = irq_save();
-    struct stack_cache *c = &caches[hart_index()];
+    irqflags_t irq = spin_lock_irqsave(&lock);
 
-    if (likely(c->count < CACHE_MAX))
-        c->tops[c->count++] = top;
-    else
-        shared_push(top);
-    irq_restore(irq);
+    *top_link(top) = cached;
+    cached = top;
+    cached_count++;
+    spin_unlock_irqrestore(&lock, irq);
 }
 
 u64 kstack_cached_pages(void)
 {
-    u64 stacks = load_relaxed(&shared_count);
-
-    for (unsigned hart = 0; hart < hart_count; hart++)
-        stacks += load_relaxed(&caches[hart].count);
-    return stacks * STACK_PAGES;
-}
-
-// Interrupts are off.
-static void cache_drain(void *unused)
-{
-    struct stack_cache *c = &caches[hart_index()];
-
-    while (c->count)
-        shared_push(c->tops[--c->count]);
+    return load_relaxed(&cached_count) * STACK_PAGES;
 }
 
 void kstack_shrink(void)
 {
-    irqflags_t irq = irq_save();
     void *top;
 
-    cache_drain(NULL);
-    irq_restore(irq);
-    smp_call_others(cache_drain, NULL);
-    while ((top = shared_pop())) {
+    while ((top = cached_pop())) {
         stack_unmap((vaddr_t)top);
         slot_release((vaddr_t)top);
     }

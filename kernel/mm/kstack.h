@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Kernel stacks: KSTACK_SIZE bytes above an unmapped guard of the same size, recycled per hart.
+// Kernel stacks: KSTACK_SIZE bytes above an unmapped guard of the same size, recycled.
 #pragma once
 #include "lib/types.h"
 

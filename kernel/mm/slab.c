@@ -8,8 +8,8 @@
 //
 // A hart allocates from and frees to its own magazine, a stack of object pointers, with
 // interrupts off and no lock. An empty magazine takes a batch from the slabs, a full one gives its
-// older half back, under the cache's lock. Magazines are made at first use on a hart and freed by
-// slab_shrink. A wholly free slab goes back to the frames at once unless it is the only one.
+// older half back, under the cache's lock. A wholly free slab goes back to the frames at once
+// unless it is the only one.
 //
 // Locking: c->lock (RANK_SLAB, interrupts off). Frames are allocated without it, because that may
 // call frames_low_hook; they are freed under it. The list of caches grows at boot only.
@@ -38,7 +38,7 @@ struct magazine {
     u64 count;                     // (h)
     void *objects[MAGAZINE_SLOTS]; // (h)
 };
-static_assert(sizeof(struct magazine) == 256, "a magazine fits its size class");
+static_assert(sizeof(struct magazine) == 256, "found by a shift");
 
 struct slab {
     struct list link; // (cache's lock) on `partial` while it has both free and used objects
@@ -48,24 +48,22 @@ struct slab {
 };
 
 struct slab_cache {
-    struct magazine *magazines[MAX_HARTS]; // (h)
     struct spinlock lock;
-    u32 size;            // (c) bytes of an object, a multiple of its alignment
-    u32 slots;           // (c) objects a magazine may hold; 0: the cache has no magazines
-    u32 order;           // (c) of a slab
-    u32 first;           // (c) offset of the first object in a slab
-    u32 capacity;        // (c) objects in a slab
-    u64 used;            // (l) objects handed out to magazines and callers
-    u64 slabs;           // (l)
-    struct list partial; // (l)
-    struct list empty;   // (l) wholly free slabs: one is kept
-    struct list link;    // (c) on `caches`
-    const char *name;    // (c)
+    u32 size;                    // (c) bytes of an object, a multiple of its alignment
+    u32 slots;                   // (c) objects a magazine may hold
+    u32 order;                   // (c) of a slab
+    u32 first;                   // (c) offset of the first object in a slab
+    u32 capacity;                // (c) objects in a slab
+    u64 used;                    // (l) objects handed out to magazines and callers
+    u64 slabs;                   // (l)
+    struct list partial;         // (l)
+    struct list empty;           // (l) wholly free slabs: one is kept
+    struct list link;            // (c) on `caches`
+    const char *name;            // (c)
+    struct magazine magazines[]; // (h) one per hart
 };
 
 static struct list caches = LIST_INIT(caches);             // (c) after boot
-static struct slab_cache cache_cache;                      // of struct slab_cache
-static struct slab_cache magazine_cache;                   // of struct magazine
 static struct slab_cache *kmalloc_caches[KMALLOC_CLASSES]; // (c)
 static u8 kmalloc_class[SLAB_MAX_SIZE / 16 + 1]; // (c) by size in units of 16 bytes, rounded up
 
@@ -188,33 +186,21 @@ static void cache_give(struct slab_cache *c, void **objects, unsigned n)
 
 /* Magazines */
 
-// Interrupts are off. NULL if the cache has no magazines or memory is out.
-static struct magazine *magazine_get(struct slab_cache *c)
+static inline struct magazine *magazine_here(struct slab_cache *c)
 {
-    struct magazine **slot = &c->magazines[hart_index()];
-    void *m;
-
-    if (*slot || !c->slots || !cache_take(&magazine_cache, &m, 1, 0))
-        return *slot;
-    ((struct magazine *)m)->count = 0;
-    *slot = m;
-    return m;
+    return &c->magazines[hart_index()];
 }
 
-// Interrupts are off: empties and frees this hart's magazines.
+// Interrupts are off: empties this hart's magazines.
 static void magazines_drain(void *unused)
 {
     struct slab_cache *c;
 
     LIST_FOR_EACH (c, &caches, link) {
-        struct magazine **slot = &c->magazines[hart_index()];
-        void *m = *slot;
+        struct magazine *m = magazine_here(c);
 
-        if (!m)
-            continue;
-        *slot = NULL;
-        cache_give(c, ((struct magazine *)m)->objects, ((struct magazine *)m)->count);
-        cache_give(&magazine_cache, &m, 1);
+        cache_give(c, m->objects, m->count);
+        m->count = 0;
     }
 }
 
@@ -246,17 +232,13 @@ static void *object_ready(struct slab_cache *c, void *object, unsigned flags)
 static __attribute__((noinline)) void *alloc_slow(struct slab_cache *c, unsigned flags)
 {
     irqflags_t irq = irq_save();
-    struct magazine *m = magazine_get(c);
+    struct magazine *m = magazine_here(c);
     void *object = NULL;
 
-    if (m) {
-        if (!m->count)
-            m->count = cache_take(c, m->objects, c->slots / 2 + 1, flags);
-        if (m->count)
-            object = m->objects[--m->count];
-    } else {
-        cache_take(c, &object, 1, flags);
-    }
+    if (!m->count)
+        m->count = cache_take(c, m->objects, c->slots / 2 + 1, flags);
+    if (m->count)
+        object = m->objects[--m->count];
     irq_restore(irq);
     return object ? object_ready(c, object, flags) : NULL;
 }
@@ -270,8 +252,8 @@ void *slab_alloc(struct slab_cache *c, unsigned flags)
     if (DEBUG && alloc_fails(flags))
         return NULL;
     irq = irq_save();
-    m = c->magazines[hart_index()];
-    if (unlikely(!m || !m->count)) {
+    m = magazine_here(c);
+    if (unlikely(!m->count)) {
         irq_restore(irq);
         return alloc_slow(c, flags);
     }
@@ -283,19 +265,15 @@ void *slab_alloc(struct slab_cache *c, unsigned flags)
 static __attribute__((noinline)) void free_slow(struct slab_cache *c, void *object)
 {
     irqflags_t irq = irq_save();
-    struct magazine *m = magazine_get(c);
+    struct magazine *m = magazine_here(c);
     unsigned half = c->slots / 2;
 
-    if (!m) {
-        cache_give(c, &object, 1);
-    } else {
-        if (m->count == c->slots) {
-            cache_give(c, m->objects, half);
-            m->count -= half;
-            memmove(m->objects, m->objects + half, m->count * sizeof(void *));
-        }
-        m->objects[m->count++] = object;
+    if (m->count == c->slots) {
+        cache_give(c, m->objects, half);
+        m->count -= half;
+        memmove(m->objects, m->objects + half, m->count * sizeof(void *));
     }
+    m->objects[m->count++] = object;
     irq_restore(irq);
 }
 
@@ -310,8 +288,8 @@ void slab_free(struct slab_cache *c, void *object)
     if (DEBUG)
         poison_fill(c, object);
     irq = irq_save();
-    m = c->magazines[hart_index()];
-    if (unlikely(!m || m->count >= c->slots)) {
+    m = magazine_here(c);
+    if (unlikely(m->count == c->slots)) {
         irq_restore(irq);
         free_slow(c, object);
         return;
@@ -335,9 +313,40 @@ static void cache_layout(struct slab_cache *c, size_t align)
     }
 }
 
-static void cache_init(struct slab_cache *c, const char *name, size_t size, size_t align)
+static unsigned order_of(size_t size)
 {
-    *c = (struct slab_cache){.name = name, .lock = SPINLOCK_INIT(RANK_SLAB)};
+    return size > PAGE_SIZE ? bit_highest((size - 1) >> PAGE_SHIFT) + 1 : 0;
+}
+
+// Zeroed memory for caches, which live for ever; NULL when memory is out.
+static void *forever_alloc(size_t size)
+{
+    static char *next, *end; // boot only
+    char *p;
+
+    if (end - next < size) {
+        unsigned order = order_of(size);
+        struct frame *f = frame_alloc(order, ALLOC_ZERO | ALLOC_NOFAIL_TEST);
+
+        if (!f)
+            return NULL;
+        next = frame_address(f);
+        end = next + (PAGE_SIZE << order);
+    }
+    p = next;
+    next += size;
+    return p;
+}
+
+struct slab_cache *slab_cache_create(const char *name, size_t size, size_t align)
+{
+    struct slab_cache *c = forever_alloc(sizeof(*c) + hart_count * sizeof(c->magazines[0]));
+
+    verify(size <= SLAB_MAX_SIZE && align <= SLAB_MAX_SIZE && !(align & (align - 1)));
+    if (!c)
+        panic("out of memory: no room for the cache of %s", name);
+    c->name = name;
+    spin_init(&c->lock, RANK_SLAB);
     align = MAX(align, 8UL);
     c->size = ALIGN_UP(MAX(size, 16UL), align);
     c->slots = CLAMP(MAGAZINE_BYTES / c->size, 4, MAGAZINE_SLOTS);
@@ -345,17 +354,6 @@ static void cache_init(struct slab_cache *c, const char *name, size_t size, size
     list_init(&c->partial);
     list_init(&c->empty);
     list_insert_tail(&caches, &c->link);
-}
-
-struct slab_cache *slab_cache_create(const char *name, size_t size, size_t align)
-{
-    struct slab_cache *c;
-
-    verify(size <= SLAB_MAX_SIZE && align <= SLAB_MAX_SIZE && !(align & (align - 1)));
-    c = slab_alloc(&cache_cache, ALLOC_NOFAIL_TEST);
-    if (!c)
-        panic("out of memory: no room for the cache of %s", name);
-    cache_init(c, name, size, align);
     return c;
 }
 
@@ -372,10 +370,6 @@ void slab_init(void)
     };
     unsigned units = 0;
 
-    cache_init(&cache_cache, "slab_cache", sizeof(struct slab_cache), 8);
-    cache_init(&magazine_cache, "magazine", sizeof(struct magazine), 8);
-    cache_cache.slots = 0;
-    magazine_cache.slots = 0;
     for (unsigned i = 0; i < KMALLOC_CLASSES; i++) {
         kmalloc_caches[i] = slab_cache_create(classes[i].name, classes[i].size, 16);
         for (; units <= classes[i].size / 16; units++)
@@ -387,8 +381,7 @@ void slab_init(void)
 
 static void *pages_alloc(size_t size, unsigned flags)
 {
-    unsigned order = size > PAGE_SIZE ? bit_highest((size - 1) >> PAGE_SHIFT) + 1 : 0;
-    struct frame *f = frame_alloc(order, flags);
+    struct frame *f = frame_alloc(order_of(size), flags);
 
     return f ? frame_address(f) : NULL;
 }
@@ -461,11 +454,8 @@ void slab_each(void (*put)(void *arg, const char *name, size_t size, u64 used, u
     LIST_FOR_EACH (c, &caches, link) {
         u64 used = load_relaxed(&c->used);
 
-        for (unsigned hart = 0; hart < hart_count; hart++) {
-            struct magazine *m = load_relaxed(&c->magazines[hart]);
-
-            used -= m ? MIN(load_relaxed(&m->count), used) : 0;
-        }
+        for (unsigned hart = 0; hart < hart_count; hart++)
+            used -= MIN(load_relaxed(&c->magazines[hart].count), used);
         put(arg, c->name, c->size, used, load_relaxed(&c->slabs) << c->order);
     }
 }

@@ -16,7 +16,10 @@ struct image {
     struct elf_info info;
     struct elf_phdr *phdrs; // all of them, kernel copy
     uaddr_t bias;           // added to every address of the file
-    uaddr_t low, high;      // extent of the segments, before the bias
+    // Found by image_measure, before the bias:
+    uaddr_t low, high; // extent of the segments
+    uaddr_t phdr;      // where the program headers lie in memory, 0 if no segment holds them
+    const struct elf_phdr *interpreter;
 };
 
 static int image_open(struct image *m, struct file *file, const void *head, size_t n)
@@ -46,12 +49,16 @@ static int image_measure(struct image *m)
     for (unsigned i = 0; i < m->info.phnum; i++) {
         const struct elf_phdr *ph = &m->phdrs[i];
 
+        if (ph->type == PT_INTERP)
+            m->interpreter = ph;
         if (ph->type != PT_LOAD || !ph->memsz)
             continue;
         if (elf_segment_check(ph, USER_TOP))
             return -ENOEXEC;
         m->low = MIN(m->low, ALIGN_DOWN(ph->vaddr, PAGE_SIZE));
         m->high = MAX(m->high, ALIGN_UP(ph->vaddr + ph->memsz, PAGE_SIZE));
+        if (m->info.phoff >= ph->offset && m->info.phoff < ph->offset + ph->filesz)
+            m->phdr = ph->vaddr + (m->info.phoff - ph->offset);
     }
     return m->high ? 0 : -ENOEXEC;
 }
@@ -81,7 +88,7 @@ static u32 segment_prot(const struct elf_phdr *ph)
 // Memory past the file's part reads as zeroes: the rest of its last page, then whole pages.
 static int segment_map_zeroes(struct vm_space *space, const struct elf_phdr *ph, uaddr_t start)
 {
-    static const char zeroes[256];
+    static const char zeroes[PAGE_SIZE];
     uaddr_t file_end = start + ph->filesz, end = start + ph->memsz;
     uaddr_t page = ALIGN_UP(file_end, PAGE_SIZE);
     struct vm_map_args args = {.addr = page, .prot = segment_prot(ph), .flags = AREA_MAYWRITE};
@@ -90,12 +97,10 @@ static int segment_map_zeroes(struct vm_space *space, const struct elf_phdr *ph,
     args.fixed = true;
     args.noreplace = true;
     if (ph->filesz && (ph->flags & PF_W)) {
-        for (uaddr_t a = file_end; a < MIN(page, end); a += sizeof(zeroes)) {
-            size_t n = MIN(sizeof(zeroes), MIN(page, end) - a);
+        size_t n = MIN(page, end) - file_end;
 
-            if (vm_access(space, a, (void *)zeroes, n, true, false) != n)
-                return -ENOMEM;
-        }
+        if (vm_access(space, file_end, (void *)zeroes, n, true, false) != n)
+            return -ENOMEM;
     }
     if (end <= page)
         return 0;
@@ -159,19 +164,6 @@ static int image_map(struct image *m, struct vm_space *space, bool main)
     return err;
 }
 
-// Where the program headers lie in memory, 0 if no segment holds them.
-static uaddr_t image_phdr_address(const struct image *m)
-{
-    for (unsigned i = 0; i < m->info.phnum; i++) {
-        const struct elf_phdr *ph = &m->phdrs[i];
-
-        if (ph->type == PT_LOAD && m->info.phoff >= ph->offset &&
-            m->info.phoff < ph->offset + ph->filesz)
-            return m->bias + ph->vaddr + (m->info.phoff - ph->offset);
-    }
-    return 0;
-}
-
 // Opens *m, whose fields are zero so far, and maps it; the caller frees m->phdrs in any case.
 static int image_load(struct image *m, struct vm_space *space, struct file *file, const void *head,
                       size_t n, uaddr_t hint)
@@ -201,22 +193,16 @@ static int interpreter_map(struct vm_space *space, const char *name, struct prog
     return err == -ENOEXEC ? -ELIBBAD : err;
 }
 
-static int interpreter_find(const struct image *m, struct vm_space *space, struct program *out)
+static int interpreter_load(const struct image *m, struct vm_space *space, struct program *out)
 {
+    const struct elf_phdr *ph = m->interpreter;
     char name[256];
 
-    for (unsigned i = 0; i < m->info.phnum; i++) {
-        const struct elf_phdr *ph = &m->phdrs[i];
-
-        if (ph->type != PT_INTERP)
-            continue;
-        if (ph->filesz < 2 || ph->filesz > sizeof(name) ||
-            file_read_kernel(m->file, name, ph->filesz, ph->offset) != (ssize_t)ph->filesz ||
-            name[ph->filesz - 1])
-            return -ENOEXEC;
-        return interpreter_map(space, name, out);
-    }
-    return 0;
+    if (ph->filesz < 2 || ph->filesz > sizeof(name) ||
+        file_read_kernel(m->file, name, ph->filesz, ph->offset) != (ssize_t)ph->filesz ||
+        name[ph->filesz - 1])
+        return -ENOEXEC;
+    return interpreter_map(space, name, out);
 }
 
 int elf_load(struct vm_space *space, struct file *file, const void *first_page, size_t n,
@@ -227,9 +213,10 @@ int elf_load(struct vm_space *space, struct file *file, const void *first_page, 
 
     if (!err) {
         out->program_entry = out->entry = m.info.entry + m.bias;
-        out->phdr = image_phdr_address(&m);
+        out->phdr = m.phdr ? m.phdr + m.bias : 0;
         out->phnum = m.info.phnum;
-        err = interpreter_find(&m, space, out);
+        if (m.interpreter)
+            err = interpreter_load(&m, space, out);
     }
     kfree(m.phdrs);
     return err;

@@ -27,8 +27,7 @@ struct exec {
     unsigned prefix_count;
     struct vm_space *space;
     struct program prog;
-    struct fdtable *files; // a private copy, if the old one is shared
-    struct cred *cred;     // set-user-id programs
+    struct cred *cred; // set-user-id programs
     uaddr_t sp;
     const char *name;
 };
@@ -241,24 +240,23 @@ static void exec_swap_space(struct exec *x)
         vm_space_put(old);
 }
 
-static void exec_swap_tables(struct exec *x)
+static int files_unshare(void)
 {
     struct thread *thread = thread_self();
-    struct fdtable *old = thread->files;
+    struct fdtable *old = thread->files, *own;
+    irqflags_t flags;
+    int err;
 
-    if (x->files) {
-        irqflags_t flags = spin_lock_irqsave(&process_self()->siglock);
-
-        thread->files = x->files;
-        spin_unlock_irqrestore(&process_self()->siglock, flags);
-        fdtable_put(old);
-        x->files = NULL;
-    }
-    fdtable_close_exec(thread->files);
-    if (x->cred) {
-        thread_cred_set(x->cred);
-        x->cred = NULL;
-    }
+    if (ref_read(&old->refs) == 1)
+        return 0;
+    err = fdtable_copy(old, &own);
+    if (err)
+        return err;
+    flags = spin_lock_irqsave(&process_self()->siglock);
+    thread->files = own;
+    spin_unlock_irqrestore(&process_self()->siglock, flags);
+    fdtable_put(old);
+    return 0;
 }
 
 static void exec_rename_thread(const char *path)
@@ -297,18 +295,19 @@ static void exec_enter(struct exec *x)
 static int exec_commit(struct exec *x)
 {
     struct process *p = process_self();
-    int err = 0;
+    // The last two fail only for tables shared with another process.
+    int err = exec_credentials(x) ?: exec_alone(p) ?: files_unshare() ?: signal_exec(p);
 
-    if (ref_read(&thread_self()->files->refs) > 1)
-        err = fdtable_copy(thread_self()->files, &x->files);
-    if (!err) // signal_exec fails only for a table shared with another process: no change yet
-        err = exec_credentials(x) ?: exec_alone(p) ?: signal_exec(p);
     if (err)
         return err;
     x->space->exe = x->file;
     x->file = NULL;
     exec_swap_space(x);
-    exec_swap_tables(x);
+    fdtable_close_exec(thread_self()->files);
+    if (x->cred) {
+        thread_cred_set(x->cred);
+        x->cred = NULL;
+    }
     exec_enter(x);
     return 0;
 }
@@ -320,8 +319,6 @@ static void exec_fini(struct exec *x)
         kfree(x->prefix[i]);
     if (x->space)
         vm_space_put(x->space);
-    if (x->files)
-        fdtable_put(x->files);
     if (x->file)
         file_put(x->file);
     kfree(x->cred);

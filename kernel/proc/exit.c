@@ -8,92 +8,65 @@
 #include "abi/errno.h"
 #include "abi/wait.h"
 #include "base/panic.h"
-#include "base/trace.h"
 #include "ipc/futex.h"
 #include "proc/proc_private.h"
-
-static struct process *reaper_locked(struct process *p)
-{
-    struct process *r;
-
-    for (r = p->parent; r; r = r->parent)
-        if (r->subreaper && r->state == PROCESS_ALIVE)
-            return r;
-    return init_process;
-}
 
 static void child_move_locked(struct process *child, struct process *to)
 {
     bool last = tree_detach_locked(child);
 
-    list_remove(&child->sibling);
     child->parent = to;
     store_relaxed(&child->parent_pid, to->pid->id);
-    list_insert_tail(child->state == PROCESS_ZOMBIE ? &to->zombies : &to->children,
-                     &child->sibling);
-    if (!list_empty(&child->event_node)) {
-        list_remove(&child->event_node);
-        list_insert_tail(&to->events, &child->event_node);
-    }
+    child_insert_locked(child);
     tree_attach_locked(child);
     if (last && child->group->outside == 0)
         group_orphaned_locked(child->group);
 }
 
+// To the reaper of all, which may not know what else it is to be told of.
 static void children_give_away_locked(struct process *p)
 {
-    struct process *to = reaper_locked(p);
     struct process *child;
-    bool zombies = !list_empty(&p->zombies);
+    bool zombies = false;
 
-    while ((child = list_first(&p->children, struct process, sibling)))
-        child_move_locked(child, to);
-    while ((child = list_first(&p->zombies, struct process, sibling))) {
-        child->exit_signal = SIGCHLD;
-        child_move_locked(child, to);
+    while ((child = list_first(&p->children, struct process, sibling))) {
+        if (child->state == PROCESS_ZOMBIE) {
+            child->exit_signal = SIGCHLD;
+            zombies = true;
+        }
+        child_move_locked(child, init_process);
     }
     if (zombies) {
-        signal_send_process(to, SIGCHLD, NULL);
-        wake_all(&to->child_wait);
+        signal_send_process(init_process, SIGCHLD, NULL);
+        wake_all(&init_process->child_wait);
     }
 }
 
-static void siginfo_child(struct siginfo *info, struct process *p, int sig, int code, int status)
+// A signal (0: none) that says what happened to p, and a wake-up.
+static void parent_notify_locked(struct process *p, int sig, int code, int status)
 {
-    siginfo_kernel(info, sig, code);
-    info->si_pid = p->pid->id;
-    info->si_uid = p->charged_uid;
-    info->si_status = status;
-}
-
-// SIGCHLD, or what the child was cloned with, and a wake-up.
-static void process_notify_parent_locked(struct process *p, int code, int status)
-{
-    struct process *parent = p->parent;
     struct siginfo info;
-    int sig = p->exit_signal;
 
-    siginfo_child(&info, p, sig, code, status);
+    siginfo_kernel(&info, sig, code);
+    info.si_pid = p->pid->id;
+    info.si_uid = p->charged_uid;
+    info.si_status = status;
     if (sig)
-        signal_send_process(parent, sig, &info);
-    wake_all(&parent->child_wait);
+        signal_send_process(p->parent, sig, &info);
+    wake_all(&p->parent->child_wait);
 }
 
 void process_event_locked(struct process *p, int code, int status)
 {
-    struct process *parent = p->parent;
-    struct siginfo info;
+    bool quiet;
 
     assert(lock_held(&proctree_lock));
-    if (!parent || p->state != PROCESS_ALIVE)
+    if (!p->parent || p->state != PROCESS_ALIVE)
         return;
-    p->event_status = code == CLD_CONTINUED ? 0xffff : status << 8 | 0x7f;
-    list_remove(&p->event_node);
-    list_insert_tail(&parent->events, &p->event_node);
-    siginfo_child(&info, p, SIGCHLD, code, status);
-    if (!(sighand_action(parent->sighand, SIGCHLD)->flags & SA_NOCLDSTOP))
-        signal_send_process(parent, SIGCHLD, &info);
-    wake_all(&parent->child_wait);
+    p->event_status = code == CLD_CONTINUED ? WAIT_CONTINUED : status << 8 | 0x7f;
+    child_insert_locked(p);
+    quiet = sighand_action(p->parent->sighand, SIGCHLD)->flags & SA_NOCLDSTOP;
+    parent_notify_locked(p, quiet ? 0 : SIGCHLD, code, status);
 }
 
 // True if nobody will wait: SIGCHLD ignored, or SA_NOCLDWAIT.
@@ -114,10 +87,10 @@ static void process_become_zombie(struct process *p)
     verify(p != init_process);
     itimer_fini(p);
     posix_timers_fini(p);
-    if (p->group->session->leader == p && session_leader_exit_hook)
-        session_leader_exit_hook(p->group->session);
     user_uncharge(p->charged_uid);
     spin_lock(&proctree_lock);
+    if (p->group->session->leader == p)
+        session_leader_exit_hook(p->group->session);
     last_outside = tree_detach_locked(p);
     p->state = PROCESS_ZOMBIE;
     if (p->group->session->leader == p)
@@ -125,14 +98,10 @@ static void process_become_zombie(struct process *p)
     children_give_away_locked(p);
     if (last_outside && p->group->outside == 0)
         group_orphaned_locked(p->group);
-    list_remove(&p->event_node);
     reaped = parent_does_not_wait(p);
-    if (!reaped) {
-        list_remove(&p->sibling);
-        list_insert_tail(&p->parent->zombies, &p->sibling);
-    }
-    process_notify_parent_locked(p, code,
-                                 WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+    child_insert_locked(p);
+    parent_notify_locked(p, p->exit_signal, code,
+                         WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
     if (reaped)
         process_unlink_zombie_locked(p);
     spin_unlock(&proctree_lock);
@@ -206,7 +175,7 @@ static bool task_leave(struct task *t, int status)
     spin_unlock_irqrestore(&p->siglock, flags);
     wake_all(&p->exit_wait);
     if (stopped)
-        process_report_stop(p);
+        process_report(p, true);
     return last;
 }
 
@@ -219,7 +188,6 @@ void task_end(int status)
 
     if (p == init_process && p->task_count == 1)
         panic("init ended with status 0x%x", p->group_exit ? p->group_exit_status : status);
-    trace(TRACE_EXIT, p->pid->id, status);
     thread_give_back(t);
     space = space_leave(t);
     last = task_leave(t, status);

@@ -28,13 +28,14 @@ static int clone_check(const struct clone_args *a)
 {
     u64 f = a->flags;
 
-    if ((f & CLONE_NAMESPACES) || (f & (CLONE_PIDFD | CLONE_INTO_CGROUP)) || a->set_tid_size)
+    if ((f & (CLONE_NAMESPACES | CLONE_PIDFD | CLONE_INTO_CGROUP | CLONE_PARENT)) ||
+        a->set_tid_size)
         return -EINVAL;
     if ((f & CLONE_THREAD) && !(f & CLONE_SIGHAND))
         return -EINVAL;
     if ((f & CLONE_SIGHAND) && (!(f & CLONE_VM) || (f & CLONE_CLEAR_SIGHAND)))
         return -EINVAL;
-    if (a->exit_signal > 64 || ((f & (CLONE_THREAD | CLONE_PARENT)) && a->exit_signal))
+    if (a->exit_signal > 64 || ((f & CLONE_THREAD) && a->exit_signal))
         return -EINVAL;
     return 0;
 }
@@ -187,18 +188,14 @@ static int task_publish_locked(struct birth *b)
 static int birth_publish(struct birth *b)
 {
     struct process *self = process_self();
-    u64 flags = b->args->flags;
-    struct process *parent = (flags & CLONE_PARENT) && self->parent ? self->parent : self;
     int err;
 
     spin_lock(&proctree_lock);
     err = signal_fatal_pending() ? -ERESTARTNOINTR : task_publish_locked(b);
-    if (!err && !(flags & CLONE_THREAD)) {
-        if (flags & CLONE_PARENT)
-            b->proc->exit_signal = self->exit_signal;
+    if (!err && !(b->args->flags & CLONE_THREAD)) {
         b->proc->group = self->group;
         group_get(self->group);
-        process_link(b->proc, parent);
+        process_link(b->proc, self);
     }
     spin_unlock(&proctree_lock);
     return err;

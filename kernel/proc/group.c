@@ -5,15 +5,6 @@
 #include "mm/slab.h"
 #include "proc/proc_private.h"
 
-struct session *session_create(struct pid *pid, struct process *leader)
-{
-    struct session *s = kmalloc(sizeof(*s), 0);
-
-    if (s)
-        *s = (struct session){.pid = pid, .refs = {1}, .leader = leader};
-    return s;
-}
-
 struct group *group_create(struct pid *pid, struct session *s)
 {
     struct group *g = kmalloc(sizeof(*g), 0);
@@ -22,6 +13,18 @@ struct group *group_create(struct pid *pid, struct session *s)
         return NULL;
     *g = (struct group){.pid = pid, .refs = {1}, .session = s};
     list_init(&g->members);
+    return g;
+}
+
+struct group *session_create(struct process *leader)
+{
+    struct session *s = kmalloc(sizeof(*s), 0);
+    struct group *g = s ? group_create(leader->pid, s) : NULL;
+
+    if (g)
+        *s = (struct session){.pid = leader->pid, .refs = {1}, .leader = leader};
+    else
+        kfree(s);
     return g;
 }
 
@@ -56,20 +59,6 @@ void group_put_locked(struct group *g)
     pid_use_end_locked(g->pid);
     session_put_locked(g->session);
     kfree(g);
-}
-
-void group_put(struct group *g)
-{
-    spin_lock(&proctree_lock);
-    group_put_locked(g);
-    spin_unlock(&proctree_lock);
-}
-
-void session_put(struct session *s)
-{
-    spin_lock(&proctree_lock);
-    session_put_locked(s);
-    spin_unlock(&proctree_lock);
 }
 
 bool group_is_orphaned_locked(const struct group *g)
@@ -116,7 +105,7 @@ static void group_move_locked(struct process *p, struct group *g)
 static int setpgid_check_locked(struct process *p, pid_t pgid)
 {
     struct process *self = process_self();
-    struct pid *target = pid_find(pgid);
+    struct group *g = group_find(pgid);
 
     if (!p || (p != self && p->parent != self))
         return -ESRCH;
@@ -126,8 +115,7 @@ static int setpgid_check_locked(struct process *p, pid_t pgid)
         return -EACCES;
     if (p->group->session->leader == p)
         return -EPERM;
-    if (pgid != p->pid->id &&
-        (!target || !target->group || target->group->session != self->group->session))
+    if (pgid != p->pid->id && (!g || g->session != self->group->session))
         return -EPERM;
     return 0;
 }
@@ -190,22 +178,23 @@ s64 process_getsid(pid_t pid)
 s64 process_setsid(void)
 {
     struct process *p = process_self();
-    struct session *s = session_create(p->pid, p);
-    struct group *g = group_create(p->pid, s);
-    s64 ret = s && g ? p->pid->id : -ENOMEM;
+    struct group *g = session_create(p);
+    s64 ret = p->pid->id;
 
+    if (!g)
+        return -ENOMEM;
     spin_lock(&proctree_lock);
-    if (ret > 0 && p->pid->group)
+    if (p->pid->group) {
         ret = -EPERM;
-    if (ret > 0) {
-        group_publish_locked(g, s);
+    } else {
+        group_publish_locked(g, g->session);
         group_move_locked(p, g);
         group_put_locked(g);
     }
     spin_unlock(&proctree_lock);
     if (ret < 0) {
+        kfree(g->session);
         kfree(g);
-        kfree(s);
     }
     return ret;
 }

@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Interval timers (setitimer(2)): real time, and CPU time of the whole process.
 //
-// ITIMER_REAL is a kernel timer. The CPU kinds share one, which fires no later than the CPU time
-// can have been used up if all threads run, looks, and is set again: precise to CPU_SLACK, and at
-// that rate it also looks at a process that sleeps.
+// ITIMER_REAL is a kernel timer. The CPU kinds are looked at by every tick that finds a thread of
+// the process running: precise to a tick, and a process that sleeps costs nothing.
 
 #include "abi/errno.h"
 #include "abi/time.h"
 #include "proc/proc_private.h"
-
-#define CPU_SLACK (1000UL * 1000) // ns
 
 static ns_t timeval_to_ns(const struct timeval *tv)
 {
@@ -52,30 +49,28 @@ static ns_t itimer_now(struct process *p, int which)
     return which == ITIMER_VIRTUAL ? user : user + system;
 }
 
-// Sends the signal of a CPU timer that has run out; ns until the next look, NS_NEVER if it is off.
-static ns_t cpu_timer_check_locked(struct process *p, int which, ns_t now, int sig)
+static void cpu_timer_check_locked(struct process *p, int which, ns_t now, int sig)
 {
     struct itimer *it = &p->itimers[which];
 
-    if (it->next && now >= it->next) {
-        it->next = it->interval ? now + it->interval : 0;
-        itimer_signal_locked(p, sig);
-    }
-    return it->next ? (it->next - now) / MAX(p->task_count, 1U) : NS_NEVER;
+    if (!it->next || now < it->next)
+        return;
+    it->next = it->interval ? it->next + it->interval : 0; // a late tick's others come at the next
+    itimer_signal_locked(p, sig);
 }
 
-static void cpu_timer_fired(struct timer *timer)
+void cpu_timers_tick(void)
 {
-    struct process *p = container_of(timer, struct process, cpu_timer);
-    ns_t user, system, wait;
+    struct process *p = process_self();
+    ns_t user, system;
     irqflags_t flags;
 
+    if (!p || !(p->itimers[ITIMER_VIRTUAL].next | p->itimers[ITIMER_PROF].next))
+        return;
     process_times(p, &user, &system);
     flags = spin_lock_irqsave(&p->siglock);
-    wait = cpu_timer_check_locked(p, ITIMER_VIRTUAL, user, SIGVTALRM);
-    wait = MIN(wait, cpu_timer_check_locked(p, ITIMER_PROF, user + system, SIGPROF));
-    if (wait != NS_NEVER)
-        timer_start(timer, clock_monotonic() + MAX(wait, CPU_SLACK));
+    cpu_timer_check_locked(p, ITIMER_VIRTUAL, user, SIGVTALRM);
+    cpu_timer_check_locked(p, ITIMER_PROF, user + system, SIGPROF);
     spin_unlock_irqrestore(&p->siglock, flags);
 }
 
@@ -103,8 +98,6 @@ static bool timeval_bad(const struct timeval *tv)
 int itimer_set(int which, const struct itimerval *new, struct itimerval *old)
 {
     struct process *p = process_self();
-    bool real = which == ITIMER_REAL;
-    struct timer *timer = real ? &p->real_timer : &p->cpu_timer;
     struct itimer *it;
     irqflags_t flags;
     ns_t now, value;
@@ -119,10 +112,10 @@ int itimer_set(int which, const struct itimerval *new, struct itimerval *old)
     itimer_read(it, now, old);
     it->interval = timeval_to_ns(&new->it_interval);
     it->next = value ? now + value : 0;
-    if (value) {
-        if (!timer->fn)
-            timer_init(timer, real ? real_timer_fired : cpu_timer_fired);
-        timer_start(timer, real ? it->next : clock_monotonic() + CPU_SLACK);
+    if (value && which == ITIMER_REAL) {
+        if (!p->real_timer.fn)
+            timer_init(&p->real_timer, real_timer_fired);
+        timer_start(&p->real_timer, it->next);
     }
     spin_unlock_irqrestore(&p->siglock, flags);
     return 0;
@@ -138,6 +131,4 @@ void itimer_fini(struct process *p)
     spin_unlock_irqrestore(&p->siglock, flags);
     if (p->real_timer.fn)
         timer_cancel(&p->real_timer);
-    if (p->cpu_timer.fn)
-        timer_cancel(&p->cpu_timer);
 }

@@ -3,40 +3,24 @@
 
 #include "abi/errno.h"
 #include "lib/bitmap.h"
-#include "lib/radix.h"
+#include "lib/hlist.h"
 #include "mm/slab.h"
 #include "proc/proc_private.h"
 
 #define PID_MAX      32768
+#define PID_BUCKETS  1024
 #define PID_RESERVED 300 // after a wrap-around, low ids stay with long-lived processes
 
 struct spinlock proctree_lock = SPINLOCK_INIT(RANK_PROCTREE);
 
 static struct slab_cache *pid_cache;    // (c)
-static struct radix pids;               // (proctree) id -> struct pid
-static struct pid pid_zero;             // (c) the entry at 0
+static struct hlist pids[PID_BUCKETS];  // (proctree) by id
 static u64 pid_map[PID_MAX / 64] = {1}; // (proctree) ids in use; 0 never is
 static u32 pid_last;                    // (proctree)
-
-static void *radix_alloc(size_t size)
-{
-    return kmalloc(size, ALLOC_ZERO);
-}
-
-static void radix_free(void *node, size_t size)
-{
-    kfree(node);
-}
-
-static const struct radix_mem pid_mem = {.alloc = radix_alloc, .free = radix_free};
 
 void pid_init(void)
 {
     pid_cache = slab_cache_create("pid", sizeof(struct pid), 8);
-    radix_init(&pids, &pid_mem);
-    // Id 0, which nobody gets, keeps the tree at its full height: no later id makes it grow.
-    verify(!radix_insert(&pids, 0, &pid_zero) && !radix_insert(&pids, PID_MAX - 1, &pid_zero));
-    radix_remove(&pids, PID_MAX - 1);
 }
 
 static u32 pid_pick_locked(void)
@@ -53,27 +37,25 @@ static u32 pid_pick_locked(void)
 int pid_alloc(struct pid **out)
 {
     struct pid *p = slab_alloc(pid_cache, ALLOC_ZERO);
-    int err = -EAGAIN;
     u32 id;
 
     if (!p)
         return -ENOMEM;
     spin_lock(&proctree_lock);
     id = pid_pick_locked();
-    if (id < PID_MAX)
-        err = radix_insert(&pids, id, p);
-    if (!err) {
+    if (id < PID_MAX) {
         bitmap_set(pid_map, id);
         pid_last = id;
         p->id = id;
         p->uses = 1;
+        hlist_insert(&pids[id % PID_BUCKETS], &p->node);
     }
     spin_unlock(&proctree_lock);
-    if (err)
-        slab_free(pid_cache, p);
-    else
-        *out = p;
-    return err;
+    *out = p;
+    if (id < PID_MAX)
+        return 0;
+    slab_free(pid_cache, p);
+    return -EAGAIN;
 }
 
 void pid_use_begin_locked(struct pid *p)
@@ -87,15 +69,20 @@ void pid_use_end_locked(struct pid *p)
     assert(lock_held(&proctree_lock));
     if (--p->uses)
         return;
-    radix_remove(&pids, p->id);
+    hlist_remove(&p->node);
     bitmap_clear(pid_map, p->id);
     slab_free(pid_cache, p);
 }
 
 struct pid *pid_find(pid_t id)
 {
+    struct pid *p;
+
     assert(lock_held(&proctree_lock));
-    return id > 0 ? radix_find(&pids, id) : NULL;
+    HLIST_FOR_EACH (p, &pids[(u32)id % PID_BUCKETS], node)
+        if (p->id == id)
+            return p;
+    return NULL;
 }
 
 struct process *process_find(pid_t id)
@@ -103,6 +90,13 @@ struct process *process_find(pid_t id)
     struct pid *p = pid_find(id);
 
     return p ? p->process : NULL;
+}
+
+struct group *group_find(pid_t id)
+{
+    struct pid *p = pid_find(id);
+
+    return p ? p->group : NULL;
 }
 
 struct task *task_find(pid_t tid)
@@ -127,14 +121,12 @@ struct process *process_get(pid_t id)
 struct process *process_next(pid_t *id)
 {
     struct process *found = NULL;
-    struct pid *p;
-    u64 i = *id;
+    u32 i = *id;
 
     spin_lock(&proctree_lock);
-    while ((p = radix_next(&pids, &i)) && !p->process)
+    while ((i = bitmap_find_set(pid_map, PID_MAX, i)) < PID_MAX && !(found = process_find(i)))
         i++;
-    if (p) {
-        found = p->process;
+    if (found) {
         process_ref(found);
         *id = i;
     }

@@ -15,30 +15,26 @@ void pid_init(void);
 int process_create(struct process **out, struct pid *pid);
 int task_create(struct task **out, struct process *p, struct pid *pid, struct thread *t);
 void process_link(struct process *p, struct process *parent); // into tree and group; lock held
-void process_unlink_zombie_locked(struct process *p);         // reaped: out of every list
-void tree_attach_locked(struct process *p);                   // counts p for its group's `outside`
-bool tree_detach_locked(struct process *p); // true: its group lost the last of them
-extern struct list process_list;            // (proctree)
+void child_insert_locked(struct process *child);      // where its state wants it among its siblings
+void process_unlink_zombie_locked(struct process *p); // reaped: out of every list
+void tree_attach_locked(struct process *p);           // counts p for its group's `outside`
+bool tree_detach_locked(struct process *p);           // true: its group lost the last of them
+extern struct list process_list;                      // (proctree)
 
 // group.c
 struct group *group_create(struct pid *pid, struct session *s); // NULL: no memory
-struct session *session_create(struct pid *pid, struct process *leader);
+struct group *session_create(struct process *leader);           // the group of a new session; NULL
 void group_publish_locked(struct group *g, struct session *s);
-void group_put_locked(struct group *g);
-void session_put_locked(struct session *s);
 // The group has just lost its last member with a parent outside: stopped members get HUP and CONT.
 void group_orphaned_locked(struct group *g);
 
 // exit.c
+#define WAIT_CONTINUED 0xffff                                       // the wait status of a SIGCONT
 void process_event_locked(struct process *p, int code, int status); // stop or continue to report
 
 // signal_action.c
+bool on_altstack(const struct task *t, uaddr_t sp);
 struct sighand *sighand_create(void); // all actions default; NULL
-
-static inline struct timeval ns_timeval(ns_t ns)
-{
-    return (struct timeval){ns / NS_PER_SEC, ns % NS_PER_SEC / 1000};
-}
 
 static inline struct siginfo_used *siginfo_used(const struct siginfo *info)
 {
@@ -49,6 +45,17 @@ static inline struct siginfo_used *siginfo_used(const struct siginfo *info)
 #define SIG_MASK_STOP (SIGMASK(SIGSTOP) | SIGMASK(SIGTSTP) | SIGMASK(SIGTTIN) | SIGMASK(SIGTTOU))
 #define SIG_MASK_IGNORED_BY_DEFAULT \
     (SIGMASK(SIGCHLD) | SIGMASK(SIGCONT) | SIGMASK(SIGURG) | SIGMASK(SIGWINCH))
+
+// What a signal with this handler does once it is not blocked. Pid 1 has no default actions.
+enum disposition { SIGNAL_IGNORED, SIGNAL_HANDLED, SIGNAL_STOPS, SIGNAL_ENDS };
+static inline enum disposition signal_disposition(const struct process *p, int sig, u64 handler)
+{
+    if (handler != SIG_DFL)
+        return handler == SIG_IGN ? SIGNAL_IGNORED : SIGNAL_HANDLED;
+    if ((SIGMASK(sig) & SIG_MASK_IGNORED_BY_DEFAULT) || p == init_process)
+        return SIGNAL_IGNORED;
+    return SIGMASK(sig) & SIG_MASK_STOP ? SIGNAL_STOPS : SIGNAL_ENDS;
+}
 // `t` NULL: the whole process; siglock held; any context. The first thread to go on after a SIGCONT
 // reports it.
 int signal_send_locked(struct process *p, struct task *t, int sig, const struct siginfo *info);
@@ -75,7 +82,7 @@ static inline bool task_has_signal(const struct task *t)
 // signal_deliver.c: the thread stops or leaves; true if the stop under way is complete with it,
 // which the caller then reports without siglock.
 bool task_stop_count_locked(struct task *t);
-void process_report_stop(struct process *p);
+void process_report(struct process *p, bool stopped); // else continued
 // siglock held
 void process_kill_all_locked(struct process *p, int wait_status, struct task *except);
 // 0: none; siglock held; fills the used part of *info.
@@ -154,5 +161,4 @@ int user_charge(struct process *p, uid_t uid); // one more process of uid; -EAGA
 void user_uncharge(uid_t uid);
 void oom_init(void);
 
-void procfs_init(void);
 void posix_timers_fini(struct process *p);

@@ -5,8 +5,6 @@
 #include "base/log.h"
 #include "mm/slab.h"
 #include "proc/proc_private.h"
-#include "proc/utsname.h"
-#include "vfs/registry.h"
 
 struct list process_list = LIST_INIT(process_list);
 struct process *init_process;
@@ -27,10 +25,7 @@ int process_create(struct process **out, struct pid *pid)
     pid_use_begin_locked(pid);
     spin_unlock(&proctree_lock);
     list_init(&p->children);
-    list_init(&p->zombies);
-    list_init(&p->events);
     list_init(&p->sibling);
-    list_init(&p->event_node);
     list_init(&p->all_node);
     list_init(&p->group_node);
     list_init(&p->tasks);
@@ -146,13 +141,24 @@ bool tree_detach_locked(struct process *p)
     return counts_outside(p) && --p->group->outside == 0;
 }
 
+void child_insert_locked(struct process *child)
+{
+    struct list *siblings = &child->parent->children;
+
+    list_remove(&child->sibling);
+    if (child->state == PROCESS_ZOMBIE || child->event_status)
+        list_insert_head(siblings, &child->sibling);
+    else
+        list_insert_tail(siblings, &child->sibling);
+}
+
 void process_link(struct process *p, struct process *parent)
 {
     assert(lock_held(&proctree_lock));
     p->parent = parent;
     store_relaxed(&p->parent_pid, parent ? parent->pid->id : 0);
     if (parent)
-        list_insert_tail(&parent->children, &p->sibling);
+        child_insert_locked(p);
     list_insert_tail(&process_list, &p->all_node);
     p->pid->process = p;
     if (p->group)
@@ -165,7 +171,6 @@ void process_unlink_zombie_locked(struct process *p)
     assert(lock_held(&proctree_lock));
     p->state = PROCESS_DEAD;
     list_remove(&p->sibling);
-    list_remove(&p->event_node);
     list_remove(&p->all_node);
     list_remove(&p->group_node);
     p->pid->process = NULL;
@@ -214,17 +219,15 @@ void proc_init(void)
     process_cache = slab_cache_create("process", sizeof(struct process), 16);
     task_cache = slab_cache_create("task", sizeof(struct task), 16);
     thread_hooks.release = thread_release;
+    thread_hooks.tick = cpu_timers_tick;
     thread_hooks.interrupted = thread_interrupted;
     vm_hooks.file_get = area_file_get;
     vm_hooks.file_put = file_put;
     vm_hooks.file_sync = area_file_sync;
     fd_limit_hook = fd_limit;
     file_size_limit_hook = file_size_limit;
-    system_names_get = utsname_get;
-    system_host_set = utsname_set_host;
     pid_init();
     signal_init();
     vdso_init();
     oom_init();
-    procfs_init();
 }

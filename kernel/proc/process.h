@@ -10,6 +10,7 @@
 #include "abi/resource.h"
 #include "abi/sched.h"
 #include "abi/signal.h"
+#include "lib/hlist.h"
 #include "sched/thread.h"
 #include "sched/timer.h"
 #include "sync/mutex.h"
@@ -22,6 +23,7 @@ struct task;
 
 // An id in use as a thread, process, group or session; freed when the last use ends.
 struct pid {
+    struct hnode node;       // (proctree) by id
     pid_t id;                // (c)
     u32 uses;                // (proctree)
     struct task *task;       // (proctree) thread with this tid
@@ -84,21 +86,19 @@ struct itimer {
 
 struct process {
     struct ref refs;
-    struct pid *pid;        // (c)
-    u32 state;              // (proctree) enum process_state
-    pid_t parent_pid;       // (a) what getppid returns
-    struct process *parent; // (proctree)
-    struct list children;   // (proctree) living, by sibling
-    struct list zombies;    // (proctree) dead children to be waited for, by sibling
-    struct list events;     // (proctree) children with a stop or continue to report, by event_node
-    struct list all_node;   // (proctree) list of all processes, for ^P and the OOM choice
-    struct group *group;    // (proctree)
-    struct list sibling, event_node, group_node; // (proctree)
-    bool did_exec, subreaper;     // (proctree) did_exec: setpgid by the parent is refused
-    s32 exit_signal;              // (proctree) to the parent, usually SIGCHLD; 0 none
-    s32 exit_status;              // (proctree) wait status when a zombie
-    s32 exit_code;                // (siglock) what was given to exit, all 32 bits
-    s32 event_status;             // (proctree) wait status of the last stop or continue
+    struct pid *pid;                 // (c)
+    u32 state;                       // (proctree) enum process_state
+    pid_t parent_pid;                // (a) what getppid returns
+    struct process *parent;          // (proctree)
+    struct list children;            // (proctree) by sibling; those with something to report first
+    struct list all_node;            // (proctree) list of all processes, for ^P and the OOM choice
+    struct group *group;             // (proctree)
+    struct list sibling, group_node; // (proctree)
+    bool did_exec;                   // (proctree) setpgid by the parent is refused
+    s32 exit_signal;                 // (proctree) to the parent, usually SIGCHLD; 0 none
+    s32 exit_status;                 // (proctree) wait status when a zombie
+    s32 exit_code;                   // (siglock) what was given to exit, all 32 bits
+    s32 event_status;             // (proctree) wait status of a stop or continue to report, 0: none
     struct wait_queue child_wait; // this process waits for children here
 
     struct spinlock siglock;     // RANK_SIGNAL
@@ -116,7 +116,6 @@ struct process {
     struct wait_queue exit_wait; // exec waits for the other threads here
 
     struct timer real_timer;              // ITIMER_REAL
-    struct timer cpu_timer;               // ITIMER_VIRTUAL, ITIMER_PROF
     struct itimer itimers[3];             // (siglock)
     struct list posix_timers;             // (siglock)
     u32 next_timer_id, posix_timer_count; // (siglock)
@@ -164,9 +163,15 @@ static inline struct process *process_self(void)
     return thread_self()->proc;
 }
 
+static inline struct timeval ns_timeval(ns_t ns)
+{
+    return (struct timeval){ns / NS_PER_SEC, ns % NS_PER_SEC / 1000};
+}
+
 // Lookups by id; *_find need proctree_lock held, *_get return a reference (NULL: none).
 struct pid *pid_find(pid_t id);
 struct process *process_find(pid_t id);
+struct group *group_find(pid_t id);
 struct process *process_get(pid_t id);
 struct process *process_next(pid_t *id); // first id >= *id, referenced
 struct task *task_find(pid_t tid);
@@ -221,10 +226,10 @@ static inline void group_get(struct group *g)
 {
     ref_get(&g->refs);
 }
-void group_put(struct group *g); // proctree_lock not held
-void session_put(struct session *s);
+void group_put_locked(struct group *g); // proctree_lock held, as for the next
+void session_put_locked(struct session *s);
 bool group_is_orphaned_locked(const struct group *g);
-// Set by tty/: the session leader exits; hang up its terminal.
+// Set by tty/: the session leader exits; hang up its terminal. proctree_lock held.
 extern void (*session_leader_exit_hook)(struct session *s);
 // Set by tty/: device number and foreground group of the session's terminal (0 and -1: none);
 // proctree_lock held.
@@ -242,4 +247,5 @@ int process_prlimit(pid_t pid, unsigned resource, const struct rlimit64 *new, st
 void process_times(struct process *p, ns_t *user, ns_t *system);
 void process_rusage(struct process *p, int who, struct rusage *out);
 
-void proc_init(void); // caches, hooks, procfs entries
+void proc_init(void);   // caches, hooks
+void procfs_init(void); // registers "proc"

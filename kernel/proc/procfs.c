@@ -1,578 +1,430 @@
 // SPDX-License-Identifier: MIT
-// /proc/<pid>: what procfs shows of processes (proc(5) formats).
-
+// procfs: a tree of tables (procfs_private.h) as a file system.
+//
+// Nothing is stored: a lookup makes an inode that knows its place, and the dentry cache keeps it
+// while it is `valid`. Misses are not cached. A file's text is made when it is read from position
+// 0, and kept with the open file for the reads that follow.
+#include "abi/dirent.h"
 #include "abi/errno.h"
-#include "abi/stat.h"
-#include "arch/smp.h"
+#include "lib/format.h"
 #include "lib/parse.h"
 #include "lib/string.h"
 #include "mm/slab.h"
-#include "proc/proc_private.h"
-#include "vfs/registry.h"
+#include "proc/procfs_private.h"
 
-#define TICK_NS (NS_PER_SEC / 100)
+#define FIRST_POS  2         // after "." and ".."
+#define NUMBER_POS (1 << 20) // number n of a directory is at n behind this
+#define WRITE_MAX  PAGE_SIZE
 
-void (*session_tty_hook)(struct session *s, u32 *device, pid_t *foreground);
-
-// The space with a reference, NULL once the process has exited.
-static struct vm_space *process_space_get(struct process *p)
-{
-    irqflags_t flags = spin_lock_irqsave(&p->siglock);
-    struct vm_space *space = p->space;
-
-    if (space)
-        vm_space_get(space);
-    spin_unlock_irqrestore(&p->siglock, flags);
-    return space;
-}
-
-// The same by id: 0 (*out may be NULL), -ESRCH.
-static int space_get(pid_t id, struct vm_space **out)
-{
-    struct process *p = process_get(id);
-
-    if (!p)
-        return -ESRCH;
-    *out = process_space_get(p);
-    process_put(p);
-    return 0;
-}
-
-static const struct vm_space none; // what a process without a space has
-
-// A consistent look at what the tree says of a process.
-struct snapshot {
-    struct process *p;
-    pid_t pid, tgid, ppid, group, session, foreground;
-    u32 tty, threads;
-    char name[16];
-    const char *state; // word, by its first letter
-    int nice, policy, rt_priority, hart;
-    struct cred cred;
-    u64 pending, shared_pending, blocked, ignored, caught;
-    ns_t user, system;
-    u64 minor_faults, switches, voluntary;
+struct proc_inode {
+    struct inode inode;
+    struct proc_place place; // (c)
 };
 
-static const char *state_word(const struct process *p, const struct thread *t)
-{
-    static const char *const words[] = {
-        [THREAD_RUNNING] = "R (running)",
-        [THREAD_INTERRUPTIBLE] = "S (sleeping)",
-        [THREAD_STOPPED] = "T (stopped)",
-        [THREAD_DEAD] = NULL,
-    };
+static struct slab_cache *inode_cache; // (c)
+static struct superblock *proc_sb;     // (c)
+static const struct inode_ops dir_ops, text_ops, link_ops, magic_ops, fd_ops;
+static const struct file_ops dir_fops, text_fops;
 
-    if (p->state != PROCESS_ALIVE || !t)
-        return "Z (zombie)";
-    return words[t->state] ? words[t->state] : "D (disk sleep)";
+static const struct proc_place *place_of(struct inode *i)
+{
+    return &((struct proc_inode *)i)->place;
 }
 
-static void snapshot_handlers(struct snapshot *s, struct process *p)
-{
-    for (int i = 0; i < 64; i++) {
-        u64 handler = sighand_action(p->sighand, i + 1)->handler;
+/* Inodes */
 
-        if (handler == SIG_IGN)
-            s->ignored |= 1UL << i;
-        else if (handler != SIG_DFL)
-            s->caught |= 1UL << i;
-    }
+// Entries lie in the kernel's image, which is smaller than 16 MiB.
+static ino_t place_ino(const struct proc_place *p)
+{
+    return (u64)p->id << 44 | (u64)(p->fd + 1) << 24 | ((u64)p->entry & 0xffffff);
 }
 
-static void snapshot_thread(struct snapshot *s, const struct task *task)
+static const struct inode_ops *link_ops_of(const struct proc_entry *e)
 {
-    const struct thread *t = task->thread;
-
-    memcpy(s->name, t->name, sizeof(s->name));
-    s->name[sizeof(s->name) - 1] = '\0';
-    s->nice = t->nice;
-    s->policy = t->policy;
-    s->rt_priority = t->rt_priority;
-    s->hart = t->arch.hart;
-    s->pending = task->pending.set;
-    s->blocked = task->blocked;
-    s->switches = t->switches - t->voluntary_switches;
-    s->voluntary = t->voluntary_switches;
-    s->cred = *t->cred;
+    if (!e->follow)
+        return &link_ops;
+    return e->readlink ? &fd_ops : &magic_ops;
 }
 
-// By process id, or by thread id for /proc/<pid>/task/<tid>. The process is referenced in s->p.
-static int snapshot_take(struct snapshot *s, pid_t id)
+// The link of a descriptor shows how it is open.
+static mode_t place_mode(const struct proc_place *p)
 {
-    struct process *p;
-    struct task *task;
+    mode_t mode = p->entry->mode;
+    struct file *f SCOPED(file_end) = S_ISLNK(mode) && p->fd >= 0 ? proc_file_of(p) : NULL;
 
-    memset(s, 0, sizeof(*s));
-    spin_lock(&proctree_lock);
-    task = task_find(id);
-    p = process_find(id);
-    if (!p && task)
-        p = task->proc;
-    if (p) {
-        process_ref(p);
-        s->p = p;
-        s->pid = id;
-        s->tgid = p->pid->id;
-        s->ppid = p->parent_pid;
-        s->group = p->group ? p->group->pid->id : 0;
-        s->session = p->group ? p->group->session->pid->id : 0;
-        s->foreground = -1;
-        if (p->group && session_tty_hook)
-            session_tty_hook(p->group->session, &s->tty, &s->foreground);
-        s->threads = p->task_count;
-        s->shared_pending = p->pending.set;
-        s->minor_faults = p->minor_faults;
-        snapshot_handlers(s, p);
-        s->state = state_word(p, task ? task->thread : NULL);
-        if (task)
-            snapshot_thread(s, task);
-    }
-    spin_unlock(&proctree_lock);
-    if (!p)
-        return -ESRCH;
-    process_times(p, &s->user, &s->system);
-    return 0;
+    if (f)
+        mode &= ~((f->mode & FILE_F_READ ? 0 : 0400) | (f->mode & FILE_F_WRITE ? 0 : 0200));
+    return mode;
 }
 
-static int show_stat(struct text *t, pid_t id)
+static int proc_create(const struct proc_place *place, struct inode **out)
 {
-    struct snapshot s;
-    struct vm_space *space;
-    const struct vm_space *m;
-    int err = snapshot_take(&s, id);
-
-    if (err)
-        return err;
-    space = process_space_get(s.p);
-    m = space ? space : &none;
-    text_printf(t, "%d (%s) %c %d %d %d %u %d 0 %lu %lu 0 0 %lu %lu %lu %lu ", s.pid, s.name,
-                s.state[0], s.ppid, s.group, s.session, s.tty, s.foreground, s.minor_faults,
-                s.p->child_minor_faults, s.user / TICK_NS, s.system / TICK_NS,
-                s.p->child_user / TICK_NS, s.p->child_system / TICK_NS);
-    text_printf(t, "%d %d %u 0 %lu %lu %lu %lu ", s.rt_priority ? -1 - s.rt_priority : 20 + s.nice,
-                s.nice, s.threads, s.p->start_time / TICK_NS, m->mapped_pages << PAGE_SHIFT,
-                vm_space_resident(m), s.p->limits[RLIMIT_RSS].rlim_cur);
-    text_printf(t, "%lu %lu %lu 0 0 %lu %lu %lu %lu 0 0 0 %d %d %d %d 0 0 0 ", m->code_start,
-                m->code_end, m->stack_start, s.pending | s.shared_pending, s.blocked, s.ignored,
-                s.caught, s.p->exit_signal, s.hart, s.rt_priority, s.policy);
-    text_printf(t, "%lu %lu %lu %lu %lu %lu %lu %d\n", m->data_start, m->data_end, m->brk_start,
-                m->arg_start, m->arg_end, m->env_start, m->env_end, s.p->exit_status);
-    if (space)
-        vm_space_put(space);
-    process_put(s.p);
-    return 0;
-}
-
-static void show_status_memory(struct text *t, struct process *p)
-{
-    struct vm_space *space = process_space_get(p);
-    u64 anon, object;
-
-    if (!space)
-        return;
-    anon = space->anon_pages * 4;
-    object = space->object_pages * 4;
-    text_printf(t, "VmPeak:\t%8lu kB\nVmSize:\t%8lu kB\nVmHWM:\t%8lu kB\nVmRSS:\t%8lu kB\n",
-                space->mapped_pages * 4, space->mapped_pages * 4, space->peak_pages * 4,
-                anon + object);
-    text_printf(t, "RssAnon:\t%8lu kB\nRssFile:\t%8lu kB\nVmPTE:\t%8lu kB\n", anon, object,
-                vm_space_table_pages(space) * 4);
-    vm_space_put(space);
-}
-
-static int show_status(struct text *t, pid_t id)
-{
-    struct snapshot s;
-    const struct cred *c = &s.cred;
-    int err = snapshot_take(&s, id);
-
-    if (err)
-        return err;
-    text_printf(
-        t, "Name:\t%s\nUmask:\t0022\nState:\t%s\nTgid:\t%d\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n",
-        s.name, s.state, s.tgid, s.pid, s.ppid);
-    text_printf(t, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", c->uid, c->euid, c->suid,
-                c->fsuid, c->gid, c->egid, c->sgid, c->fsgid);
-    show_status_memory(t, s.p);
-    text_printf(t, "Threads:\t%u\nSigPnd:\t%016lx\nShdPnd:\t%016lx\nSigBlk:\t%016lx\n", s.threads,
-                s.pending, s.shared_pending, s.blocked);
-    text_printf(t, "SigIgn:\t%016lx\nSigCgt:\t%016lx\n", s.ignored, s.caught);
-    text_printf(
-        t, "CapInh:\t%016lx\nCapPrm:\t%016lx\nCapEff:\t%016lx\nCapBnd:\t%016lx\nCapAmb:\t%016lx\n",
-        c->cap_inheritable, c->cap_permitted, c->cap_effective, c->cap_bounding, c->cap_ambient);
-    text_printf(t, "NoNewPrivs:\t%d\n", s.p->no_new_privs);
-    text_printf(t, "voluntary_ctxt_switches:\t%lu\nnonvoluntary_ctxt_switches:\t%lu\n", s.voluntary,
-                s.switches);
-    process_put(s.p);
-    return 0;
-}
-
-static int show_statm(struct text *t, pid_t id)
-{
-    struct vm_space *space;
-    const struct vm_space *s;
-    int err = space_get(id, &space);
-
-    if (err)
-        return err;
-    s = space ? space : &none;
-    text_printf(t, "%lu %lu %lu %lu 0 %lu 0\n", s->mapped_pages, vm_space_resident(s),
-                s->object_pages, DIV_ROUND_UP(s->code_end - s->code_start, PAGE_SIZE),
-                s->anon_pages);
-    if (space)
-        vm_space_put(space);
-    return 0;
-}
-
-static int show_memory(struct text *t, pid_t id, bool arguments)
-{
-    struct vm_space *space;
-    uaddr_t at, end;
-    char chunk[256];
-    size_t n;
-    int err = space_get(id, &space);
-
-    if (err || !space)
-        return err;
-    at = arguments ? space->arg_start : space->env_start;
-    end = arguments ? space->arg_end : space->env_end;
-    for (; at < end && !t->error; at += n) {
-        n = vm_access(space, at, chunk, MIN(sizeof(chunk), end - at), false, false);
-        if (!n)
-            break;
-        text_append(t, chunk, n);
-    }
-    vm_space_put(space);
-    return 0;
-}
-
-static int show_cmdline(struct text *t, pid_t id)
-{
-    return show_memory(t, id, true);
-}
-
-static int show_environ(struct text *t, pid_t id)
-{
-    return show_memory(t, id, false);
-}
-
-static int show_comm(struct text *t, pid_t id)
-{
-    struct snapshot s;
-    int err = snapshot_take(&s, id);
-
-    if (err)
-        return err;
-    text_printf(t, "%s\n", s.name);
-    process_put(s.p);
-    return 0;
-}
-
-static const char *area_label(const struct vm_area *a)
-{
-    if (a->flags & AREA_HEAP)
-        return "[heap]";
-    if (a->flags & AREA_STACK)
-        return "[stack]";
-    return a->flags & AREA_VDSO ? "[vdso]" : NULL;
-}
-
-struct maps_state {
-    struct text *text;
-    char *path;
-};
-
-static int show_area(const struct vm_area *a, void *arg)
-{
-    struct maps_state *m = arg;
-    const char *name = area_label(a);
-    struct inode *inode = a->file ? a->file->inode : NULL;
-    dev_t dev = inode && inode->sb ? inode->sb->dev : 0;
-
-    if (a->file && path_to_text(&a->file->path, m->path, PAGE_SIZE) > 0)
-        name = m->path;
-    text_printf(m->text, "%08lx-%08lx %c%c%c%c %08lx %02x:%02x %lu", a->start, a->end,
-                a->prot & PROT_READ ? 'r' : '-', a->prot & PROT_WRITE ? 'w' : '-',
-                a->prot & PROT_EXEC ? 'x' : '-', a->flags & AREA_SHARED ? 's' : 'p',
-                a->file ? a->offset << PAGE_SHIFT : 0, dev_major(dev), dev_minor(dev),
-                inode ? inode->ino : 0);
-    if (name)
-        text_printf(m->text, "%*s%s", 27, "", name);
-    text_printf(m->text, "\n");
-    return m->text->error;
-}
-
-static int show_maps(struct text *t, pid_t id)
-{
-    struct maps_state m = {.text = t, .path = kmalloc(PAGE_SIZE, 0)};
-    struct vm_space *space = NULL;
-    int err = m.path ? space_get(id, &space) : -ENOMEM;
-
-    if (space) {
-        err = vm_space_each(space, show_area, &m);
-        vm_space_put(space);
-    }
-    kfree(m.path);
-    return err;
-}
-
-static void show_limit(struct text *t, u64 limit)
-{
-    if (limit == RLIM_INFINITY)
-        text_printf(t, "%-20s ", "unlimited");
-    else
-        text_printf(t, "%-20lu ", limit);
-}
-
-static int show_limits(struct text *t, pid_t id)
-{
-    static const char *const names[RLIM_NLIMITS] = {
-        "Max cpu time",       "Max file size",     "Max data size",         "Max stack size",
-        "Max core file size", "Max resident set",  "Max processes",         "Max open files",
-        "Max locked memory",  "Max address space", "Max file locks",        "Max pending signals",
-        "Max msgqueue size",  "Max nice priority", "Max realtime priority", "Max realtime timeout"};
-    struct process *p = process_get(id);
+    struct proc_inode *p = slab_alloc(inode_cache, 0);
+    mode_t mode = place_mode(place);
+    struct inode *i;
 
     if (!p)
-        return -ESRCH;
-    text_printf(t, "%-25s %-20s %-20s\n", "Limit", "Soft Limit", "Hard Limit");
-    for (int i = 0; i < RLIM_NLIMITS; i++) {
-        text_printf(t, "%-25s ", names[i]);
-        show_limit(t, p->limits[i].rlim_cur);
-        show_limit(t, p->limits[i].rlim_max);
-        text_printf(t, "\n");
-    }
-    process_put(p);
+        return -ENOMEM;
+    p->place = *place;
+    i = &p->inode;
+    inode_init(i, proc_sb, mode);
+    i->ino = place_ino(place);
+    i->nlink = S_ISDIR(mode) ? 2 : 1;
+    i->ops = S_ISDIR(mode) ? &dir_ops : S_ISLNK(mode) ? link_ops_of(place->entry) : &text_ops;
+    i->fops = S_ISDIR(mode) ? &dir_fops : &text_fops;
+    if (place->id)
+        proc_owner(place->id, &i->uid, &i->gid);
+    *out = i;
     return 0;
 }
 
-static int link_exe(pid_t id, struct path *out)
+static void proc_evict(struct inode *i)
 {
-    struct vm_space *space;
-    int err = -ENOENT;
-
-    if (space_get(id, &space) || !space)
-        return err;
-    if (space->exe) {
-        *out = space->exe->path;
-        path_get(out);
-        err = 0;
-    }
-    vm_space_put(space);
-    return err;
+    vm_object_fini(&i->object);
+    slab_free(inode_cache, i);
 }
 
-static int link_fs(pid_t id, struct path *out, bool root)
+static bool place_exists(const struct proc_place *p)
 {
-    struct fs_context *fs = NULL;
-    struct task *task;
-    irqflags_t flags;
+    struct file *f SCOPED(file_end) = p->fd >= 0 ? proc_file_of(p) : NULL;
 
-    spin_lock(&proctree_lock);
-    task = task_find(id);
-    if (task) {
-        flags = spin_lock_irqsave(&task->proc->siglock);
-        fs = task->thread->fs;
-        if (fs)
-            fs_context_get(fs);
-        spin_unlock_irqrestore(&task->proc->siglock, flags);
-    }
-    spin_unlock(&proctree_lock);
-    if (!fs)
-        return task ? -ENOENT : -ESRCH;
-    spin_lock(&fs->lock);
-    *out = root ? fs->root : fs->cwd;
-    path_get(out);
-    spin_unlock(&fs->lock);
-    fs_context_put(fs);
-    return 0;
+    return p->fd >= 0 ? f != NULL : proc_is_alive(p->id);
 }
 
-static int link_cwd(pid_t id, struct path *out)
+static bool proc_valid(struct inode *i)
 {
-    return link_fs(id, out, false);
+    const struct proc_place *p = place_of(i);
+
+    if (!p->id)
+        return true;
+    proc_owner(p->id, &i->uid, &i->gid);
+    return place_exists(p);
 }
 
-static int link_root(pid_t id, struct path *out)
+/* Directories */
+
+static bool name_is(const struct name *n, const char *s)
 {
-    return link_fs(id, out, true);
+    return n->length == strlen(s) && !memcmp(n->text, s, n->length);
 }
 
-// Linux's fault-injection interface, debug builds: the Nth allocation of the thread fails. What
-// shows the count does not take part in it.
-static int show_fail_nth(struct text *t, pid_t id)
+// A decimal number without leading zeroes; -1 if it is none.
+static s64 name_number(const struct name *n)
 {
-    u32 own = arch_self()->fail_nth, n = 0;
-    struct task *task;
-
-    spin_lock(&proctree_lock);
-    task = task_find(id);
-    if (task)
-        n = task->thread->arch.fail_nth;
-    spin_unlock(&proctree_lock);
-    arch_self()->fail_nth = 0;
-    text_printf(t, "%u\n", n);
-    arch_self()->fail_nth = own;
-    return task ? 0 : -ESRCH;
-}
-
-static ssize_t write_fail_nth(const char *s, size_t n, pid_t id)
-{
-    struct task *task;
+    char text[12];
     u64 value;
-    int err = parse_u64(s, NULL, 10, &value);
 
-    if (err || value > INT32_MAX)
-        return err ? err : -EINVAL;
-    spin_lock(&proctree_lock);
-    task = task_find(id);
-    if (task)
-        task->thread->arch.fail_nth = value;
-    spin_unlock(&proctree_lock);
-    return task ? (ssize_t)n : -ESRCH;
+    if (n->length >= sizeof(text) || (n->text[0] == '0' && n->length > 1))
+        return -1;
+    memcpy(text, n->text, n->length);
+    text[n->length] = '\0';
+    return parse_u64(text, NULL, 10, &value) || value > INT32_MAX ? -1 : (s64)value;
 }
 
-static const struct procfs_entry entries[] = {
-    {.name = "stat", .mode = S_IFREG | 0444, .show = show_stat},
-    {.name = "status", .mode = S_IFREG | 0444, .show = show_status},
-    {.name = "statm", .mode = S_IFREG | 0444, .show = show_statm},
-    {.name = "cmdline", .mode = S_IFREG | 0444, .show = show_cmdline},
-    {.name = "environ", .mode = S_IFREG | 0400, .show = show_environ},
-    {.name = "comm", .mode = S_IFREG | 0444, .show = show_comm},
-    {.name = "maps", .mode = S_IFREG | 0444, .show = show_maps},
-    {.name = "limits", .mode = S_IFREG | 0444, .show = show_limits},
-    {.name = "exe", .mode = S_IFLNK | 0777, .link = link_exe},
-    {.name = "cwd", .mode = S_IFLNK | 0777, .link = link_cwd},
-    {.name = "root", .mode = S_IFLNK | 0777, .link = link_root},
-    // Last: without it the list ends here.
-    {.name = DEBUG ? "fail-nth" : NULL,
-     .mode = S_IFREG | 0644,
-     .show = show_fail_nth,
-     .write = write_fail_nth},
-    {0},
-};
-
-static bool source_next(pid_t *id)
+// Numbers name processes and threads, which have directories, or descriptors.
+static struct proc_place numbered_place(const struct proc_place *dir, u32 number)
 {
-    struct process *p = process_next(id);
+    const struct proc_entry *e = dir->entry->numbered;
 
-    if (p)
-        process_put(p);
-    return p != NULL;
+    if (S_ISDIR(e->mode))
+        return (struct proc_place){.entry = e, .id = number, .fd = -1};
+    return (struct proc_place){.entry = e, .id = dir->id, .fd = number};
 }
 
-static pid_t source_self(void)
+// Threads are in the root, too, but not listed there.
+static bool number_exists(const struct proc_place *dir, u32 number)
 {
-    return process_self() ? process_self()->pid->id : 0;
+    struct proc_place place = numbered_place(dir, number);
+    u32 found = number;
+
+    if (!dir->id)
+        return number && place_exists(&place);
+    return dir->entry->next(dir->id, &found) && found == number;
 }
 
-static pid_t source_self_thread(void)
+static int proc_lookup(struct inode *i, const struct name *name, struct inode **out)
 {
-    return thread_self()->tid;
+    const struct proc_place *dir = place_of(i);
+    struct proc_place place = {.id = dir->id, .fd = -1};
+    s64 number;
+
+    for (const struct proc_entry *e = dir->entry->entries; e && e->name; e++) {
+        place.entry = e;
+        if (name_is(name, e->name))
+            return proc_create(&place, out);
+    }
+    number = dir->entry->next ? name_number(name) : -1;
+    if (number < 0 || !number_exists(dir, number))
+        return -ENOENT;
+    place = numbered_place(dir, number);
+    return proc_create(&place, out);
 }
 
-static bool source_alive(pid_t id)
+// Emits one entry and moves on; false when the sink is full.
+static bool emit(struct file *f, struct dir_sink *sink, const char *name, ino_t ino, mode_t mode,
+                 loff_t next)
 {
-    bool alive;
-
-    spin_lock(&proctree_lock);
-    alive = process_find(id) || task_find(id);
-    spin_unlock(&proctree_lock);
-    return alive;
-}
-
-// Next thread id >= *tid; a process's threads are few, and their list is in order of creation.
-static bool source_thread_next(pid_t id, pid_t *tid)
-{
-    struct process *p = process_get(id);
-    struct task *t;
-    irqflags_t flags;
-    pid_t best = 0;
-
-    if (!p)
+    if (!sink->emit(sink, name, strlen(name), ino, (mode & S_IFMT) >> 12, next))
         return false;
-    flags = spin_lock_irqsave(&p->siglock);
-    LIST_FOR_EACH (t, &p->tasks, link)
-        if (t->pid->id >= *tid && (!best || t->pid->id < best))
-            best = t->pid->id;
-    spin_unlock_irqrestore(&p->siglock, flags);
-    process_put(p);
-    if (best)
-        *tid = best;
-    return best != 0;
+    f->pos = next;
+    return true;
 }
 
-static void source_owner(pid_t id, uid_t *uid, gid_t *gid)
+static bool emit_place(struct file *f, struct dir_sink *sink, const char *name,
+                       const struct proc_place *place, loff_t next)
 {
-    struct task *t;
+    return emit(f, sink, name, place_ino(place), place->entry->mode, next);
+}
 
-    *uid = *gid = 0;
-    spin_lock(&proctree_lock);
-    t = task_find(id);
-    if (t) {
-        *uid = t->thread->cred->euid;
-        *gid = t->thread->cred->egid;
+static bool emit_dots(struct file *f, struct dir_sink *sink)
+{
+    struct inode *parent;
+    ino_t ino;
+
+    if (f->pos == 0 && !emit(f, sink, ".", f->inode->ino, S_IFDIR, 1))
+        return false;
+    if (f->pos != 1)
+        return true;
+    parent = dentry_parent_inode(f->path.dentry);
+    ino = parent->ino;
+    inode_put(parent);
+    return emit(f, sink, "..", ino, S_IFDIR, FIRST_POS);
+}
+
+static bool emit_entries(struct file *f, struct dir_sink *sink, const struct proc_place *dir)
+{
+    struct proc_place place = {.id = dir->id, .fd = -1};
+    loff_t at = FIRST_POS;
+
+    for (const struct proc_entry *e = dir->entry->entries; e && e->name; e++, at++) {
+        place.entry = e;
+        if (f->pos == at && !emit_place(f, sink, e->name, &place, at + 1))
+            return false;
     }
-    spin_unlock(&proctree_lock);
+    return true;
 }
 
-static struct fdtable *source_files(pid_t id)
+static void emit_numbers(struct file *f, struct dir_sink *sink, const struct proc_place *dir)
 {
-    struct fdtable *files = NULL;
-    struct task *t;
-    irqflags_t flags;
+    u32 number = MAX(f->pos, (loff_t)NUMBER_POS) - NUMBER_POS;
+    struct proc_place place;
+    char name[12];
 
-    spin_lock(&proctree_lock);
-    t = task_find(id);
-    if (t) {
-        flags = spin_lock_irqsave(&t->proc->siglock);
-        files = t->thread->files;
-        if (files)
-            fdtable_get(files);
-        spin_unlock_irqrestore(&t->proc->siglock, flags);
+    for (; dir->entry->next(dir->id, &number); number++) {
+        place = numbered_place(dir, number);
+        snformat(name, sizeof(name), "%u", number);
+        if (!emit_place(f, sink, name, &place, NUMBER_POS + number + 1))
+            return;
     }
-    spin_unlock(&proctree_lock);
-    return files;
 }
 
-static const struct procfs_source source = {
-    .next = source_next,
-    .self = source_self,
-    .self_thread = source_self_thread,
-    .entries = entries,
-    .task_entries = entries,
-    .alive = source_alive,
-    .thread_next = source_thread_next,
-    .owner = source_owner,
-    .files = source_files,
-};
-
-// cpu lines: user nice system idle iowait irq softirq steal guest guest_nice, in ticks.
-static int show_global_stat(struct text *t, void *arg)
+static int proc_readdir(struct file *f, struct dir_sink *sink)
 {
-    struct sched_stats stats;
-    ns_t uptime = clock_monotonic(), idle = 0;
+    const struct proc_place *dir = place_of(f->inode);
 
-    sched_stats_get(&stats);
-    for (unsigned i = 0; i < hart_count; i++)
-        idle += MIN(stats.idle[i], uptime);
-    text_printf(t, "cpu  0 0 %lu %lu 0 0 0 0 0 0\n", (uptime * hart_count - idle) / TICK_NS,
-                idle / TICK_NS);
-    for (unsigned i = 0; i < hart_count; i++)
-        text_printf(t, "cpu%u 0 0 %lu %lu 0 0 0 0 0 0\n", i,
-                    (uptime - MIN(stats.idle[i], uptime)) / TICK_NS,
-                    MIN(stats.idle[i], uptime) / TICK_NS);
-    text_printf(
-        t, "intr 0\nctxt %lu\nbtime %lu\nprocesses %lu\nprocs_running %lu\nprocs_blocked 0\n",
-        stats.switches, clock_realtime_offset() / NS_PER_SEC, process_count(), stats.running);
+    if (f->pos < 0 || !emit_dots(f, sink))
+        return 0;
+    if (dir->id && !place_exists(dir))
+        return -ENOENT;
+    if (emit_entries(f, sink, dir) && dir->entry->next)
+        emit_numbers(f, sink, dir);
     return 0;
 }
 
-static struct proc_file stat_file = {.path = "stat", .mode = 0444, .show = show_global_stat};
+/* Links */
+
+static int proc_readlink(struct inode *i, char *buf, size_t size)
+{
+    return place_of(i)->entry->readlink(place_of(i), buf, size);
+}
+
+static int proc_follow(struct inode *i, struct path *out)
+{
+    struct proc_place p = *place_of(i);
+    int err = proc_place_begin(&p);
+
+    if (err)
+        return err;
+    err = p.entry->follow(&p, out);
+    proc_place_end(&p);
+    return err;
+}
+
+// Contents cannot be changed by attributes: O_TRUNC succeeds without effect.
+static int proc_setattr(struct inode *i, const struct attr *a)
+{
+    return a->valid & (ATTR_MODE | ATTR_UID | ATTR_GID) ? -EPERM : 0;
+}
+
+static const struct inode_ops dir_ops = {
+    .lookup = proc_lookup, .valid = proc_valid, .setattr = proc_setattr};
+static const struct inode_ops text_ops = {.valid = proc_valid, .setattr = proc_setattr};
+static const struct inode_ops link_ops = {.readlink = proc_readlink, .setattr = proc_setattr};
+static const struct inode_ops magic_ops = {
+    .follow = proc_follow, .valid = proc_valid, .setattr = proc_setattr};
+static const struct inode_ops fd_ops = {
+    .readlink = proc_readlink, .follow = proc_follow, .valid = proc_valid, .setattr = proc_setattr};
+static const struct file_ops dir_fops = {.readdir = proc_readdir};
+
+/* Texts */
+
+bool text_reserve(struct text *t, size_t n)
+{
+    size_t capacity = MAX(t->capacity, (size_t)256);
+    char *data;
+
+    if (t->error)
+        return false;
+    if (t->length + n < t->capacity)
+        return true;
+    while (capacity <= t->length + n)
+        capacity *= 2;
+    data = kmalloc(capacity, 0);
+    if (!data) {
+        t->error = -ENOMEM;
+        return false;
+    }
+    if (t->data)
+        memcpy(data, t->data, t->length);
+    kfree(t->data);
+    t->data = data;
+    t->capacity = capacity;
+    return true;
+}
+
+void text_append(struct text *t, const char *s, size_t n)
+{
+    if (!text_reserve(t, n))
+        return;
+    memcpy(t->data + t->length, s, n);
+    t->length += n;
+}
+
+void text_printf(struct text *t, const char *fmt, ...)
+{
+    va_list args;
+    int n;
+
+    va_start(args, fmt);
+    n = vsnformat(NULL, 0, fmt, args);
+    va_end(args);
+    if (!text_reserve(t, n))
+        return;
+    va_start(args, fmt);
+    vsnformat(t->data + t->length, n + 1, fmt, args);
+    va_end(args);
+    t->length += n;
+}
+
+struct open_text {
+    struct mutex lock; // RANK_NONE: readers of one open file
+    struct text text;  // (lock)
+};
+
+static int text_open(struct inode *i, struct file *f)
+{
+    struct open_text *o = kmalloc(sizeof(*o), ALLOC_ZERO);
+
+    if (!o)
+        return -ENOMEM;
+    mutex_init(&o->lock, RANK_NONE);
+    f->private = o;
+    return 0;
+}
+
+static void text_release(struct file *f)
+{
+    struct open_text *o = f->private;
+
+    kfree(o->text.data);
+    kfree(o);
+}
+
+static int text_make(struct text *t, const struct proc_place *place)
+{
+    struct proc_place p = *place;
+    int err = p.id ? proc_place_begin(&p) : 0;
+
+    if (err)
+        return err;
+    t->length = t->error = 0;
+    err = p.entry->show ? p.entry->show(t, &p) : -EINVAL;
+    if (p.id)
+        proc_place_end(&p);
+    return err ?: t->error;
+}
+
+static ssize_t text_read(struct file *f, struct uio *u, loff_t *pos)
+{
+    struct open_text *o = f->private;
+    ssize_t n = 0;
+    int err = 0;
+
+    mutex_lock(&o->lock);
+    if (*pos == 0 || !o->text.data)
+        err = text_make(&o->text, place_of(f->inode));
+    if (!err && *pos < o->text.length) {
+        n = MIN(u->left, o->text.length - *pos);
+        err = uio_put(u, o->text.data + *pos, n);
+    }
+    mutex_unlock(&o->lock);
+    if (err)
+        return err;
+    *pos += n;
+    return n;
+}
+
+static ssize_t text_write(struct file *f, struct uio *u, loff_t *pos)
+{
+    const struct proc_place *p = place_of(f->inode);
+    size_t n = u->left;
+    char small[32], *text = small;
+    int err;
+
+    if (n >= WRITE_MAX || !p->entry->write)
+        return -EINVAL;
+    if (n >= sizeof(small))
+        text = kmalloc(n + 1, 0);
+    if (!text)
+        return -ENOMEM;
+    err = uio_get(u, text, n);
+    text[n] = '\0';
+    if (n && text[n - 1] == '\n')
+        text[n - 1] = '\0';
+    if (!err)
+        err = p->entry->write(text, p);
+    if (text != small)
+        kfree(text);
+    return err ?: (ssize_t)n;
+}
+
+static const struct file_ops text_fops = {
+    .open = text_open,
+    .release = text_release,
+    .read = text_read,
+    .write = text_write,
+};
+
+/* Mounting: one superblock for all */
+
+static int proc_mount(const char *source, const char *options, u32 flags, struct superblock **out)
+{
+    superblock_get(proc_sb);
+    *out = proc_sb;
+    return 0;
+}
+
+static struct fs_type proc_type = {.name = "proc", .mount = proc_mount};
 
 void procfs_init(void)
 {
-    procfs_source = &source;
-    proc_register(&stat_file);
+    static const struct superblock_ops ops = {.evict = proc_evict};
+    static const struct proc_place root = {.entry = &proc_root_entry, .fd = -1};
+
+    inode_cache = slab_cache_create("proc_inode", sizeof(struct proc_inode), 8);
+    verify(!superblock_create(&proc_sb, &proc_type, &ops));
+    proc_sb->magic = PROC_SUPER_MAGIC;
+    proc_sb->volatile_names = true;
+    verify(!proc_create(&root, &proc_sb->root));
+    fs_register(&proc_type);
 }

@@ -61,6 +61,7 @@ void signal_init(void);
 int itimer_set(int which, const struct itimerval *new, struct itimerval *old);
 int itimer_get(int which, struct itimerval *out);
 void itimer_fini(struct process *p);
+void cpu_timers_tick(void); // thread_hooks.tick
 // POSIX timers of the running process; times are left or absolute in the timer's clock. -EINVAL: no
 // such.
 s64 posix_timer_create(int clock, const struct sigevent *e); // id, -EAGAIN -EINVAL -EOPNOTSUPP

@@ -29,8 +29,7 @@ int signal_action(int sig, const struct k_sigaction *new, struct k_sigaction *ol
     }
     spin_unlock(&p->sighand->lock);
     // Ignoring a signal discards pending ones.
-    if (new && (new->handler == SIG_IGN ||
-                (new->handler == SIG_DFL && (SIGMASK(sig) & SIG_MASK_IGNORED_BY_DEFAULT)))) {
+    if (new &&signal_disposition(p, sig, new->handler) == SIGNAL_IGNORED) {
         signal_clear_locked(&p->pending, SIGMASK(sig));
         LIST_FOR_EACH (t, &p->tasks, link)
             signal_clear_locked(&t->pending, SIGMASK(sig));
@@ -84,21 +83,15 @@ bool signal_ignored_or_blocked(int sig)
     return (t->blocked & SIGMASK(sig)) || sighand_action(t->proc->sighand, sig)->handler == SIG_IGN;
 }
 
-static int signal_try_take(struct task *t, u64 set, struct siginfo *info)
+// Takes one of `set`, or has them wake the thread from now on.
+static int signal_take_or_await(struct task *t, u64 set, struct siginfo *info)
 {
     irqflags_t flags = spin_lock_irqsave(&t->proc->siglock);
     int sig = signal_dequeue_locked(t, set, info);
 
+    t->awaited = sig ? 0 : set;
     spin_unlock_irqrestore(&t->proc->siglock, flags);
     return sig;
-}
-
-static void signal_await(struct task *t, u64 set)
-{
-    irqflags_t flags = spin_lock_irqsave(&t->proc->siglock);
-
-    t->awaited = set;
-    spin_unlock_irqrestore(&t->proc->siglock, flags);
 }
 
 // The wanted signals stay blocked, so they are kept even if ignored; `awaited` has them wake the
@@ -112,25 +105,23 @@ int signal_wait(u64 set, ns_t deadline, struct siginfo *info)
     set &= ~UNBLOCKABLE;
     *info = (struct siginfo){0};
     wait_queue_init(&queue);
-    signal_await(t, set);
-    err = wait_event(&queue, (sig = signal_try_take(t, set, info)), WAIT_INTERRUPTIBLE, deadline);
-    signal_await(t, 0);
+    err = wait_event(&queue, (sig = signal_take_or_await(t, set, info)), WAIT_INTERRUPTIBLE,
+                     deadline);
     if (sig)
         return sig;
+    signal_take_or_await(t, 0, info);
     return err == -ETIMEDOUT ? -EAGAIN : -EINTR;
 }
 
-static bool on_altstack(const struct task *t, uaddr_t sp)
+bool on_altstack(const struct task *t, uaddr_t sp)
 {
-    return !(t->altstack.ss_flags & SS_AUTODISARM) && sp > t->altstack.ss_sp &&
-           sp - t->altstack.ss_sp <= t->altstack.ss_size;
+    return sp > t->altstack.ss_sp && sp - t->altstack.ss_sp <= t->altstack.ss_size;
 }
 
 int signal_altstack(const struct sigstack *new, struct sigstack *old, uaddr_t sp)
 {
     struct task *t = task_self();
     bool active = on_altstack(t, sp);
-    u32 mode;
 
     if (old) {
         *old = t->altstack;
@@ -143,17 +134,16 @@ int signal_altstack(const struct sigstack *new, struct sigstack *old, uaddr_t sp
         return 0;
     if (active)
         return -EPERM;
-    mode = new->ss_flags & ~SS_AUTODISARM;
-    if (mode == SS_DISABLE) {
+    if (new->ss_flags == SS_DISABLE) {
         t->altstack = (struct sigstack){0};
         return 0;
     }
-    if (mode && mode != SS_ONSTACK)
+    if (new->ss_flags &&new->ss_flags != SS_ONSTACK)
         return -EINVAL;
     if (new->ss_size < MINSIGSTKSZ)
         return -ENOMEM;
     t->altstack = *new;
-    t->altstack.ss_flags &= ~SS_ONSTACK;
+    t->altstack.ss_flags = 0;
     return 0;
 }
 

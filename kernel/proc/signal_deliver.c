@@ -3,16 +3,16 @@
 
 #include "abi/errno.h"
 #include "abi/syscall.h"
-#include "base/trace.h"
 #include "proc/proc_private.h"
 
 // Tells every thread to stop; each parks in task_stop on its way out. While a stop is under way,
-// those that are parked are counted already, and the others know.
-static void stop_begin_locked(struct process *p, int sig)
+// those that are parked are counted already, and the others know. Nobody could continue an orphan
+// that the terminal stops.
+static __attribute__((noinline)) void stop_begin_locked(struct process *p, int sig)
 {
     struct task *t;
 
-    if (p->stop_count || p->stopped)
+    if (p->stop_count || p->stopped || (sig != SIGSTOP && p->group && p->group->outside == 0))
         return;
     p->stop_signal = sig;
     p->stop_count = p->task_count;
@@ -37,18 +37,13 @@ bool task_stop_count_locked(struct task *t)
 }
 
 // Unless the opposite signal has come meanwhile: then its event, the later one, stands.
-static void process_report(struct process *p, bool stopped)
+void process_report(struct process *p, bool stopped)
 {
     spin_lock(&proctree_lock);
     if (load_relaxed(&p->stopped) == stopped)
         process_event_locked(p, stopped ? CLD_STOPPED : CLD_CONTINUED,
                              stopped ? p->stop_signal : SIGCONT);
     spin_unlock(&proctree_lock);
-}
-
-void process_report_stop(struct process *p)
-{
-    process_report(p, true);
 }
 
 // Parks until SIGCONT, or until a stop that began after it needs this thread to be counted again.
@@ -61,7 +56,7 @@ static __attribute__((noinline)) void task_stop(struct task *t)
     spin_unlock_irqrestore(&p->siglock, flags);
     if (last) {
         sched_set_state(THREAD_STOPPED); // what the parent will see
-        process_report_stop(p);
+        process_report(p, true);
     }
     for (;;) {
         sched_set_state(THREAD_STOPPED);
@@ -105,17 +100,6 @@ struct delivery {
     u64 mask; // blocked before
 };
 
-// The default action of a signal that was taken.
-static __attribute__((noinline)) void signal_default_locked(struct process *p, int sig)
-{
-    bool orphan = sig != SIGSTOP && p->group && p->group->outside == 0;
-
-    if (!(SIGMASK(sig) & (SIG_MASK_STOP | SIG_MASK_IGNORED_BY_DEFAULT)))
-        process_kill_all_locked(p, sig, NULL);
-    else if ((SIGMASK(sig) & SIG_MASK_STOP) && !orphan && p != init_process)
-        stop_begin_locked(p, sig);
-}
-
 // A handler will run; its mask is in force from now on.
 static void signal_handler_begin_locked(struct task *t, struct delivery *d)
 {
@@ -134,17 +118,21 @@ static bool signal_next(struct task *t, struct delivery *d)
 {
     struct process *p = t->proc;
     irqflags_t flags = spin_lock_irqsave(&p->siglock);
+    enum disposition effect;
     bool found = false;
     int sig;
 
     while (!found && !t->stop_pending && !task_must_die(t) &&
            (sig = signal_dequeue_locked(t, ~t->blocked, &d->info))) {
         d->action = *sighand_action(p->sighand, sig);
-        found = d->action.handler != SIG_DFL && d->action.handler != SIG_IGN;
+        effect = signal_disposition(p, sig, d->action.handler);
+        found = effect == SIGNAL_HANDLED;
         if (found)
             signal_handler_begin_locked(t, d);
-        else if (d->action.handler == SIG_DFL)
-            signal_default_locked(p, sig);
+        else if (effect == SIGNAL_ENDS)
+            process_kill_all_locked(p, sig, NULL);
+        else if (effect == SIGNAL_STOPS)
+            stop_begin_locked(p, sig);
     }
     if (!(found ? task_has_pending(t) : task_has_signal(t))) // found: it need not stop or end
         atomic_fetch_and(&arch_self()->work, ~(u32)WORK_SIGNAL);

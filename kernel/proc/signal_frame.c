@@ -29,10 +29,9 @@ static uaddr_t frame_place(const struct task *t, const struct trapframe *frame,
 {
     const struct sigstack *alt = &t->altstack;
     uaddr_t sp = frame->x[FRAME_SP];
-    bool inside = sp > alt->ss_sp && sp - alt->ss_sp <= alt->ss_size;
+    bool inside = on_altstack(t, sp);
 
-    if ((action->flags & SA_ONSTACK) && alt->ss_size &&
-        (!inside || (alt->ss_flags & SS_AUTODISARM)))
+    if ((action->flags & SA_ONSTACK) && alt->ss_size && !inside)
         sp = alt->ss_sp + alt->ss_size;
     else if (inside && sp - alt->ss_sp < sizeof(struct rt_sigframe))
         return 0; // would run off the low end of the alternate stack
@@ -101,8 +100,6 @@ int signal_frame_push(struct trapframe *frame, int sig, const struct siginfo *in
 
     if (!sp || frame_write(sp, t, frame, info, mask))
         return -EFAULT;
-    if (t->altstack.ss_flags & SS_AUTODISARM)
-        t->altstack = (struct sigstack){0};
     frame->pc = action->handler;
     frame->x[FRAME_RA] = vdso_sigreturn(t->thread->space);
     frame->x[FRAME_SP] = sp;

@@ -9,7 +9,6 @@
 #include "abi/capability.h"
 #include "abi/errno.h"
 #include "arch/smp.h"
-#include "base/trace.h"
 #include "lib/bitmap.h"
 #include "mm/slab.h"
 #include "proc/proc_private.h"
@@ -84,21 +83,6 @@ void process_kill_all_locked(struct process *p, int wait_status, struct task *ex
     LIST_FOR_EACH (t, &p->tasks, link)
         if (t != except)
             task_signal_wake(t, true);
-}
-
-static bool signal_is_ignored(struct process *p, int sig, u64 handler)
-{
-    if (p == init_process && (sig == SIGKILL || sig == SIGSTOP))
-        return true;
-    if (handler == SIG_DFL)
-        return (SIG_MASK_IGNORED_BY_DEFAULT & SIGMASK(sig)) || p == init_process;
-    return handler == SIG_IGN;
-}
-
-static bool signal_is_fatal(int sig, u64 handler)
-{
-    return sig == SIGKILL ||
-           (handler == SIG_DFL && !((SIG_MASK_IGNORED_BY_DEFAULT | SIG_MASK_STOP) & SIGMASK(sig)));
 }
 
 static void sigqueue_free(struct sigpending *pending, struct sigqueue *q)
@@ -193,8 +177,8 @@ static struct task *signal_pick_locked(struct process *p, int sig)
 int signal_send_locked(struct process *p, struct task *t, int sig, const struct siginfo *info)
 {
     struct task *target;
+    enum disposition effect;
     bool blocked;
-    u64 handler;
     int err;
 
     if (p->group_exit || list_empty(&p->tasks))
@@ -203,15 +187,15 @@ int signal_send_locked(struct process *p, struct task *t, int sig, const struct 
         signal_stop_cont_locked(p, sig);
     target = t ? t : signal_pick_locked(p, sig);
     blocked = !target || (target->blocked & SIGMASK(sig));
-    handler = load_relaxed(&sighand_action(p->sighand, sig)->handler);
-    if (!blocked && signal_is_ignored(p, sig, handler))
+    effect = signal_disposition(p, sig, load_relaxed(&sighand_action(p->sighand, sig)->handler));
+    if (!blocked && effect == SIGNAL_IGNORED)
         return 0;
     err = signal_queue_locked(p, t ? &t->pending : &p->pending, sig, info);
     if (err || !target || (blocked && !(target->awaited & SIGMASK(sig))))
         return err;
     if (p->stopped && sig != SIGKILL)
         return 0; // until SIGCONT
-    if (!blocked && signal_is_fatal(sig, handler))
+    if (!blocked && effect == SIGNAL_ENDS)
         process_kill_all_locked(p, sig, NULL);
     else
         task_signal_wake(target, false);
@@ -224,7 +208,6 @@ static int signal_send(struct process *p, struct task *t, int sig, const struct 
     irqflags_t flags;
     int err;
 
-    trace(TRACE_SIGNAL, p->pid->id, sig);
     if (!info) {
         siginfo_kernel(&plain, sig, SI_KERNEL);
         info = &plain;
@@ -301,29 +284,21 @@ static int signal_kill_one_locked(struct process *p, int sig, const struct sigin
     return sig ? signal_send_process(p, sig, info) : 0;
 }
 
-static int signal_kill_list_locked(struct list *list, size_t node, int sig,
-                                   const struct siginfo *info, bool broadcast)
+// Of many, one that got the signal is success.
+static void signal_kill_next_locked(struct process *p, int sig, const struct siginfo *info,
+                                    int *result)
 {
-    struct list *l;
-    int err = -ESRCH, one;
+    int err = signal_kill_one_locked(p, sig, info);
 
-    for (l = list->next; l != list; l = l->next) {
-        struct process *p = (struct process *)((char *)l - node);
-
-        if (broadcast && (p == process_self() || p == init_process))
-            continue;
-        one = signal_kill_one_locked(p, sig, info);
-        if (!one || err == -ESRCH)
-            err = one;
-    }
-    return err;
+    if (!err || *result == -ESRCH)
+        *result = err;
 }
 
 static __attribute__((noinline)) int signal_kill_found(pid_t pid, int sig,
                                                        const struct siginfo *info)
 {
-    struct pid *target;
-    struct process *p;
+    struct process *self = process_self(), *p;
+    struct group *g;
     int err = -ESRCH;
 
     spin_lock(&proctree_lock);
@@ -331,13 +306,12 @@ static __attribute__((noinline)) int signal_kill_found(pid_t pid, int sig,
         p = process_find(pid);
         err = p ? signal_kill_one_locked(p, sig, info) : -ESRCH;
     } else if (pid == -1) {
-        err = signal_kill_list_locked(&process_list, offsetof(struct process, all_node), sig, info,
-                                      true);
-    } else {
-        target = pid ? pid_find(-pid) : process_self()->group->pid;
-        if (target && target->group)
-            err = signal_kill_list_locked(&target->group->members,
-                                          offsetof(struct process, group_node), sig, info, false);
+        LIST_FOR_EACH (p, &process_list, all_node)
+            if (p != self && p != init_process)
+                signal_kill_next_locked(p, sig, info, &err);
+    } else if ((g = pid ? group_find(-pid) : self->group)) {
+        LIST_FOR_EACH (p, &g->members, group_node)
+            signal_kill_next_locked(p, sig, info, &err);
     }
     spin_unlock(&proctree_lock);
     return err;

@@ -25,13 +25,12 @@ static void limits_default(struct process *p)
 
 static int init_family(struct process *p)
 {
-    struct session *s = session_create(p->pid, p);
-    struct group *g = group_create(p->pid, s);
+    struct group *g = session_create(p);
 
-    if (!s || !g)
+    if (!g)
         return -ENOMEM;
     spin_lock(&proctree_lock);
-    group_publish_locked(g, s);
+    group_publish_locked(g, g->session);
     p->group = g;
     process_link(p, NULL);
     p->pid->task = task_self();

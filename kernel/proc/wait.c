@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Waiting for children: exits, stops, continues (POSIX.1-2017, waitid).
 //
-// A dead child stands in its parent's `zombies`, one with a stop or continue to report in `events`,
-// so that waiting costs nothing per living child.
+// Children that died, or stopped or continued, stand before those with nothing to report, so that
+// waiting for any costs nothing per quiet child.
 
 #include "abi/wait.h"
 #include "abi/errno.h"
@@ -49,10 +49,10 @@ static void wait_fill(struct process *child, int status, struct wait_result *out
     out->pid = child->pid->id;
     out->uid = child->charged_uid;
     out->status = status;
-    out->code = status == 0xffff      ? CLD_CONTINUED
-                : WIFSTOPPED(status)  ? CLD_STOPPED
-                : WIFSIGNALED(status) ? CLD_KILLED
-                                      : CLD_EXITED;
+    out->code = status == WAIT_CONTINUED ? CLD_CONTINUED
+                : WIFSTOPPED(status)     ? CLD_STOPPED
+                : WIFSIGNALED(status)    ? CLD_KILLED
+                                         : CLD_EXITED;
     out->exit_code = child->exit_code;
     process_rusage(child, RUSAGE_BOTH, &out->usage);
 }
@@ -65,81 +65,67 @@ static void child_account_locked(struct process *p, struct process *child)
     p->child_peak_rss = MAX(p->child_peak_rss, MAX(child->peak_rss, child->child_peak_rss));
 }
 
-static struct process *wait_zombie_locked(struct process *p, const struct wait_args *a)
+// The status that the child has for this call, -1: none.
+static int wait_status(const struct wait_args *a, const struct process *child)
+{
+    int event = child->event_status;
+    u32 kind = event == WAIT_CONTINUED ? WCONTINUED : WSTOPPED;
+
+    if (child->state == PROCESS_ZOMBIE)
+        return a->options & WEXITED ? child->exit_status : -1;
+    return event && (a->options & kind) ? event : -1;
+}
+
+// The child to report, and its status; else NULL with the status 0, or -ECHILD without any child.
+static struct process *wait_find_locked(struct process *p, const struct wait_args *a, int *status)
 {
     struct process *child;
+    int err = -ECHILD;
 
-    if (!(a->options & WEXITED))
-        return NULL;
-    if (a->type == P_PID) {
-        child = process_find(a->id);
-        return child && child->parent == p && child->state == PROCESS_ZOMBIE ? child : NULL;
-    }
-    LIST_FOR_EACH (child, &p->zombies, sibling)
-        if (wait_matches(a, child))
+    LIST_FOR_EACH (child, &p->children, sibling) {
+        if (!wait_matches(a, child))
+            continue;
+        err = 0;
+        *status = wait_status(a, child);
+        if (*status >= 0)
             return child;
+        if (a->type == P_ALL && child->state == PROCESS_ALIVE && !child->event_status)
+            break; // so are the rest
+    }
+    *status = err;
     return NULL;
 }
 
-static struct process *wait_event_locked(struct process *p, const struct wait_args *a)
+// What was reported is not reported again; true if the child is gone with it.
+static bool wait_consume_locked(struct process *p, struct process *child)
 {
-    struct process *child;
-
-    LIST_FOR_EACH (child, &p->events, event_node) {
-        u32 kind = child->event_status == 0xffff ? WCONTINUED : WSTOPPED;
-
-        if ((a->options & kind) && wait_matches(a, child))
-            return child;
+    if (child->state == PROCESS_ZOMBIE) {
+        child_account_locked(p, child);
+        process_unlink_zombie_locked(child);
+        return true;
     }
-    return NULL;
-}
-
-static bool wait_has_children_locked(struct process *p, const struct wait_args *a)
-{
-    struct process *child;
-
-    if (a->type == P_PID) {
-        child = process_find(a->id);
-        return child && child->parent == p;
-    }
-    if (a->type == P_ALL)
-        return !list_empty(&p->children) || !list_empty(&p->zombies);
-    LIST_FOR_EACH (child, &p->children, sibling)
-        if (wait_matches(a, child))
-            return true;
-    LIST_FOR_EACH (child, &p->zombies, sibling)
-        if (wait_matches(a, child))
-            return true;
+    child->event_status = 0;
+    child_insert_locked(child);
     return false;
 }
 
 // 1: *out is filled (and the child reaped unless WNOWAIT), 0: nothing yet, -ECHILD.
 static int wait_try(struct process *p, const struct wait_args *a, struct wait_result *out)
 {
-    struct process *dead = NULL, *child;
-    int found = 0;
+    struct process *child;
+    bool dead = false;
+    int status;
 
     spin_lock(&proctree_lock);
-    if ((child = wait_zombie_locked(p, a))) {
-        wait_fill(child, child->exit_status, out);
-        found = 1;
-        if (!(a->options & WNOWAIT)) {
-            child_account_locked(p, child);
-            process_unlink_zombie_locked(child);
-            dead = child;
-        }
-    } else if ((child = wait_event_locked(p, a))) {
-        wait_fill(child, child->event_status, out);
-        found = 1;
-        if (!(a->options & WNOWAIT))
-            list_remove(&child->event_node);
-    } else if (!wait_has_children_locked(p, a)) {
-        found = -ECHILD;
+    child = wait_find_locked(p, a, &status);
+    if (child) {
+        wait_fill(child, status, out);
+        dead = !(a->options & WNOWAIT) && wait_consume_locked(p, child);
     }
     spin_unlock(&proctree_lock);
     if (dead)
-        process_put(dead);
-    return found;
+        process_put(child);
+    return child ? 1 : status;
 }
 
 int process_wait(const struct wait_args *args, struct wait_result *out)

@@ -16,7 +16,7 @@ struct sched_hart {
     struct thread *evicted; // (h) must leave this hart by affinity, once its registers are saved
     ns_t tick;              // (l) when the pending tick is due, NS_NEVER: none
     ns_t tick_armed;        // (l) when it was armed
-    ns_t idle_time;         // (l)
+    ns_t times[CPU_MODES];  // (l) up to run_start of `current`
     u64 waited;             // (l) integral over ticks of queued threads, thread-ns
     u64 switches;           // (l)
     struct runq rq;         // (l)
@@ -64,7 +64,7 @@ void sched_remove(struct sched_hart *h, struct thread *t);
 // thread is on no queue and off its hart; from->lock is held, and given up before to->lock is
 // taken: `moving` keeps wakers away until sched_insert.
 void sched_move(struct sched_hart *from, struct sched_hart *to, struct thread *t);
-// Starts the tick of this hart if it has threads queued and none is pending; h->lock is held.
+// Starts the tick of this hart if it runs a thread and none is pending; h->lock is held.
 void sched_need_tick(struct sched_hart *h, ns_t now);
 // Makes the current thread of h give way soon; h->lock is held.
 void sched_kick(struct sched_hart *h);
@@ -78,14 +78,8 @@ static inline bool sched_charge(struct sched_hart *h, ns_t now)
     ns_t delta = now - t->run_start;
 
     t->run_start = now;
-    if (unlikely(t == h->idle)) {
-        h->idle_time += delta;
-        return false;
-    }
-    if (t->kernel)
-        t->system_time += delta;
-    else
-        t->user_time += delta;
+    t->times[t->mode] += delta;
+    h->times[t->mode] += delta;
     return runq_charge(t, delta);
 }
 

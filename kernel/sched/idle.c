@@ -29,7 +29,7 @@ static struct thread *idle_create(unsigned hart)
 
     if (thread_create(&t, "idle", idle_entry, NULL))
         panic("out of memory: no idle thread for hart %u", hart);
-    t->kernel = true;
+    t->mode = CPU_IDLE;
     t->arch.hart = hart;
     t->arch.preempt = 1;
     t->affinity = BIT(hart);
@@ -63,7 +63,6 @@ void sched_init(void)
         struct sched_hart *h = &sched_harts[i];
 
         spin_init(&h->lock, RANK_RUNQ);
-        runq_init(&h->rq);
         h->index = i;
         h->tick = NS_NEVER;
         h->idle = idle_create(i);
@@ -72,6 +71,7 @@ void sched_init(void)
         h->current->run_start = clock_monotonic();
     }
     sched_online = BIT(0);
+    sched_need_tick(&sched_harts[0], clock_monotonic());
     if (DEBUG)
         shrinker_register(sched_check);
 }

@@ -21,18 +21,12 @@ void up_interrupt(enum interrupt which)
 
     if (DEBUG)
         t->fail_nth = 0;
-    switch (which) {
-    case INTERRUPT_TIMER:
-        timers_interrupt();
-        sched_tick();
-        break;
-    case INTERRUPT_EXTERNAL:
+    if (which == INTERRUPT_EXTERNAL) {
         verify(external_handler);
         external_handler();
-        break;
-    case INTERRUPT_RESCHEDULE:
-        sched_reschedule_ipi();
-        break;
+    } else {
+        timers_interrupt();
+        sched_tick(which == INTERRUPT_TIMER_USER);
     }
     if (DEBUG)
         t->fail_nth = fail_nth;

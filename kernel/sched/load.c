@@ -23,23 +23,17 @@ static struct {
     u64 load[3];  // (a)
 } average;
 
-static ns_t hart_idle(struct sched_hart *h, ns_t now)
-{
-    ns_t start = load_relaxed(&h->idle->run_start);
-    bool idle = load_relaxed(&h->current) == h->idle;
-
-    return load_relaxed(&h->idle_time) + (idle && now > start ? now - start : 0);
-}
-
 // Running and waiting time of all threads since boot.
 static u64 activity_total(ns_t now)
 {
+    ns_t times[CPU_MODES];
     u64 sum = 0;
 
     for (unsigned i = 0; i < hart_count; i++)
-        if (load_relaxed(&sched_online) >> i & 1)
-            sum += now - MIN(now, hart_idle(&sched_harts[i], now)) +
-                   load_relaxed(&sched_harts[i].waited);
+        if (load_relaxed(&sched_online) >> i & 1) {
+            sched_hart_times(i, times);
+            sum += now - MIN(now, times[CPU_IDLE]) + load_relaxed(&sched_harts[i].waited);
+        }
     return sum;
 }
 
@@ -79,16 +73,13 @@ void sched_load_sample(ns_t now)
 
 void sched_stats_get(struct sched_stats *out)
 {
-    ns_t now = clock_monotonic();
-
-    sched_load_sample(now);
+    sched_load_sample(clock_monotonic());
     *out = (struct sched_stats){0};
     for (unsigned i = 0; i < hart_count; i++) {
         struct sched_hart *h = &sched_harts[i];
 
         out->switches += load_relaxed(&h->switches);
         out->running += load_relaxed(&h->rq.count) + (load_relaxed(&h->current) != h->idle);
-        out->idle[i] = hart_idle(h, now);
     }
     for (unsigned i = 0; i < 3; i++)
         out->load[i] = load_relaxed(&average.load[i]);
@@ -103,6 +94,7 @@ void sched_check(void)
         verify(runq_check(&h->rq));
         verify(!h->current->queued && h->current->on_hart);
         verify(h->current->arch.hart == i);
+        verify(h->current == h->idle || h->tick != NS_NEVER);
         spin_unlock_irqrestore(&h->lock, irq);
     }
 }

@@ -2,6 +2,7 @@
 // Changes of a thread's policy, priority, affinity; processor times.
 #include "abi/errno.h"
 #include "arch/irq.h"
+#include "lib/string.h"
 #include "sched/hart.h"
 
 // Changes what decides t's place on its queue, and lets its hart choose again.
@@ -79,10 +80,22 @@ void sched_times(struct thread *t, ns_t *user, ns_t *system)
     irqflags_t irq = irq_save();
     struct sched_hart *h = sched_lock_thread(t);
     ns_t now = clock_monotonic();
-    ns_t running = h->current == t && now > t->run_start ? now - t->run_start : 0;
 
-    *user = t->user_time + (t->kernel ? 0 : running);
-    *system = t->system_time + (t->kernel ? running : 0);
+    *user = t->times[CPU_USER];
+    *system = t->times[CPU_SYSTEM];
+    if (h->current == t && now > t->run_start)
+        *(t->mode == CPU_USER ? user : system) += now - t->run_start;
     hart_unlock(h);
     irq_restore(irq);
+}
+
+void sched_hart_times(unsigned hart, ns_t times[CPU_MODES])
+{
+    struct sched_hart *h = &sched_harts[hart];
+    irqflags_t irq = spin_lock_irqsave(&h->lock);
+    ns_t now = clock_monotonic();
+
+    memcpy(times, h->times, sizeof(h->times));
+    times[h->current->mode] += now - MIN(now, h->current->run_start);
+    spin_unlock_irqrestore(&h->lock, irq);
 }

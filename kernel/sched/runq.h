@@ -7,42 +7,36 @@
 // earliest deadline runs. `floor` follows the vruntime of what is picked: a thread that slept
 // starts at most half a slice behind it, so it goes first but cannot claim the time it slept.
 //
-// The earliest fair thread is held in `first`, out of the tree: a queue of one never touches the
-// tree. The running thread is on no queue.
+// All are in one order. Its first thread is held in `first`, out of the tree: a queue of one never
+// touches the tree. The running thread is on no queue.
 #pragma once
 #include "sched/thread.h"
 
 #define RUNQ_SLICE       4000000UL // ns of a fair thread's turn, and the bound on its wait for a tick
 #define RUNQ_RR_SLICE    100000000UL // ns of a SCHED_CLASS_RT_RR turn
 #define RUNQ_GRANULARITY 1000000UL   // virtual ns by which a woken thread must win to preempt
-#define RUNQ_RT_LEVELS   100
-#define RUNQ_NICE_0      1024 // weight
-#define RUNQ_MOVE_TRIES  8    // queued threads that a thief looks at
+#define RUNQ_NICE_0      1024        // weight
+#define RUNQ_MOVE_TRIES  8           // queued threads that a thief looks at
 
+// All zero: empty.
 struct runq {
-    u32 count;            // threads queued
-    u32 rt_count;         // of them real-time
-    struct thread *first; // fair thread of the earliest deadline
-    struct rb_root fair;  // the other fair threads by deadline
+    u32 count;             // threads queued
+    struct thread *first;  // runs next
+    struct rb_root others; // in order
     ns_t floor;
-    u64 rt_levels[2]; // bit 99 - priority: that level is not empty
-    struct list rt[RUNQ_RT_LEVELS];
 };
 
-void runq_init(struct runq *q);
-
+// Of a policy whose threads have a priority, 1..99.
 static inline bool runq_is_rt(const struct thread *t)
 {
-    return t->policy == SCHED_CLASS_RT_FIFO || t->policy == SCHED_CLASS_RT_RR;
+    return t->rt_priority != 0;
 }
 
 u32 runq_weight(enum sched_policy policy, int nice);
 
-// The parts of the functions below that a queue of one fair thread does not need.
-void runq_tree_insert(struct runq *q, struct thread *t);
+// The parts of the functions below that a queue of one thread does not need.
+void runq_tree_insert(struct runq *q, struct thread *t, bool head);
 void runq_first_refill(struct runq *q);
-void runq_rt_insert(struct runq *q, struct thread *t, bool head);
-struct thread *runq_rt_pop(struct runq *q);
 
 static inline bool runq_before(ns_t a, ns_t b)
 {
@@ -54,35 +48,28 @@ static inline ns_t runq_scale(const struct thread *t, ns_t ns)
     return likely(t->weight == RUNQ_NICE_0) ? ns : ns * RUNQ_NICE_0 / t->weight;
 }
 
-static inline unsigned runq_rank(const struct thread *t)
+// The order. `head`: a real-time thread goes before its equals.
+static inline bool runq_goes_before(const struct thread *t, const struct thread *other, bool head)
 {
-    return runq_is_rt(t) ? t->rt_priority : 0;
+    if (unlikely(t->rt_priority != other->rt_priority))
+        return t->rt_priority > other->rt_priority;
+    return unlikely(runq_is_rt(t)) ? head : runq_before(t->deadline, other->deadline);
 }
 
-static inline void runq_fair_insert(struct runq *q, struct thread *t)
-{
-    struct thread *behind = q->first;
-
-    if (!behind) {
-        q->first = t;
-        return;
-    }
-    if (runq_before(t->deadline, behind->deadline))
-        q->first = t;
-    else
-        behind = t;
-    runq_tree_insert(q, behind);
-}
-
-// `head`: a real-time thread goes before its equals.
 static inline void runq_insert(struct runq *q, struct thread *t, bool head)
 {
+    struct thread *first = q->first;
+
     t->queued = true;
     q->count++;
-    if (unlikely(runq_is_rt(t)))
-        runq_rt_insert(q, t, head);
-    else
-        runq_fair_insert(q, t);
+    if (!first) {
+        q->first = t;
+    } else if (runq_goes_before(t, first, head)) {
+        q->first = t;
+        runq_tree_insert(q, first, true);
+    } else {
+        runq_tree_insert(q, t, head);
+    }
 }
 
 void runq_remove(struct runq *q, struct thread *t);
@@ -92,16 +79,14 @@ static inline struct thread *runq_pop(struct runq *q)
 {
     struct thread *t = q->first;
 
-    if (unlikely(q->rt_count))
-        return runq_rt_pop(q);
     if (!t)
         return NULL;
     q->first = NULL;
-    if (q->fair.node)
+    if (q->others.node)
         runq_first_refill(q);
     t->queued = false;
     q->count--;
-    if (runq_before(q->floor, t->vruntime))
+    if (!runq_is_rt(t) && runq_before(q->floor, t->vruntime))
         q->floor = t->vruntime;
     return t;
 }
@@ -136,7 +121,7 @@ static inline bool runq_charge(struct thread *t, ns_t delta)
 static inline bool runq_preempts(const struct thread *t, const struct thread *current)
 {
     if (unlikely(runq_is_rt(t) || runq_is_rt(current)))
-        return runq_rank(t) > runq_rank(current);
+        return t->rt_priority > current->rt_priority;
     return runq_before(t->deadline + RUNQ_GRANULARITY, current->deadline);
 }
 

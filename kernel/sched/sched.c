@@ -19,9 +19,11 @@
 // A thread that is preempted between setting its state and sleeping stays queued whatever its
 // state.
 //
-// Ticks. A hart with one thread needs none. The tick is armed when a second thread is queued and is
-// not disarmed when the queue drains: it finds nothing to do, and is not armed again. So threads
-// that wake each other in turn arm at most one tick a slice, not one a switch.
+// Ticks. A hart that runs a thread has one pending, a hart that idles arms none: the last one finds
+// nothing to do. So threads that wake each other in turn arm one tick a slice, not one a switch.
+// Ticks come at multiples of the slice, whenever threads start, and so are fair samples of what
+// they do: each says whether the thread's time until the next is user or system time. A reading
+// between two ticks is thus final.
 //
 // Death. A dying thread sets DEAD and switches; whatever runs next drops its last own reference,
 // on its own stack.
@@ -31,7 +33,6 @@
 #include "arch/smp.h"
 #include "arch/upcalls.h"
 #include "base/panic.h"
-#include "base/trace.h"
 #include "lib/bitmap.h"
 #include "sched/hart.h"
 #include "sched/timer.h"
@@ -58,9 +59,9 @@ static inline void busy_update(struct sched_hart *h)
 
 void sched_need_tick(struct sched_hart *h, ns_t now)
 {
-    if (likely(h->tick != NS_NEVER) || !h->rq.count || h->current == h->idle)
+    if (likely(h->tick != NS_NEVER) || h->current == h->idle)
         return;
-    h->tick = now + RUNQ_SLICE;
+    h->tick = now - now % RUNQ_SLICE + RUNQ_SLICE;
     h->tick_armed = now;
     timers_set_tick(h->tick);
 }
@@ -136,7 +137,6 @@ void sched_evict(struct sched_hart *h, struct thread *prev)
 
 static inline void switch_to(struct sched_hart *h, struct thread *prev, struct thread *next)
 {
-    trace(TRACE_SWITCH, next->tid, 0);
     h->prev = prev;
     if (next->space != prev->space && thread_hooks.switch_space)
         thread_hooks.switch_space(next);
@@ -239,10 +239,6 @@ void sched_place(struct sched_hart *h, struct thread *t, bool slept)
     sched_insert(to, t, false);
     if (to->current == to->idle || runq_preempts(t, to->current))
         sched_kick(to);
-    else if (to->tick == NS_NEVER && to->index != hart_index())
-        smp_reschedule(to->index);
-    if (to->index == hart_index() && unlikely(to->tick == NS_NEVER))
-        sched_need_tick(to, clock_monotonic());
     hart_unlock(to);
 }
 
@@ -264,7 +260,6 @@ bool sched_wake(struct thread *t, unsigned states)
         return false;
     }
     store_relaxed(&t->state, THREAD_RUNNING);
-    trace(TRACE_WAKE, t->tid, 0);
     if (unlikely(t->queued || t->moving || h->current == t))
         hart_unlock(h);
     else
@@ -286,7 +281,7 @@ static void rouse_idle(void)
         smp_reschedule(bit_lowest(idle));
 }
 
-void sched_tick(void)
+void sched_tick(bool user)
 {
     struct sched_hart *h = this_hart();
     ns_t now = clock_monotonic();
@@ -298,20 +293,16 @@ void sched_tick(void)
     h->waited += h->rq.count * (now - h->tick_armed);
     h->tick = NS_NEVER;
     over = sched_charge(h, now);
-    if (h->current != h->idle && over && runq_outranks(&h->rq, h->current))
-        sched_kick(h);
+    if (h->current != h->idle) {
+        h->current->mode = user ? CPU_USER : CPU_SYSTEM;
+        if (over && runq_outranks(&h->rq, h->current))
+            sched_kick(h);
+    }
     sched_need_tick(h, now);
     hart_unlock(h);
     if (h->rq.count)
         rouse_idle();
     sched_load_sample(now);
-}
-
-void sched_reschedule_ipi(void)
-{
-    struct sched_hart *h = this_hart();
-
-    hart_lock(h);
-    sched_need_tick(h, clock_monotonic());
-    hart_unlock(h);
+    if (thread_hooks.tick)
+        thread_hooks.tick();
 }

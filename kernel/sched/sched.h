@@ -24,20 +24,19 @@ static inline void sched_set_state(enum thread_state state)
 bool sched_wake(struct thread *t, unsigned states);
 #define SLEEP_ANY (1 << THREAD_INTERRUPTIBLE | 1 << THREAD_KILLABLE | 1 << THREAD_UNINTERRUPTIBLE)
 
-void sched_tick(void); // timer interrupt: charge, preempt if the slice is over
-void sched_reschedule_ipi(void);
+// Timer interrupt, of a program or of the kernel: charge, preempt if the slice is over.
+void sched_tick(bool user);
 void sched_set_nice(struct thread *t, int nice);
 int sched_set_policy(struct thread *t, enum sched_policy policy, unsigned rt_priority); // -EINVAL
 int sched_set_affinity(struct thread *t, u64 mask);                                     // -EINVAL
 
-// Processor time up to now. All of a user thread's time counts as user time: reading the clock at
-// every entry would cost more than a short call.
+// Processor time up to now: exact in sum, split by what ticks found. Neither part ever decreases.
 void sched_times(struct thread *t, ns_t *user, ns_t *system);
+void sched_hart_times(unsigned hart, ns_t times[CPU_MODES]);
 // Totals for /proc/stat and /proc/loadavg.
 struct sched_stats {
     u64 switches;
     u64 running; // runnable threads now
-    ns_t idle[MAX_HARTS];
     u64 load[3]; // 1, 5, 15 minutes, 11 fractional bits
 };
 void sched_stats_get(struct sched_stats *out);

@@ -34,7 +34,6 @@ static void thread_set_fields(struct thread *t, const char *name)
 {
     strlcpy(t->name, name, sizeof(t->name));
     ref_init(&t->refs, 1);
-    list_init(&t->rt_node);
     t->policy = SCHED_CLASS_FAIR;
     t->weight = RUNQ_NICE_0;
     t->affinity = ~0UL;
@@ -43,7 +42,7 @@ static void thread_set_fields(struct thread *t, const char *name)
 void thread_adopt(struct thread *t, const char *name)
 {
     thread_set_fields(t, name);
-    t->kernel = true;
+    t->mode = CPU_SYSTEM;
     t->state = THREAD_RUNNING;
     t->cred = &cred_root;
 }
@@ -60,6 +59,7 @@ int thread_create(struct thread **out, const char *name, void (*fn)(void *), voi
         return -ENOMEM;
     }
     thread_set_fields(t, name);
+    t->mode = self->mode;
     t->policy = self->policy;
     t->nice = self->nice;
     t->rt_priority = self->rt_priority;

@@ -21,6 +21,9 @@ enum thread_state {
     THREAD_DEAD,            // has switched away for the last time
 };
 
+// What a hart's time is spent on.
+enum cpu_mode { CPU_USER, CPU_SYSTEM, CPU_IDLE, CPU_MODES };
+
 enum sched_policy { SCHED_CLASS_FAIR, SCHED_CLASS_RT_FIFO, SCHED_CLASS_RT_RR, SCHED_CLASS_IDLE };
 
 struct process;
@@ -32,33 +35,32 @@ struct thread {
     struct arch_thread arch; // first: tp points here
 
     // Scheduling; (q) = the run queue's lock of arch.hart
-    u32 state;       // (q) enum thread_state; set by its own thread before sleeping
-    bool queued;     // (q) on a run queue
-    bool moving;     // (q) between two run queues, on neither
-    bool on_hart;    // (a) registers are live on a hart (set before switch-in, cleared after)
-    u8 policy;       // (q) enum sched_policy
-    s8 nice;         // (q) -20..19
-    u8 rt_priority;  // (q) 1..99 for real-time policies
-    u32 weight;      // (q) from nice
-    ns_t deadline;   // (q) virtual deadline, key of the fair tree
-    ns_t vruntime;   // (q) weighted time received
-    ns_t slice_left; // (q)
-    ns_t run_start;  // (q) when it was last switched in or charged
-    struct rb_node fair_node; // (q)
-    struct list rt_node;      // (q)
-    u64 affinity;             // (q) bit per hart index
+    u32 state;      // (q) enum thread_state; set by its own thread before sleeping
+    bool queued;    // (q) on a run queue
+    bool moving;    // (q) between two run queues, on neither
+    bool on_hart;   // (a) registers are live on a hart (set before switch-in, cleared after)
+    u8 policy;      // (q) enum sched_policy
+    s8 nice;        // (q) -20..19
+    u8 rt_priority; // (q) 1..99 for real-time policies, else 0
+    u8 mode;    // (q) enum cpu_mode, as the last tick found it: its time counts so until the next
+    u32 weight; // (q) from nice
+    ns_t deadline;           // (q) virtual deadline, by which fair threads queue
+    ns_t vruntime;           // (q) weighted time received
+    ns_t slice_left;         // (q)
+    ns_t run_start;          // (q) when it was last switched in or charged
+    struct rb_node run_node; // (q)
+    u64 affinity;            // (q) bit per hart index
 
     // Identity
     pid_t tid;     // (c)
     char name[16]; // (a) NUL-terminated; torn reads are harmless
     struct ref refs;
     void *stack;              // (c) top of the kernel stack
-    bool kernel;              // (c) never enters user mode
     void (*start_fn)(void *); // (c) what it runs
     void *start_arg;          // (c)
 
     // Accounting
-    ns_t user_time, system_time;                    // (q) up to run_start; read with sched_times
+    ns_t times[CPU_MODES];                          // (q) up to run_start; read with sched_times
     u64 minor_faults, switches, voluntary_switches; // (h)
 
     // Opaque to this layer: (c) or changed only by the thread itself, read by others through proc/
@@ -85,6 +87,8 @@ struct thread_hooks {
     // A thread was switched in: make its address space current. Interrupts off, run-queue lock
     // held.
     void (*switch_space)(struct thread *next);
+    // The running thread's process uses time: called at every tick. Interrupts off, no lock held.
+    void (*tick)(void);
     // The last reference is gone; frees what upper layers hang on the thread. May not sleep.
     void (*release)(struct thread *t);
     // True if a sleep of this kind must end (signal pending, or fatal signal for THREAD_KILLABLE).

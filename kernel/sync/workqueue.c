@@ -70,7 +70,6 @@ static void worker_start(unsigned hart)
     snformat(name, sizeof(name), "worker/%u", hart);
     if (thread_create(&t, name, worker_main, worker))
         panic("out of memory: no worker thread for hart %u", hart);
-    t->kernel = true;
     t->cred = &cred_root;
     t->affinity = BIT(hart);
     thread_start(t);

@@ -79,16 +79,9 @@ int optional_result(int err, uaddr_t dst, const void *src, size_t size)
     return !err && dst && copy_to_user(dst, src, size) ? -EFAULT : err;
 }
 
-void ns_to_timespec(ns_t ns, struct timespec *ts)
+struct timespec ns_timespec(ns_t ns)
 {
-    ts->tv_sec = ns / NS_PER_SEC;
-    ts->tv_nsec = ns % NS_PER_SEC;
-}
-
-void ns_to_timeval_arg(ns_t ns, struct timeval *tv)
-{
-    tv->tv_sec = ns / NS_PER_SEC;
-    tv->tv_usec = ns % NS_PER_SEC / 1000;
+    return (struct timespec){ns / NS_PER_SEC, ns % NS_PER_SEC};
 }
 
 int timespec_arg(uaddr_t src, ns_t *out)
@@ -108,9 +101,8 @@ int timespec_arg(uaddr_t src, ns_t *out)
 
 int timespec_result(uaddr_t dst, ns_t ns)
 {
-    struct timespec ts;
+    struct timespec ts = ns_timespec(ns);
 
-    ns_to_timespec(ns, &ts);
     return copy_to_user(dst, &ts, sizeof(ts));
 }
 

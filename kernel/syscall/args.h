@@ -50,8 +50,7 @@ int optional_result(int err, uaddr_t dst, const void *src, size_t size);
 // struct timespec: -EFAULT, -EINVAL for a bad one; ns saturates.
 int timespec_arg(uaddr_t src, ns_t *out);
 int timespec_result(uaddr_t dst, ns_t ns);
-void ns_to_timespec(ns_t ns, struct timespec *ts);
-void ns_to_timeval_arg(ns_t ns, struct timeval *tv);
+struct timespec ns_timespec(ns_t ns);
 // Monotonic deadline for a relative time-out that may be absent (0: NS_NEVER); 0 for none at all.
 int deadline_arg(uaddr_t timespec, ns_t *deadline);
 

@@ -75,24 +75,15 @@ static void cred_swap(struct cred *c)
     thread_cred_set(c);
 }
 
-/* The four ids of users and, alike, of groups */
+/* The three ids of users and, alike, of groups; files are accessed with the effective one */
 
 struct ids {
-    u32 real, effective, saved, fs;
+    u32 real, effective, saved;
 };
 
 static struct ids ids_get(const struct cred *c, bool group)
 {
-    return group ? (struct ids){c->gid, c->egid, c->sgid, c->fsgid}
-                 : (struct ids){c->uid, c->euid, c->suid, c->fsuid};
-}
-
-static void ids_put(struct cred *c, bool group, struct ids ids)
-{
-    *(group ? &c->gid : &c->uid) = ids.real;
-    *(group ? &c->egid : &c->euid) = ids.effective;
-    *(group ? &c->sgid : &c->suid) = ids.saved;
-    *(group ? &c->fsgid : &c->fsuid) = ids.fs;
+    return group ? (struct ids){c->gid, c->egid, c->sgid} : (struct ids){c->uid, c->euid, c->suid};
 }
 
 static bool ids_free(bool group)
@@ -105,25 +96,22 @@ static bool id_mine(const struct ids *ids, u32 id)
     return id == ids->real || id == ids->effective || id == ids->saved;
 }
 
-static s64 ids_swap(bool group, struct ids ids)
+static s64 ids_set(bool group, u32 real, u32 effective, u32 saved)
 {
     struct cred *c = cred_copy();
 
     if (!c)
         return -ENOMEM;
-    ids_put(c, group, ids);
+    if (real != ID_KEEP)
+        *(group ? &c->gid : &c->uid) = real;
+    if (effective != ID_KEEP)
+        *(group ? &c->egid : &c->euid) = effective;
+    if (saved != ID_KEEP)
+        *(group ? &c->sgid : &c->suid) = saved;
+    c->fsuid = c->euid;
+    c->fsgid = c->egid;
     cred_swap(c);
     return 0;
-}
-
-static s64 ids_set(bool group, u32 real, u32 effective, u32 saved)
-{
-    struct ids ids = ids_get(self(), group);
-
-    ids.real = real != ID_KEEP ? real : ids.real;
-    ids.fs = ids.effective = effective != ID_KEEP ? effective : ids.effective;
-    ids.saved = saved != ID_KEEP ? saved : ids.saved;
-    return ids_swap(group, ids);
 }
 
 static s64 set_res(bool group, u32 real, u32 effective, u32 saved)
@@ -163,19 +151,6 @@ static s64 set_one(bool group, u32 id)
     return id == now.real || id == now.saved ? ids_set(group, ID_KEEP, id, ID_KEEP) : -EPERM;
 }
 
-// Returns the old id, whether or not it changed.
-static s64 set_fs(bool group, u32 id)
-{
-    struct ids now = ids_get(self(), group);
-    u32 old = now.fs;
-
-    if (ids_free(group) || id_mine(&now, id)) {
-        now.fs = id;
-        ids_swap(group, now);
-    }
-    return old;
-}
-
 s64 sys_setresuid(u64 uid, u64 euid, u64 suid)
 {
     return set_res(false, uid, euid, suid);
@@ -204,16 +179,6 @@ s64 sys_setuid(u64 uid)
 s64 sys_setgid(u64 gid)
 {
     return set_one(true, gid);
-}
-
-s64 sys_setfsuid(u64 uid)
-{
-    return set_fs(false, uid);
-}
-
-s64 sys_setfsgid(u64 gid)
-{
-    return set_fs(true, gid);
 }
 
 s64 sys_getresuid(u64 ruid, u64 euid, u64 suid)
@@ -257,17 +222,14 @@ s64 sys_setgroups(u64 size, u64 list)
     return 0;
 }
 
-// Version 3 headers carry 64 bits in two records (capget(2)).
-static int cap_header(uaddr_t at, s32 *pid, unsigned *records)
+static int cap_header(uaddr_t at, s32 *pid)
 {
     struct cap_user_header h;
 
     if (copy_from_user(&h, at, sizeof(h)))
         return -EFAULT;
     *pid = h.pid;
-    *records = h.version == _LINUX_CAPABILITY_VERSION_1 ? 1 : 2;
-    if (h.version == _LINUX_CAPABILITY_VERSION_1 || h.version == _LINUX_CAPABILITY_VERSION_2 ||
-        h.version == _LINUX_CAPABILITY_VERSION_3)
+    if (h.version == _LINUX_CAPABILITY_VERSION_3)
         return 0;
     return put_user_u32(at, _LINUX_CAPABILITY_VERSION_3) ? -EFAULT : -EINVAL;
 }
@@ -294,31 +256,29 @@ static int caps_of(pid_t pid, struct cap_user_data *out)
 s64 sys_capget(u64 header, u64 data)
 {
     struct cap_user_data caps[2];
-    unsigned records;
     s32 pid;
-    int err = cap_header(header, &pid, &records);
+    int err = cap_header(header, &pid);
 
     if (err)
         return err == -EINVAL && !data ? 0 : err;
     if (pid < 0)
         return -EINVAL;
-    return optional_result(caps_of(pid, caps), data, caps, records * sizeof(caps[0]));
+    return optional_result(caps_of(pid, caps), data, caps, sizeof(caps));
 }
 
 s64 sys_capset(u64 header, u64 data)
 {
-    struct cap_user_data d[2] = {0};
-    unsigned records;
+    struct cap_user_data d[2];
     u64 effective, permitted, inheritable;
     struct cred *c;
     s32 pid;
-    int err = cap_header(header, &pid, &records);
+    int err = cap_header(header, &pid);
 
     if (err)
         return err;
     if (pid && pid != thread_self()->tid)
         return -EPERM;
-    if (copy_from_user(d, data, records * sizeof(d[0])))
+    if (copy_from_user(d, data, sizeof(d)))
         return -EFAULT;
     effective = d[0].effective | (u64)d[1].effective << 32;
     permitted = d[0].permitted | (u64)d[1].permitted << 32;

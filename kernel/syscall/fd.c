@@ -131,8 +131,6 @@ static s64 fcntl_file(struct file *f, int fd, u32 command, u64 arg)
         return pipe_get_size(f);
     case F_SETPIPE_SZ:
         return pipe_set_size(f, (u32)arg);
-    case F_GETLEASE:
-        return F_UNLCK;
     default:
         return fcntl_descriptor(f, fd, command, arg);
     }
@@ -172,16 +170,6 @@ static s64 ioctl_nonblock(struct file *f, uaddr_t arg)
     return 0;
 }
 
-static s64 ioctl_size(struct file *f, uaddr_t arg)
-{
-    struct inode *i = f->inode;
-    s64 size = load_relaxed(&i->size);
-
-    if (!S_ISREG(i->mode) && !S_ISDIR(i->mode) && !S_ISLNK(i->mode))
-        return -ENOTTY;
-    return copy_to_user(arg, &size, sizeof(size));
-}
-
 static s64 ioctl_file(struct file *f, int fd, u32 command, u64 arg)
 {
     struct inode *i = f->inode;
@@ -193,8 +181,6 @@ static s64 ioctl_file(struct file *f, int fd, u32 command, u64 arg)
         return 0;
     case FIONBIO:
         return ioctl_nonblock(f, arg);
-    case FIOQSIZE:
-        return ioctl_size(f, arg);
     case FIGETBSZ:
         return put_user_u32(arg, i->sb->block_size);
     default:

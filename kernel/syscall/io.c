@@ -106,16 +106,6 @@ s64 sys_pwritev(u64 fd, u64 iov, u64 count, u64 pos, u64 pos_high)
     return (s64)pos < 0 ? -EINVAL : vector_io(fd, iov, count, pos, true);
 }
 
-s64 sys_preadv2(u64 fd, u64 iov, u64 count, u64 pos, u64 pos_high, u64 flags)
-{
-    return flags ? -EOPNOTSUPP : vector_io(fd, iov, count, pos, false);
-}
-
-s64 sys_pwritev2(u64 fd, u64 iov, u64 count, u64 pos, u64 pos_high, u64 flags)
-{
-    return flags ? -EOPNOTSUPP : vector_io(fd, iov, count, pos, true);
-}
-
 s64 sys_lseek(u64 fd, u64 offset, u64 whence)
 {
     struct file *f SCOPED(file_end) = fd_get((int)fd);
@@ -126,7 +116,7 @@ s64 sys_lseek(u64 fd, u64 offset, u64 whence)
 #define COPY_CHUNK (16UL << 10)
 
 // Copies through a kernel buffer until `count`, the end of input, or a short write. Positions are
-// the files' own (*in_pos, *out_pos NULL) or the caller's.
+// the files' own (OWN_POS) or the caller's.
 static s64 copy_loop(struct file *in, loff_t *in_pos, struct file *out, loff_t *out_pos, u64 count)
 {
     char *buf = kmalloc(COPY_CHUNK, 0);
@@ -137,35 +127,32 @@ static s64 copy_loop(struct file *in, loff_t *in_pos, struct file *out, loff_t *
         return -ENOMEM;
     for (; count && written == n; count -= written) {
         uio_init_kernel(&u, buf, MIN(count, COPY_CHUNK));
-        n = transfer(in, &u, in_pos ? *in_pos : OWN_POS, false);
+        n = transfer(in, &u, *in_pos, false);
         if (n <= 0)
             break;
         uio_init_kernel(&u, buf, n);
-        written = transfer(out, &u, out_pos ? *out_pos : OWN_POS, true);
-        if (!in_pos && written < n && (in->mode & FILE_F_SEEKABLE))
+        written = transfer(out, &u, *out_pos, true);
+        if (*in_pos == OWN_POS && written < n && (in->mode & FILE_F_SEEKABLE))
             file_seek(in, MAX(written, 0L) - n, SEEK_CUR);
         if (written < 0) {
             n = written;
             break;
         }
-        if (in_pos)
-            *in_pos += written;
-        if (out_pos)
-            *out_pos += written;
+        *in_pos += *in_pos != OWN_POS ? written : 0;
+        *out_pos += *out_pos != OWN_POS ? written : 0;
         done += written;
     }
     kfree(buf);
     return done ? done : n;
 }
 
-static int offset_arg(uaddr_t src, loff_t *pos, loff_t **out)
+static int offset_arg(uaddr_t src, loff_t *pos)
 {
-    *out = NULL;
+    *pos = OWN_POS;
     if (!src)
         return 0;
     if (get_user_u64((u64 *)pos, src))
         return -EFAULT;
-    *out = pos;
     return *pos < 0 ? -EINVAL : 0;
 }
 
@@ -181,7 +168,7 @@ static s64 copy_between(u64 in_fd, uaddr_t in_at, u64 out_fd, uaddr_t out_at, u6
 {
     struct file *in SCOPED(file_end) = fd_get((int)in_fd);
     struct file *out SCOPED(file_end) = fd_get((int)out_fd);
-    loff_t in_pos, out_pos, *in_p, *out_p;
+    loff_t in_pos, out_pos;
     s64 n;
 
     if (!in || !out || !(in->mode & FILE_F_READ) || !(out->mode & FILE_F_WRITE))
@@ -190,10 +177,10 @@ static s64 copy_between(u64 in_fd, uaddr_t in_at, u64 out_fd, uaddr_t out_at, u6
         return regular ? -EBADF : -EINVAL;
     if (regular && !(S_ISREG(in->inode->mode) && S_ISREG(out->inode->mode)))
         return -EINVAL;
-    n = offset_arg(in_at, &in_pos, &in_p) ?: offset_arg(out_at, &out_pos, &out_p);
+    n = offset_arg(in_at, &in_pos) ?: offset_arg(out_at, &out_pos);
     if (n)
         return n;
-    n = copy_loop(in, in_p, out, out_p, MIN(count, MAX_RW_COUNT));
+    n = copy_loop(in, &in_pos, out, &out_pos, MIN(count, MAX_RW_COUNT));
     n = offset_result(n, in_at, in_pos);
     return transfer_failed(offset_result(n, out_at, out_pos), true);
 }

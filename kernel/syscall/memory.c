@@ -178,19 +178,6 @@ s64 sys_mlock(u64 addr, u64 length)
     return lock_permitted(length, -ENOMEM) ?: vm_lock_range(self_space(), addr, length, true);
 }
 
-// Pages that are there stay there, as nothing is swapped: locking on fault only asks for the range.
-s64 sys_mlock2(u64 addr, u64 length, u64 flags)
-{
-    uaddr_t start = ALIGN_DOWN(addr, PAGE_SIZE);
-
-    if ((u32)flags & ~MLOCK_ONFAULT)
-        return -EINVAL;
-    if (!(u32)flags)
-        return sys_mlock(addr, length);
-    return lock_permitted(length, -ENOMEM)
-               ?: vm_advise(self_space(), start, length + (addr - start), MADV_NORMAL);
-}
-
 s64 sys_munlock(u64 addr, u64 length)
 {
     return vm_lock_range(self_space(), addr, length, false);
@@ -209,31 +196,21 @@ static void barrier_here(void *arg)
      MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED | MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE | \
      MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE)
 
-// Every command reaches every hart, so registering has nothing to prepare.
+// Commands are bits, 0 asks for them all. Each reaches every hart, registering too, which has
+// nothing to prepare.
 s64 sys_membarrier(u64 command, u64 flags, u64 cpu)
 {
     if ((u32)flags)
         return -EINVAL;
-    switch ((u32)command) {
-    case MEMBARRIER_CMD_QUERY:
+    if (!(u32)command)
         return BARRIER_COMMANDS;
-    case MEMBARRIER_CMD_GLOBAL:
-    case MEMBARRIER_CMD_GLOBAL_EXPEDITED:
-    case MEMBARRIER_CMD_PRIVATE_EXPEDITED:
-        smp_mb();
-        smp_call_others(barrier_here, NULL);
-        return 0;
-    case MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE:
-        smp_call_others(barrier_here, NULL);
-        mmu_sync_icache(&self_space()->mmu);
-        return 0;
-    case MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED:
-    case MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED:
-    case MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE:
-        return 0;
-    default:
+    if ((u32)command & ((u32)command - 1) || !((u32)command & BARRIER_COMMANDS))
         return -EINVAL;
-    }
+    smp_mb();
+    smp_call_others(barrier_here, NULL);
+    if ((u32)command == MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE)
+        mmu_sync_icache(&self_space()->mmu);
+    return 0;
 }
 
 // For one thread or all: it may move to another hart at any time, so all harts are told.

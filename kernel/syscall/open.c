@@ -12,7 +12,6 @@
      O_ASYNC | O_DIRECT | O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC | \
      O_PATH | O_TMPFILE)
 #define OPEN_PATH_FLAGS (O_DIRECTORY | O_NOFOLLOW | O_PATH | O_CLOEXEC)
-#define RESOLVE_FLAGS   (RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH)
 
 /* open */
 
@@ -26,7 +25,7 @@ static int open_flags_check(u32 flags)
 }
 
 // The descriptor is set aside first: a file must not be made and then found to have no place.
-static s64 open_reserved(struct path_arg *a, u32 flags, u32 mode, u32 walk)
+static s64 open_reserved(struct path_arg *a, u32 flags, u32 mode)
 {
     int fd = fd_reserve(0, process_limit(RLIMIT_NOFILE), flags & O_CLOEXEC);
     struct file *f;
@@ -34,7 +33,7 @@ static s64 open_reserved(struct path_arg *a, u32 flags, u32 mode, u32 walk)
 
     if (fd < 0)
         return fd;
-    err = file_open(path_arg_start(a), a->name, flags, mode, walk, &f);
+    err = file_open(path_arg_start(a), a->name, flags, mode, 0, &f);
     if (err) {
         fd_unreserve(fd);
         return restartable(err);
@@ -43,54 +42,15 @@ static s64 open_reserved(struct path_arg *a, u32 flags, u32 mode, u32 walk)
     return fd;
 }
 
-static s64 open_at(u64 dirfd, uaddr_t name, u32 flags, u32 mode, u32 walk)
-{
-    struct path_arg a SCOPED(path_arg_fini);
-    s64 err = path_arg_init(&a, dirfd, name, false);
-
-    return err ?: open_reserved(&a, flags, mode, walk);
-}
-
 s64 sys_openat(u64 dirfd, u64 name, u64 flags, u64 mode)
 {
+    struct path_arg a SCOPED(path_arg_fini);
     u32 wanted = ((u32)flags & OPEN_FLAGS) | O_LARGEFILE;
+    s64 err = path_arg_init(&a, dirfd, name, false);
 
     if (wanted & O_PATH)
         wanted &= OPEN_PATH_FLAGS;
-    return open_flags_check(wanted) ?: open_at(dirfd, name, wanted, mode & S_IALLUGO, 0);
-}
-
-static int open_how_check(const struct open_how *how)
-{
-    bool creates = how->flags & (O_CREAT | TMPFILE_BIT);
-
-    if (how->flags & ~(u64)OPEN_FLAGS || how->resolve & ~(u64)RESOLVE_FLAGS)
-        return -EINVAL;
-    if (how->mode & ~(u64)(creates ? S_IALLUGO : 0))
-        return -EINVAL;
-    if (how->flags & O_PATH && how->flags & ~(u64)OPEN_PATH_FLAGS)
-        return -EINVAL;
-    return open_flags_check((u32)how->flags);
-}
-
-static u32 walk_flags_of(u64 resolve)
-{
-    return (resolve & RESOLVE_NO_SYMLINKS ? WALK_NO_SYMLINKS : 0) |
-           (resolve & RESOLVE_BENEATH ? WALK_BENEATH : 0);
-}
-
-s64 sys_openat2(u64 dirfd, u64 name, u64 uhow, u64 size)
-{
-    struct open_how how;
-    int err = struct_arg(&how, sizeof(how), uhow, size, OPEN_HOW_SIZE_VER0);
-
-    if (!err)
-        err = open_how_check(&how);
-    if (err)
-        return err;
-    if (!(how.flags & O_PATH))
-        how.flags |= O_LARGEFILE;
-    return open_at(dirfd, name, (u32)how.flags, (u32)how.mode, walk_flags_of(how.resolve));
+    return open_flags_check(wanted) ?: err ?: open_reserved(&a, wanted, mode & S_IALLUGO);
 }
 
 /* close */

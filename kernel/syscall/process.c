@@ -168,33 +168,7 @@ s64 sys_set_robust_list(u64 head, u64 size)
     return 0;
 }
 
-s64 sys_get_robust_list(u64 pid, u64 head, u64 size)
-{
-    struct task *t;
-    uaddr_t list = 0;
-    int err = 0;
-
-    spin_lock(&proctree_lock);
-    t = (s32)pid ? task_find((s32)pid) : task_self();
-    if (!t)
-        err = -ESRCH;
-    else if (t->proc != process_self() && !cred_capable(thread_self()->cred, CAP_SYS_PTRACE))
-        err = -EPERM;
-    else
-        list = t->robust_list;
-    spin_unlock(&proctree_lock);
-    if (err)
-        return err;
-    return put_user_u64(size, ROBUST_HEAD_SIZE) || put_user_u64(head, list) ? -EFAULT : 0;
-}
-
-static s64 futex_wait_again(struct task *t)
-{
-    s64 err = futex_wait(t->restart_args[0], t->restart_args[1], t->restart_args[2],
-                         t->restart_args[3], t->restart_deadline);
-
-    return err == -EINTR ? -ERESTART_RESTARTBLOCK : err;
-}
+static s64 futex_wait_again(struct task *t);
 
 // A wait with a time-out is restarted until the same deadline.
 static s64 futex_wait_call(uaddr_t addr, u32 value, u32 bitset, bool private_only, ns_t deadline)
@@ -213,6 +187,12 @@ static s64 futex_wait_call(uaddr_t addr, u32 value, u32 bitset, bool private_onl
     t->restart_args[2] = bitset;
     t->restart_args[3] = private_only;
     return -ERESTART_RESTARTBLOCK;
+}
+
+static s64 futex_wait_again(struct task *t)
+{
+    return futex_wait_call(t->restart_args[0], t->restart_args[1], t->restart_args[2],
+                           t->restart_args[3], t->restart_deadline);
 }
 
 // FUTEX_WAIT takes a relative time-out, FUTEX_WAIT_BITSET an absolute one of either clock.
@@ -316,11 +296,6 @@ s64 sys_prctl(u64 option, u64 a1, u64 a2, u64 a3, u64 a4)
             return -EINVAL;
         p->dumpable = a1;
         return 0;
-    case PR_SET_CHILD_SUBREAPER:
-        p->subreaper = a1;
-        return 0;
-    case PR_GET_CHILD_SUBREAPER:
-        return put_user_u32(a1, p->subreaper);
     case PR_SET_NO_NEW_PRIVS:
         if (a1 != 1 || a2 || a3 || a4)
             return -EINVAL;

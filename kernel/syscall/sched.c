@@ -93,41 +93,41 @@ static s64 policy_get(pid_t tid, struct policy *out)
     return thread_end(0);
 }
 
+// The policies by their numbers, and their priorities.
+static const struct policy_kind {
+    bool known;
+    u8 class; // enum sched_policy
+    u8 lowest, highest;
+} kinds[] = {
+    [SCHED_NORMAL] = {true, SCHED_CLASS_FAIR, 0, 0},
+    [SCHED_FIFO] = {true, SCHED_CLASS_RT_FIFO, 1, 99},
+    [SCHED_RR] = {true, SCHED_CLASS_RT_RR, 1, 99},
+    [SCHED_BATCH] = {true, SCHED_CLASS_FAIR, 0, 0},
+    [SCHED_IDLE] = {true, SCHED_CLASS_IDLE, 0, 0},
+};
+
+static const struct policy_kind *kind_of(int policy)
+{
+    return (u32)policy < ARRAY_SIZE(kinds) && kinds[policy].known ? &kinds[policy] : NULL;
+}
+
 static int policy_from_abi(int policy, int priority, struct policy *out)
 {
-    bool rt = policy == SCHED_FIFO || policy == SCHED_RR;
+    const struct policy_kind *k = kind_of(policy);
 
-    if (rt ? priority < 1 || priority > 99 : priority != 0)
+    if (!k || priority < k->lowest || priority > k->highest)
         return -EINVAL;
-    out->priority = priority;
-    switch (policy) {
-    case SCHED_FIFO:
-        out->class = SCHED_CLASS_RT_FIFO;
-        break;
-    case SCHED_RR:
-        out->class = SCHED_CLASS_RT_RR;
-        break;
-    case SCHED_IDLE:
-        out->class = SCHED_CLASS_IDLE;
-        break;
-    case SCHED_NORMAL:
-    case SCHED_BATCH:
-        out->class = SCHED_CLASS_FAIR;
-        break;
-    default:
-        return -EINVAL;
-    }
-    return rt && !cred_capable(thread_self()->cred, CAP_SYS_NICE) ? -EPERM : 0;
+    *out = (struct policy){k->class, priority};
+    return k->highest && !cred_capable(thread_self()->cred, CAP_SYS_NICE) ? -EPERM : 0;
 }
 
 static int policy_to_abi(const struct policy *p)
 {
-    static const int abi[] = {[SCHED_CLASS_FAIR] = SCHED_NORMAL,
-                              [SCHED_CLASS_RT_FIFO] = SCHED_FIFO,
-                              [SCHED_CLASS_RT_RR] = SCHED_RR,
-                              [SCHED_CLASS_IDLE] = SCHED_IDLE};
+    int policy = SCHED_NORMAL;
 
-    return abi[p->class];
+    while (kinds[policy].class != p->class)
+        policy++;
+    return policy;
 }
 
 s64 sys_sched_setscheduler(u64 tid, u64 policy, u64 param)
@@ -172,21 +172,18 @@ s64 sys_sched_getparam(u64 tid, u64 param)
     return put_user_u32(param, p.priority) ? -EFAULT : 0;
 }
 
-static s64 priority_bound(int policy, int rt)
-{
-    if (policy == SCHED_FIFO || policy == SCHED_RR)
-        return rt;
-    return policy == SCHED_NORMAL || policy == SCHED_BATCH || policy == SCHED_IDLE ? 0 : -EINVAL;
-}
-
 s64 sys_sched_get_priority_max(u64 policy)
 {
-    return priority_bound((s32)policy, 99);
+    const struct policy_kind *k = kind_of((s32)policy);
+
+    return k ? k->highest : -EINVAL;
 }
 
 s64 sys_sched_get_priority_min(u64 policy)
 {
-    return priority_bound((s32)policy, 1);
+    const struct policy_kind *k = kind_of((s32)policy);
+
+    return k ? k->lowest : -EINVAL;
 }
 
 // Sets the nice value; tells it, as 1..40 so that an error is not taken for a value, if set is

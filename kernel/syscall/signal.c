@@ -36,34 +36,16 @@ s64 sys_tgkill(u64 tgid, u64 tid, u64 sig)
 
 // What the caller put into siginfo goes as it is, but it cannot pose as kill or the kernel to
 // others.
-static int queue_info(struct siginfo *info, uaddr_t src, int sig, pid_t target)
-{
-    if (copy_from_user(info, src, sizeof(*info)))
-        return -EFAULT;
-    info->si_signo = sig;
-    if ((info->si_code >= 0 || info->si_code == SI_TKILL) && target != process_self()->pid->id)
-        return -EPERM;
-    return 0;
-}
-
 s64 sys_rt_sigqueueinfo(u64 pid, u64 sig, u64 uinfo)
 {
     struct siginfo info;
-    int err = queue_info(&info, uinfo, (s32)sig, (s32)pid);
 
-    if (err)
-        return err;
+    if (copy_from_user(&info, uinfo, sizeof(info)))
+        return -EFAULT;
+    info.si_signo = (s32)sig;
+    if ((info.si_code >= 0 || info.si_code == SI_TKILL) && (s32)pid != process_self()->pid->id)
+        return -EPERM;
     return (s32)pid <= 0 ? -ESRCH : signal_kill((s32)pid, (s32)sig, &info);
-}
-
-s64 sys_rt_tgsigqueueinfo(u64 tgid, u64 tid, u64 sig, u64 uinfo)
-{
-    struct siginfo info;
-    int err = queue_info(&info, uinfo, (s32)sig, (s32)tgid);
-
-    if (err)
-        return err;
-    return (s32)tgid <= 0 ? -EINVAL : signal_tgkill((s32)tgid, (s32)tid, (s32)sig, &info);
 }
 
 s64 sys_rt_sigaction(u64 sig, u64 new, u64 old, u64 size)

@@ -138,16 +138,6 @@ s64 sys_reboot(u64 magic1, u64 magic2, u64 cmd, u64 arg)
     }
 }
 
-s64 sys_getrlimit(u64 resource, u64 out)
-{
-    return sys_prlimit64(0, resource, 0, out);
-}
-
-s64 sys_setrlimit(u64 resource, u64 in)
-{
-    return in ? sys_prlimit64(0, resource, in, 0) : -EFAULT;
-}
-
 s64 sys_prlimit64(u64 pid, u64 resource, u64 new, u64 old)
 {
     struct rlimit64 limit, previous;

@@ -15,7 +15,7 @@ static s64 sys_missing(u64 a0, u64 a1, u64 a2, u64 a3, u64 a4, u64 a5)
 
 #define FAST 0
 #define FULL SYSCALL_FULL_FRAME
-#define SYSCALL_ENTRY(name, arity, frame, xv6, types) \
+#define SYSCALL_ENTRY(name, arity, frame, types) \
     [SYS_##name] = {(syscall_fn)(void (*)(void))sys_##name, frame},
 
 #pragma GCC diagnostic push

@@ -5,6 +5,7 @@
 #include "lib/string.h"
 #include "syscall/args.h"
 
+#define REALTIME_MAX    (NS_NEVER / 2 - 30UL * 365 * 86400 * NS_PER_SEC) // fits s64 for 30 years more
 #define CLOCK_COARSE_NS 4000000 // what coarse clocks claim to resolve
 
 // Reads a clock; -EINVAL for one we do not have.
@@ -83,84 +84,62 @@ s64 sys_clock_getres(u64 clock, u64 out)
     return timespec_result(out, coarse ? CLOCK_COARSE_NS : 1);
 }
 
-s64 sys_clock_settime(u64 clock, u64 in)
+static s64 realtime_set(ns_t now)
 {
-    ns_t now;
-    int err;
-
-    if ((int)clock != CLOCK_REALTIME)
+    if (now > REALTIME_MAX)
         return -EINVAL;
-    err = timespec_arg(in, &now);
-    if (err)
-        return err;
     if (!cred_capable(thread_self()->cred, CAP_SYS_TIME))
         return -EPERM;
     clock_set_realtime(now);
     return 0;
 }
 
+s64 sys_clock_settime(u64 clock, u64 in)
+{
+    ns_t now;
+
+    if ((int)clock != CLOCK_REALTIME)
+        return -EINVAL;
+    return timespec_arg(in, &now) ?: realtime_set(now);
+}
+
 s64 sys_gettimeofday(u64 tv, u64 zone)
 {
     static const struct timezone utc;
-    struct timeval now;
+    struct timeval now = ns_timeval(clock_realtime());
 
-    ns_to_timeval_arg(clock_realtime(), &now);
     return optional_result(optional_result(0, tv, &now, sizeof(now)), zone, &utc, sizeof(utc));
 }
 
-s64 sys_settimeofday(u64 tv, u64 zone)
-{
-    struct timeval t;
-
-    if (optional_arg(&t, tv, sizeof(t)))
-        return -EFAULT;
-    if (tv && ((u64)t.tv_sec >= NS_NEVER / NS_PER_SEC || (u64)t.tv_usec >= 1000000))
-        return -EINVAL;
-    if (!cred_capable(thread_self()->cred, CAP_SYS_TIME))
-        return -EPERM;
-    if (tv)
-        clock_set_realtime(t.tv_sec * NS_PER_SEC + t.tv_usec * 1000);
-    return 0;
-}
+static s64 nanosleep_again(struct task *t);
 
 // Sleeps until the monotonic deadline; what is left goes to `left` (0: nowhere) if interrupted.
 static s64 nanosleep_until(ns_t deadline, uaddr_t left)
 {
+    struct task *t = task_self();
     int err = sleep_until(deadline, WAIT_INTERRUPTIBLE);
-    ns_t now;
+    ns_t now = clock_monotonic();
 
-    if (!err)
-        return 0;
-    now = clock_monotonic();
-    if (now >= deadline)
+    if (!err || now >= deadline)
         return 0;
     if (left && timespec_result(left, deadline - now))
         return -EFAULT;
+    t->restart = nanosleep_again;
+    t->restart_deadline = deadline;
+    t->restart_args[0] = left;
     return -ERESTART_RESTARTBLOCK;
 }
 
 static s64 nanosleep_again(struct task *t)
 {
-    s64 err = nanosleep_until(t->restart_deadline, t->restart_args[0]);
-
-    if (err == -ERESTART_RESTARTBLOCK)
-        t->restart = nanosleep_again;
-    return err;
+    return nanosleep_until(t->restart_deadline, t->restart_args[0]);
 }
 
 static s64 nanosleep_relative(ns_t ns, uaddr_t left)
 {
-    struct task *t = task_self();
     ns_t now = clock_monotonic();
-    ns_t deadline = ns < NS_NEVER - now ? now + ns : NS_NEVER;
-    s64 err = nanosleep_until(deadline, left);
 
-    if (err == -ERESTART_RESTARTBLOCK) {
-        t->restart = nanosleep_again;
-        t->restart_deadline = deadline;
-        t->restart_args[0] = left;
-    }
-    return err;
+    return nanosleep_until(ns < NS_NEVER - now ? now + ns : NS_NEVER, left);
 }
 
 s64 sys_nanosleep(u64 request, u64 left)
@@ -237,10 +216,8 @@ static int timer_value_arg(uaddr_t src, ns_t *value, ns_t *interval)
 
 static s64 timer_value_result(uaddr_t dst, ns_t value, ns_t interval)
 {
-    struct itimerspec spec;
+    struct itimerspec spec = {.it_value = ns_timespec(value), .it_interval = ns_timespec(interval)};
 
-    ns_to_timespec(value, &spec.it_value);
-    ns_to_timespec(interval, &spec.it_interval);
     return copy_to_user(dst, &spec, sizeof(spec));
 }
 

@@ -18,7 +18,7 @@ struct syscall_info {
     const char *types;
 };
 
-#define SYSCALL_INFO(name, arity, frame, xv6, types) [SYS_##name] = {#name, types},
+#define SYSCALL_INFO(name, arity, frame, types) [SYS_##name] = {#name, types},
 static const struct syscall_info info[SYSCALL_MAX] = {SYSCALL_LIST(SYSCALL_INFO)};
 
 static char wanted[128]; // (c) value of trace=

@@ -26,31 +26,9 @@ static void console_room(void)
     tty_wake(&console);
 }
 
-// /dev/console never becomes a controlling terminal by being opened: TIOCSCTTY makes it one.
-static int console_open(struct inode *inode, struct file *file)
-{
-    return 0;
-}
-
-// /dev/tty is whatever terminal the caller's session has.
-static int caller_tty_open(struct inode *inode, struct file *file)
-{
-    file->private = tty_controlling();
-    return file->private ? 0 : -ENXIO;
-}
-
-#define TTY_FILE_OPS(open_fn)                                                    \
-    {                                                                            \
-        .open = open_fn, .read = tty_read, .write = tty_write, .poll = tty_poll, \
-        .ioctl = tty_ioctl                                                       \
-    }
-
-static const struct file_ops console_file_ops = TTY_FILE_OPS(console_open);
-static const struct file_ops caller_tty_file_ops = TTY_FILE_OPS(caller_tty_open);
-
 static struct device devices[] = {
-    {.name = "console", .mode = S_IFCHR | 0620, .ops = &console_file_ops, .data = &console},
-    {.name = "tty", .mode = S_IFCHR | 0666, .ops = &caller_tty_file_ops},
+    {.name = "console", .mode = S_IFCHR | 0620, .ops = &tty_file_ops, .data = &console},
+    {.name = "tty", .mode = S_IFCHR | 0666, .ops = &tty_file_ops},
     {.name = "ttyS0", .mode = S_IFCHR | 0620, .ops = &tty_file_ops, .data = &console},
 };
 

@@ -166,51 +166,47 @@ static void erase_one(struct ldisc *l, bool show)
         ldisc_emit_text(l, "\b \b");
 }
 
-static void erase_key(struct ldisc *l, u8 key)
-{
-    bool show = local(l, ECHO) && local(l, ECHOE);
-
-    if (l->tail == l->ready)
-        return;
-    erase_one(l, show);
-    if (local(l, ECHO) && !show)
-        ldisc_echo(l, key);
-}
-
-static void kill_key(struct ldisc *l, u8 key)
-{
-    bool show = local(l, ECHO) && local(l, ECHOE) && local(l, ECHOK) && local(l, ECHOKE);
-
-    while (l->tail != l->ready)
-        erase_one(l, show);
-    if (!local(l, ECHO) || show)
-        return;
-    ldisc_echo(l, key);
-    if (local(l, ECHOK))
-        ldisc_emit(l, '\n');
-}
-
 static bool is_word(u8 c)
 {
     return c == '_' || c >= 0x80 || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
            (c >= 'A' && c <= 'Z');
 }
 
-// A word is what is_word says, with anything between it and the end.
-static void word_erase_key(struct ldisc *l, u8 key)
+// Where VWERASE leaves the end of the line: before the last word and what follows it.
+static u32 word_start(const struct ldisc *l)
 {
-    bool show = local(l, ECHO) && local(l, ECHOE), seen = false;
+    u32 i = l->tail;
 
-    while (l->tail != l->ready) {
-        bool word = is_word(l->buf[at(l->tail - 1)]);
+    while (i != l->ready && !is_word(l->buf[at(i - 1)]))
+        i--;
+    while (i != l->ready && is_word(l->buf[at(i - 1)]))
+        i--;
+    return i;
+}
 
-        if (seen && !word)
-            break;
-        seen |= word;
+// Erases back to `end`; a screen that cannot show that shows the key.
+static void erase_key(struct ldisc *l, u8 key, u32 end, bool show)
+{
+    show = show && local(l, ECHO) && local(l, ECHOE);
+    while ((s32)(l->tail - end) > 0)
         erase_one(l, show);
-    }
     if (local(l, ECHO) && !show)
         ldisc_echo(l, key);
+}
+
+static void erase_one_key(struct ldisc *l, u8 key)
+{
+    if (l->tail != l->ready)
+        erase_key(l, key, l->tail - 1, true);
+}
+
+static void kill_key(struct ldisc *l, u8 key)
+{
+    bool show = local(l, ECHOK) && local(l, ECHOKE);
+
+    erase_key(l, key, l->ready, show);
+    if (local(l, ECHO) && local(l, ECHOK) && !(show && local(l, ECHOE)))
+        ldisc_emit(l, '\n');
 }
 
 static void reprint_key(struct ldisc *l, u8 key)
@@ -228,11 +224,11 @@ static bool edit(struct ldisc *l, u8 c)
     bool extended = local(l, IEXTEN);
 
     if (is_key(l, VERASE, c))
-        erase_key(l, c);
+        erase_one_key(l, c);
     else if (is_key(l, VKILL, c))
         kill_key(l, c);
     else if (extended && is_key(l, VWERASE, c))
-        word_erase_key(l, c);
+        erase_key(l, c, word_start(l), true);
     else if (extended && is_key(l, VREPRINT, c) && local(l, ECHO))
         reprint_key(l, c);
     else if (is_key(l, VEOF, c))
@@ -303,8 +299,6 @@ u32 ldisc_input(struct ldisc *l, u8 c)
 
     if (l->mode.c_iflag & ISTRIP)
         c &= 0x7f;
-    if (l->mode.c_iflag & IUCLC && local(l, IEXTEN) && c >= 'A' && c <= 'Z')
-        c += 'a' - 'A';
     if (l->literal) {
         l->literal = false;
         take(l, c);
@@ -397,19 +391,22 @@ bool ldisc_readable(const struct ldisc *l)
     return l->tail - l->head >= (cc[VTIME] == 0 && cc[VMIN] ? cc[VMIN] : 1U);
 }
 
-struct ldisc_wait ldisc_wait_for(const struct ldisc *l, size_t n)
+bool ldisc_enough(const struct ldisc *l, size_t n)
 {
     u32 min = l->mode.c_cc[VMIN];
-    ns_t time = l->mode.c_cc[VTIME] * NS_PER_DECISEC;
-    struct ldisc_wait w = {.timeout = LDISC_FOREVER};
 
-    if (min) {
-        w.need = MIN(min, n);
-        w.between = time != 0;
-    } else {
-        w.need = time ? 1 : 0;
-    }
-    if (time)
-        w.timeout = time;
-    return w;
+    if (ldisc_canonical(l))
+        return ldisc_readable(l);
+    if (!min && l->mode.c_cc[VTIME])
+        min = 1;
+    return ldisc_available(l) >= MIN(min, n);
+}
+
+ns_t ldisc_timeout(const struct ldisc *l, size_t seen)
+{
+    const u8 *cc = l->mode.c_cc;
+
+    if (ldisc_canonical(l) || !cc[VTIME] || (cc[VMIN] && !seen))
+        return LDISC_FOREVER;
+    return cc[VTIME] * NS_PER_DECISEC;
 }

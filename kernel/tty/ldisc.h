@@ -35,13 +35,6 @@ struct ldisc {
     u64 is_eof[LDISC_SIZE / 64]; // and is not for the reader (VEOF)
 };
 
-// What a read has to wait for, by VMIN and VTIME (11.1.7).
-struct ldisc_wait {
-    u32 need;     // bytes; 0: none
-    ns_t timeout; // LDISC_FOREVER, or: of the whole, or after each byte if `between`
-    bool between; // the time starts with the first byte
-};
-
 void ldisc_init(struct ldisc *l, struct ring *out);
 // Cooks input already there for the new mode.
 void ldisc_set_mode(struct ldisc *l, const struct termios2 *mode);
@@ -56,8 +49,10 @@ void ldisc_flush_input(struct ldisc *l);
 size_t ldisc_read(struct ldisc *l, u8 *dst, size_t n, bool *more);
 size_t ldisc_available(const struct ldisc *l); // bytes that may be read now, for FIONREAD
 bool ldisc_readable(const struct ldisc *l);    // a read would not wait (poll)
-// Raw mode only.
-struct ldisc_wait ldisc_wait_for(const struct ldisc *l, size_t n);
+// What is there ends a read of n bytes, by VMIN and VTIME (11.1.7).
+bool ldisc_enough(const struct ldisc *l, size_t n);
+// How long to wait for more with `seen` bytes there, ns or LDISC_FOREVER.
+ns_t ldisc_timeout(const struct ldisc *l, size_t seen);
 
 // Processes output into `out`: bytes of src taken; fewer than n when `out` is full.
 size_t ldisc_output(struct ldisc *l, const u8 *src, size_t n);

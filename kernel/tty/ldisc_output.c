@@ -56,8 +56,6 @@ static void put_other(struct ldisc *l, u8 c)
         l->column--;
     else if (is_plain(c) && !ldisc_is_continuation(l, c))
         l->column++;
-    if (l->mode.c_oflag & OLCUC && c >= 'a' && c <= 'z')
-        c -= 'a' - 'A';
     ring_put(l->out, c);
 }
 
@@ -137,8 +135,7 @@ size_t ldisc_output(struct ldisc *l, const u8 *src, size_t n)
     if (!(l->mode.c_oflag & OPOST))
         return ring_write(l->out, src, n);
     while (done < n && ring_space(l->out) >= OUTPUT_MAX) {
-        if (!(l->mode.c_oflag & OLCUC))
-            done += output_plain(l, src + done, n - done);
+        done += output_plain(l, src + done, n - done);
         if (done < n && ring_space(l->out) >= OUTPUT_MAX)
             put_processed(l, src[done++]);
     }

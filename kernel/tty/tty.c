@@ -13,6 +13,9 @@
 #include "proc/signal.h"
 #include "vfs/poll.h"
 
+// /dev/console never becomes a controlling terminal by being opened: TIOCSCTTY makes it one.
+#define CONSOLE_DEV makedev(5, 1)
+
 #define CHUNK      256 // bytes copied at a time
 #define OUT_ROOM   64U // free bytes of `out` that make it writable
 #define THROTTLE   256U
@@ -136,11 +139,6 @@ void tty_flush_input(struct tty *tty)
     mutex_unlock(&tty->lock);
 }
 
-static int restart(int err)
-{
-    return err == -EINTR ? -ERESTARTSYS : err;
-}
-
 static bool tty_drained(struct tty *tty)
 {
     return ring_used(&tty->out) == 0 && tty->ops->pending() == 0;
@@ -148,46 +146,28 @@ static bool tty_drained(struct tty *tty)
 
 int tty_drain(struct tty *tty)
 {
-    return restart(wait_event(&tty->write_wait, tty_drained(tty), WAIT_INTERRUPTIBLE, NS_NEVER));
+    int err = wait_event(&tty->write_wait, tty_drained(tty), WAIT_INTERRUPTIBLE, NS_NEVER);
+
+    return err == -EINTR ? -ERESTARTSYS : err;
 }
 
-static bool tty_has(struct tty *tty, u32 need)
+// The rules of VMIN and VTIME (POSIX.1-2017, 11.1.7): the time runs from the last byte, or from the
+// start where no byte has to come. 0 also when it is over.
+static int tty_wait_input(struct tty *tty, size_t n)
 {
-    return ldisc_canonical(&tty->ldisc) || ldisc_available(&tty->ldisc) >= need;
-}
-
-// Raw mode's rules of VMIN and VTIME; 0 also when the time is over.
-static int tty_wait_raw(struct tty *tty, size_t n)
-{
-    struct ldisc_wait w = ldisc_wait_for(&tty->ldisc, n);
-    ns_t deadline = NS_NEVER;
+    const struct ldisc *l = &tty->ldisc;
+    ns_t timeout, deadline;
     size_t seen;
     int err;
 
-    if (w.timeout != LDISC_FOREVER && !w.between)
-        deadline = clock_monotonic() + w.timeout;
-    err = wait_event(&tty->read_wait, tty_has(tty, w.between ? MIN(w.need, 1U) : w.need),
-                     WAIT_INTERRUPTIBLE, deadline);
-    while (!err && w.between && !tty_has(tty, w.need)) {
-        seen = ldisc_available(&tty->ldisc);
-        err = wait_event(&tty->read_wait, tty_has(tty, seen + 1), WAIT_INTERRUPTIBLE,
-                         clock_monotonic() + w.timeout);
-    }
+    do {
+        seen = ldisc_available(l);
+        timeout = ldisc_timeout(l, seen);
+        deadline = timeout == LDISC_FOREVER ? NS_NEVER : clock_monotonic() + timeout;
+        err = wait_event(&tty->read_wait, ldisc_enough(l, n) || ldisc_available(l) > seen,
+                         WAIT_INTERRUPTIBLE, deadline);
+    } while (!err && !ldisc_enough(l, n));
     return err == -ETIMEDOUT ? 0 : err;
-}
-
-static int tty_wait_input(struct tty *tty, size_t n, bool wait)
-{
-    struct ldisc *l = &tty->ldisc;
-
-    if (!wait) {
-        bool any = ldisc_canonical(l) ? ldisc_readable(l)
-                                      : ldisc_available(l) || ldisc_wait_for(l, n).need == 0;
-        return any ? 0 : -EAGAIN;
-    }
-    if (!ldisc_canonical(l))
-        return restart(tty_wait_raw(tty, n));
-    return restart(wait_event(&tty->read_wait, ldisc_readable(l), WAIT_INTERRUPTIBLE, NS_NEVER));
 }
 
 // A read may end with what is there: a line, some bytes, or nothing where VMIN is 0.
@@ -198,7 +178,7 @@ static bool tty_may_take(const struct ldisc *l)
     return ldisc_available(l) || l->mode.c_cc[VMIN] == 0;
 }
 
-// -EAGAIN: somebody else was faster.
+// -EAGAIN: nothing is there, or somebody else was faster.
 static ssize_t tty_take(struct tty *tty, struct uio *u)
 {
     u8 chunk[CHUNK];
@@ -223,22 +203,23 @@ static ssize_t tty_take(struct tty *tty, struct uio *u)
     return done;
 }
 
-ssize_t tty_read(struct file *file, struct uio *u, loff_t *pos)
+static ssize_t tty_read(struct file *file, struct uio *u, loff_t *pos)
 {
     struct tty *tty = file->private;
-    ssize_t n = -EAGAIN;
+    bool wait = !(file->flags & O_NONBLOCK);
+    ssize_t n;
     int err;
 
     if (!u->left)
         return 0;
-    while (n == -EAGAIN) {
+    do {
         err = tty_check_background(tty, SIGTTIN);
-        if (!err)
-            err = tty_wait_input(tty, u->left, !(file->flags & O_NONBLOCK));
+        if (!err && wait)
+            err = tty_wait_input(tty, u->left);
         if (err)
             return err;
         n = tty_take(tty, u);
-    }
+    } while (n == -EAGAIN && wait);
     if (ring_used(&tty->in)) // it may have waited for room
         work_queue(&tty->work);
     return n;
@@ -264,14 +245,13 @@ static size_t tty_put(struct tty *tty, const u8 *s, size_t n, bool wait, int *er
         if (!wait && !tty_writable(tty))
             *err = -EAGAIN;
         else
-            *err = restart(
-                wait_event(&tty->write_wait, tty_writable(tty), WAIT_INTERRUPTIBLE, NS_NEVER));
+            *err = wait_event(&tty->write_wait, tty_writable(tty), WAIT_INTERRUPTIBLE, NS_NEVER);
         if (*err)
             return done;
     }
 }
 
-ssize_t tty_write(struct file *file, struct uio *u, loff_t *pos)
+static ssize_t tty_write(struct file *file, struct uio *u, loff_t *pos)
 {
     struct tty *tty = file->private;
     bool wait = !(file->flags & O_NONBLOCK);
@@ -282,7 +262,7 @@ ssize_t tty_write(struct file *file, struct uio *u, loff_t *pos)
     if (tty->ldisc.mode.c_lflag & TOSTOP)
         err = tty_check_background(tty, SIGTTOU);
     if (!err)
-        err = restart(mutex_lock_killable(&tty->write_lock));
+        err = mutex_lock_killable(&tty->write_lock);
     if (err)
         return err;
     while (u->left && !err) {
@@ -296,7 +276,7 @@ ssize_t tty_write(struct file *file, struct uio *u, loff_t *pos)
     return done ? done : err;
 }
 
-u32 tty_poll(struct file *file, struct poll_table *table)
+static u32 tty_poll(struct file *file, struct poll_table *table)
 {
     struct tty *tty = file->private;
 
@@ -305,10 +285,16 @@ u32 tty_poll(struct file *file, struct poll_table *table)
     return (ldisc_readable(&tty->ldisc) ? READ_BITS : 0) | (tty_writable(tty) ? WRITE_BITS : 0);
 }
 
+// A node without a terminal of its own, /dev/tty, is whatever terminal the caller's session has.
 static int tty_open(struct inode *inode, struct file *file)
 {
-    if (!(file->flags & O_NOCTTY) && file->mode & FILE_F_READ)
-        (void)tty_acquire(file->private, false); // only a session leader without one gets it
+    struct tty *tty = file->private ?: tty_controlling();
+
+    file->private = tty;
+    if (!tty)
+        return -ENXIO;
+    if (!(file->flags & O_NOCTTY) && file->mode & FILE_F_READ && inode->rdev != CONSOLE_DEV)
+        (void)tty_acquire(tty, false); // only a session leader without one gets it
     return 0;
 }
 

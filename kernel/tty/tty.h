@@ -40,11 +40,7 @@ void tty_init(struct tty *tty, const struct tty_ops *ops);
 void tty_receive(struct tty *tty, const u8 *s, size_t n); // bytes that do not fit are lost
 void tty_wake(struct tty *tty);
 
-// Files: open makes the terminal the caller's controlling one where POSIX lets it.
 extern const struct file_ops tty_file_ops;
-ssize_t tty_read(struct file *file, struct uio *u, loff_t *pos);
-ssize_t tty_write(struct file *file, struct uio *u, loff_t *pos);
-u32 tty_poll(struct file *file, struct poll_table *table);
 s64 tty_ioctl(struct file *file, u32 cmd, u64 arg);
 
 // Moves output to the device; tty->lock is held.
@@ -62,7 +58,7 @@ void tty_signal(struct tty *tty, int sig); // to the foreground group
 struct tty *tty_controlling(void);         // the caller's, NULL
 int tty_acquire(struct tty *tty, bool steal);
 int tty_disown(struct tty *tty);
-void tty_hangup(struct tty *tty);
-s64 tty_foreground(struct tty *tty);
+// Id of the foreground group (0: none) or of the session; -ENOTTY if it is not the caller's.
+s64 tty_owner(struct tty *tty, bool session);
+// tcsetpgrp(3): a group of the caller's session; -ENOTTY -ESRCH -EPERM -EINVAL.
 int tty_set_foreground(struct tty *tty, pid_t pgid);
-s64 tty_session(struct tty *tty);

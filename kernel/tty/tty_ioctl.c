@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Terminal control: modes, window size, queues, job control.
-#include "abi/capability.h"
+// Terminal control: modes, window size, queues, job control; one table of all the calls.
 #include "abi/errno.h"
 #include "arch/uaccess.h"
 #include "lib/string.h"
@@ -10,38 +9,35 @@
 static_assert(offsetof(struct termios2, c_ispeed) == sizeof(struct termios),
               "termios2 begins as termios");
 
-#define LINE_DISCIPLINE 0 // N_TTY, the only one
-
-static u32 baud_of(u32 cflag, u32 other)
+// TCGETS to TCSETSF take the short struct, their namesakes with a 2 the long one.
+static size_t mode_size(u32 cmd)
 {
-    static const u32 low[] = {0,   50,   75,   110,  134,  150,  200,   300,
-                              600, 1200, 1800, 2400, 4800, 9600, 19200, 38400};
-    static const u32 high[] = {0, 57600, 115200, 230400};
-    u32 code = cflag & CBAUD;
-
-    if (code < ARRAY_SIZE(low))
-        return low[code];
-    code &= ~(u32)BOTHER;
-    return code && code < ARRAY_SIZE(high) ? high[code] : other;
+    return cmd <= TCSETSF ? sizeof(struct termios) : sizeof(struct termios2);
 }
 
-// Reads the new mode over a copy of the old; `size` is of the caller's struct.
-static int tty_set_mode(struct tty *tty, u64 arg, size_t size, bool drain, bool flush)
+static s64 tty_get_mode(struct tty *tty, u32 cmd, u64 arg)
+{
+    struct termios2 mode;
+
+    mutex_lock(&tty->lock);
+    mode = tty->ldisc.mode;
+    mutex_unlock(&tty->lock);
+    return copy_to_user(arg, &mode, mode_size(cmd));
+}
+
+// Reads the new mode over a copy of the old.
+static s64 tty_set_mode(struct tty *tty, u32 cmd, u64 arg)
 {
     struct termios2 mode = tty->ldisc.mode;
-    int err = tty_check_background(tty, SIGTTOU);
+    int err = copy_from_user(&mode, arg, mode_size(cmd));
 
-    if (!err)
-        err = copy_from_user(&mode, arg, size);
-    if (!err && drain)
+    if (!err && cmd != TCSETS && cmd != TCSETS2)
         err = tty_drain(tty);
     if (err)
         return err;
-    mode.c_ospeed = baud_of(mode.c_cflag, mode.c_ospeed);
-    mode.c_ispeed = mode.c_ospeed;
-    mode.c_line = LINE_DISCIPLINE;
-    if (flush)
+    if (cmd == TCSETSF || cmd == TCSETSF2)
         tty_flush_input(tty);
+    mode.c_line = 0; // N_TTY, the only discipline
     mutex_lock(&tty->lock);
     ldisc_set_mode(&tty->ldisc, &mode);
     tty_pump_locked(tty);
@@ -50,33 +46,7 @@ static int tty_set_mode(struct tty *tty, u64 arg, size_t size, bool drain, bool 
     return 0;
 }
 
-static s64 tty_ioctl_mode(struct tty *tty, u32 cmd, u64 arg)
-{
-    struct termios2 mode;
-
-    switch (cmd) {
-    case TCGETS:
-    case TCGETS2:
-        mutex_lock(&tty->lock);
-        mode = tty->ldisc.mode;
-        mutex_unlock(&tty->lock);
-        return copy_to_user(arg, &mode, cmd == TCGETS ? sizeof(struct termios) : sizeof(mode));
-    case TCSETS:
-    case TCSETSW:
-    case TCSETSF:
-        return tty_set_mode(tty, arg, sizeof(struct termios), cmd != TCSETS, cmd == TCSETSF);
-    case TCSETS2:
-    case TCSETSW2:
-    case TCSETSF2:
-        return tty_set_mode(tty, arg, sizeof(struct termios2), cmd != TCSETS2, cmd == TCSETSF2);
-    case TIOCGETD:
-        return put_user_u32(arg, LINE_DISCIPLINE);
-    default:
-        return -ENOTTY;
-    }
-}
-
-static s64 tty_get_size(struct tty *tty, u64 arg)
+static s64 tty_get_size(struct tty *tty, u32 cmd, u64 arg)
 {
     struct winsize size;
 
@@ -86,7 +56,7 @@ static s64 tty_get_size(struct tty *tty, u64 arg)
     return copy_to_user(arg, &size, sizeof(size));
 }
 
-static s64 tty_set_size(struct tty *tty, u64 arg)
+static s64 tty_set_size(struct tty *tty, u32 cmd, u64 arg)
 {
     struct winsize size;
     bool changed;
@@ -103,38 +73,27 @@ static s64 tty_set_size(struct tty *tty, u64 arg)
     return 0;
 }
 
-static void tty_flush_output(struct tty *tty)
+static s64 tty_flush(struct tty *tty, u32 cmd, u64 which)
 {
+    if (which > TCIOFLUSH)
+        return -EINVAL;
+    if (which != TCOFLUSH)
+        tty_flush_input(tty);
+    if (which == TCIFLUSH)
+        return 0;
     mutex_lock(&tty->lock);
     tty->out.head = tty->out.tail;
     tty->ops->discard();
     tty_pump_locked(tty);
     mutex_unlock(&tty->lock);
-}
-
-static s64 tty_flush(struct tty *tty, u64 which)
-{
-    int err = tty_check_background(tty, SIGTTOU);
-
-    if (err)
-        return err;
-    if (which > TCIOFLUSH)
-        return -EINVAL;
-    if (which != TCOFLUSH)
-        tty_flush_input(tty);
-    if (which != TCIFLUSH)
-        tty_flush_output(tty);
     return 0;
 }
 
 // tcflow(3): holds our output, or asks the other side to hold its own.
-static s64 tty_flow(struct tty *tty, u64 what)
+static s64 tty_flow(struct tty *tty, u32 cmd, u64 what)
 {
-    int err = tty_check_background(tty, SIGTTOU);
     u8 key;
 
-    if (err)
-        return err;
     if (what > TCION)
         return -EINVAL;
     mutex_lock(&tty->lock);
@@ -149,14 +108,12 @@ static s64 tty_flow(struct tty *tty, u64 what)
 }
 
 // A break condition means nothing to these devices: what remains of TCSBRK is to wait for output.
-static s64 tty_break(struct tty *tty)
+static s64 tty_break(struct tty *tty, u32 cmd, u64 arg)
 {
-    int err = tty_check_background(tty, SIGTTOU);
-
-    return err ? err : tty_drain(tty);
+    return tty_drain(tty);
 }
 
-static s64 tty_put_count(struct tty *tty, u32 cmd, u64 arg)
+static s64 tty_get_count(struct tty *tty, u32 cmd, u64 arg)
 {
     u32 n;
 
@@ -166,72 +123,58 @@ static s64 tty_put_count(struct tty *tty, u32 cmd, u64 arg)
     return put_user_u32(arg, n);
 }
 
-static s64 tty_ioctl_queue(struct tty *tty, u32 cmd, u64 arg)
+static s64 tty_get_owner(struct tty *tty, u32 cmd, u64 arg)
 {
-    switch (cmd) {
-    case TIOCGWINSZ:
-        return tty_get_size(tty, arg);
-    case TIOCSWINSZ:
-        return tty_set_size(tty, arg);
-    case FIONREAD:
-    case TIOCOUTQ:
-        return tty_put_count(tty, cmd, arg);
-    case TCFLSH:
-        return tty_flush(tty, arg);
-    case TCXONC:
-        return tty_flow(tty, arg);
-    case TCSBRK:
-    case TCSBRKP:
-        return tty_break(tty);
-    default:
-        return -ENOTTY;
-    }
-}
+    s64 id = tty_owner(tty, cmd == TIOCGSID);
 
-static s64 tty_put_id(s64 id, u64 arg)
-{
     return id < 0 ? id : put_user_u32(arg, (u32)id);
 }
 
-static s64 tty_ioctl_set_foreground(struct tty *tty, u64 arg)
+static s64 tty_set_owner(struct tty *tty, u32 cmd, u64 arg)
 {
     u32 pgid;
-    int err = tty_check_background(tty, SIGTTOU);
 
-    if (!err)
-        err = get_user_u32(&pgid, arg);
-    return err ? err : tty_set_foreground(tty, (pid_t)pgid);
+    return get_user_u32(&pgid, arg) ?: tty_set_foreground(tty, (pid_t)pgid);
 }
 
-static s64 tty_ioctl_job(struct tty *tty, u32 cmd, u64 arg)
+static s64 tty_join(struct tty *tty, u32 cmd, u64 arg)
 {
-    switch (cmd) {
-    case TIOCSCTTY:
-        return tty_acquire(tty, arg == 1);
-    case TIOCNOTTY:
-        return tty_disown(tty);
-    case TIOCGPGRP:
-        return tty_put_id(tty_foreground(tty), arg);
-    case TIOCSPGRP:
-        return tty_ioctl_set_foreground(tty, arg);
-    case TIOCGSID:
-        return tty_put_id(tty_session(tty), arg);
-    case TIOCVHANGUP:
-        if (!cred_capable(thread_self()->cred, CAP_SYS_ADMIN))
-            return -EPERM;
-        tty_hangup(tty);
-        return 0;
-    default:
-        return -ENOTTY;
-    }
+    return tty_acquire(tty, arg == 1);
 }
+
+static s64 tty_part(struct tty *tty, u32 cmd, u64 arg)
+{
+    return tty_disown(tty);
+}
+
+static const struct {
+    u32 cmd;
+    bool changes; // a call from the background gets SIGTTOU first
+    s64 (*call)(struct tty *tty, u32 cmd, u64 arg);
+} calls[] = {
+    {TCGETS, false, tty_get_mode},     {TCGETS2, false, tty_get_mode},
+    {TCSETS, true, tty_set_mode},      {TCSETS2, true, tty_set_mode},
+    {TCSETSW, true, tty_set_mode},     {TCSETSW2, true, tty_set_mode},
+    {TCSETSF, true, tty_set_mode},     {TCSETSF2, true, tty_set_mode},
+    {TIOCGWINSZ, false, tty_get_size}, {TIOCSWINSZ, false, tty_set_size},
+    {TCFLSH, true, tty_flush},         {TCXONC, true, tty_flow},
+    {TCSBRK, true, tty_break},         {TCSBRKP, true, tty_break},
+    {FIONREAD, false, tty_get_count},  {TIOCOUTQ, false, tty_get_count},
+    {TIOCGPGRP, false, tty_get_owner}, {TIOCSPGRP, true, tty_set_owner},
+    {TIOCGSID, false, tty_get_owner},  {TIOCSCTTY, false, tty_join},
+    {TIOCNOTTY, false, tty_part},
+};
 
 s64 tty_ioctl(struct file *file, u32 cmd, u64 arg)
 {
     struct tty *tty = file->private;
-    s64 ret = tty_ioctl_mode(tty, cmd, arg);
+    int err;
 
-    if (ret == -ENOTTY)
-        ret = tty_ioctl_queue(tty, cmd, arg);
-    return ret == -ENOTTY ? tty_ioctl_job(tty, cmd, arg) : ret;
+    for (unsigned i = 0; i < ARRAY_SIZE(calls); i++) {
+        if (calls[i].cmd != cmd)
+            continue;
+        err = calls[i].changes ? tty_check_background(tty, SIGTTOU) : 0;
+        return err ?: calls[i].call(tty, cmd, arg);
+    }
+    return -ENOTTY;
 }

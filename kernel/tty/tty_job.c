@@ -2,8 +2,8 @@
 // Job control (POSIX.1-2017, 11.1.3 and 11.1.4): controlling terminals and foreground groups.
 //
 // A terminal and a session point at each other, or neither does; both pointers, and the foreground
-// group, are under proctree_lock. The terminal holds references to both, which are put only after
-// the lock is released. Open files outlive a hangup: whoever still has one may go on using it.
+// group, are under proctree_lock. The terminal holds references to both. Open files outlive the
+// loss of the terminal: whoever still has one may go on using it.
 #include "abi/capability.h"
 #include "abi/errno.h"
 #include "proc/signal.h"
@@ -65,29 +65,27 @@ int tty_check_background(struct tty *tty, int sig)
     return err;
 }
 
-// What a terminal held, to be put without the lock.
-struct tty_owner {
-    struct session *session;
-    struct group *foreground;
-};
-
-static struct tty_owner tty_release_locked(struct tty *tty)
+static void foreground_set_locked(struct tty *tty, struct group *g)
 {
-    struct tty_owner old = {tty->session, tty->foreground};
+    struct group *old = tty->foreground;
 
-    if (tty->session)
-        tty->session->tty = NULL;
-    tty->session = NULL;
-    store_relaxed(&tty->foreground, NULL);
-    return old;
+    if (g)
+        group_get(g);
+    store_relaxed(&tty->foreground, g);
+    if (old)
+        group_put_locked(old);
 }
 
-static void tty_owner_put(struct tty_owner *old)
+static void tty_release_locked(struct tty *tty)
 {
-    if (old->foreground)
-        group_put(old->foreground);
-    if (old->session)
-        session_put(old->session);
+    struct session *s = tty->session;
+
+    foreground_set_locked(tty, NULL);
+    tty->session = NULL;
+    if (s) {
+        s->tty = NULL;
+        session_put_locked(s);
+    }
 }
 
 // -EPERM: not a session leader, or it has a terminal, or another session has this one.
@@ -105,54 +103,37 @@ static int tty_may_acquire_locked(struct tty *tty, bool steal)
 int tty_acquire(struct tty *tty, bool steal)
 {
     struct process *p = process_self();
-    struct tty_owner old = {NULL, NULL};
-    int err;
+    struct session *s;
+    int err = 0;
 
     if (!p)
         return -EPERM;
     spin_lock(&proctree_lock);
-    err = session_self_locked()->tty == tty && session_self_locked()->leader == p
-              ? -EALREADY
-              : tty_may_acquire_locked(tty, steal);
-    if (!err) {
-        old = tty_release_locked(tty);
-        tty->session = session_self_locked();
-        ref_get(&tty->session->refs);
-        tty->session->tty = tty;
-        group_get(p->group);
-        store_relaxed(&tty->foreground, p->group);
+    s = session_self_locked();
+    if (s->tty != tty || s->leader != p)
+        err = tty_may_acquire_locked(tty, steal);
+    if (!err && s->tty != tty) {
+        tty_release_locked(tty);
+        tty->session = s;
+        ref_get(&s->refs);
+        s->tty = tty;
+        foreground_set_locked(tty, p->group);
     }
     spin_unlock(&proctree_lock);
-    tty_owner_put(&old);
-    return err == -EALREADY ? 0 : err;
+    return err;
 }
 
-// The terminal is nobody's from now on; its foreground group hears of it.
-static void tty_leave(struct session *s, struct tty *tty)
+// The session's terminal is nobody's from now on; its foreground group hears of it.
+static void tty_leave_locked(struct session *s)
 {
-    struct tty_owner old = {NULL, NULL};
+    struct tty *tty = s->tty;
 
-    spin_lock(&proctree_lock);
-    if (s)
-        tty = s->tty;
     if (tty && tty->foreground) {
         signal_send_group_locked(tty->foreground, SIGHUP, NULL);
         signal_send_group_locked(tty->foreground, SIGCONT, NULL);
     }
     if (tty)
-        old = tty_release_locked(tty);
-    spin_unlock(&proctree_lock);
-    tty_owner_put(&old);
-}
-
-void tty_hangup(struct tty *tty)
-{
-    tty_leave(NULL, tty);
-}
-
-static void tty_leader_exits(struct session *s)
-{
-    tty_leave(s, NULL);
+        tty_release_locked(tty);
 }
 
 // A session has one controlling terminal for all its processes: only its leader can give it up.
@@ -167,63 +148,47 @@ int tty_disown(struct tty *tty)
         err = -ENOTTY;
     else if (s->leader != process_self())
         err = -EPERM;
+    else
+        tty_leave_locked(s);
     spin_unlock(&proctree_lock);
-    if (!err)
-        tty_leave(s, NULL);
     return err;
 }
 
-s64 tty_foreground(struct tty *tty)
+s64 tty_owner(struct tty *tty, bool session)
 {
     s64 ret = -ENOTTY;
 
     spin_lock(&proctree_lock);
-    if (session_self_locked()->tty == tty)
+    if (session_self_locked()->tty == tty && session)
+        ret = tty->session->pid->id;
+    else if (session_self_locked()->tty == tty)
         ret = tty->foreground ? tty->foreground->pid->id : 0;
     spin_unlock(&proctree_lock);
     return ret;
 }
 
-s64 tty_session(struct tty *tty)
-{
-    s64 ret = -ENOTTY;
-
-    spin_lock(&proctree_lock);
-    if (session_self_locked()->tty == tty)
-        ret = tty->session->pid->id;
-    spin_unlock(&proctree_lock);
-    return ret;
-}
-
-// tcsetpgrp(3): a group of the caller's session; -ENOTTY -ESRCH -EPERM -EINVAL.
 int tty_set_foreground(struct tty *tty, pid_t pgid)
 {
-    struct group *old = NULL;
-    struct pid *pid;
+    struct group *g;
     int err = 0;
 
     if (pgid < 0)
         return -EINVAL;
     spin_lock(&proctree_lock);
-    pid = pid_find(pgid);
+    g = group_find(pgid);
     if (session_self_locked()->tty != tty)
         err = -ENOTTY;
-    else if (!pid || !pid->group)
+    else if (!g)
         err = -ESRCH;
-    else if (pid->group->session != tty->session)
+    else if (g->session != tty->session)
         err = -EPERM;
-    if (!err) {
-        old = tty->foreground;
-        group_get(pid->group);
-        store_relaxed(&tty->foreground, pid->group);
-    }
+    else
+        foreground_set_locked(tty, g);
     spin_unlock(&proctree_lock);
-    if (old)
-        group_put(old);
     return err;
 }
 
 void tty_job_init(void)
 {
-    session_leader_exit_hook = tty_leader_exits;
+    session_leader_exit_hook = tty_leave_locked;
 }

@@ -85,7 +85,8 @@ static struct file *file_alloc(u32 flags, const struct file_ops *ops, struct ino
 
     if (!f)
         return NULL;
-    *f = (struct file){.flags = flags & STATUS_FLAGS, .mode = mode_of(flags), .ops = ops};
+    *f = (struct file){
+        .flags = flags & (STATUS_FLAGS | O_NOCTTY), .mode = mode_of(flags), .ops = ops};
     ref_init(&f->refs, 1);
     mutex_init(&f->pos_lock, RANK_NONE);
     f->inode = inode;
@@ -234,6 +235,7 @@ static int open_taken(const struct path *p, u32 flags, bool created, struct file
         err = find_ops(f->inode, f) ?: claim_writer(f, flags);
     if (!err && f->ops->open)
         err = f->ops->open(f->inode, f);
+    f->flags &= ~O_NOCTTY; // for open alone
     if (err) {
         f->ops = &no_ops; // nothing to release
         file_put(f);

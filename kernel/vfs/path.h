@@ -49,12 +49,10 @@ static inline struct inode *path_inode(const struct path *p)
 
 int path_may_write(const struct path *p); // 0 or -EROFS
 
-enum {                    // walk flags
-    WALK_FOLLOW = 1,      // follow a symbolic link in the last component
-    WALK_DIRECTORY = 2,   // the result must be a directory
-    WALK_EMPTY = 4,       // an empty path means the starting point (AT_EMPTY_PATH)
-    WALK_NO_SYMLINKS = 8, // openat2 RESOLVE_*
-    WALK_BENEATH = 16,
+enum {                  // walk flags
+    WALK_FOLLOW = 1,    // follow a symbolic link in the last component
+    WALK_DIRECTORY = 2, // the result must be a directory
+    WALK_EMPTY = 4,     // an empty path means the starting point (AT_EMPTY_PATH)
 };
 
 // Where a relative path starts: NULL = the working directory of the running thread.

@@ -10,7 +10,6 @@
 #include "vfs/internal.h"
 
 #define INLINE_ENTRIES 8
-#define ALWAYS         (POLLERR | POLLHUP | POLLNVAL)
 
 struct poll_call;
 
@@ -93,8 +92,8 @@ static int poll_round(struct poll_call *call, struct poll_item *items, unsigned 
         struct poll_item *item = &items[i];
 
         if (item->file) {
-            call->events = item->events | ALWAYS;
-            item->revents = file_poll(item->file, table) & (item->events | ALWAYS);
+            call->events = item->events;
+            item->revents = file_poll(item->file, table) & item->events;
         }
         if (item->revents) {
             ready++;

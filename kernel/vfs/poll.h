@@ -22,7 +22,7 @@ u32 file_poll(struct file *f, struct poll_table *table);
 // One set of files for poll(2): events wanted and found.
 struct poll_item {
     struct file *file; // NULL: descriptor was negative (ignored) or bad (revents POLLNVAL)
-    u32 events;
+    u32 events;        // alone: errors and hang-ups too must be asked for
     u32 revents;
 };
 // Number of items with revents, 0 at the deadline, -EINTR, -ENOMEM.

@@ -35,33 +35,23 @@ static void walk_move(struct walk *w, const struct path *to)
     w->at = *to;
 }
 
-static int walk_to_root(struct walk *w)
+static void walk_to_root(struct walk *w)
 {
-    if (w->flags & WALK_BENEATH)
-        return -EXDEV;
     walk_know_root(w);
     path_get(&w->root);
     walk_move(w, &w->root);
-    return 0;
 }
 
-static int walk_begin(struct walk *w, const struct path *start, const char *name)
+static void walk_begin(struct walk *w, const struct path *start, const char *name)
 {
     if (likely(*name == '/')) {
         fs_root_get(&w->at);
-        return w->flags & WALK_BENEATH ? -EXDEV : 0;
-    }
-    if (start) {
+    } else if (start) {
         w->at = *start;
         path_get(start);
     } else {
         fs_cwd_get(&w->at);
     }
-    if (w->flags & WALK_BENEATH) {
-        w->root = w->at;
-        path_get(&w->root);
-    }
-    return 0;
 }
 
 static void walk_end(struct walk *w)
@@ -71,13 +61,13 @@ static void walk_end(struct walk *w)
     kfree(w->buffer);
 }
 
-static int walk_up(struct walk *w)
+static void walk_up(struct walk *w)
 {
     struct path to = w->at;
 
     walk_know_root(w);
     if (to.dentry == w->root.dentry && to.mount == w->root.mount)
-        return w->flags & WALK_BENEATH ? -EXDEV : 0;
+        return;
     spin_lock(&tree_lock);
     while (to.dentry == to.mount->root && to.mount->parent)
         to = (struct path){to.mount->parent, to.mount->point};
@@ -87,7 +77,6 @@ static int walk_up(struct walk *w)
     spin_unlock(&tree_lock);
     walk_move(w, &to);
     mount_cross(&w->at);
-    return 0;
 }
 
 /* Links */
@@ -95,11 +84,8 @@ static int walk_up(struct walk *w)
 static int walk_magic(struct walk *w, struct inode *inode)
 {
     struct path to;
-    int err;
+    int err = inode->ops->follow(inode, &to);
 
-    if (w->flags & WALK_BENEATH)
-        return -EXDEV;
-    err = inode->ops->follow(inode, &to);
     if (!err)
         walk_move(w, &to);
     return err;
@@ -123,12 +109,14 @@ static int walk_text_link(struct walk *w, struct inode *inode, const char **rest
     kfree(w->buffer);
     w->buffer = text;
     *rest = text;
-    return *text == '/' ? walk_to_root(w) : 0;
+    if (*text == '/')
+        walk_to_root(w);
+    return 0;
 }
 
 static int walk_link(struct walk *w, struct inode *inode, const char **rest)
 {
-    if (w->flags & WALK_NO_SYMLINKS || ++w->links > SYMLOOP_MAX)
+    if (++w->links > SYMLOOP_MAX)
         return -ELOOP;
     inode_touch_atime(inode);
     return inode->ops->follow ? walk_magic(w, inode) : walk_text_link(w, inode, rest);
@@ -146,8 +134,10 @@ static int walk_step(struct walk *w, const struct name *n, bool follow, const ch
     if (n->text[0] == '.') {
         if (n->length == 1)
             return 0;
-        if (n->length == 2 && n->text[1] == '.')
-            return walk_up(w);
+        if (n->length == 2 && n->text[1] == '.') {
+            walk_up(w);
+            return 0;
+        }
     }
     err = dcache_child(w->at.dentry, n, &d);
     if (unlikely(err))
@@ -255,9 +245,8 @@ int path_lookup(const struct path *start, const char *name, u32 flags, struct pa
 
     if (unlikely(!*name && !(flags & WALK_EMPTY)))
         return -ENOENT;
-    err = walk_begin(&w, start, name);
-    if (likely(!err))
-        err = walk_run(&w, name, NULL);
+    walk_begin(&w, start, name);
+    err = walk_run(&w, name, NULL);
     if (likely(!err) && (w.trailing || flags & WALK_DIRECTORY) && !S_ISDIR(path_inode(&w.at)->mode))
         err = -ENOTDIR;
     walk_end(&w);
@@ -290,9 +279,8 @@ int path_parent(const struct path *start, const char *name, enum purpose why, u3
     if (!*name)
         return -ENOENT;
     e->last = (struct name){.text = name};
-    err = walk_begin(&w, start, name);
-    if (!err)
-        err = walk_run(&w, name, &e->last) ?: special_error(&e->last, why);
+    walk_begin(&w, start, name);
+    err = walk_run(&w, name, &e->last) ?: special_error(&e->last, why);
     e->trailing_slash = w.trailing;
     e->buffer = w.buffer;
     e->dir = w.at;

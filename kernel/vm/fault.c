@@ -20,7 +20,6 @@
 // is slow (memory, I/O, make_writable) comes first; then, under pagetable_lock, the entry is
 // checked to be what was seen, and replaced; -EAGAIN starts over. A new right is stored without a
 // fence: a hart that still holds the old entry faults once more and then fences its own cache.
-#include "base/trace.h"
 #include "lib/string.h"
 #include "sched/thread.h"
 #include "vm/vm_private.h"
@@ -312,7 +311,6 @@ int up_fault(struct mmu_space *space, uaddr_t va, enum access access)
 {
     int err;
 
-    trace(TRACE_FAULT, va, access);
     thread_self()->minor_faults++;
     if (va >= USER_TOP)
         return -EFAULT;

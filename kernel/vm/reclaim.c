@@ -137,7 +137,6 @@ void reclaim_start(void)
 
     if (thread_create(&t, "reclaim", reclaim_main, NULL))
         panic("out of memory: no reclaim");
-    t->kernel = true;
     t->cred = &cred_root;
     thread_start(t);
     frames_low_hook = reclaim_wake;

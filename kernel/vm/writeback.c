@@ -222,7 +222,6 @@ void vm_threads_start(void)
 
     if (thread_create(&t, "flusher", flusher_main, NULL))
         panic("out of memory: no flusher");
-    t->kernel = true;
     t->cred = &cred_root;
     thread_start(t);
     reclaim_start();

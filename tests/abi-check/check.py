@@ -21,7 +21,7 @@ GLIBC = '''errno.h fcntl.h stdio.h unistd.h sys/file.h sys/stat.h dirent.h sys/m
 time.h sys/time.h poll.h sys/select.h sys/ioctl.h sys/resource.h sys/wait.h sys/auxv.h elf.h sys/uio.h
 sys/statvfs.h sys/statfs.h sys/epoll.h sys/eventfd.h sys/signalfd.h sys/timerfd.h sys/random.h
 sys/mount.h sys/ptrace.h sys/sysinfo.h sys/times.h sys/utsname.h ucontext.h asm/ptrace.h
-linux/close_range.h linux/openat2.h linux/limits.h'''.split()
+linux/close_range.h linux/limits.h'''.split()
 
 LINUX = '''linux/stat.h asm/ioctls.h asm/termbits.h linux/termios.h linux/tty.h linux/fs.h
 linux/random.h linux/sched.h linux/sched/types.h linux/futex.h linux/magic.h linux/prctl.h
@@ -36,7 +36,7 @@ UNCHECKED = set('''
 SYS_TABLE_SIZE SYS_riscv_hwprobe SYS_cachestat SYS_fchmodat2 SYS_map_shadow_stack SYS_futex_wake
 SYS_futex_wait SYS_futex_requeue SYS_statmount SYS_listmount SYS_lsm_get_self_attr
 SYS_lsm_set_self_attr SYS_lsm_list_modules SYS_mseal SYS_RISCV_FLUSH_ICACHE_LOCAL
-ERESTARTSYS ERESTARTNOINTR ERESTARTNOHAND ERESTART_RESTARTBLOCK OPEN_HOW_SIZE_VER0
+ERESTARTSYS ERESTARTNOINTR ERESTARTNOHAND ERESTART_RESTARTBLOCK
 COMPAT_HWCAP_ISA_V MAX_RW_COUNT MAX_ARG_STRLEN SYMLOOP_MAX HOST_NAME_MAX LINK_MAX IOV_MAX
 UTSNAME_LENGTH TASK_COMM_LEN XV6FS_MAGIC PIPEFS_MAGIC ANON_INODE_FS_MAGIC ST_VALID S_IRWXUGO
 S_IALLUGO RUSAGE_BOTH CLK_TCK PR_RISCV_V_SET_CONTROL PR_RISCV_V_GET_CONTROL MS_NOSYMFOLLOW
@@ -58,7 +58,6 @@ STRUCTS = [
     ('linux_dirent64', 'G struct dirent64', 'd_ino d_off d_reclen d_type d_name'),
     ('flock', 'G struct flock', 'l_type l_whence l_start l_len l_pid'),
     ('f_owner_ex', 'G struct f_owner_ex', 'type pid'),
-    ('open_how', 'G struct open_how', 'flags mode resolve'),
     ('sigstack', 'L stack_t', 'ss_sp ss_flags ss_size'),
     ('k_sigaction', 'L struct sigaction', 'handler=sa_handler flags=sa_flags mask=sa_mask'),
     ('siginfo', 'L siginfo_t', '''si_signo si_errno si_code si_pid si_uid si_status si_value si_utime

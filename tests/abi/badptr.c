@@ -147,7 +147,6 @@ static const struct call calls[] = {
     {SYS_getrandom, "getrandom", {OUT(64), NUM(64), NUM(0)}, 1},
     {SYS_getcpu, "getcpu", {{OPT O, 4, NULL}, {OPT O, 4, NULL}, NUM(0)}, 0},
     {SYS_clone3, "clone3", {IN(88), NUM(88)}, 0},
-    {SYS_get_robust_list, "get_robust_list", {NUM(0), OUT(8), OUT(8)}, 0},
     {SYS_mincore, "mincore", {NUM(0x10000), NUM(4096), OUT(1)}, 0},
     {SYS_sethostname, "sethostname", {IN(8), NUM(8)}, 0},
     {SYS_mount,

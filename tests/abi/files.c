@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <sys/file.h>
+#include <sys/mount.h>
 #include <sys/sendfile.h>
 #include <sys/statfs.h>
 #include <sys/sysmacros.h>
@@ -596,6 +597,29 @@ static void test_special(void)
     close(p[1]);
 }
 
+// Sizes that wrap must not become small ones. Linux takes these for no limit.
+static void test_mount_sizes(void)
+{
+    static const char *const sizes[] = {"size=16777216t", "size=18446744073709551615",
+                                        "size=18446744073709551615%"};
+    struct statfs s;
+
+    NEED(mkdir("mounted", 0755) == 0);
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        bool mounted = mount("none", "mounted", "tmpfs", 0, sizes[i]) == 0;
+        int error = errno, fd = open("mounted/file", O_RDWR | O_CREAT, 0600);
+        CHECK(sizes[i], mounted ? pwrite(fd, "x", 1, 64 * PAGE) == 1 : error == EINVAL);
+        close(fd);
+        unlink("mounted/file");
+        if (mounted)
+            umount("mounted");
+    }
+    EXPECT("size", mount("none", "mounted", "tmpfs", 0, "size=64k"), 0);
+    EXPECT("is kept", (statfs("mounted", &s), s.f_blocks), 16);
+    umount("mounted");
+    rmdir("mounted");
+}
+
 static void test_limits(void)
 {
     EXPECT_ERR("chmod of nothing", chmod("none", 0644), ENOENT);
@@ -604,6 +628,12 @@ static void test_limits(void)
     EXPECT_ERR("fsync of nothing", fsync(999), EBADF);
     EXPECT("sync", (sync(), 0), 0);
     EXPECT_ERR("ioctl of a file", syscall(SYS_ioctl, open("target", O_RDONLY), 0x5401, 0), ENOTTY);
+    int fd = open("space", O_RDWR | O_CREAT, 0644);
+    EXPECT_ERR("fallocate past the largest offset", fallocate(fd, 0, INT64_MAX - 10, 100), EFBIG);
+    EXPECT_ERR("fallocate to it", fallocate(fd, 0, PAGE, INT64_MAX), EFBIG);
+    EXPECT_ERR("fallocate of a negative length", fallocate(fd, 0, 0, -1), EINVAL);
+    EXPECT_ERR("fallocate at a negative offset", fallocate(fd, 0, -1, 1), EINVAL);
+    EXPECT("changed nothing", lseek(fd, 0, SEEK_END), 0);
     EXPECT("close_range", syscall(SYS_close_range, 3, ~0U, 0), 0);
     EXPECT_ERR("closed all", fcntl(3, F_GETFD), EBADF);
 }
@@ -629,6 +659,7 @@ int main(void)
     test_locks();
     test_copies();
     test_special();
+    test_mount_sizes();
     test_limits();
     scratch_leave();
     return abi_end();

@@ -112,6 +112,44 @@ static void priorities(void *unused)
     EXPECT_ERR("of nobody", setpriority(PRIO_PROCESS, 0x3ffffff, 10), ESRCH);
 }
 
+static void sleep_on(void *unused)
+{
+    (void)unused;
+    for (;;)
+        pause();
+}
+
+// Of somebody else's processes, by whatever name.
+static void priorities_of_others(void *victim)
+{
+    pid_t pid = *(pid_t *)victim;
+
+    NEED(setuid(1000) == 0);
+    EXPECT_ERR("not of another process", setpriority(PRIO_PROCESS, pid, 7), EPERM);
+    EXPECT_ERR("not of another's group", setpriority(PRIO_PGRP, pid, 7), EPERM);
+    EXPECT_ERR("not of another user", setpriority(PRIO_USER, 77, 7), EPERM);
+    EXPECT("but to be read", getpriority(PRIO_PGRP, pid), 0);
+}
+
+static void be_another(void *unused)
+{
+    NEED(setpgid(0, 0) == 0 && setuid(77) == 0);
+    kill(getpid(), SIGSTOP);
+    sleep_on(unused);
+}
+
+static void test_priorities_of_others(void)
+{
+    pid_t pid = child_start(be_another, NULL);
+    int status;
+
+    NEED(waitpid(pid, &status, WUNTRACED) == pid);
+    EXPECT("others' priorities", child_run(priorities_of_others, &pid), 0);
+    EXPECT("unchanged", getpriority(PRIO_PROCESS, pid), 0);
+    kill(pid, SIGKILL);
+    child_end(pid);
+}
+
 static void set_id_exec(void *unused)
 {
     char *argv[] = {"ids", "--who", NULL}, *env[] = {NULL};
@@ -155,6 +193,7 @@ int main(int argc, char **argv)
     unlink("/tmp/abi.group");
     EXPECT("limits", child_run(limits, NULL), 0);
     EXPECT("priorities", child_run(priorities, NULL), 0);
+    test_priorities_of_others();
     test_set_id();
     return abi_end();
 }

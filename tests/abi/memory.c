@@ -264,6 +264,19 @@ static void test_mremap(void)
     munmap(wall, PAGE);
 }
 
+static void remap_within_limit(void *unused)
+{
+    struct rlimit limit = {1UL << 30, 1UL << 30};
+    const size_t small = 1UL << 20;
+    char *p = map(small / PAGE, RW, ANON);
+
+    (void)unused;
+    NEED(setrlimit(RLIMIT_AS, &limit) == 0);
+    p = mremap(p, small, 8 * small, MREMAP_MAYMOVE);
+    CHECK("mremap below RLIMIT_AS", p != MAP_FAILED);
+    EXPECT_ERR("mremap beyond RLIMIT_AS", mremap(p, 8 * small, 2UL << 30, MREMAP_MAYMOVE), ENOMEM);
+}
+
 static void test_madvise(void)
 {
     char *p = map(4, RW, ANON);
@@ -408,6 +421,7 @@ int main(void)
     test_file();
     test_file_modes();
     test_mremap();
+    EXPECT("limit", child_run(remap_within_limit, NULL), 0);
     test_madvise();
     test_brk();
     test_stack();

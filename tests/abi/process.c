@@ -3,6 +3,8 @@
 // and process groups.
 #include "abi.h"
 
+#include <sys/ioctl.h>
+
 #include <linux/sched.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -299,6 +301,21 @@ static void exec_slowly(void *unused)
     execve("/proc/self/exe", argv, env);
 }
 
+// A session leader's first terminal becomes its controlling one, unless it says no.
+static void open_terminal(void *unused)
+{
+    (void)unused;
+    NEED(setsid() == getpid());
+    int fd = open("/dev/ttyS0", O_RDWR | O_NOCTTY | O_NONBLOCK);
+    NEED(fd >= 0);
+    EXPECT_ERR("O_NOCTTY: no terminal", open("/dev/tty", O_RDWR), ENXIO);
+    EXPECT("and is no status flag", fcntl(fd, F_GETFL) & O_NOCTTY, 0);
+    EXPECT_OK("without it", open("/dev/ttyS0", O_RDWR | O_NONBLOCK));
+    EXPECT_OK("a terminal", open("/dev/tty", O_RDWR));
+    signal(SIGHUP, SIG_IGN);
+    EXPECT("given up", ioctl(fd, TIOCNOTTY), 0);
+}
+
 static void test_setpgid_after_exec(void)
 {
     pid_t pid = child_start(exec_slowly, NULL);
@@ -389,6 +406,7 @@ int main(int argc, char **argv)
     test_ignored_children();
     test_orphan();
     test_sessions();
+    EXPECT("terminal", child_run(open_terminal, NULL), 0);
     test_setpgid_after_exec();
     test_orphaned_group();
     test_misc();

@@ -370,6 +370,39 @@ static void test_interrupted_write(void)
     close(p[1]);
 }
 
+static void futex_sleep(void *unused)
+{
+    struct timespec second = {1, 0};
+    int word = 0;
+
+    (void)unused;
+    _exit(syscall(SYS_futex, &word, 0, 0, &second, NULL, 0) != -1 || errno != ETIMEDOUT);
+}
+
+static void plain_sleep(void *unused)
+{
+    struct timespec second = {1, 0};
+
+    (void)unused;
+    _exit(nanosleep(&second, NULL) != 0);
+}
+
+// A stop without a handler interrupts unseen, however often.
+static void test_stopped_sleep(void)
+{
+    for (int i = 0; i < 2; i++) {
+        pid_t pid = child_start(i ? futex_sleep : plain_sleep, NULL);
+
+        for (int n = 0; n < 3; n++) {
+            process_await(pid, "SZ");
+            kill(pid, SIGSTOP);
+            process_await(pid, "TZ");
+            kill(pid, SIGCONT);
+        }
+        EXPECT(i ? "stopped in futex" : "stopped in nanosleep", child_end(pid), 0);
+    }
+}
+
 static void test_interrupted_sleep(void)
 {
     struct timespec day = {86400, 0}, left = {0, 0};
@@ -490,6 +523,37 @@ static void test_stop(void)
     waitpid(pid, &status, WUNTRACED);
     kill(pid, SIGKILL);
     EXPECT("SIGKILL ends a stopped process", child_end(pid), SIGNALED(SIGKILL));
+}
+
+static void stop_under_timer(void *unused)
+{
+    struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGCONT};
+    struct itimerspec when = {{0, 200000}, {0, 200000}};
+    timer_t timer;
+
+    (void)unused;
+    NEED(timer_create(CLOCK_MONOTONIC, &event, &timer) == 0);
+    NEED(timer_settime(timer, 0, &when, NULL) == 0);
+    for (;;) {
+        raise(SIGSTOP);
+        usleep(1000); // for the report to be seen before the next
+    }
+}
+
+// A SIGCONT that the kernel makes, at whatever moment, is reported as any other.
+static void test_continue_by_timer(void)
+{
+    pid_t pid = child_start(stop_under_timer, NULL);
+    int status = 0, continued = 0;
+
+    while (continued < 100 && kill(pid, 0) == 0) {
+        NEED(waitpid(pid, &status, WUNTRACED | WCONTINUED | WNOHANG) >= 0);
+        continued += WIFCONTINUED(status);
+        status = 0;
+    }
+    EXPECT("continued by a timer", continued, 100);
+    kill(pid, SIGKILL);
+    child_end(pid);
 }
 
 static void die_of(void *number)
@@ -688,9 +752,11 @@ int main(int argc, char **argv)
     test_interrupted_read();
     test_interrupted_write();
     test_interrupted_sleep();
+    test_stopped_sleep();
     test_interrupted_wait();
     test_sigchld();
     test_stop();
+    test_continue_by_timer();
     test_defaults();
     test_faults();
     test_context();

@@ -176,6 +176,73 @@ static void test_posix_timers(void)
     EXPECT("gone", raw(SYS_timer_delete, 12345, 0, 0, 0, 0, 0), -EINVAL);
 }
 
+// Times that no clock can have.
+static void test_set_clock(void)
+{
+    static const struct timeval bad[] = {
+        {INT64_MAX, 0}, {INT64_MAX / 1000000000 + 1, 0}, {-1, 0}, {0, 1000000}, {0, -1}};
+    int64_t before = by_call(CLOCK_REALTIME), now;
+
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        struct timespec t = {bad[i].tv_sec, bad[i].tv_usec * 1000};
+        char name[64];
+        snprintf(name, sizeof(name), "clock_settime to no time %zu", i);
+        EXPECT(name, raw(SYS_clock_settime, CLOCK_REALTIME, (long)&t, 0, 0, 0, 0), -EINVAL);
+    }
+    now = by_call(CLOCK_REALTIME);
+    CHECK("the clock goes on", now >= before && now - before < 3600 * 1000000000LL);
+}
+
+// Times so far, and intervals so short, that sums overflow and steps never end.
+static void test_extreme_timers(void)
+{
+    struct itimerval never = {{INT64_MAX, 999999}, {INT64_MAX, 999999}}, got, off = {0},
+                     once = {{INT64_MAX, 0}, {0, 1}}, often = {{0, 1}, {0, 1}};
+    struct itimerspec far = {{INT64_MAX, 999999999}, {INT64_MAX, 999999999}}, was,
+                      fast = {{0, 1}, {0, 1}}, none = {0};
+    struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN};
+    timer_t timer;
+
+    for (int which = ITIMER_REAL; which <= ITIMER_PROF; which++) {
+        static const int numbers[] = {SIGALRM, SIGVTALRM, SIGPROF};
+        int number = numbers[which];
+        char name[64];
+        on(number);
+        alarms[number] = 0;
+        snprintf(name, sizeof(name), "far, timer %d", which);
+        EXPECT(name, setitimer(which, &never, NULL), 0);
+        getitimer(which, &got);
+        CHECK(name,
+              which != ITIMER_REAL || got.it_value.tv_sec > 1000000); // Linux: only of this kind
+        snprintf(name, sizeof(name), "then never again, timer %d", which);
+        EXPECT(name, setitimer(which, &once, NULL), 0);
+        while (!alarms[number])
+            ;
+        getitimer(which, &got);
+        CHECK(name, alarms[number] == 1 && (which != ITIMER_REAL || got.it_value.tv_sec > 1000000));
+        snprintf(name, sizeof(name), "always, timer %d", which);
+        EXPECT(name, setitimer(which, &often, NULL), 0);
+        while (alarms[number] < 10)
+            ;
+        EXPECT(name, setitimer(which, &off, NULL), 0);
+    }
+    on(SIGRTMIN);
+    alarms[SIGRTMIN] = 0;
+    NEED(timer_create(CLOCK_MONOTONIC, &event, &timer) == 0);
+    for (int flags = 0; flags <= TIMER_ABSTIME; flags++) {
+        EXPECT("far timer_settime", timer_settime(timer, flags, &far, NULL), 0);
+        EXPECT("far timer_gettime", timer_gettime(timer, &was), 0);
+        CHECK("far away", was.it_value.tv_sec > 1000000 && was.it_interval.tv_sec > 1000000);
+    }
+    CHECK("no signal of it", alarms[SIGRTMIN] == 0);
+    EXPECT("each nanosecond", timer_settime(timer, 0, &fast, NULL), 0);
+    while (alarms[SIGRTMIN] < 10)
+        ;
+    CHECK("with overruns", timer_getoverrun(timer) > 0);
+    EXPECT("no more", timer_settime(timer, 0, &none, NULL), 0);
+    timer_delete(timer);
+}
+
 static void test_inheritance(void)
 {
     struct itimerval far = {.it_value = {1000, 0}}, got;
@@ -211,6 +278,8 @@ int main(void)
     test_sleep();
     test_itimers();
     test_posix_timers();
+    test_set_clock();
+    test_extreme_timers();
     test_inheritance();
     test_cpu_time();
     return abi_end();

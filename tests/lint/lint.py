@@ -22,7 +22,7 @@ FUNCTION_MAX = 100
 FUNCTION_MEDIAN = 15  # the median is below
 FUNCTION_NINE_TENTHS = 45  # nine in ten are below
 KERNEL_GOAL = 14000  # lines of code, without blanks and comments
-KERNEL_MAX = 27300  # a ratchet towards the goal: lower it whenever the kernel shrinks, never raise it
+KERNEL_MAX = 26500  # a ratchet towards the goal: lower it whenever the kernel shrinks, never raise it
 UPCALLS_MAX = 12
 CLANG_FORMAT = 14  # versions differ in what they ask for
 

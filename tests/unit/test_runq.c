@@ -18,7 +18,6 @@ static void thread_set(struct thread *t, enum sched_policy policy, int nice, uns
     *t = (struct thread){.policy = policy, .nice = nice, .rt_priority = priority};
     t->weight = runq_weight(policy, nice);
     t->affinity = ~0UL;
-    list_init(&t->rt_node);
 }
 
 static void queue(struct thread *t, bool head)
@@ -77,7 +76,7 @@ static void step_random(void)
 
 static void test_against_model(void **state)
 {
-    runq_init(&q);
+    q = (struct runq){0};
     arrivals_first = arrivals_last = 1UL << 32;
     for (unsigned i = 0; i < THREADS; i++) {
         if (i % 3 == 0)
@@ -100,7 +99,7 @@ static void test_shares(void **state)
     ns_t got[ARRAY_SIZE(nice)] = {0}, total = 0;
     u64 weights = 0;
 
-    runq_init(&q);
+    q = (struct runq){0};
     for (unsigned i = 0; i < ARRAY_SIZE(nice); i++) {
         thread_set(&threads[i], SCHED_CLASS_FAIR, nice[i], 0);
         weights += threads[i].weight;
@@ -131,7 +130,7 @@ static void test_sleeper(void **state)
     struct thread *hog = &threads[0], *sleeper = &threads[1];
     ns_t behind;
 
-    runq_init(&q);
+    q = (struct runq){0};
     thread_set(hog, SCHED_CLASS_FAIR, 0, 0);
     thread_set(sleeper, SCHED_CLASS_FAIR, 0, 0);
     runq_place(&q, hog, false);
@@ -161,7 +160,7 @@ static void test_real_time(void **state)
     thread_set(low, SCHED_CLASS_RT_RR, 0, 10);
     thread_set(high, SCHED_CLASS_RT_FIFO, 0, 11);
     thread_set(fair, SCHED_CLASS_FAIR, -20, 0);
-    runq_init(&q);
+    q = (struct runq){0};
     runq_place(&q, low, false);
     assert_true(runq_preempts(low, fair));
     assert_true(runq_preempts(high, low));
@@ -185,7 +184,7 @@ static void test_defer(void **state)
 {
     struct thread *a = &threads[0], *b = &threads[1];
 
-    runq_init(&q);
+    q = (struct runq){0};
     for (unsigned i = 0; i < 2; i++) {
         thread_set(&threads[i], SCHED_CLASS_FAIR, 0, 0);
         runq_place(&q, &threads[i], false);

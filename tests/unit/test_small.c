@@ -212,18 +212,14 @@ static void test_ring(void **state)
 // 4096 related keys into 256 buckets: no bucket far from the mean of 16, high bits and low.
 static void test_hash(void **state)
 {
-    u32 low[256] = {0}, high[256] = {0}, text[256] = {0};
-    char name[16];
+    u32 low[256] = {0}, high[256] = {0};
 
     for (u64 i = 0; i < 4096; i++) {
         low[hash_u64(i * PAGE_SIZE) % 256]++;
         high[hash_u64(i * PAGE_SIZE) >> 24]++;
-        text[hash_bytes(name, sprintf(name, "file%lu", i), 0) % 256]++;
     }
     for (u32 i = 0; i < 256; i++)
-        assert_true(low[i] < 48 && high[i] < 48 && text[i] < 48);
-    assert_int_not_equal(hash_bytes("a", 1, 0), hash_bytes("a", 1, 1));
-    assert_int_not_equal(hash_bytes("", 0, 0), hash_bytes("\0", 1, 0));
+        assert_true(low[i] < 48 && high[i] < 48);
 }
 
 static void test_symtab(void **state)

@@ -30,6 +30,5 @@
 #define SBI_HSM      0x48534d
 #define SBI_HSM_STOP 1
 
-#define KSTACK_BIT     14 // log2 KSTACK_SIZE: set in every good stack address
-#define EMERGENCY_SIZE 4096
-#define SATP_SV39      (8 << 60)
+#define KSTACK_BIT 14 // log2 KSTACK_SIZE: set in every good stack address
+#define SATP_SV39  (8 << 60)

@@ -136,6 +136,7 @@ user_leave:
     j leave_fast
 user_interrupt:
     mv a0, t0
+    mv a1, t2
     call trap_interrupt
     j user_leave
 user_exception:

@@ -10,7 +10,6 @@
 #include "arch/riscv/asm.h"
 #include "arch/riscv/hart.h"
 #include "arch/riscv/trap.h"
-#include "arch/uaccess.h"
 #include "lib/string.h"
 
 static_assert(offsetof(struct fpu_state, fcsr) == 256, "fpu.S");
@@ -64,35 +63,13 @@ void arch_fpu_reset(struct arch_thread *t)
     memset(&t->fpu, 0, sizeof(t->fpu));
 }
 
-// LOAD-FP, STORE-FP, the four multiply-adds, OP-FP; fcsr and its parts; c.fld c.fsd c.fldsp
-// c.fsdsp.
-static bool instruction_is_fp(u32 insn)
-{
-    u32 opcode = insn & 0x7f, funct3 = insn >> 12 & 7, csr = insn >> 20;
-
-    if ((insn & 3) != 3)
-        return (insn & 1) == 0 && ((insn >> 13 & 7) == 1 || (insn >> 13 & 7) == 5);
-    if (opcode == 0x73)
-        return funct3 && csr >= 1 && csr <= 3;
-    return opcode == 0x07 || opcode == 0x27 || opcode == 0x53 || (opcode & 0x73) == 0x43;
-}
-
-static u32 instruction_fetch(const struct trapframe *frame)
-{
-    u16 half[2] = {0, 0};
-
-    if (frame->tval)
-        return (u32)frame->tval;
-    copy_from_user_nofault(half, frame->pc, sizeof(half));
-    return half[0] | (u32)half[1] << 16;
-}
-
-// An illegal instruction in user mode, interrupts off: true if it only lacked the FP registers.
-bool fpu_trap(struct trapframe *frame)
+// An illegal instruction in user mode, interrupts off: true if it may only have lacked the FP
+// registers. It is tried again with them; one that is illegal all the same then traps once more.
+bool fpu_trap(void)
 {
     struct arch_thread *self = arch_self();
 
-    if ((csr_read(sstatus) & STATUS_FS) || !instruction_is_fp(instruction_fetch(frame)))
+    if (csr_read(sstatus) & STATUS_FS)
         return false;
     fpu_set_status(STATUS_FS_CLEAN);
     fpu_load(&self->fpu);

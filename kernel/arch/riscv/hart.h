@@ -2,6 +2,7 @@
 // Per-hart state of the machine layer, and the mailboxes between harts.
 #pragma once
 #include "arch/mmu.h"
+#include "arch/preempt.h"
 #include "arch/thread.h"
 #include "arch/upcalls.h"
 
@@ -47,29 +48,13 @@ void mmu_shootdown_local(const struct shootdown *s);
 
 // trap.c, fpu.c, entry.S
 void trap_entry(void);
-bool fpu_trap(struct trapframe *frame);
+bool fpu_trap(void);
 void fpu_store(struct fpu_state *out);
 void fpu_load(const struct fpu_state *in);
 
 // uaccess back end: true if the kernel-mode fault was in a user copy and `frame` now retries or
 // reports it.
 bool uaccess_trap(struct trapframe *frame);
-
-// Preemption off and on, as base/preempt.h, which is above this layer.
-static inline void hart_pin(void)
-{
-    arch_self()->preempt++;
-    barrier();
-}
-
-static inline void hart_unpin(void)
-{
-    struct arch_thread *self = arch_self();
-
-    barrier();
-    if (--self->preempt == 0 && unlikely(READ_ONCE(self->work) & WORK_RESCHED))
-        up_reschedule();
-}
 
 #define csr_read(csr)                                                   \
     ({                                                                  \

@@ -187,12 +187,12 @@ pfn_t mmu_kernel_unmap(vaddr_t va)
     u64 others;
 
     kernelmap_release(flags);
-    hart_pin();
+    preempt_disable();
     mmu_flush_local(va);
     others = load_relaxed(&smp_online) & ~BIT(hart_index());
     if (others)
         smp_shootdown(others, SHOOT_KERNEL, NULL, va, va + PAGE_SIZE);
-    hart_unpin();
+    preempt_enable();
     return pte_pfn(old);
 }
 

@@ -6,7 +6,8 @@
 // the flush flags, then hands out identifiers: so a hart that has got a new one sees its flag set,
 // and one that finds its flag set sees the new generation when it chooses again. Thus no hart uses
 // a recycled identifier before it has flushed, nor an old one after. A hart may go on running a
-// space under an older one: identifiers have meaning per hart only.
+// space under an older one: identifiers have meaning per hart only. Debug builds use few
+// identifiers, so that all of this happens all the time, and check it: emulators may ignore them.
 //
 // Who must be told of a change. space->harts is a superset of the harts that may hold entries. For
 // a hart of the set that runs another space now, the space gets a new identifier instead (asid =
@@ -27,18 +28,22 @@
 #include "arch/riscv/pagetable.h"
 #include "arch/smp.h"
 #include "arch/upcalls.h"
+#include "lib/bitmap.h"
+#include "lib/string.h"
 
 #define SATP_MODE_SV39  (8UL << 60)
 #define SATP_ASID_SHIFT 44
 #define ASID_BITS       16
 #define ASID_MASK       ((1UL << ASID_BITS) - 1)
+#define DEBUG_ASIDS     7
 // More pages than this are flushed as a whole space. Emulators flush everything each time.
 #define FLUSH_PAGES_MAX 1
 
-static u64 asid_max;            // (c) 0: the hardware has none
-static u64 asid_generation = 1; // (a)
-static u64 asid_next = 1;       // (asid_lock) 0 is the kernel's
-static u32 asid_lock;           // (a) interrupts off while held
+static u64 asid_max;                              // (c) 0: the hardware has none
+static u64 asid_generation = 1;                   // (a)
+static u64 asid_next = 1;                         // (asid_lock) 0 is the kernel's
+static u32 asid_lock;                             // (a) interrupts off while held
+static u64 asid_held[MAX_HARTS][DEBUG_ASIDS + 1]; // (h) what entries since the last flush stand for
 
 static inline void sfence_all(void)
 {
@@ -76,6 +81,8 @@ void mmu_init_hart(void)
 
     csr_write(satp, satp | ASID_MASK << SATP_ASID_SHIFT);
     asid_max = csr_read(satp) >> SATP_ASID_SHIFT & ASID_MASK; // the same on every hart
+    if (DEBUG)
+        asid_max = MIN(asid_max, (u64)DEBUG_ASIDS);
     csr_write(satp, satp);
     hart_self()->satp = satp;
     sfence_all();
@@ -112,6 +119,19 @@ static u64 asid_assign(struct mmu_space *space)
     return asid;
 }
 
+// No identifier, without its generation, stands for two spaces in this hart's TLB.
+static void asid_check(u64 asid, bool flush)
+{
+    u64 *held = asid_held[hart_index()];
+
+    if (flush)
+        memset(held, 0, sizeof(asid_held[0]));
+    held += asid & ASID_MASK;
+    if (*held && *held != asid)
+        up_panic(NULL, "an address-space identifier was recycled without a flush");
+    *held = asid;
+}
+
 void mmu_space_switch(struct mmu_space *space)
 {
     struct hart *self = hart_self();
@@ -133,6 +153,8 @@ void mmu_space_switch(struct mmu_space *space)
         atomic_xchg(&self->flush_all, 0U);
         flush = true;
     }
+    if (DEBUG)
+        asid_check(asid, flush);
     self->satp = SATP_MODE_SV39 | (asid & ASID_MASK) << SATP_ASID_SHIFT |
                  virt_to_phys(space->root) >> PAGE_SHIFT;
     csr_write(satp, self->satp);
@@ -196,7 +218,7 @@ static u64 space_narrow(struct mmu_space *space)
     smp_mb();
     for (u64 m = mask; m; m &= m - 1) {
         u64 bit = m & -m;
-        const struct hart *h = &harts[__builtin_ctzl(m)];
+        const struct hart *h = &harts[bit_lowest(m)];
 
         if (load_relaxed(&h->space) == space)
             continue;
@@ -230,14 +252,14 @@ void mmu_flush(struct mmu_space *space, uaddr_t start, uaddr_t end)
     smp_mb();
     if (space_unused(space))
         return;
-    hart_pin();
+    preempt_disable();
     me = BIT(hart_index());
     mask = likely(space_own(space)) ? me : space_narrow(space);
     if (mask & me)
         flush_local(hart_self(), start, end);
     if (mask & ~me)
         smp_shootdown(mask & ~me, SHOOT_RANGE, space, start, end);
-    hart_unpin();
+    preempt_enable();
 }
 
 // Takes every hart off the space.
@@ -247,7 +269,7 @@ static void space_retire(struct mmu_space *space)
 
     if (space_unused(space))
         return;
-    hart_pin();
+    preempt_disable();
     me = BIT(hart_index());
     mask = space_narrow(space);
     if (mask & me)
@@ -255,7 +277,7 @@ static void space_retire(struct mmu_space *space)
     if (mask & ~me)
         smp_shootdown(mask & ~me, SHOOT_LEAVE, space, 0, 0);
     store_relaxed(&space->harts, 0UL);
-    hart_unpin();
+    preempt_enable();
 }
 
 void mmu_space_fini(struct mmu_space *space)
@@ -277,11 +299,11 @@ void mmu_sync_icache(struct mmu_space *space)
     u64 mask = 0;
 
     smp_mb();
-    hart_pin();
+    preempt_disable();
     fence_i();
     if (!space_own(space))
         mask = space_narrow(space) & ~BIT(hart_index());
     if (mask)
         smp_shootdown(mask, SHOOT_ICACHE, space, 0, 0);
-    hart_unpin();
+    preempt_enable();
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The tables of one address space: find, make, prune, free, print.
+// The tables of one address space: find, make, prune, free.
 #include "arch/riscv/pagetable.h"
 #include "abi/errno.h"
 #include "arch/upcalls.h"
@@ -168,27 +168,4 @@ void pagetable_free_user(struct mmu_space *space)
     }
     while (space->made_count)
         free_slot(space, space->made[--space->made_count]);
-}
-
-static void dump_entry(unsigned depth, unsigned index, pte_t pte)
-{
-    up_print("%.*s%u: pte %016lx pa %016lx", (int)depth * 3, " .. .. ..", index, pte,
-             pte_pfn(pte) << PAGE_SHIFT);
-}
-
-static void dump_table(const pte_t *table, unsigned entries, unsigned depth)
-{
-    for (unsigned i = 0; i < entries; i++) {
-        if (!pte_present(table[i]))
-            continue;
-        dump_entry(depth, i, table[i]);
-        if (!pt_is_leaf(table[i]) && depth < 3)
-            dump_table(pt_table(table[i]), MMU_TABLE_PTES, depth + 1);
-    }
-}
-
-void mmu_dump(const struct mmu_space *space)
-{
-    up_print("page table %016lx", virt_to_phys(space->root));
-    dump_table(space->root, USER_ROOT_ENTRIES, 1);
 }

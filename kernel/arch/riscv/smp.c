@@ -17,6 +17,7 @@
 #include "arch/sbi.h"
 #include "arch/timer.h"
 #include "arch/upcalls.h"
+#include "lib/bitmap.h"
 
 #define SIP_SSIP        2UL
 #define START_TIMEOUT   20000000UL // counts of the time counter: 2 s at 10 MHz
@@ -80,7 +81,7 @@ void smp_send(u64 mask, u32 bits)
 
     smp_mb();
     for (u64 m = mask; m; m &= m - 1) {
-        unsigned i = (unsigned)__builtin_ctzl(m);
+        unsigned i = bit_lowest(m);
 
         if (atomic_fetch_or(&harts[i].ipi, bits) == bits)
             continue; // posted before and not yet taken: its interrupt is on the way
@@ -107,7 +108,7 @@ void smp_serve(void)
         return;
     from = atomic_xchg(&self->requests, 0UL);
     for (; from; from &= from - 1) {
-        struct shootdown *s = &harts[__builtin_ctzl(from)].shootdown;
+        struct shootdown *s = &harts[bit_lowest(from)].shootdown;
 
         mmu_shootdown_local(s);
         if (atomic_fetch_and(&s->pending, ~me) == me && load_acquire(&s->sleeping))
@@ -139,7 +140,7 @@ void smp_shootdown(u64 mask, enum shootdown_kind kind, struct mmu_space *space, 
     s->kind = kind;
     store_release(&s->pending, mask);
     for (u64 m = mask; m; m &= m - 1)
-        atomic_fetch_or(&harts[__builtin_ctzl(m)].requests, me);
+        atomic_fetch_or(&harts[bit_lowest(m)].requests, me);
     smp_send(mask, IPI_SERVE);
     for (unsigned spins = 0; load_acquire(&s->pending); spins++) {
         smp_serve();
@@ -178,15 +179,13 @@ void smp_interrupt(void)
     smp_serve();
     if (bits & IPI_CALL)
         smp_run_call();
-    if (bits & IPI_RESCHEDULE)
-        up_interrupt(INTERRUPT_RESCHEDULE);
 }
 
 void smp_call_others(void (*fn)(void *), void *arg)
 {
     u64 others;
 
-    hart_pin();
+    preempt_disable();
     while (atomic_xchg(&call.busy, 1U))
         smp_serve();
     others = load_relaxed(&smp_online) & ~BIT(hart_index());
@@ -197,7 +196,7 @@ void smp_call_others(void (*fn)(void *), void *arg)
     while (load_acquire(&call.pending))
         smp_serve();
     store_release(&call.busy, 0U);
-    hart_unpin();
+    preempt_enable();
 }
 
 void smp_stop_others(void)

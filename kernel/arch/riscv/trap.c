@@ -6,10 +6,13 @@
 #include "arch/riscv/asm.h"
 #include "arch/riscv/hart.h"
 #include "arch/timer.h"
+#include "arch/uaccess.h"
 #include "arch/upcalls.h"
 #include "lib/format.h"
+#include "lib/string.h"
 
 #define CAUSE_INTERRUPT         (1UL << 63)
+#define INSTRUCTION_ECALL       0x73
 #define INTERRUPT_CODE_SOFTWARE 1
 #define INTERRUPT_CODE_TIMER    5
 #define INTERRUPT_CODE_EXTERNAL 9
@@ -32,27 +35,41 @@ void hart_init(void)
     timer_arm(~0UL);
 }
 
-static void interrupt_dispatch(u64 code)
+// Whether the program was at work. An interrupt that comes while a system call returns, with
+// interrupts off, is taken behind the ecall: then it was the kernel.
+static bool user_at_work(uaddr_t pc)
+{
+    const void *call = user_window(pc - sizeof(u32), sizeof(u32), ACCESS_EXEC);
+    u32 instruction = 0;
+
+    if (call)
+        memcpy(&instruction, call, sizeof(instruction));
+    return pc && instruction != INSTRUCTION_ECALL;
+}
+
+static void interrupt_dispatch(u64 code, uaddr_t user_pc)
 {
     if (code == INTERRUPT_CODE_SOFTWARE)
         smp_interrupt();
+    else if (code == INTERRUPT_CODE_TIMER)
+        up_interrupt(user_at_work(user_pc) ? INTERRUPT_TIMER_USER : INTERRUPT_TIMER_KERNEL);
     else
-        up_interrupt(code == INTERRUPT_CODE_TIMER ? INTERRUPT_TIMER : INTERRUPT_EXTERNAL);
+        up_interrupt(INTERRUPT_EXTERNAL);
 }
 
-void trap_interrupt(u64 cause)
+void trap_interrupt(u64 cause, uaddr_t user_pc)
 {
     struct arch_thread *self = arch_self();
     u32 lock_base = self->lock_base;
 
     if (DEBUG)
         self->lock_base = self->lock_depth;
-    interrupt_dispatch(cause & ~CAUSE_INTERRUPT);
+    interrupt_dispatch(cause & ~CAUSE_INTERRUPT, user_pc);
     if (DEBUG)
         self->lock_base = lock_base;
 }
 
-enum access trap_fault_access(const struct trapframe *frame)
+static enum access fault_access(const struct trapframe *frame)
 {
     if (frame->cause == CAUSE_FETCH_FAULT)
         return ACCESS_EXEC;
@@ -66,12 +83,12 @@ int trap_user_fault(struct trapframe *frame)
     irq_enable();
     if (frame->tval >= USER_TOP)
         return -EFAULT;
-    return up_fault(space, frame->tval, trap_fault_access(frame));
+    return up_fault(space, frame->tval, fault_access(frame));
 }
 
 void trap_user_exception(struct trapframe *frame, int error)
 {
-    if (frame->cause == CAUSE_ILLEGAL && fpu_trap(frame))
+    if (frame->cause == CAUSE_ILLEGAL && fpu_trap())
         return;
     irq_enable();
     up_user_trap(frame, error);
@@ -112,21 +129,16 @@ static void kernel_trap_panic(const struct trapframe *frame)
     up_panic(frame, why);
 }
 
-// SPP and SUM belong to the interrupted code, not to a thread that runs meanwhile.
-void trap_status_neutral(void)
-{
-    csr_clear(sstatus, STATUS_SPP | STATUS_SUM);
-    csr_set(sstatus, STATUS_SPIE);
-}
-
 void trap_kernel(struct trapframe *frame)
 {
     struct arch_thread *self = arch_self();
 
     if (frame->cause & CAUSE_INTERRUPT) {
-        trap_interrupt(frame->cause);
+        trap_interrupt(frame->cause, 0);
         if (self->preempt == 0 && READ_ONCE(self->work) & WORK_RESCHED) {
-            trap_status_neutral();
+            // SPP and SUM belong to the interrupted code, not to a thread that runs meanwhile.
+            csr_clear(sstatus, STATUS_SPP | STATUS_SUM);
+            csr_set(sstatus, STATUS_SPIE);
             up_reschedule();
         }
         return;

@@ -1,10 +1,21 @@
 // SPDX-License-Identifier: MIT
-// User memory: what both back ends share.
+// User memory: faulting pages in, strings, copies.
+//
+// Each step handles one page; a page that is not ready is faulted in with interrupts on, and the
+// step repeated. There are two ways to a page, chosen at build. Walk: through the page table by
+// hand and the direct map, with interrupts off. sstatus.SUM stays clear, so a stray kernel access
+// to user memory always faults. Sum: copies go by the hardware to the user's address, with SUM set
+// meanwhile (uaccess_sum.S); all else walks.
 #include "arch/uaccess.h"
+#include "arch/riscv/asm.h"
 #include "arch/riscv/userwalk.h"
 
 #define STRING_CHUNK   512UL // copied with interrupts off
 #define PREFAULT_PAGES 16
+
+// uaccess_sum.S; returns the bytes left. The page faults of its text are excused.
+u64 sum_copy(u64 dst, u64 src, u64 n);
+extern char sum_text_start[], sum_text_end[], sum_fixup[];
 
 // Sets missing A and D bits unless the entry changes meanwhile; false: refused.
 static bool pte_touch(pte_t *p, enum access access)
@@ -143,78 +154,126 @@ ssize_t strncpy_from_user(char *dst, uaddr_t src, size_t size)
     return likely((size_t)part < n) ? part : string_long(dst, src, size);
 }
 
-size_t user_copy_pages(uaddr_t va, void *kernel, size_t n, enum user_copy op)
+/* Copies */
+
+// Copies within one page that is ready; false: it is not. `quick`: it may as well be taken for not
+// ready.
+static inline __attribute__((always_inline)) bool page_run(uaddr_t va, void *kernel, size_t n,
+                                                           enum user_copy op, bool quick)
+{
+    irqflags_t flags;
+    struct mmu_space *space;
+    void *p = NULL;
+
+    if (UACCESS_SUM && op == USER_COPY_FROM)
+        return sum_copy((u64)kernel, va, n) == 0;
+    if (UACCESS_SUM && op == USER_COPY_TO)
+        return sum_copy(va, (u64)kernel, n) == 0;
+    flags = irq_save();
+    space = hart_self()->space;
+    if (likely(space))
+        p = quick ? user_walk_fast(space->root, va, user_copy_access(op))
+                  : user_walk(space->root, va, user_copy_access(op));
+    if (likely(p))
+        user_copy_run(p, kernel, n, op);
+    irq_restore(flags);
+    return p;
+}
+
+static inline __attribute__((always_inline)) bool page_try(uaddr_t va, void *kernel, size_t n,
+                                                           enum user_copy op)
+{
+    if (unlikely(va >= USER_TOP || n > PAGE_SIZE - (va & ~PAGE_MASK)))
+        return false;
+    return page_run(va, kernel, n, op, true);
+}
+
+// Copies up to the first page that is not ready; bytes done. The range is below USER_TOP.
+static size_t copy_ready(uaddr_t va, void *kernel, size_t n, enum user_copy op)
 {
     size_t done = 0;
 
     while (done < n) {
         size_t chunk = user_page_rest(va + done, n - done);
-        irqflags_t flags = irq_save();
-        struct mmu_space *s = hart_self()->space;
-        void *p = likely(s) ? user_walk(s->root, va + done, user_copy_access(op)) : NULL;
 
-        if (likely(p))
-            user_copy_run(p, (char *)kernel + done, chunk, op);
-        irq_restore(flags);
-        if (!p)
+        if (!page_run(va + done, (char *)kernel + done, chunk, op, false))
             break;
         done += chunk;
     }
     return done;
 }
 
-// An aligned word; size 4 or 8.
-static int word_access(uaddr_t va, size_t size, enum user_word op, u64 operand, u64 old, u64 *seen)
+// Any copy: pages that are not ready are faulted in and retried.
+static __attribute__((noinline)) int copy_pages(uaddr_t va, void *kernel, size_t n,
+                                                enum user_copy op)
 {
-    if (va % size || !user_range_ok(va, size))
+    if (likely(page_try(va, kernel, n, op)))
+        return 0;
+    if (unlikely(!user_range_ok(va, n)))
         return -EFAULT;
-    return user_word(va, op, operand, old, seen);
+    for (;;) {
+        size_t done = copy_ready(va, kernel, n, op);
+        int error;
+
+        if (likely(done == n))
+            return 0;
+        kernel = (char *)kernel + done;
+        va += done;
+        n -= done;
+        error = user_fault(va, user_copy_access(op));
+        if (unlikely(error))
+            return error;
+    }
 }
 
-int get_user_u32(u32 *out, uaddr_t src)
+// A byte or an aligned word is copied without a further call, and needs no stack frame.
+static inline int copy(uaddr_t va, void *kernel, size_t n, enum user_copy op)
 {
-    u64 seen;
-    int error = word_access(src, 4, USER_LOAD32, 0, 0, &seen);
-
-    if (!error)
-        *out = (u32)seen;
-    return error;
+    if (n == 1 && likely(page_try(va, kernel, 1, op)))
+        return 0;
+    if (n == 8 && !((va | (u64)kernel) & 7) && likely(page_try(va, kernel, 8, op)))
+        return 0;
+    return copy_pages(va, kernel, n, op);
 }
 
-int get_user_u64(u64 *out, uaddr_t src)
+int copy_from_user(void *dst, uaddr_t src, size_t n)
 {
-    return word_access(src, 8, USER_LOAD64, 0, 0, out);
+    return copy(src, dst, n, USER_COPY_FROM);
 }
 
-int put_user_u32(uaddr_t dst, u32 value)
+int copy_to_user(uaddr_t dst, const void *src, size_t n)
 {
-    u64 seen;
-
-    return word_access(dst, 4, USER_STORE32, value, 0, &seen);
+    return copy(dst, (void *)src, n, USER_COPY_TO);
 }
 
-int put_user_u64(uaddr_t dst, u64 value)
+int user_zero(uaddr_t dst, size_t n)
 {
-    u64 seen;
-
-    return word_access(dst, 8, USER_STORE64, value, 0, &seen);
+    return copy(dst, NULL, n, USER_COPY_ZERO);
 }
 
-int user_cas_u32(uaddr_t addr, u32 old, u32 new, u32 *seen)
+static inline size_t copy_nofault(uaddr_t va, void *kernel, size_t n, enum user_copy op)
 {
-    u64 found = 0;
-    int error = word_access(addr, 4, USER_CAS, new, old, &found);
-
-    *seen = (u32)found;
-    return error;
+    if (likely(n == PAGE_SIZE ? page_try(va, kernel, PAGE_SIZE, op) : page_try(va, kernel, n, op)))
+        return n;
+    return user_range_ok(va, n) ? copy_ready(va, kernel, n, op) : 0;
 }
 
-int user_fetch_op_u32(uaddr_t addr, enum user_op op, u32 operand, u32 *seen)
+size_t copy_from_user_nofault(void *dst, uaddr_t src, size_t n)
 {
-    u64 found = 0;
-    int error =
-        word_access(addr, 4, USER_SWAP + op, op == USER_OP_ANDN ? ~operand : operand, 0, &found);
+    return copy_nofault(src, dst, n, USER_COPY_FROM);
+}
 
-    *seen = (u32)found;
-    return error;
+size_t copy_to_user_nofault(uaddr_t dst, const void *src, size_t n)
+{
+    return copy_nofault(dst, (void *)src, n, USER_COPY_TO);
+}
+
+// A fault in sum_copy ends it: page_run reports that the page is not ready.
+bool uaccess_trap(struct trapframe *frame)
+{
+    if (!UACCESS_SUM || frame->pc < (u64)sum_text_start || frame->pc >= (u64)sum_text_end ||
+        frame->cause >= 64 || !(CAUSE_PAGE_FAULTS >> frame->cause & 1) || frame->tval >= USER_TOP)
+        return false;
+    frame->pc = (u64)sum_fixup;
+    return true;
 }

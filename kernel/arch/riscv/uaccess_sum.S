@@ -1,31 +1,15 @@
 // SPDX-License-Identifier: MIT
-// User memory, back end "sum": the instructions that touch user addresses.
-//
-// Each function sets SUM, works, clears SUM and returns struct sum_result: a0 = bytes left, a1 = 0.
-// a2 always holds the bytes left and a7 whether a fault must not sleep. No function uses the
-// stack, so a fault that cannot be resolved continues at sum_fixup with a1 = error.
+// Copies by the hardware to and from user addresses, for the kernel built with UACCESS=sum.
 #include "arch/riscv/asm.h"
 
-.macro enter
+// sum_copy(dst, src, n) sets SUM, copies, clears SUM and returns the bytes left, which a2 always
+// holds. It does not use the stack, so a fault ends it at sum_fixup.
+    .section .text.uaccess, "ax"
+    .globl sum_copy, sum_text_start, sum_text_end, sum_fixup
+sum_text_start:
+sum_copy:
     li t6, STATUS_SUM
     csrs sstatus, t6
-.endm
-
-.macro leave
-    csrc sstatus, t6
-    mv a0, a2
-    li a1, 0
-    ret
-.endm
-
-    .section .text.uaccess, "ax"
-    .globl sum_text_start, sum_text_end, sum_fixup
-sum_text_start:
-
-// sum_copy(dst, src, n, -, -, -, -, nofault)
-    .globl sum_copy
-sum_copy:
-    enter
     xor t0, a0, a1
     andi t0, t0, 7
     bnez t0, 3f
@@ -75,75 +59,9 @@ sum_copy:
     addi a1, a1, 1
     addi a2, a2, -1
     j 3b
-9:  leave
 
-// sum_zero(dst, -, n, -, -, -, -, nofault)
-    .globl sum_zero
-sum_zero:
-    enter
-1:  beqz a2, 9f
-    or t0, a0, a2
-    andi t0, t0, 7
-    beqz t0, 2f
-    sb zero, 0(a0)
-    addi a0, a0, 1
-    addi a2, a2, -1
-    j 1b
-2:  sd zero, 0(a0)
-    addi a0, a0, 8
-    addi a2, a2, -8
-    bnez a2, 2b
-9:  leave
-
-// sum_xxx(user address, u64 *seen, -, operand, -, -, -, 0): words.
-.macro word_access name, op, reg
-    .globl \name
-\name:
-    enter
-    \op \reg, 0(a0)
-    li a2, 0
-.endm
-    word_access sum_load32, lw, t0
-    sd t0, 0(a1)
-    leave
-    word_access sum_load64, ld, t0
-    sd t0, 0(a1)
-    leave
-    word_access sum_store32, sw, a3
-    leave
-    word_access sum_store64, sd, a3
-    leave
-
-.macro word_amo name, op
-    .globl \name
-\name:
-    enter
-    \op t0, a3, (a0)
-    sd t0, 0(a1)
-    li a2, 0
-    leave
-.endm
-    word_amo sum_swap, amoswap.w.aqrl
-    word_amo sum_add, amoadd.w.aqrl
-    word_amo sum_or, amoor.w.aqrl
-    word_amo sum_and, amoand.w.aqrl
-    word_amo sum_xor, amoxor.w.aqrl
-
-// sum_cas(user address, u64 *seen, -, new, old, -, -, 0)
-    .globl sum_cas
-sum_cas:
-    enter
-    sext.w a4, a4
-1:  lr.w.aqrl t0, (a0)
-    bne t0, a4, 2f
-    sc.w.rl t1, a3, (a0)
-    bnez t1, 1b
-2:  sd t0, 0(a1)
-    li a2, 0
-    leave
-
-sum_fixup: // a1 = error
-    li t6, STATUS_SUM
+sum_fixup:
+9:  li t6, STATUS_SUM
     csrc sstatus, t6
     mv a0, a2
     ret

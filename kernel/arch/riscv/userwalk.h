@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// User addresses by hand: the software page-table walk, and checks both back ends share.
+// User addresses by hand: the software page-table walk, and checks.
 #pragma once
 #include "abi/errno.h"
 #include "arch/irq.h"
@@ -95,24 +95,3 @@ static inline void user_copy_run(void *p, void *kernel, size_t n, enum user_copy
     else
         memcpy(dst, src, n);
 }
-
-// Copies through the direct map up to the first page that is not ready; bytes done. The range is
-// below USER_TOP.
-size_t user_copy_pages(uaddr_t va, void *kernel, size_t n, enum user_copy op);
-
-// Back end: one access to an aligned word below USER_TOP, faulting it in; *seen = value loaded or
-// found before. 0, -EFAULT, -EINTR.
-enum user_word {
-    // loads first; from USER_SWAP on as enum user_op
-    USER_LOAD32,
-    USER_LOAD64,
-    USER_STORE32,
-    USER_STORE64,
-    USER_CAS,
-    USER_SWAP,
-    USER_ADD,
-    USER_OR,
-    USER_AND,
-    USER_XOR
-};
-int user_word(uaddr_t va, enum user_word op, u64 operand, u64 old, u64 *seen);

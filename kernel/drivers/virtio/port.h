@@ -42,7 +42,6 @@ enum { // control events, section 5.3.6.2
     CONTROL_PORT_REMOVE = 2,
     CONTROL_PORT_READY = 3,
     CONTROL_CONSOLE_PORT = 4,
-    CONTROL_RESIZE = 5,
     CONTROL_PORT_OPEN = 6,
     CONTROL_PORT_NAME = 7,
 };

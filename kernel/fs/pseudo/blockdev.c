@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Nodes of block devices, /proc/partitions and /proc/diskstats.
+// Nodes of block devices.
 //
 // Reads, writes and mappings go to the device's pages, which the buffer cache shares.
 #include "abi/blkdev.h"
@@ -223,58 +223,6 @@ static const struct file_ops blockdev_ops = {
     .ioctl = blockdev_ioctl,
 };
 
-/* /proc */
-
-static void partitions_line(struct block_device *d, void *text)
-{
-    if (load_relaxed(&d->sectors))
-        text_printf(text, "%4u  %7u %10lu %s\n", dev_major(d->dev), dev_minor(d->dev),
-                    load_relaxed(&d->sectors) / 2, d->name);
-}
-
-static int show_partitions(struct text *t, void *arg)
-{
-    text_printf(t, "major minor  #blocks  name\n\n");
-    block_each(partitions_line, t);
-    return t->error;
-}
-
-static void diskstats_op(struct text *t, struct block_device *d, enum block_op op)
-{
-    text_printf(t, " %lu %lu %lu %lu", load_relaxed(&d->stats.op[op].count),
-                load_relaxed(&d->stats.op[op].merged), load_relaxed(&d->stats.op[op].sectors),
-                load_relaxed(&d->stats.op[op].time) / 1000000);
-}
-
-// Documented in admin-guide/iostats.rst of Linux.
-static void diskstats_line(struct block_device *d, void *text)
-{
-    struct block_stats *s = &d->stats;
-    ns_t weighted = 0;
-
-    for (unsigned i = 0; i < BLOCK_OPS; i++)
-        weighted += load_relaxed(&s->op[i].time);
-    text_printf(text, "%4u %7u %s", dev_major(d->dev), dev_minor(d->dev), d->name);
-    diskstats_op(text, d, BLOCK_READ);
-    diskstats_op(text, d, BLOCK_WRITE);
-    text_printf(text, " %lu %lu %lu", load_relaxed(&s->in_flight), load_relaxed(&s->busy) / 1000000,
-                weighted / 1000000);
-    diskstats_op(text, d, BLOCK_DISCARD);
-    text_printf(text, " %lu %lu\n", load_relaxed(&s->op[BLOCK_FLUSH].count),
-                load_relaxed(&s->op[BLOCK_FLUSH].time) / 1000000);
-}
-
-static int show_diskstats(struct text *t, void *arg)
-{
-    block_each(diskstats_line, t);
-    return t->error;
-}
-
-static struct proc_file files[] = {
-    {"partitions", 0444, .show = show_partitions},
-    {"diskstats", 0444, .show = show_diskstats},
-};
-
 /* Nodes */
 
 static void node_add(struct block_device *d)
@@ -301,6 +249,4 @@ void blockdev_init(void)
 {
     block_added_hook = node_add;
     block_each(node_add_old, NULL);
-    for (unsigned i = 0; i < ARRAY_SIZE(files); i++)
-        proc_register(&files[i]);
 }

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: MIT
-// The file systems without storage: devfs and procfs, the memory devices.
+// The file systems without storage: devfs, the memory devices.
 #pragma once
 #include "vfs/path.h"
 
-void memdev_init(void);    // null, zero, full, random, urandom
-void blockdev_init(void);  // nodes of block devices, registered before and later
-void devfs_init(void);     // registers "devtmpfs"; nodes for devices registered before and later
-void procfs_fs_init(void); // registers "proc" and the files that belong to no other part
-void sysinfo_init(void);   // called by procfs_fs_init
+void memdev_init(void);   // null, zero, full, random, urandom
+void blockdev_init(void); // nodes of block devices, registered before and later
+void devfs_init(void);    // registers "devtmpfs"; nodes for devices registered before and later

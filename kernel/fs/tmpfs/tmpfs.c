@@ -233,19 +233,20 @@ static int parse_size(const char *s, u64 *out)
 {
     static const char units[] = "kmgt";
     const char *end, *unit;
+    u64 scale = 1;
     int err = parse_u64(s, &end, 0, out);
 
     if (err || !*end)
         return err;
     if (*end == '%') {
-        *out = frames_total() * PAGE_SIZE / 100 * *out;
-        return end[1] ? -EINVAL : 0;
+        scale = frames_total() * PAGE_SIZE / 100;
+        return end[1] || __builtin_mul_overflow(*out, scale, out) ? -EINVAL : 0;
     }
     unit = strchr(units, *end | 0x20);
     if (!unit || end[1])
         return -EINVAL;
-    *out <<= 10 * (unit - units + 1);
-    return 0;
+    scale <<= 10 * (unit - units + 1);
+    return __builtin_mul_overflow(*out, scale, out) ? -EINVAL : 0;
 }
 
 static int option_apply(struct options *o, const char *key, const char *value)
@@ -259,8 +260,8 @@ static int option_apply(struct options *o, const char *key, const char *value)
         return err;
     }
     err = parse_size(value, &n);
-    if (err)
-        return err;
+    if (err || n > INT64_MAX)
+        return err ?: -EINVAL;
     if (!strcmp(key, "size"))
         o->fs->page_limit = n ? DIV_ROUND_UP(n, PAGE_SIZE) : ~0UL >> 1;
     else if (!strcmp(key, "nr_blocks"))

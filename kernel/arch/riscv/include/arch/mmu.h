@@ -112,6 +112,3 @@ void mmu_init_hart(void);
 
 // Makes instruction fetch of this process see its stores, on every hart (fence.i).
 void mmu_sync_icache(struct mmu_space *space);
-
-// Prints the user half as an indented three-level tree of index, PTE and physical address.
-void mmu_dump(const struct mmu_space *space);

@@ -72,7 +72,7 @@ static inline struct arch_thread *arch_self(void)
 }
 
 // Index 0.. of the hart this code runs on; stable only while preemption or interrupts are off.
-static inline unsigned hart_index(void)
+static inline u64 hart_index(void)
 {
     return ((volatile struct arch_thread *)arch_self())->hart;
 }

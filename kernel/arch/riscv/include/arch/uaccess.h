@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The only way to user memory. Two back ends, chosen at build: uaccess_walk.c, uaccess_sum.c.
+// The only way to user memory.
 //
 // Addresses are checked against USER_TOP; a bad one is -EFAULT, never a crash. The plain functions
 // act on the space that the current hart runs, may fault pages in and so may sleep; no spinlock may

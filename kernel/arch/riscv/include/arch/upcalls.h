@@ -9,7 +9,8 @@ struct mmu_space;
 // Kinds of access that a fault or a copy asks for.
 enum access { ACCESS_READ = 1, ACCESS_WRITE = 2, ACCESS_EXEC = 4 };
 
-enum interrupt { INTERRUPT_TIMER, INTERRUPT_EXTERNAL, INTERRUPT_RESCHEDULE };
+// A timer's says what it interrupted: a program or the kernel.
+enum interrupt { INTERRUPT_TIMER_USER, INTERRUPT_TIMER_KERNEL, INTERRUPT_EXTERNAL };
 
 typedef s64 (*syscall_fn)(u64 a0, u64 a1, u64 a2, u64 a3, u64 a4, u64 a5);
 

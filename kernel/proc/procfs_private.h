@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+// What /proc is made of: tables of entries, and the texts that they show.
+#pragma once
+#include "proc/proc_private.h"
+
+#define TICK_NS (NS_PER_SEC / 100) // what proc(5) counts CPU time in
+
+// A growing text.
+struct text {
+    char *data;
+    size_t length, capacity;
+    int error; // -ENOMEM sticks
+};
+void text_printf(struct text *t, const char *fmt, ...) PRINTF_LIKE(2, 3);
+void text_append(struct text *t, const char *s, size_t n);
+// Room for n more bytes and a NUL, for texts that are made under a spinlock.
+bool text_reserve(struct text *t, size_t n);
+
+// A place in /proc: an entry of a table, and whose it is.
+struct proc_place {
+    const struct proc_entry *entry; // (c)
+    pid_t id;                       // (c) process or thread; 0: none
+    int fd;                         // (c) descriptor of it; -1: none
+    // While a callback of a place with an id runs, with references:
+    struct process *process;
+    struct vm_space *space; // NULL once the process has exited
+};
+
+// Callbacks return 0 or -errno (readlink: the length).
+struct proc_entry {
+    const char *name;
+    mode_t mode; // with the type
+    // Texts
+    int (*show)(struct text *t, const struct proc_place *p);
+    int (*write)(const char *s, const struct proc_place *p); // without the final newline
+    void *arg;
+    // Links: to a text, or (follow) straight to a file
+    int (*readlink)(const struct proc_place *p, char *buf, size_t size);
+    int (*follow)(const struct proc_place *p, struct path *out);
+    // Directories: entries up to one without a name, and then children with numbers for names, of
+    // which `next` finds the first at or after *number
+    const struct proc_entry *entries;
+    bool (*next)(pid_t id, u32 *number);
+    const struct proc_entry *numbered;
+};
+
+extern const struct proc_entry proc_root_entry;    // procfs_system.c
+extern const struct proc_entry proc_process_entry; // procfs_process.c: /proc/<pid>
+int proc_show_partitions(struct text *t, const struct proc_place *p); // procfs_block.c
+int proc_show_diskstats(struct text *t, const struct proc_place *p);
+bool proc_next_process(pid_t unused, u32 *id);
+
+bool proc_is_alive(pid_t id);               // a process or thread
+int proc_place_begin(struct proc_place *p); // gets process and space; -ESRCH
+void proc_place_end(struct proc_place *p);
+void proc_owner(pid_t id, uid_t *uid, gid_t *gid);
+struct file *proc_file_of(const struct proc_place *p); // open as p->fd; referenced, NULL

@@ -1,0 +1,551 @@
+// SPDX-License-Identifier: MIT
+// /proc/<pid>: what procfs shows of processes (proc(5) formats).
+
+#include "abi/errno.h"
+#include "lib/parse.h"
+#include "mm/slab.h"
+#include "proc/procfs_private.h"
+
+void (*session_tty_hook)(struct session *s, u32 *device, pid_t *foreground);
+
+static const struct vm_space no_space; // what a process without a space has
+
+// What a process has whose main thread is gone.
+static const struct thread no_thread = {.cred = &cred_root};
+static const struct task no_task = {.thread = (struct thread *)&no_thread};
+
+static const struct task *task_find_any(pid_t id)
+{
+    const struct task *t = task_find(id);
+
+    return t ? t : &no_task;
+}
+
+static const char *state_word(const struct process *p, const struct task *t)
+{
+    static const char *const words[] = {
+        [THREAD_RUNNING] = "R (running)",
+        [THREAD_INTERRUPTIBLE] = "S (sleeping)",
+        [THREAD_STOPPED] = "T (stopped)",
+        [THREAD_DEAD] = NULL,
+    };
+
+    if (p->state != PROCESS_ALIVE || t == &no_task)
+        return "Z (zombie)";
+    return words[t->thread->state] ? words[t->thread->state] : "D (disk sleep)";
+}
+
+// What stat and status print, with proctree_lock held from begin to end.
+struct view {
+    const struct process *process;
+    const struct task *task;
+    const struct thread *thread;
+    const struct vm_space *space;
+    ns_t user, system;
+    u64 ignored, caught; // bit signal-1
+};
+
+#define TEXT_ROOM 2048 // for what is printed under a spinlock, where no memory can be had
+
+static int view_begin(struct view *v, struct text *t, const struct proc_place *place)
+{
+    if (!text_reserve(t, TEXT_ROOM))
+        return -ENOMEM;
+    spin_lock(&proctree_lock);
+    *v = (struct view){.process = place->process, .task = task_find_any(place->id)};
+    v->thread = v->task->thread;
+    v->space = place->space ? place->space : &no_space;
+    if (place->id == place->process->pid->id)
+        process_times(place->process, &v->user, &v->system);
+    else
+        sched_times(v->task->thread, &v->user, &v->system);
+    for (int i = 0; i < 64; i++) {
+        u64 handler = sighand_action(v->process->sighand, i + 1)->handler;
+
+        if (handler == SIG_IGN)
+            v->ignored |= 1UL << i;
+        else if (handler != SIG_DFL)
+            v->caught |= 1UL << i;
+    }
+    return 0;
+}
+
+static int view_end(void)
+{
+    spin_unlock(&proctree_lock);
+    return 0;
+}
+
+static void stat_identity(struct text *t, const struct view *v, pid_t id)
+{
+    const struct process *p = v->process;
+    pid_t group = 0, session = 0, foreground = -1;
+    u32 tty = 0;
+
+    if (p->group) {
+        group = p->group->pid->id;
+        session = p->group->session->pid->id;
+        if (session_tty_hook)
+            session_tty_hook(p->group->session, &tty, &foreground);
+    }
+    text_printf(t, "%d (%s) %c %d %d %d %u %d 0 ", id, v->thread->name, state_word(p, v->task)[0],
+                p->parent_pid, group, session, tty, foreground);
+}
+
+static int show_stat(struct text *t, const struct proc_place *place)
+{
+    const struct process *p = place->process;
+    const struct vm_space *m;
+    struct view v;
+    int rt, err = view_begin(&v, t, place);
+
+    if (err)
+        return err;
+    m = v.space;
+    rt = v.thread->rt_priority;
+    stat_identity(t, &v, place->id);
+    text_printf(t, "%lu %lu 0 0 %lu %lu %lu %lu %d %d %u 0 %lu %lu %lu %lu ", p->minor_faults,
+                p->child_minor_faults, v.user / TICK_NS, v.system / TICK_NS,
+                p->child_user / TICK_NS, p->child_system / TICK_NS,
+                rt ? -1 - rt : 20 + v.thread->nice, v.thread->nice, p->task_count,
+                p->start_time / TICK_NS, m->mapped_pages << PAGE_SHIFT, vm_space_resident(m),
+                p->limits[RLIMIT_RSS].rlim_cur);
+    text_printf(t, "%lu %lu %lu 0 0 %lu %lu %lu %lu 0 0 0 %d %d %d %d 0 0 0 ", m->code_start,
+                m->code_end, m->stack_start, v.task->pending.set | p->pending.set, v.task->blocked,
+                v.ignored, v.caught, p->exit_signal, v.thread->arch.hart, rt, v.thread->policy);
+    text_printf(t, "%lu %lu %lu %lu %lu %lu %lu %d\n", m->data_start, m->data_end, m->brk_start,
+                m->arg_start, m->arg_end, m->env_start, m->env_end, p->exit_status);
+    return view_end();
+}
+
+static void status_memory(struct text *t, const struct vm_space *space)
+{
+    u64 anon = space->anon_pages * 4, object = space->object_pages * 4;
+
+    text_printf(t, "VmPeak:\t%8lu kB\nVmSize:\t%8lu kB\nVmHWM:\t%8lu kB\nVmRSS:\t%8lu kB\n",
+                space->mapped_pages * 4, space->mapped_pages * 4, space->peak_pages * 4,
+                anon + object);
+    text_printf(t, "RssAnon:\t%8lu kB\nRssFile:\t%8lu kB\nVmPTE:\t%8lu kB\n", anon, object,
+                vm_space_table_pages(space) * 4);
+}
+
+static int show_status(struct text *t, const struct proc_place *place)
+{
+    const struct process *p = place->process;
+    const struct cred *c;
+    struct view v;
+    int err = view_begin(&v, t, place);
+
+    if (err)
+        return err;
+    c = v.thread->cred;
+    text_printf(t, "Name:\t%s\nUmask:\t0022\nState:\t%s\nTgid:\t%d\nPid:\t%d\nPPid:\t%d\n",
+                v.thread->name, state_word(p, v.task), p->pid->id, place->id, p->parent_pid);
+    text_printf(t, "TracerPid:\t0\nUid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", c->uid, c->euid,
+                c->suid, c->fsuid, c->gid, c->egid, c->sgid, c->fsgid);
+    if (place->space)
+        status_memory(t, place->space);
+    text_printf(t, "Threads:\t%u\nSigPnd:\t%016lx\nShdPnd:\t%016lx\nSigBlk:\t%016lx\n",
+                p->task_count, v.task->pending.set, p->pending.set, v.task->blocked);
+    text_printf(t, "SigIgn:\t%016lx\nSigCgt:\t%016lx\n", v.ignored, v.caught);
+    text_printf(
+        t, "CapInh:\t%016lx\nCapPrm:\t%016lx\nCapEff:\t%016lx\nCapBnd:\t%016lx\nCapAmb:\t%016lx\n",
+        c->cap_inheritable, c->cap_permitted, c->cap_effective, c->cap_bounding, c->cap_ambient);
+    text_printf(t, "NoNewPrivs:\t%d\nvoluntary_ctxt_switches:\t%lu\n", p->no_new_privs,
+                v.thread->voluntary_switches);
+    text_printf(t, "nonvoluntary_ctxt_switches:\t%lu\n",
+                v.thread->switches - v.thread->voluntary_switches);
+    return view_end();
+}
+
+static int show_comm(struct text *t, const struct proc_place *place)
+{
+    struct view v;
+    int err = view_begin(&v, t, place);
+
+    if (err)
+        return err;
+    text_printf(t, "%s\n", v.thread->name);
+    return view_end();
+}
+
+static int show_statm(struct text *t, const struct proc_place *place)
+{
+    const struct vm_space *s = place->space ? place->space : &no_space;
+
+    text_printf(t, "%lu %lu %lu %lu 0 %lu 0\n", s->mapped_pages, vm_space_resident(s),
+                s->object_pages, DIV_ROUND_UP(s->code_end - s->code_start, PAGE_SIZE),
+                s->anon_pages);
+    return 0;
+}
+
+static int show_memory(struct text *t, struct vm_space *space, uaddr_t at, uaddr_t end)
+{
+    char chunk[256];
+    size_t n;
+
+    for (; at < end && !t->error; at += n) {
+        n = vm_access(space, at, chunk, MIN(sizeof(chunk), end - at), false, false);
+        if (!n)
+            break;
+        text_append(t, chunk, n);
+    }
+    return 0;
+}
+
+static int show_cmdline(struct text *t, const struct proc_place *place)
+{
+    struct vm_space *s = place->space;
+
+    return s ? show_memory(t, s, s->arg_start, s->arg_end) : 0;
+}
+
+static int show_environ(struct text *t, const struct proc_place *place)
+{
+    struct vm_space *s = place->space;
+
+    return s ? show_memory(t, s, s->env_start, s->env_end) : 0;
+}
+
+static const char *area_label(const struct vm_area *a)
+{
+    if (a->flags & AREA_HEAP)
+        return "[heap]";
+    if (a->flags & AREA_STACK)
+        return "[stack]";
+    return a->flags & AREA_VDSO ? "[vdso]" : NULL;
+}
+
+struct maps_state {
+    struct text *text;
+    char *path;
+};
+
+static int show_area(const struct vm_area *a, void *arg)
+{
+    struct maps_state *m = arg;
+    const char *name = area_label(a);
+    struct inode *inode = a->file ? a->file->inode : NULL;
+    dev_t dev = inode && inode->sb ? inode->sb->dev : 0;
+
+    if (a->file && path_to_text(&a->file->path, m->path, PAGE_SIZE) > 0)
+        name = m->path;
+    text_printf(m->text, "%08lx-%08lx %c%c%c%c %08lx %02x:%02x %lu", a->start, a->end,
+                a->prot & PROT_READ ? 'r' : '-', a->prot & PROT_WRITE ? 'w' : '-',
+                a->prot & PROT_EXEC ? 'x' : '-', a->flags & AREA_SHARED ? 's' : 'p',
+                a->file ? a->offset << PAGE_SHIFT : 0, dev_major(dev), dev_minor(dev),
+                inode ? inode->ino : 0);
+    if (name)
+        text_printf(m->text, "%*s%s", 27, "", name);
+    text_printf(m->text, "\n");
+    return m->text->error;
+}
+
+static int show_maps(struct text *t, const struct proc_place *place)
+{
+    struct maps_state m = {.text = t, .path = kmalloc(PAGE_SIZE, 0)};
+    int err = m.path ? 0 : -ENOMEM;
+
+    if (!err && place->space)
+        err = vm_space_each(place->space, show_area, &m);
+    kfree(m.path);
+    return err;
+}
+
+static void show_limit(struct text *t, u64 limit)
+{
+    if (limit == RLIM_INFINITY)
+        text_printf(t, "%-20s ", "unlimited");
+    else
+        text_printf(t, "%-20lu ", limit);
+}
+
+static int show_limits(struct text *t, const struct proc_place *place)
+{
+    static const char *const names[RLIM_NLIMITS] = {
+        "Max cpu time",       "Max file size",     "Max data size",         "Max stack size",
+        "Max core file size", "Max resident set",  "Max processes",         "Max open files",
+        "Max locked memory",  "Max address space", "Max file locks",        "Max pending signals",
+        "Max msgqueue size",  "Max nice priority", "Max realtime priority", "Max realtime timeout"};
+    const struct process *p = place->process;
+
+    text_printf(t, "%-25s %-20s %-20s\n", "Limit", "Soft Limit", "Hard Limit");
+    for (int i = 0; i < RLIM_NLIMITS; i++) {
+        text_printf(t, "%-25s ", names[i]);
+        show_limit(t, p->limits[i].rlim_cur);
+        show_limit(t, p->limits[i].rlim_max);
+        text_printf(t, "\n");
+    }
+    return 0;
+}
+
+/* Whose it is */
+
+// The thread, with proctree_lock and its process's siglock held; NULL and none if it is gone.
+static struct task *task_lock(pid_t id, irqflags_t *flags)
+{
+    struct task *t;
+
+    spin_lock(&proctree_lock);
+    t = task_find(id);
+    if (t)
+        *flags = spin_lock_irqsave(&t->proc->siglock);
+    else
+        spin_unlock(&proctree_lock);
+    return t;
+}
+
+static void task_unlock(struct task *t, irqflags_t flags)
+{
+    spin_unlock_irqrestore(&t->proc->siglock, flags);
+    spin_unlock(&proctree_lock);
+}
+
+int proc_place_begin(struct proc_place *p)
+{
+    irqflags_t flags;
+    struct task *t;
+
+    spin_lock(&proctree_lock);
+    t = task_find(p->id);
+    p->process = t ? t->proc : process_find(p->id);
+    if (p->process) {
+        process_ref(p->process);
+        flags = spin_lock_irqsave(&p->process->siglock);
+        p->space = p->process->space;
+        if (p->space)
+            vm_space_get(p->space);
+        spin_unlock_irqrestore(&p->process->siglock, flags);
+    }
+    spin_unlock(&proctree_lock);
+    return p->process ? 0 : -ESRCH;
+}
+
+void proc_place_end(struct proc_place *p)
+{
+    if (p->space)
+        vm_space_put(p->space);
+    process_put(p->process);
+}
+
+bool proc_is_alive(pid_t id)
+{
+    bool alive;
+
+    spin_lock(&proctree_lock);
+    alive = process_find(id) || task_find(id);
+    spin_unlock(&proctree_lock);
+    return alive;
+}
+
+void proc_owner(pid_t id, uid_t *uid, gid_t *gid)
+{
+    const struct cred *c;
+
+    spin_lock(&proctree_lock);
+    c = task_find_any(id)->thread->cred;
+    *uid = c->euid;
+    *gid = c->egid;
+    spin_unlock(&proctree_lock);
+}
+
+// The first open descriptor at or after *fd.
+static struct file *file_next(pid_t id, u32 *fd)
+{
+    struct file *f = NULL;
+    irqflags_t flags;
+    struct task *t = task_lock(id, &flags);
+
+    if (!t)
+        return NULL;
+    if (t->thread->files)
+        f = fdtable_next(t->thread->files, (int *)fd);
+    task_unlock(t, flags);
+    return f;
+}
+
+struct file *proc_file_of(const struct proc_place *p)
+{
+    u32 fd = p->fd;
+    struct file *f = file_next(p->id, &fd);
+
+    if (!f || fd == p->fd)
+        return f;
+    file_put(f);
+    return NULL;
+}
+
+/* Links */
+
+static int follow_exe(const struct proc_place *place, struct path *out)
+{
+    if (!place->space || !place->space->exe)
+        return -ENOENT;
+    *out = place->space->exe->path;
+    path_get(out);
+    return 0;
+}
+
+static int follow_fs(pid_t id, struct path *out, bool root)
+{
+    struct fs_context *fs;
+    irqflags_t flags;
+    struct task *t = task_lock(id, &flags);
+
+    if (!t)
+        return -ESRCH;
+    fs = t->thread->fs;
+    if (fs) {
+        spin_lock(&fs->lock);
+        *out = root ? fs->root : fs->cwd;
+        path_get(out);
+        spin_unlock(&fs->lock);
+    }
+    task_unlock(t, flags);
+    return fs ? 0 : -ENOENT;
+}
+
+static int follow_cwd(const struct proc_place *place, struct path *out)
+{
+    return follow_fs(place->id, out, false);
+}
+
+static int follow_root(const struct proc_place *place, struct path *out)
+{
+    return follow_fs(place->id, out, true);
+}
+
+static int follow_fd(const struct proc_place *place, struct path *out)
+{
+    struct file *f SCOPED(file_end) = proc_file_of(place);
+
+    if (!f)
+        return -ENOENT;
+    if (!f->path.mount)
+        return path_from_anon(f->inode, f->anon_name, out);
+    *out = f->path;
+    path_get(out);
+    return 0;
+}
+
+static int read_fd(const struct proc_place *place, char *buf, size_t size)
+{
+    struct file *f SCOPED(file_end) = proc_file_of(place);
+
+    return f ? file_to_text(f, buf, size) : -ENOENT;
+}
+
+static int show_fdinfo(struct text *t, const struct proc_place *place)
+{
+    struct file *f SCOPED(file_end) = proc_file_of(place);
+
+    if (!f)
+        return -ENOENT;
+    text_printf(t, "pos:\t%ld\nflags:\t0%o\nmnt_id:\t%u\nino:\t%lu\n", f->pos, f->flags,
+                f->path.mount ? f->path.mount->id : 0, f->inode->ino);
+    return 0;
+}
+
+/* Fault injection */
+
+// Linux's interface, debug builds: the Nth allocation of the thread fails. What shows the count
+// does not take part in it.
+static int show_fail_nth(struct text *t, const struct proc_place *place)
+{
+    u32 own = arch_self()->fail_nth;
+    irqflags_t flags;
+    struct task *task;
+
+    arch_self()->fail_nth = 0;
+    if (text_reserve(t, TEXT_ROOM) && (task = task_lock(place->id, &flags))) {
+        text_printf(t, "%u\n", task == task_self() ? own : task->thread->arch.fail_nth);
+        task_unlock(task, flags);
+    }
+    arch_self()->fail_nth = own;
+    return 0;
+}
+
+static int write_fail_nth(const char *s, const struct proc_place *place)
+{
+    irqflags_t flags;
+    struct task *task;
+    u64 value;
+    int err = parse_u64(s, NULL, 10, &value);
+
+    if (err || value > INT32_MAX)
+        return err ? err : -EINVAL;
+    task = task_lock(place->id, &flags);
+    if (!task)
+        return -ESRCH;
+    task->thread->arch.fail_nth = value;
+    task_unlock(task, flags);
+    return 0;
+}
+
+/* The tree */
+
+bool proc_next_process(pid_t unused, u32 *id)
+{
+    struct process *p = process_next((pid_t *)id);
+
+    if (p)
+        process_put(p);
+    return p != NULL;
+}
+
+static bool next_fd(pid_t id, u32 *fd)
+{
+    struct file *f SCOPED(file_end) = file_next(id, fd);
+
+    return f != NULL;
+}
+
+// A process's threads are few, and their list is in order of creation.
+static bool next_thread(pid_t id, u32 *tid)
+{
+    u32 best = 0;
+    irqflags_t flags;
+    struct process *p = process_get(id);
+    struct task *t;
+
+    if (!p)
+        return false;
+    flags = spin_lock_irqsave(&p->siglock);
+    LIST_FOR_EACH (t, &p->tasks, link)
+        if (t->pid->id >= *tid && (!best || t->pid->id < best))
+            best = t->pid->id;
+    spin_unlock_irqrestore(&p->siglock, flags);
+    process_put(p);
+    if (best)
+        *tid = best;
+    return best != 0;
+}
+
+static const struct proc_entry fd_entry = {
+    .mode = S_IFLNK | 0700, .readlink = read_fd, .follow = follow_fd};
+static const struct proc_entry fdinfo_entry = {.mode = S_IFREG | 0444, .show = show_fdinfo};
+static const struct proc_entry thread_entry;
+
+static const struct proc_entry entries[] = {
+    {"task", S_IFDIR | 0555, .next = next_thread, .numbered = &thread_entry},
+    {"fd", S_IFDIR | 0500, .next = next_fd, .numbered = &fd_entry},
+    {"fdinfo", S_IFDIR | 0555, .next = next_fd, .numbered = &fdinfo_entry},
+    {"stat", S_IFREG | 0444, .show = show_stat},
+    {"status", S_IFREG | 0444, .show = show_status},
+    {"statm", S_IFREG | 0444, .show = show_statm},
+    {"cmdline", S_IFREG | 0444, .show = show_cmdline},
+    {"environ", S_IFREG | 0400, .show = show_environ},
+    {"comm", S_IFREG | 0444, .show = show_comm},
+    {"maps", S_IFREG | 0444, .show = show_maps},
+    {"limits", S_IFREG | 0444, .show = show_limits},
+    {"exe", S_IFLNK | 0777, .follow = follow_exe},
+    {"cwd", S_IFLNK | 0777, .follow = follow_cwd},
+    {"root", S_IFLNK | 0777, .follow = follow_root},
+    // Last: without it the list ends here.
+    {DEBUG ? "fail-nth" : NULL, S_IFREG | 0644, .show = show_fail_nth, .write = write_fail_nth},
+    {0},
+};
+
+const struct proc_entry proc_process_entry = {.mode = S_IFDIR | 0555, .entries = entries};
+// All but task/.
+static const struct proc_entry thread_entry = {.mode = S_IFDIR | 0555, .entries = &entries[1]};

@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: MIT
+// Processor time: user and system time apart, of the process, its threads and its children, in all
+// the places that tell them; and the interval timers that count them.
+//
+// The split is by samples, and a busy host delays them: so work is repeated, within bounds, until
+// the samples say what it was.
+#include "abi.h"
+
+#include <pthread.h>
+#include <sys/resource.h>
+#include <sys/time.h>
+#include <sys/times.h>
+#include <time.h>
+
+#define MS     1000000L
+#define WHILE  (300 * MS) // long against the tick
+#define ROUNDS 20
+#define SLACK  (2 * 1000) // two roundings to microseconds
+
+static long clock_ns(clockid_t clock)
+{
+    struct timespec t;
+
+    NEED(clock_gettime(clock, &t) == 0);
+    return t.tv_sec * 1000 * MS + t.tv_nsec;
+}
+
+struct cpu {
+    long user, system; // ns
+};
+
+static struct cpu cpu_of(const struct rusage *r)
+{
+    return (struct cpu){r->ru_utime.tv_sec * 1000 * MS + r->ru_utime.tv_usec * 1000,
+                        r->ru_stime.tv_sec * 1000 * MS + r->ru_stime.tv_usec * 1000};
+}
+
+static struct cpu cpu_used(int who)
+{
+    struct rusage r;
+
+    NEED(getrusage(who, &r) == 0);
+    return cpu_of(&r);
+}
+
+static struct cpu cpu_since(int who, struct cpu before)
+{
+    struct cpu now = cpu_used(who);
+
+    return (struct cpu){now.user - before.user, now.system - before.system};
+}
+
+static void calls(void)
+{
+    for (int i = 0; i < 1000; i++)
+        syscall(SYS_getpid);
+}
+
+static void compute(void)
+{
+    for (volatile int i = 0; i < 100000; i++)
+        ;
+}
+
+static void spend(void (*work)(void), long ns)
+{
+    long end = clock_ns(CLOCK_THREAD_CPUTIME_ID) + ns;
+
+    while (clock_ns(CLOCK_THREAD_CPUTIME_ID) < end)
+        work();
+}
+
+// Works until that shows in the time of `who`; false if it never does.
+static bool shows(void (*work)(void), int who)
+{
+    struct cpu before = cpu_used(who), used;
+
+    for (int i = 0; i < ROUNDS; i++) {
+        spend(work, WHILE);
+        used = cpu_since(who, before);
+        if (work == compute ? used.user > 3 * used.system : used.system > used.user * 5 / 4)
+            return true;
+    }
+    return false;
+}
+
+static void test_split(void)
+{
+    CHECK("computing is user time", shows(compute, RUSAGE_SELF));
+    CHECK("system calls are system time", shows(calls, RUSAGE_SELF));
+}
+
+static void test_sums(void)
+{
+    struct cpu used, last = {0};
+    long wrong = 0, back = 0;
+
+    for (int i = 0; i < 60; i++) {
+        long before = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+        used = cpu_used(RUSAGE_SELF);
+        long after = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+        wrong += used.user + used.system < before - SLACK || used.user + used.system > after;
+        back += used.user < last.user || used.system < last.system;
+        last = used;
+        spend(i % 2 ? compute : calls, 3 * MS);
+    }
+    EXPECT("the sum is the processor time", wrong, 0);
+    EXPECT("neither part goes back", back, 0);
+}
+
+// Fields 14 to 17 of a stat file: ticks of user, system, children's user, children's system time.
+static void stat_ticks(const char *path, long ticks[4])
+{
+    char *at = strrchr(file_text(path), ')');
+
+    NEED(at && sscanf(at, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %ld %ld %ld %ld",
+                      &ticks[0], &ticks[1], &ticks[2], &ticks[3]) == 4);
+}
+
+static bool near(long ticks, long ns)
+{
+    return ticks >= ns / (10 * MS) - 1 && ticks <= ns / (10 * MS) + 8;
+}
+
+static void test_reports(void)
+{
+    struct cpu self = cpu_used(RUSAGE_SELF), children = cpu_used(RUSAGE_CHILDREN);
+    struct tms t;
+    long stat[4];
+
+    times(&t);
+    CHECK("times", near(t.tms_utime, self.user) && near(t.tms_stime, self.system));
+    CHECK("times of children",
+          near(t.tms_cutime, children.user) && near(t.tms_cstime, children.system));
+    stat_ticks("/proc/self/stat", stat);
+    CHECK("stat", near(stat[0], self.user) && near(stat[1], self.system));
+    CHECK("stat of children", near(stat[2], children.user) && near(stat[3], children.system));
+}
+
+static void child_calls(void *unused)
+{
+    (void)unused;
+    shows(calls, RUSAGE_SELF);
+}
+
+static void child_compute(void *unused)
+{
+    (void)unused;
+    shows(compute, RUSAGE_SELF);
+}
+
+static void test_children(void)
+{
+    struct cpu before = cpu_used(RUSAGE_CHILDREN), used, total;
+    struct rusage r;
+    int status;
+    pid_t pid = child_start(child_calls, NULL);
+
+    EXPECT("child", wait4(pid, &status, 0, &r), pid);
+    used = cpu_of(&r);
+    CHECK("its time", used.system > used.user && used.system + used.user >= WHILE);
+    total = cpu_since(RUSAGE_CHILDREN, before);
+    CHECK("is counted",
+          labs(total.user - used.user) <= SLACK && labs(total.system - used.system) <= SLACK);
+    pid = child_start(child_compute, NULL);
+    EXPECT("another", wait4(pid, &status, 0, &r), pid);
+    used = cpu_of(&r);
+    CHECK("its time is user time", used.user > 2 * used.system);
+}
+
+static long thread_ticks[4];
+static long thread_spent;
+
+static void *thread_compute(void *unused)
+{
+    char path[64];
+
+    (void)unused;
+    CHECK("a thread's own time", shows(compute, RUSAGE_THREAD));
+    snprintf(path, sizeof(path), "/proc/self/task/%ld/stat", syscall(SYS_gettid));
+    thread_spent = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+    stat_ticks(path, thread_ticks);
+    return NULL;
+}
+
+static void test_threads(void)
+{
+    struct cpu main_before = cpu_used(RUSAGE_THREAD), before = cpu_used(RUSAGE_SELF), used;
+    pthread_t thread;
+
+    NEED(pthread_create(&thread, NULL, thread_compute, NULL) == 0);
+    pthread_join(thread, NULL);
+    used = cpu_since(RUSAGE_SELF, before);
+    CHECK("stays with the process", used.user + used.system >= WHILE);
+    used = cpu_since(RUSAGE_THREAD, main_before);
+    CHECK("and is no other thread's", used.user + used.system < WHILE);
+    CHECK("stat of a thread", near(thread_ticks[0] + thread_ticks[1], thread_spent));
+}
+
+// The ticks of user (and nice) and of system time in the first line of /proc/stat.
+static struct cpu machine_used(void)
+{
+    long user, nice, system;
+
+    NEED(sscanf(file_text("/proc/stat"), "cpu  %ld %ld %ld ", &user, &nice, &system) == 3);
+    return (struct cpu){user + nice, system};
+}
+
+static bool machine_shows(void (*work)(void))
+{
+    struct cpu before = machine_used(), now;
+
+    for (long spent = WHILE; spent < ROUNDS * WHILE; spent += WHILE) {
+        spend(work, WHILE);
+        now = machine_used();
+        if ((work == compute ? now.user - before.user : now.system - before.system) * 10 * MS >
+            spent / 2)
+            return true;
+    }
+    return false;
+}
+
+static void test_machine(void)
+{
+    CHECK("the machine's user time", machine_shows(compute));
+    CHECK("the machine's system time", machine_shows(calls));
+}
+
+static volatile int counted[65];
+
+static void count(int number)
+{
+    counted[number]++;
+}
+
+// Runs until `number` has come n times, with both CPU timers at this interval; the time it took.
+static struct cpu spend_timed(void (*work)(void), int number, int n, long ns)
+{
+    struct itimerval often = {{0, ns / 1000}, {0, ns / 1000}}, off = {0};
+    struct cpu before = cpu_used(RUSAGE_SELF);
+
+    counted[SIGVTALRM] = counted[SIGPROF] = 0;
+    NEED(setitimer(ITIMER_VIRTUAL, &often, NULL) == 0 && setitimer(ITIMER_PROF, &often, NULL) == 0);
+    while (counted[number] < n)
+        work();
+    before = cpu_since(RUSAGE_SELF, before);
+    NEED(setitimer(ITIMER_VIRTUAL, &off, NULL) == 0 && setitimer(ITIMER_PROF, &off, NULL) == 0);
+    return before;
+}
+
+static void test_timers(void)
+{
+    struct sigaction action = {.sa_handler = count, .sa_flags = SA_RESTART};
+    const long ns = 5 * MS;
+    bool early = false, wrong = false, lags = true, counts_all = true;
+    struct cpu used;
+
+    NEED(sigaction(SIGVTALRM, &action, NULL) == 0 && sigaction(SIGPROF, &action, NULL) == 0);
+    for (int i = 0; i < ROUNDS && (lags || counts_all); i++) {
+        used = spend_timed(calls, SIGPROF, 40, ns);
+        early |= used.user + used.system < 40 * ns - SLACK;
+        wrong |= counted[SIGVTALRM] * ns > used.user * 3 / 2 + 4 * ns;
+        lags = used.user + used.system > 56 * ns;
+        counts_all = counted[SIGVTALRM] >= 20;
+    }
+    CHECK("the profiling timer is not early", !early);
+    CHECK("nor does it lag", !lags);
+    CHECK("the virtual timer counts user time", !wrong);
+    CHECK("and no other", !counts_all);
+    used = spend_timed(compute, SIGVTALRM, 20, ns);
+    CHECK("both count user time", used.user >= 19 * ns && counted[SIGPROF] >= 19);
+}
+
+int main(void)
+{
+    abi_begin();
+    test_split();
+    test_sums();
+    test_children();
+    test_threads();
+    test_reports();
+    test_machine();
+    test_timers();
+    return abi_end();
+}
