@@ -20,13 +20,15 @@
 
 #define EXT4_MAP_FAIL (~0UL)
 
+enum { EXT4_BLOCK_BITMAP = 1, EXT4_INODE_BITMAP = 2 };
+
 struct ext4_group {
-    struct ext4_group_desc desc;             // (lock) a copy of what the descriptor block holds
-    struct mutex lock;                       // RANK_EXT4_GROUP: bitmaps and counts of the group
-    u64 desc_block;                          // (c) where the descriptor is
-    u32 desc_offset;                         // (c)
-    u32 largest_free;                        // (lock) a hint: no free run is longer; blocks
-    bool block_bitmap_bad, inode_bitmap_bad; // (lock) allocate nothing here
+    struct ext4_group_desc desc; // (lock) a copy of what the descriptor's block holds
+    struct mutex lock;           // RANK_GROUP: bitmaps and counts of the group
+    struct buf *desc_buf;        // (c) referenced: where the descriptor is
+    u32 desc_offset;             // (c)
+    u32 largest_free;            // (lock) a hint: no free run is longer; blocks
+    u8 checked, bad;             // (lock) EXT4_BLOCK_BITMAP...: was verified; allocate nothing here
 };
 
 enum ext4_data_mode { EXT4_DATA_ORDERED, EXT4_DATA_WRITEBACK, EXT4_DATA_JOURNAL };
@@ -37,11 +39,13 @@ struct ext4 {
     struct journal *journal;  // (c) NULL without
     struct buf *super_buf;    // (c) referenced; journaled like any block
     struct ext4_super *super; // (super_lock) in super_buf
-    struct mutex super_lock;  // RANK_EXT4_SUPER: orphan list, counts kept there
+    u64 super_block;          // (c) the block it is in
+    struct mutex super_lock;  // RANK_SUPER: orphan list, counts kept there
 
     u32 block_size, block_shift, inode_size;                          // (c) bytes
     u32 inodes_per_group, blocks_per_group, first_block, group_count; // (c)
-    u32 desc_size;                                                    // (c)
+    u32 desc_size, desc_per_block;                                    // (c)
+    u32 inode_count, first_ino;                                       // (c)
     u32 compat, incompat, ro_compat;                                  // (c)
     u64 block_count;                                                  // (c)
     u32 csum_seed;                  // (c) crc32c of the uuid, or as stored
@@ -50,22 +54,33 @@ struct ext4 {
     enum ext4_data_mode data_mode;  // (c)
     u16 errors;                     // (c) EXT4_ERRORS_*
     bool read_only;                 // (a) asked for, needed, or after an error
+    bool noload;                    // (c) the journal is left alone
+    u32 error_count;                // (a) of damage found since the superblock was last written
+    ino_t error_ino;                // (a) the last one's
+    u64 error_block;                // (a)
 
     struct ext4_group *groups; // (c) the array
-    u64 free_blocks;           // (a) by the bitmaps, in_flight taken off
+    u64 free_blocks;           // (a) that could be picked now: neither in_flight nor `freed`
     u64 reserved_blocks;       // (a) promised to delayed writes
     u64 root_blocks;           // (c) only for root
+    u64 slack_blocks;          // (c) kept for the maps of delayed writes
+    u64 overhead_blocks;       // (c) metadata, for statfs
     u32 free_inodes, dirs;     // (a)
 
-    struct spinlock ranges_lock; // RANK_EXT4_RANGES
+    struct spinlock ranges_lock; // RANK_BLOCKS
     struct ranges in_flight;     // (ranges_lock) chosen, not yet in the bitmap
     struct ranges freed[2];      // (ranges_lock) free in the bitmap, not yet durable: by tid & 1
     u32 freed_tid[2];            // (ranges_lock)
+    struct ranges system;        // (c) blocks of the groups' metadata: never a file's
 
-    struct list orphans;       // (super_lock) of ext4_inode.orphan, in disk order
-    u32 orphan_file_inum;      // (c)
-    struct inode *orphan_file; // (c) referenced, or NULL
-    ns_t commit_interval;      // (c)
+    struct list orphans;        // (super_lock) of ext4_inode.orphan, in disk order
+    u32 orphan_file_inum;       // (c)
+    struct inode *orphan_file;  // (c) referenced, or NULL
+    u32 orphan_file_blocks;     // (c)
+    u32 orphan_hint;            // (super_lock) block of the file that had a free slot
+    ns_t commit_interval;       // (c)
+    struct ext4_mmp_watch *mmp; // (c) NULL: no multiple mount protection
+    struct list link;           // (super.c's mount_lock) all mounted ones
 };
 
 struct ext4_inode {
@@ -77,7 +92,7 @@ struct ext4_inode {
     u64 acl_block;          // (inode.lock) i_file_acl
     u32 dtime;              // deletion time, or next orphan
     u16 extra_isize;        // (c)
-    struct rwlock map_lock; // RANK_EXT4_MAP: the block map
+    struct rwlock map_lock; // RANK_MAP: the block map
     u64 disk_size;          // (map_lock) i_size on disk: never past data that was written
     struct ranges delayed;  // (map_lock) logical blocks reserved, not yet mapped
     u64 goal;               // (map_lock) next physical block wanted; 0: none
@@ -98,12 +113,18 @@ static inline struct ext4 *ext4_of(struct inode *i)
 #define EXT4_HAS_INCOMPAT(fs, bit) (((fs)->incompat & EXT4_INCOMPAT_##bit) != 0)
 #define EXT4_HAS_RO(fs, bit)       (((fs)->ro_compat & EXT4_RO_##bit) != 0)
 
+extern const struct ranges_mem ext4_ranges_mem; // nodes of `ranges`; any context
+
 /* super.c */
 
 // A damaged structure was found: logs one line, marks the file system, acts on errors=. -EUCLEAN.
+// With any locks held.
 int ext4_corrupt(struct ext4 *fs, ino_t ino, u64 block, const char *what);
+int ext4_check_writable(struct ext4 *fs); // 0, -EROFS
 bool ext4_is_journal_data(const struct inode *i);
-void ext4_super_dirty(struct handle *h, struct ext4 *fs); // super_lock held; h may be of no journal
+// Around changes of fs->super; super_lock is held. One credit.
+int ext4_super_change(struct handle *h, struct ext4 *fs);
+void ext4_super_dirty(struct handle *h, struct ext4 *fs);
 extern const struct superblock_ops ext4_super_ops;
 
 /* csum.c (PURE): crc32c seeds and sums of each structure; verify answers true without the feature
@@ -138,8 +159,11 @@ bool ext4_group_has_super(const struct ext4 *fs, u32 group);
 // [block, block + count) lies in the data area of the device: no metadata of any group.
 bool ext4_blocks_valid(const struct ext4 *fs, u64 block, u64 count);
 
-// Delayed allocation: promises `count` blocks (and what their map may need). -ENOSPC.
+// Delayed allocation: promises `count` blocks (and what their map may need). -ENOSPC: if
+// ext4_freed_wait, which waits for a commit (nothing but an inode lock is held), answers true, try
+// again.
 int ext4_reserve(struct ext4 *fs, u64 count);
+bool ext4_freed_wait(struct ext4 *fs);
 void ext4_unreserve(struct ext4 *fs, u64 count);
 // Chooses up to *count contiguous free blocks near `goal` and puts them in flight; *count is what
 // was found (>= 1). No handle needed. -ENOSPC, -EIO, -EUCLEAN.
@@ -148,7 +172,8 @@ void ext4_blocks_unpick(struct ext4 *fs, u64 block, u32 count); // they were not
 // In a handle: marks picked blocks used in bitmap and counts, and takes them out of flight.
 // Credits: EXT4_ALLOC_CREDITS (bitmap, descriptor, for runs within one group).
 int ext4_blocks_claim(struct handle *h, struct ext4 *fs, u64 block, u32 count);
-// pick and claim one metadata block.
+// pick and claim one metadata block. What is promised to delayed writes may be taken: who is not
+// writing back reserves one meanwhile.
 int ext4_block_new(struct handle *h, struct ext4 *fs, u64 goal, u64 *block);
 // In a handle: frees; metadata blocks are revoked too. Ranges may cross groups.
 int ext4_blocks_free(struct handle *h, struct ext4_inode *i, u64 block, u64 count, bool metadata);
@@ -172,6 +197,7 @@ int ext4_inode_write(struct handle *h, struct inode *i);
 // ops->evict, and ops->dirty: the attributes changed outside of a handle.
 void ext4_inode_evict(struct inode *i);
 int ext4_inode_dirty(struct inode *i);
+int ext4_inode_getattr(struct inode *i, struct linux_stat *out); // for all inode_ops
 void ext4_inode_set_ops(struct inode *i);
 
 /* orphan.c: inodes to be deleted or truncated at the next mount */

@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: MIT
+// Weak definitions of what other files of ext4 are going to define; goes when they all do.
+#include "fs/ext4/ext4.h"
+#include "vfs/file.h"
+
+#define PENDING __attribute__((weak))
+
+int PENDING ext4_corrupt(struct ext4 *fs, ino_t ino, u64 block, const char *what)
+{
+    return -ENOSYS;
+}
+int PENDING ext4_check_writable(struct ext4 *fs)
+{
+    return -ENOSYS;
+}
+bool PENDING ext4_is_journal_data(const struct inode *i)
+{
+    return false;
+}
+int PENDING ext4_super_change(struct handle *h, struct ext4 *fs)
+{
+    return -ENOSYS;
+}
+void PENDING ext4_super_dirty(struct handle *h, struct ext4 *fs)
+{
+}
+const struct superblock_ops PENDING ext4_super_ops;
+u32 PENDING ext4_inode_seed(const struct ext4 *fs, u32 ino, u32 generation)
+{
+    return 0;
+}
+bool PENDING ext4_super_verify(const struct ext4_super *s)
+{
+    return true;
+}
+void PENDING ext4_super_seal(struct ext4 *fs)
+{
+}
+bool PENDING ext4_group_verify(const struct ext4 *fs, u32 group, const struct ext4_group_desc *d)
+{
+    return true;
+}
+void PENDING ext4_group_seal(const struct ext4 *fs, u32 group, struct ext4_group_desc *d)
+{
+}
+bool PENDING ext4_bitmap_verify(const struct ext4 *fs, const struct ext4_group_desc *d,
+                                const void *bits, bool inodes)
+{
+    return true;
+}
+void PENDING ext4_bitmap_seal(const struct ext4 *fs, struct ext4_group_desc *d, const void *bits,
+                              bool inodes)
+{
+}
+bool PENDING ext4_dinode_verify(const struct ext4 *fs, u32 ino, const struct ext4_dinode *d)
+{
+    return true;
+}
+void PENDING ext4_dinode_seal(const struct ext4 *fs, u32 ino, struct ext4_dinode *d)
+{
+}
+bool PENDING ext4_extent_verify(const struct ext4_inode *i, const void *block)
+{
+    return true;
+}
+void PENDING ext4_extent_seal(const struct ext4_inode *i, void *block)
+{
+}
+bool PENDING ext4_dir_verify(const struct ext4_inode *dir, const void *block)
+{
+    return true;
+}
+void PENDING ext4_dir_seal(const struct ext4_inode *dir, void *block)
+{
+}
+bool PENDING ext4_index_verify(const struct ext4_inode *dir, const void *block)
+{
+    return true;
+}
+void PENDING ext4_index_seal(const struct ext4_inode *dir, void *block)
+{
+}
+bool PENDING ext4_xattr_verify(const struct ext4 *fs, u64 block_number, const void *block)
+{
+    return true;
+}
+void PENDING ext4_xattr_seal(const struct ext4 *fs, u64 block_number, void *block)
+{
+}
+int PENDING ext4_groups_read(struct ext4 *fs)
+{
+    return -ENOSYS;
+}
+u64 PENDING ext4_group_first(const struct ext4 *fs, u32 group)
+{
+    return 0;
+}
+u32 PENDING ext4_group_blocks(const struct ext4 *fs, u32 group)
+{
+    return 0;
+}
+bool PENDING ext4_group_has_super(const struct ext4 *fs, u32 group)
+{
+    return false;
+}
+bool PENDING ext4_blocks_valid(const struct ext4 *fs, u64 block, u64 count)
+{
+    return false;
+}
+int PENDING ext4_reserve(struct ext4 *fs, u64 count)
+{
+    return -ENOSYS;
+}
+bool PENDING ext4_freed_wait(struct ext4 *fs)
+{
+    return false;
+}
+void PENDING ext4_unreserve(struct ext4 *fs, u64 count)
+{
+}
+int PENDING ext4_blocks_pick(struct ext4 *fs, u64 goal, u32 *count, u64 *block)
+{
+    return -ENOSYS;
+}
+void PENDING ext4_blocks_unpick(struct ext4 *fs, u64 block, u32 count)
+{
+}
+int PENDING ext4_blocks_claim(struct handle *h, struct ext4 *fs, u64 block, u32 count)
+{
+    return -ENOSYS;
+}
+int PENDING ext4_block_new(struct handle *h, struct ext4 *fs, u64 goal, u64 *block)
+{
+    return -ENOSYS;
+}
+int PENDING ext4_blocks_free(struct handle *h, struct ext4_inode *i, u64 block, u64 count,
+                             bool metadata)
+{
+    return -ENOSYS;
+}
+void PENDING ext4_freed_durable(struct ext4 *fs, u32 tid)
+{
+}
+int PENDING ext4_ino_new(struct handle *h, struct inode *dir, bool directory, u32 *ino)
+{
+    return -ENOSYS;
+}
+int PENDING ext4_ino_free(struct handle *h, struct ext4 *fs, u32 ino, bool directory)
+{
+    return -ENOSYS;
+}
+int PENDING ext4_inode_get(struct superblock *sb, u32 ino, struct inode **out)
+{
+    return -ENOSYS;
+}
+int PENDING ext4_inode_new(struct handle *h, struct inode *dir, const struct create_args *args,
+                           struct inode **out)
+{
+    return -ENOSYS;
+}
+int PENDING ext4_inode_write(struct handle *h, struct inode *i)
+{
+    return -ENOSYS;
+}
+void PENDING ext4_inode_evict(struct inode *i)
+{
+}
+int PENDING ext4_inode_dirty(struct inode *i)
+{
+    return -ENOSYS;
+}
+int PENDING ext4_inode_getattr(struct inode *i, struct linux_stat *out)
+{
+    return -ENOSYS;
+}
+void PENDING ext4_inode_set_ops(struct inode *i)
+{
+}
+int PENDING ext4_orphan_add(struct handle *h, struct inode *i)
+{
+    return -ENOSYS;
+}
+int PENDING ext4_orphan_remove(struct handle *h, struct inode *i)
+{
+    return -ENOSYS;
+}
+int PENDING ext4_orphans_recover(struct ext4 *fs)
+{
+    return -ENOSYS;
+}
+int PENDING ext4_map_find(struct ext4_inode *i, struct ext4_map *m)
+{
+    return -ENOSYS;
+}
+int PENDING ext4_map_insert(struct handle *h, struct ext4_inode *i, const struct ext4_map *m)
+{
+    return -ENOSYS;
+}
+int PENDING ext4_map_written(struct handle *h, struct ext4_inode *i, u64 logical, u64 count)
+{
+    return -ENOSYS;
+}
+int PENDING ext4_map_remove(struct handle *h, struct ext4_inode *i, u64 first, u64 last,
+                            u32 credits)
+{
+    return -ENOSYS;
+}
+int PENDING ext4_map_shift(struct handle *h, struct ext4_inode *i, u64 first, s64 delta)
+{
+    return -ENOSYS;
+}
+u32 PENDING ext4_map_credits(const struct ext4_inode *i, u32 runs)
+{
+    return 0;
+}
+void PENDING ext4_map_init(struct ext4_inode *i)
+{
+}
+u64 PENDING ext4_map_max_blocks(const struct ext4_inode *i)
+{
+    return 0;
+}
+int PENDING ext4_file_block(struct handle *h, struct inode *i, u64 logical, struct buf **out)
+{
+    return -ENOSYS;
+}
+const struct vm_object_ops PENDING ext4_object_ops;
+const struct file_ops PENDING ext4_file_ops;
+const struct inode_ops PENDING ext4_file_inode_ops;
+int PENDING ext4_data_flush(struct inode *i)
+{
+    return -ENOSYS;
+}
+int PENDING ext4_truncate(struct inode *i, u64 size)
+{
+    return -ENOSYS;
+}
+int PENDING ext4_delete_contents(struct inode *i)
+{
+    return -ENOSYS;
+}
+int PENDING ext4_file_fallocate(struct file *f, int mode, loff_t offset, loff_t length)
+{
+    return -ENOSYS;
+}
+int PENDING ext4_fsync(struct file *f, bool data_only)
+{
+    return -ENOSYS;
+}
+bool PENDING ext4_has_inline(const struct inode *i)
+{
+    return false;
+}
+int PENDING ext4_inline_read(struct inode *i, void *out, u64 pos, size_t n)
+{
+    return -ENOSYS;
+}
+int PENDING ext4_inline_write(struct handle *h, struct inode *i, const void *from, u64 pos,
+                              size_t n)
+{
+    return -ENOSYS;
+}
+int PENDING ext4_inline_convert(struct inode *i)
+{
+    return -ENOSYS;
+}
+u32 PENDING ext4_inline_capacity(const struct inode *i)
+{
+    return 0;
+}
+int PENDING ext4_dir_find(struct inode *dir, const struct name *name, struct ext4_dir_place *place,
+                          u32 *ino, u8 *type)
+{
+    return -ENOSYS;
+}
+int PENDING ext4_dir_add(struct handle *h, struct inode *dir, const struct name *name, u32 ino,
+                         u8 type)
+{
+    return -ENOSYS;
+}
+int PENDING ext4_dir_remove(struct handle *h, struct inode *dir, struct ext4_dir_place *place)
+{
+    return -ENOSYS;
+}
+int PENDING ext4_dir_replace(struct handle *h, struct inode *dir, struct ext4_dir_place *place,
+                             u32 ino, u8 type)
+{
+    return -ENOSYS;
+}
+int PENDING ext4_dir_init(struct handle *h, struct inode *dir, u32 parent_ino)
+{
+    return -ENOSYS;
+}
+int PENDING ext4_dir_set_parent(struct handle *h, struct inode *dir, u32 parent_ino)
+{
+    return -ENOSYS;
+}
+int PENDING ext4_dir_empty(struct inode *dir)
+{
+    return -ENOSYS;
+}
+const struct file_ops PENDING ext4_dir_ops;
+u32 PENDING ext4_dir_add_credits(const struct inode *dir)
+{
+    return 0;
+}
+u8 PENDING ext4_file_type(mode_t mode)
+{
+    return 0;
+}
+int PENDING ext4_name_hash(const u32 seed[4], u32 version, const char *name, u32 length, u32 *major,
+                           u32 *minor)
+{
+    return -ENOSYS;
+}
+const struct inode_ops PENDING ext4_dir_inode_ops;
+const struct inode_ops PENDING ext4_link_inode_ops;
+const struct inode_ops PENDING ext4_special_inode_ops;
+const struct inode_ops PENDING ext4_fast_link_inode_ops;
+void PENDING ext4_xattr_free(struct handle *h, struct inode *i)
+{
+}
+void PENDING ext4_init(void)
+{
+}
