@@ -449,11 +449,32 @@ s64 pipe_get_size(struct file *f)
     return f->ops == &pipe_ops ? (s64)((struct pipe *)f->private)->page_count * PAGE_SIZE : -EBADF;
 }
 
+// Moves the pages that hold bytes to a ring of `count`, and frees the others. False: they do not
+// fit, or the first and the last byte share a page.
+static bool pages_move(struct pipe *p, void **pages, u64 count)
+{
+    u64 first = p->tail >> PAGE_SHIFT, end = DIV_ROUND_UP(p->head, PAGE_SIZE);
+
+    if (p->head != p->tail && end - first > MIN(count, (u64)p->page_count))
+        return false;
+    for (u64 i = first; i < end; i++) {
+        void **slot = &p->pages[i % p->page_count];
+
+        pages[i % count] = *slot;
+        *slot = NULL;
+    }
+    pages_free(p);
+    p->pages = pages;
+    p->page_count = count;
+    return true;
+}
+
 s64 pipe_set_size(struct file *f, u64 size)
 {
     struct pipe *p = f->private;
     u64 count = 1;
     void **pages;
+    bool moved;
 
     if (f->ops != &pipe_ops)
         return -EBADF;
@@ -467,15 +488,12 @@ s64 pipe_set_size(struct file *f, u64 size)
     if (!pages)
         return -ENOMEM;
     mutex_lock(&p->lock);
-    if (p->head != p->tail) {
-        mutex_unlock(&p->lock);
+    moved = pages_move(p, pages, count);
+    mutex_unlock(&p->lock);
+    if (!moved) {
         kfree(pages);
         return -EBUSY;
     }
-    pages_free(p);
-    p->pages = pages;
-    p->page_count = count;
-    mutex_unlock(&p->lock);
     wake_all(&p->writer.wait);
     return count << PAGE_SHIFT;
 }

@@ -330,6 +330,27 @@ static void test_ring(void)
     }
 }
 
+// A pipe with bytes in it becomes larger and smaller and keeps them.
+static void test_resize(void)
+{
+    static char out[40000], in[40000];
+    int ends[2];
+
+    for (size_t i = 0; i < sizeof(out); i++)
+        out[i] = (char)(i * 7 + i / 251);
+    EXPECT("pipe", pipe(ends), 0);
+    EXPECT("write", write(ends[1], out, sizeof(out)), sizeof(out));
+    EXPECT("larger", fcntl(ends[1], F_SETPIPE_SZ, 1 << 18), 1 << 18);
+    EXPECT("its size", fcntl(ends[0], F_GETPIPE_SZ), 1 << 18);
+    EXPECT("read half", read(ends[0], in, 20000), 20000);
+    EXPECT("smaller", fcntl(ends[0], F_SETPIPE_SZ, 1 << 15), 1 << 15);
+    EXPECT_ERR("too small", fcntl(ends[0], F_SETPIPE_SZ, 1 << 13), EBUSY);
+    EXPECT("read the rest", read(ends[0], in + 20000, sizeof(in)), 20000);
+    CHECK("bytes", !memcmp(in, out, sizeof(in)));
+    close(ends[0]);
+    close(ends[1]);
+}
+
 int main(void)
 {
     abi_begin();
@@ -343,5 +364,6 @@ int main(void)
     test_poll_waits();
     test_ppoll_mask();
     test_ring();
+    test_resize();
     return abi_end();
 }

@@ -93,7 +93,7 @@ int user_prefault(uaddr_t va, size_t n, enum access access)
             int error = user_fault(at, access);
 
             if (error)
-                return error;
+                return at == va ? error : 0;
         }
     }
     return 0;
