@@ -62,8 +62,8 @@ class Run:
             machine.fd_path(self.initrd), cmdline, serial)
         fds = {port: s.fileno() for port, s in theirs.items()}
         command += machine.port_arguments(fds)
-        streams = {} if self.tty else {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL,
-                                       "stderr": self.errors_fd}
+        streams = {} if self.tty else {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
+        streams["stderr"] = self.errors_fd
         self.process = machine.start(command, [*fds.values(), self.initrd, self.console_fd],
                                      self.tty, **streams)
         for s in theirs.values():

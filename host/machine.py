@@ -25,9 +25,13 @@ class Error(Exception):
 
 
 class Config:
-    """One machine: the common options of rv. `put` is a list of (host, guest) paths."""
+    """One machine: the common options of rv. `put` is a list of (host, guest) paths.
 
-    def __init__(self, smp=None, mem="1G", icount=False, firmware="opensbi", debug=False,
+    With icount the firmware is our own unless named: an idle machine's clock jumps to the next time
+    that a timer is set to, and stands if there is none. OpenSBI sets one to the end of time.
+    """
+
+    def __init__(self, smp=None, mem="1G", icount=False, firmware=None, debug=False,
                  uaccess="walk", append="", put=(), on="rivulet"):
         if icount and smp not in (None, 1):
             raise Error("--icount runs with one hart")
@@ -36,7 +40,7 @@ class Config:
         self.smp = smp or (1 if icount else 2)
         self.mem = mem
         self.icount = icount
-        self.firmware = firmware
+        self.firmware = firmware or ("own" if icount and on == "rivulet" else "opensbi")
         self.debug = debug
         self.uaccess = uaccess
         self.append = append

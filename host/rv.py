@@ -48,7 +48,8 @@ def common_options():
     p.add_argument("--disk", action="append", default=[], metavar="IMAGE",
                    help="a disk, /dev/vdb and on; keeps what is written")
     p.add_argument("--append", default="", metavar="ARGS", help="more kernel arguments")
-    p.add_argument("--firmware", choices=("opensbi", "own"), default="opensbi")
+    p.add_argument("--firmware", choices=("opensbi", "own"),
+                   help="what runs below the kernel (opensbi; with --icount own)")
     p.add_argument("--debug", action="store_true", help="the kernel with checks (DEBUG=1)")
     p.add_argument("--uaccess", choices=("walk", "sum"), default="walk",
                    help="how the kernel reaches user memory (walk)")

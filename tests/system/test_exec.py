@@ -37,6 +37,13 @@ def test_timeout(rv):
     assert rv("exec", "--timeout", "5", "--", "busybox", "sleep", "1000").returncode == 124
 
 
+@pytest.mark.rivulet
+@pytest.mark.configs("icount")
+def test_clock_stands_while_idle(fresh_guest):
+    uptimes = [float(fresh_guest.out("cat /proc/uptime").split()[0]) for _ in range(5)]
+    assert uptimes == sorted(uptimes) and uptimes[-1] < 60
+
+
 def test_environment_cwd_uid(rv):
     done = rv("exec", "--env", "A=b c", "--cwd", "/tmp", "--uid", "7", "--",
               "busybox", "sh", "-c", 'echo "$A"; pwd; id -u; id -g')
