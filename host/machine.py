@@ -148,8 +148,9 @@ def fd_path(fd):
     return f"/proc/self/fd/{fd}"
 
 
-def qemu_command(config, kernel, initrd_path, cmdline, serial):
-    """QEMU's arguments. `serial` is a list of arguments that make the chardev `uart`."""
+def qemu_command(config, kernel, initrd_path, cmdline, serial, interactive=False):
+    """QEMU's arguments. `serial` is a list of arguments that make the chardev `uart`. A person at it
+    sees sleeps take their time also with icount, which otherwise skips them."""
     command = ["qemu-system-riscv64", "-machine", "virt", "-smp", str(config.smp),
                "-m", config.mem, "-nic", "none", "-display", "none", "-no-reboot",
                "-bios", os.path.join(BUILD, "firmware.bin") if config.firmware == "own"
@@ -161,7 +162,7 @@ def qemu_command(config, kernel, initrd_path, cmdline, serial):
     if initrd_path:
         command += ["-initrd", initrd_path]
     if config.icount:
-        command += ["-icount", "shift=0,sleep=off", "-seed", "1",
+        command += ["-icount", f"shift=0,sleep={'on' if interactive else 'off'}", "-seed", "1",
                     "-rtc", "base=2026-01-01T00:00:00,clock=vm"]
     return command
 

@@ -105,7 +105,7 @@ def cmd_run(arguments):
               "-mon", "chardev=uart"]
     cmdline = f"init=/bin/init TERM={os.environ.get('TERM', 'linux')}"
     command = machine.qemu_command(config, config.kernel(),
-                                   machine.fd_path(initrd), cmdline, serial)
+                                   machine.fd_path(initrd), cmdline, serial, interactive=True)
     with Terminal():
         process = machine.start(command, [initrd, log], foreground=True)
         try:
