@@ -333,7 +333,7 @@ static ssize_t pipe_write(struct file *f, struct uio *u, loff_t *pos)
 
 /* Opening */
 
-// *opens: how often the other side was opened before.
+// *opens: how often the other side was opened by those who have left again.
 static int fifo_join(struct inode *inode, u32 mode, struct pipe **out, u32 *opens)
 {
     struct pipe *p;
@@ -343,8 +343,10 @@ static int fifo_join(struct inode *inode, u32 mode, struct pipe **out, u32 *open
     if (!p)
         inode->pipe = p = pipe_alloc();
     if (p) {
+        const struct side *other = mode == FILE_F_READ ? &p->writer : &p->reader;
+
         mutex_lock(&p->lock);
-        *opens = mode == FILE_F_READ ? p->writer.opens : p->reader.opens;
+        *opens = other->opens - other->files;
         pipe_join(p, mode);
         mutex_unlock(&p->lock);
     }
@@ -353,16 +355,14 @@ static int fifo_join(struct inode *inode, u32 mode, struct pipe **out, u32 *open
     return p ? 0 : -ENOMEM;
 }
 
-// Waits until the other side has been opened since (it may have gone again already).
+// Waits for the other side: one that has it open, or has opened it since and may have gone again.
 static int fifo_rendezvous(struct pipe *p, u32 mode, u32 flags, u32 opens)
 {
     bool reads = mode == FILE_F_READ;
     struct side *own = reads ? &p->reader : &p->writer, *other = reads ? &p->writer : &p->reader;
 
-    if (load_relaxed(&other->files))
-        return 0;
     if (flags & O_NONBLOCK)
-        return reads ? 0 : -ENXIO;
+        return reads || load_relaxed(&other->opens) != opens ? 0 : -ENXIO;
     return wait_event(&own->wait, load_relaxed(&other->opens) != opens, WAIT_INTERRUPTIBLE,
                       NS_NEVER);
 }

@@ -185,6 +185,40 @@ static void test_fifo(void)
     unlink("/tmp/abi.fifo");
 }
 
+static void fifo_visitor(int rounds)
+{
+    char token;
+
+    while (read(rounds, &token, 1) == 1)
+        close(open("/tmp/abi.fifo", O_WRONLY));
+    _exit(0);
+}
+
+// The writer closes as soon as the reader lets it in: that still counts for the reader.
+static void test_fifo_visits(void)
+{
+    int rounds[2], opened = 0;
+    char byte;
+
+    NEED(mkfifo("/tmp/abi.fifo", 0644) == 0 && pipe2(rounds, O_CLOEXEC) == 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        close(rounds[1]);
+        fifo_visitor(rounds[0]);
+    }
+    for (int i = 0; i < 500; i++) {
+        write(rounds[1], "x", 1);
+        int fd = open("/tmp/abi.fifo", O_RDONLY);
+        opened += fd >= 0 && read(fd, &byte, 1) == 0;
+        close(fd);
+    }
+    close(rounds[0]);
+    close(rounds[1]);
+    EXPECT("visits", opened, 500);
+    EXPECT("visitor", child_end(pid), 0);
+    unlink("/tmp/abi.fifo");
+}
+
 static int poll_one(int fd, short events)
 {
     struct pollfd f = {.fd = fd, .events = events};
@@ -360,6 +394,7 @@ int main(void)
     test_blocking();
     test_atomicity();
     test_fifo();
+    test_fifo_visits();
     test_poll();
     test_poll_waits();
     test_ppoll_mask();
