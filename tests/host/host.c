@@ -38,7 +38,7 @@ struct spawned {
     void *arg;
 };
 
-static u32 live; // (a) spawned threads that have not ended
+static u32 live; // (a) spawned threads that are not gone
 static struct wait_queue live_queue = WAIT_QUEUE_INIT(live_queue);
 
 static void spawned_main(void *arg)
@@ -47,14 +47,19 @@ static void spawned_main(void *arg)
 
     kfree(arg);
     s.fn(s.arg);
+    thread_exit();
+}
+
+// Only spawned threads end.
+static void thread_gone(struct thread *t)
+{
     atomic_fetch_sub(&live, 1U);
     wake_all(&live_queue);
-    thread_exit();
 }
 
 void host_spawn(const char *name, void (*fn)(void *), void *arg)
 {
-    struct spawned *s = kmalloc(sizeof(*s), ALLOC_NOFAIL_TEST);
+    struct spawned *s = host_alloc(sizeof(*s));
     u32 fail_nth = arch_self()->fail_nth;
     struct thread *t;
 
@@ -81,6 +86,11 @@ void host_pause(void)
     sched_yield();
 }
 
+void *host_alloc(size_t n)
+{
+    return kmalloc(n, ALLOC_ZERO | ALLOC_NOFAIL_TEST);
+}
+
 /* One run */
 
 static void boot(u64 seed)
@@ -105,6 +115,7 @@ static void free_old_threads(void)
 static int run(host_scenario *scenario, u64 seed, u32 fail_nth)
 {
     boot(seed);
+    thread_hooks.release = thread_gone;
     host_setup();
     free_old_threads();
     host_leaks_mark();

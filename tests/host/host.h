@@ -46,12 +46,15 @@ void host_join(void);
 // A chance for any other thread.
 void host_pause(void);
 
+// Memory of the test itself, which is never short.
+void *host_alloc(size_t n);
+
 // Fails with both values if they differ.
 #define host_expect(got, want)                                                         \
     do {                                                                               \
         s64 got_ = (s64)(got), want_ = (s64)(want);                                    \
         if (got_ != want_)                                                             \
-            panic("%s:%d: " #got " is %ld, not %ld", __FILE__, __LINE__, got_, want_); \
+            panic("%s:%d: %s is %ld, not %ld", __FILE__, __LINE__, #got, got_, want_); \
     } while (0)
 
 // A cmocka test of NAME_scenario.

@@ -16,7 +16,7 @@
 
 #define SIP_SOFTWARE (1UL << 1)
 #define SIP_TIMER    (1UL << 5)
-#define STEPS_MAX    20000000UL // per run: more is a loop without end
+#define BLOCKS_MAX   20000000UL // per run: more is a loop without end
 
 struct machine_hart {
     u64 csrs[CSR_COUNT];
@@ -30,9 +30,10 @@ struct machine_hart {
 static struct machine_hart simulated[MAX_HARTS];
 static unsigned count, running;
 static bool turns; // harts take turns
-static u64 state, steps;
+static u64 state;
 static u64 pace;   // mean number of basic blocks between two steps, different for each seed
 static u64 budget; // basic blocks up to the next step
+static u64 blocks; // basic blocks so far
 
 struct arch_thread *machine_self;
 u64 *machine_csrs;
@@ -177,10 +178,11 @@ void timer_arm(u64 when)
 static void step(void)
 {
     budget = 1 + machine_below(2 * pace);
+    blocks += budget;
     if (!turns)
         return;
-    if (++steps > STEPS_MAX)
-        machine_end("no end in sight: the run has taken too many steps");
+    if (blocks > BLOCKS_MAX)
+        machine_end("no end in sight: the run takes too long");
     time_pass(machine_below(4 * pace));
     if (machine_below(4))
         hart_resume(pick());
@@ -297,7 +299,8 @@ void machine_start(void)
 void machine_end(const char *why)
 {
     turns = false;
-    fprintf(stderr, "%s (hart %u, time %lu ns, step %lu)\n", why, running, machine_now, steps);
+    fprintf(stderr, "%s (hart %u, time %lu ns, %lu basic blocks)\n", why, running, machine_now,
+            blocks);
     fibers_dump();
     fflush(NULL);
     _exit(1);
