@@ -10,6 +10,7 @@
 #include "sync/workqueue.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -137,6 +138,22 @@ bool host_failed_yet(void)
     return !arch_self()->fail_nth;
 }
 
+// cmocka's handlers of these would jump back into the test, from any stack.
+static const int crashes[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE};
+static struct sigaction sanitizers[ARRAY_SIZE(crashes)];
+
+__attribute__((constructor)) static void handlers_save(void)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(crashes); i++)
+        sigaction(crashes[i], NULL, &sanitizers[i]);
+}
+
+static void handlers_restore(void)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(crashes); i++)
+        sigaction(crashes[i], &sanitizers[i], NULL);
+}
+
 static int run_apart(host_scenario *scenario, u64 seed, u32 fail_nth)
 {
     int status;
@@ -145,6 +162,7 @@ static int run_apart(host_scenario *scenario, u64 seed, u32 fail_nth)
     fflush(NULL);
     child = fork();
     if (child == 0) {
+        handlers_restore();
         alarm(RUN_LIMIT);
         status = run(scenario, seed, fail_nth);
         fflush(NULL);
