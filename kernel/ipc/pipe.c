@@ -333,9 +333,11 @@ static ssize_t pipe_write(struct file *f, struct uio *u, loff_t *pos)
 
 /* Opening */
 
-// *opens: how often the other side was opened before.
+// *opens: how often the other side was opened before, less one if it is there: so that it has been
+// met, even if it leaves before the caller looks.
 static int fifo_join(struct inode *inode, u32 mode, struct pipe **out, u32 *opens)
 {
+    const struct side *other;
     struct pipe *p;
 
     write_lock(&inode->lock);
@@ -344,7 +346,8 @@ static int fifo_join(struct inode *inode, u32 mode, struct pipe **out, u32 *open
         inode->pipe = p = pipe_alloc();
     if (p) {
         mutex_lock(&p->lock);
-        *opens = mode == FILE_F_READ ? p->writer.opens : p->reader.opens;
+        other = mode == FILE_F_READ ? &p->writer : &p->reader;
+        *opens = other->opens - (other->files != 0);
         pipe_join(p, mode);
         mutex_unlock(&p->lock);
     }
