@@ -20,6 +20,7 @@ void host_setup(void)
 #define SLOTS      24
 #define SLOT       1500UL // bytes
 #define FILE_BYTES (SLOTS * SLOT)
+#define TAIL       6 // pages mapped behind those of the slots
 
 static struct file *file;
 static uaddr_t mapping, buffers;
@@ -78,11 +79,43 @@ static void resizer(void *unused)
     }
 }
 
+static uaddr_t tail_page(u64 n)
+{
+    return mapping + ALIGN_UP(FILE_BYTES, PAGE_SIZE) + n * PAGE_SIZE;
+}
+
+// Pages that come and go: a mapping has them as long as the file.
+static void tail_user(void *unused)
+{
+    for (int step = 0; step < STEPS; step++) {
+        uaddr_t at = tail_page(machine_below(TAIL));
+        u64 value;
+        int err = machine_below(2) ? get_user_u64(&value, at) : put_user_u64(at, machine_random());
+
+        verify(!err || err == -EFAULT);
+    }
+}
+
+// The mapping and the file have the same page, or none.
+static void tail_check(uaddr_t at)
+{
+    u64 mapped, read = 0, offset = at - mapping;
+    bool there = offset < ALIGN_UP(file->inode->size, PAGE_SIZE);
+
+    host_expect(get_user_u64(&mapped, at), there ? 0 : -EFAULT);
+    if (!there)
+        return;
+    verify(file_read_kernel(file, &read, sizeof(read), offset) >= 0);
+    if (offset + sizeof(read) <= file->inode->size)
+        host_expect(mapped, read);
+}
+
 static void file_scenario(void)
 {
     struct attr a = {.valid = ATTR_SIZE, .size = FILE_BYTES};
-    struct vm_map_args args = {
-        .length = FILE_BYTES, .prot = PROT_READ | PROT_WRITE, .flags = AREA_SHARED | AREA_MAYWRITE};
+    struct vm_map_args args = {.length = FILE_BYTES + TAIL * PAGE_SIZE,
+                               .prot = PROT_READ | PROT_WRITE,
+                               .flags = AREA_SHARED | AREA_MAYWRITE};
 
     buffers = world_user_begin(STEPS * THREADS * PAGE_SIZE);
     host_expect(file_open(NULL, "/f", O_RDWR | O_CREAT | O_EXCL, 0600, 0, &file), 0);
@@ -94,7 +127,11 @@ static void file_scenario(void)
     for (u64 i = 0; i < THREADS; i++)
         host_spawn("slots", slot_user, (void *)i);
     host_spawn("resizer", resizer, NULL);
+    host_spawn("tail", tail_user, NULL);
+    host_spawn("tail", tail_user, NULL);
     host_join();
+    for (u64 n = 0; n < TAIL; n++)
+        tail_check(tail_page(n));
     vm_object_check(&file->inode->object);
     verify(file->inode->object.page_count <= 20);
     world_user_end();
