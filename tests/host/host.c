@@ -68,7 +68,6 @@ void host_spawn(const char *name, void (*fn)(void *), void *arg)
     arch_self()->fail_nth = 0;
     verify(!thread_create(&t, name, spawned_main, s));
     arch_self()->fail_nth = fail_nth;
-    t->kernel = true;
     t->cred = thread_self()->cred;
     t->files = thread_self()->files;
     t->fs = thread_self()->fs;

@@ -138,7 +138,7 @@ static void interrupts_take(void)
         if (csr_read(sip) & SIP_SOFTWARE)
             smp_interrupt();
         else
-            up_interrupt(INTERRUPT_TIMER);
+            up_interrupt(INTERRUPT_TIMER_KERNEL);
         self->lock_base = lock_base;
         preempt();
     }
