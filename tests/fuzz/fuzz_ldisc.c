@@ -39,7 +39,6 @@ static void read_some(size_t n)
 
 static void step(u8 what, u8 value)
 {
-    struct ldisc_wait wait;
     u8 c;
 
     switch (what % 8) {
@@ -57,8 +56,8 @@ static void step(u8 what, u8 value)
         fuzz_check(ldisc_output(&ldisc, &value, 1) <= 1);
         break;
     case 4:
-        wait = ldisc_wait_for(&ldisc, value);
-        fuzz_check(wait.need <= MAX(value, (u8)1));
+        ldisc_timeout(&ldisc, ldisc_available(&ldisc));
+        fuzz_check(!ldisc_available(&ldisc) || value || ldisc_enough(&ldisc, value));
         break;
     case 5:
         if (value == 0)
