@@ -253,7 +253,7 @@ static ssize_t pipe_read(struct file *f, struct uio *u, loff_t *pos)
         else if (!load_relaxed(&p->writer.files) && !pipe_used(p))
             return 0;
         else if (f->flags & O_NONBLOCK)
-            return pipe_used(p) ? 0 : -EAGAIN;
+            err = pipe_used(p) ? 0 : -EAGAIN;
         else
             err = wait_event_exclusive(&p->reader.wait, may_read(p), WAIT_INTERRUPTIBLE, NS_NEVER);
         if (err)
