@@ -43,7 +43,7 @@ LDFLAGS  := -nostdlib -static --no-relax --build-id=none -z max-page-size=4096 -
 # Every source under kernel/, but for the vDSO, which is built by itself, and the other way to user
 # memory.
 VDSO_LDS := $(wildcard kernel/proc/vdso/vdso.lds)
-SOURCES := $(filter-out kernel/proc/vdso/% $(if $(filter walk,$(UACCESS)),$(ARCH)/uaccess_sum.S), \
+SOURCES := $(filter-out kernel/arch/host/% kernel/proc/vdso/% $(if $(filter walk,$(UACCESS)),$(ARCH)/uaccess_sum.S), \
 	$(sort $(shell find kernel -name '*.[cS]')))
 OBJECTS := $(SOURCES:%=$(OBJ)/%.o)
 

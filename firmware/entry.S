@@ -133,7 +133,8 @@ probe_trap:
     probe_end
 
     probe   probe_stimecmp // stimecmp is 0x14d
-    csrw    0x14d, a0
+    li      a0, 0
+    csrr    t0, 0x14d
     probe_end
     .option pop
 

@@ -84,9 +84,9 @@ struct fence_request {
 extern char fw_end[];
 void trap_entry(void);
 void payload_enter(u64 hart, u64 arg, u64 entry) __attribute__((noreturn));
-/* Each returns -1 where the access traps, else what menvcfg then reads, the time, the byte, 0. */
+/* Each returns -1 where the access traps, else what menvcfg then reads, 0, the byte, 0. */
 u64 probe_menvcfg(u64 bits);
-u64 probe_stimecmp(u64 time);
+u64 probe_stimecmp(void);
 s64 probe_load(u64 addr);
 s64 probe_store(u64 addr, u8 byte);
 

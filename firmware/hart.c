@@ -56,8 +56,6 @@ void hart_park(void)
     CSR_WRITE(sie, 0);
     CSR_WRITE(mie, IRQ_MSI);
     CSR_CLEAR(mip, IRQ_SSI | IRQ_STI);
-    if (timer_has_sstc())
-        CSR_WRITE(0x14d, ~0UL); /* stimecmp */
     CSR_WRITE(satp, 0);
     CSR_WRITE(stvec, 0);
     CSR_WRITE(mstatus, 1UL << 11); /* MPP: supervisor; everything else off */
@@ -89,7 +87,6 @@ void hart_stop(void)
 {
     u64 id = hart_self();
 
-    *clint_mtimecmp(id) = ~0UL;
     __atomic_store_n(&harts[id].state, HART_STOPPED, __ATOMIC_SEQ_CST);
     hart_park();
 }

@@ -12,8 +12,6 @@
 #define MENVCFG_PBMT (1UL << 62) /* page-based memory types */
 #define MENVCFG_CBO  0xf0UL      /* cache-block instructions */
 
-#define TIME_NEVER (~0UL >> 1)
-
 #define CAUSE_INTERRUPT  (1UL << 63)
 #define CAUSE_MSI        (CAUSE_INTERRUPT | 3)
 #define CAUSE_MTI        (CAUSE_INTERRUPT | 7)
@@ -42,20 +40,22 @@ static void pmp_init(void)
     __asm__ volatile("sfence.vma" : : : "memory");
 }
 
-/* True with Sstc; menvcfg.STCE alone does not tell, as some machines keep the bit without it. */
-static int timer_init(u64 hart)
+/*
+ * True with Sstc; menvcfg.STCE alone does not tell, as some machines keep the bit without it. No
+ * compare value is written here or when a hart starts: mie holds the timer back until set_timer,
+ * and QEMU's -icount clock jumps to the farthest time that an idle machine was ever given.
+ */
+static int timer_init(void)
 {
     u64 features = probe_menvcfg(MENVCFG_STCE | MENVCFG_PBMT | MENVCFG_CBO);
 
-    *clint_mtimecmp(hart) = ~0UL;
-    return features != ~0UL && (features & MENVCFG_STCE) &&
-           probe_stimecmp(TIME_NEVER) == TIME_NEVER;
+    return features != ~0UL && (features & MENVCFG_STCE) && probe_stimecmp() == 0;
 }
 
 void hart_init(u64 hart)
 {
     pmp_init();
-    timer_init(hart);
+    timer_init();
     CSR_WRITE(medeleg, DELEGATED_EXCEPTIONS);
     CSR_WRITE(mideleg, DELEGATED_INTERRUPTS);
     CSR_WRITE(mcounteren, ~0U);
@@ -67,7 +67,7 @@ void boot_main(u64 hart, const void *tree, const u64 *info)
 {
     u64 payload = PAYLOAD_DEFAULT;
 
-    sstc = timer_init(hart);
+    sstc = timer_init();
     if (info && info[0] == INFO_MAGIC && info[INFO_NEXT_ADDR])
         payload = info[INFO_NEXT_ADDR];
     console_init();

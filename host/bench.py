@@ -57,7 +57,8 @@ def programs_build():
 
 def config_for(system, icount):
     put = [(bench_file(name), f"/bench/{name}") for name in ("bench", "tiny", "first")]
-    config = machine.Config(smp=1, mem=f"{MEMORY_MB}M", icount=icount, put=put, on=system)
+    config = machine.Config(smp=1, mem=f"{MEMORY_MB}M", icount=icount, put=put, on=system,
+                            firmware="opensbi")
     machine.build(config)
     return config
 

@@ -59,7 +59,7 @@ class Run:
         cmdline = init + " rv.exec=1" + (" rv.tty=1 quiet" if self.tty else "")
         command = machine.qemu_command(
             self.config, self.config.kernel(),
-            machine.fd_path(self.initrd), cmdline, serial)
+            machine.fd_path(self.initrd), cmdline, serial, self.tty)
         fds = {port: s.fileno() for port, s in theirs.items()}
         command += machine.port_arguments(fds)
         streams = {} if self.tty else {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL,

@@ -44,10 +44,15 @@ class Disk:
 
 
 class Config:
-    """One machine: the common options of rv. `put` is a list of (host, guest) paths."""
+    """One machine: the common options of rv. `put` is a list of (host, guest) paths.
 
-    def __init__(self, smp=None, mem="1G", icount=False, firmware="opensbi", debug=False,
-                 uaccess="walk", append="", put=(), on="rivulet", disks=()):
+    With icount the firmware is our own unless named: an idle machine's clock jumps to the next time
+    that a timer is set to, and stands if there is none. OpenSBI sets one to the end of time.
+    """
+
+    def __init__(self, smp=None, mem="1G", icount=False, firmware=None, debug=False,
+                 uaccess="walk", append="", put=(), on="rivulet",
+                 disks=()):
         if icount and smp not in (None, 1):
             raise Error("--icount runs with one hart")
         if smp is not None and not 1 <= smp <= 64:
@@ -55,7 +60,7 @@ class Config:
         self.smp = smp or (1 if icount else 2)
         self.mem = mem
         self.icount = icount
-        self.firmware = firmware
+        self.firmware = firmware or ("own" if icount and on == "rivulet" else "opensbi")
         self.debug = debug
         self.uaccess = uaccess
         self.append = append
@@ -164,8 +169,9 @@ def fd_path(fd):
     return f"/proc/self/fd/{fd}"
 
 
-def qemu_command(config, kernel, initrd_path, cmdline, serial):
-    """QEMU's arguments. `serial` is a list of arguments that make the chardev `uart`."""
+def qemu_command(config, kernel, initrd_path, cmdline, serial, interactive=False):
+    """QEMU's arguments. `serial` is a list of arguments that make the chardev `uart`. A person at it
+    sees sleeps take their time also with icount, which otherwise skips them."""
     command = ["qemu-system-riscv64", "-machine", "virt", "-smp", str(config.smp),
                "-m", config.mem, "-nic", "none", "-display", "none", "-no-reboot",
                "-bios", os.path.join(BUILD, "firmware.bin") if config.firmware == "own"
@@ -179,7 +185,7 @@ def qemu_command(config, kernel, initrd_path, cmdline, serial):
     if initrd_path:
         command += ["-initrd", initrd_path]
     if config.icount:
-        command += ["-icount", "shift=0,sleep=off", "-seed", "1",
+        command += ["-icount", f"shift=0,sleep={'on' if interactive else 'off'}", "-seed", "1",
                     "-rtc", "base=2026-01-01T00:00:00,clock=vm"]
     return command
 

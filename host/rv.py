@@ -48,7 +48,8 @@ def common_options():
     p.add_argument("--disk", action="append", default=[], metavar="IMAGE",
                    help="a disk, /dev/vda and on; keeps what is written")
     p.add_argument("--append", default="", metavar="ARGS", help="more kernel arguments")
-    p.add_argument("--firmware", choices=("opensbi", "own"), default="opensbi")
+    p.add_argument("--firmware", choices=("opensbi", "own"),
+                   help="what runs below the kernel (opensbi; with --icount own)")
     p.add_argument("--debug", action="store_true", help="the kernel with checks (DEBUG=1)")
     p.add_argument("--uaccess", choices=("walk", "sum"), default="walk",
                    help="how the kernel reaches user memory (walk)")
@@ -102,7 +103,7 @@ def cmd_run(arguments):
               "-mon", "chardev=uart"]
     cmdline = f"init=/bin/init TERM={os.environ.get('TERM', 'linux')}"
     command = machine.qemu_command(config, config.kernel(),
-                                   machine.fd_path(initrd), cmdline, serial)
+                                   machine.fd_path(initrd), cmdline, serial, interactive=True)
     with Terminal():
         process = machine.start(command, [initrd, log], foreground=True)
         try:

@@ -13,7 +13,7 @@
 #define ALL_HARTS (~0UL)
 #define ROUNDS    100
 #define ARGUMENT  0x1234567800UL
-#define WAIT_MAX  50000000UL /* time units: 5 s */
+#define WAIT_MAX  600000000UL /* time units: 60 s */
 
 /* Survives a reset, which reloads only the images. */
 static volatile u64 *const reset_mark = (volatile u64 *)0x80a00000;

@@ -12,7 +12,7 @@ boot() { # boot NAME QEMU-OPTION...
     name=$1
     shift
     log=$BUILD/firmware/test/$name.log
-    timeout 60 qemu-system-riscv64 -machine virt -m 128M -nographic -monitor none -serial stdio \
+    timeout 300 qemu-system-riscv64 -machine virt -m 128M -nographic -monitor none -serial stdio \
         -kernel "$BUILD/firmware/test/payload.bin" "$@" </dev/null >"$log" 2>&1
     code=$?
     if [ $code -eq 0 ] && grep -q '^PASSED' "$log" && grep -q '^ok   SRST reboot' "$log"; then

@@ -253,7 +253,7 @@ static ssize_t pipe_read(struct file *f, struct uio *u, loff_t *pos)
         else if (!load_relaxed(&p->writer.files) && !pipe_used(p))
             return 0;
         else if (f->flags & O_NONBLOCK)
-            return pipe_used(p) ? 0 : -EAGAIN;
+            err = pipe_used(p) ? 0 : -EAGAIN;
         else
             err = wait_event_exclusive(&p->reader.wait, may_read(p), WAIT_INTERRUPTIBLE, NS_NEVER);
         if (err)
@@ -333,7 +333,7 @@ static ssize_t pipe_write(struct file *f, struct uio *u, loff_t *pos)
 
 /* Opening */
 
-// *opens: how often the other side was opened before.
+// *opens: how often the other side was opened by those who have left again.
 static int fifo_join(struct inode *inode, u32 mode, struct pipe **out, u32 *opens)
 {
     struct pipe *p;
@@ -343,8 +343,10 @@ static int fifo_join(struct inode *inode, u32 mode, struct pipe **out, u32 *open
     if (!p)
         inode->pipe = p = pipe_alloc();
     if (p) {
+        const struct side *other = mode == FILE_F_READ ? &p->writer : &p->reader;
+
         mutex_lock(&p->lock);
-        *opens = mode == FILE_F_READ ? p->writer.opens : p->reader.opens;
+        *opens = other->opens - other->files;
         pipe_join(p, mode);
         mutex_unlock(&p->lock);
     }
@@ -353,16 +355,14 @@ static int fifo_join(struct inode *inode, u32 mode, struct pipe **out, u32 *open
     return p ? 0 : -ENOMEM;
 }
 
-// Waits until the other side has been opened since (it may have gone again already).
+// Waits for the other side: one that has it open, or has opened it since and may have gone again.
 static int fifo_rendezvous(struct pipe *p, u32 mode, u32 flags, u32 opens)
 {
     bool reads = mode == FILE_F_READ;
     struct side *own = reads ? &p->reader : &p->writer, *other = reads ? &p->writer : &p->reader;
 
-    if (load_relaxed(&other->files))
-        return 0;
     if (flags & O_NONBLOCK)
-        return reads ? 0 : -ENXIO;
+        return reads || load_relaxed(&other->opens) != opens ? 0 : -ENXIO;
     return wait_event(&own->wait, load_relaxed(&other->opens) != opens, WAIT_INTERRUPTIBLE,
                       NS_NEVER);
 }
@@ -449,11 +449,32 @@ s64 pipe_get_size(struct file *f)
     return f->ops == &pipe_ops ? (s64)((struct pipe *)f->private)->page_count * PAGE_SIZE : -EBADF;
 }
 
+// Moves the pages that hold bytes to a ring of `count`, and frees the others. False: they do not
+// fit, or the first and the last byte share a page.
+static bool pages_move(struct pipe *p, void **pages, u64 count)
+{
+    u64 first = p->tail >> PAGE_SHIFT, end = DIV_ROUND_UP(p->head, PAGE_SIZE);
+
+    if (p->head != p->tail && end - first > MIN(count, (u64)p->page_count))
+        return false;
+    for (u64 i = first; i < end; i++) {
+        void **slot = &p->pages[i % p->page_count];
+
+        pages[i % count] = *slot;
+        *slot = NULL;
+    }
+    pages_free(p);
+    p->pages = pages;
+    p->page_count = count;
+    return true;
+}
+
 s64 pipe_set_size(struct file *f, u64 size)
 {
     struct pipe *p = f->private;
     u64 count = 1;
     void **pages;
+    bool moved;
 
     if (f->ops != &pipe_ops)
         return -EBADF;
@@ -467,15 +488,12 @@ s64 pipe_set_size(struct file *f, u64 size)
     if (!pages)
         return -ENOMEM;
     mutex_lock(&p->lock);
-    if (p->head != p->tail) {
-        mutex_unlock(&p->lock);
+    moved = pages_move(p, pages, count);
+    mutex_unlock(&p->lock);
+    if (!moved) {
         kfree(pages);
         return -EBUSY;
     }
-    pages_free(p);
-    p->pages = pages;
-    p->page_count = count;
-    mutex_unlock(&p->lock);
     wake_all(&p->writer.wait);
     return count << PAGE_SHIFT;
 }

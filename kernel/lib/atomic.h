@@ -53,6 +53,12 @@ static inline bool atomic_cas_u32(u32 *p, u32 old, u32 new)
                                                           __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST); \
                           }))
 #else
+static inline u32 atomic_cas_seen_u32(u32 *p, u32 old, u32 new)
+{
+    __atomic_compare_exchange_n(p, &old, new, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+    return old;
+}
+
 #define atomic_cas(p, old, new)                                                     \
     ({                                                                              \
         __typeof__(*(p)) cas_expected = (old);                                      \

@@ -11,8 +11,6 @@
 
 static bool wait_matches(const struct wait_args *a, const struct process *child)
 {
-    if (a->type == P_PID)
-        return child->pid->id == a->id;
     if (a->type == P_PGID)
         return child->group->pid->id == a->id;
     return true;
@@ -76,6 +74,23 @@ static int wait_status(const struct wait_args *a, const struct process *child)
     return event && (a->options & kind) ? event : -1;
 }
 
+// wait_find_locked() for one child by its id.
+static struct process *wait_find_pid_locked(struct process *p, const struct wait_args *a,
+                                            int *status)
+{
+    struct process *child = process_find(a->id);
+
+    if (!child || child->parent != p) {
+        *status = -ECHILD;
+        return NULL;
+    }
+    *status = wait_status(a, child);
+    if (*status >= 0)
+        return child;
+    *status = 0;
+    return NULL;
+}
+
 // The child to report, and its status; else NULL with the status 0, or -ECHILD without any child.
 static struct process *wait_find_locked(struct process *p, const struct wait_args *a, int *status)
 {
@@ -117,7 +132,8 @@ static int wait_try(struct process *p, const struct wait_args *a, struct wait_re
     int status;
 
     spin_lock(&proctree_lock);
-    child = wait_find_locked(p, a, &status);
+    child =
+        a->type == P_PID ? wait_find_pid_locked(p, a, &status) : wait_find_locked(p, a, &status);
     if (child) {
         wait_fill(child, status, out);
         dead = !(a->options & WNOWAIT) && wait_consume_locked(p, child);

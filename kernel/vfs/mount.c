@@ -169,7 +169,9 @@ static int attach(struct mount *m, const struct path *at)
     path_get(&top);
     write_lock(&mount_lock);
     mount_cross(&top);
-    if (dentry_is_unlinked(top.dentry))
+    if (!top.mount->parent && top.mount != root_path.mount) // detached meanwhile
+        err = -EINVAL;
+    else if (dentry_is_unlinked(top.dentry))
         err = -ENOENT;
     else
         list_add_locked(m, &top);

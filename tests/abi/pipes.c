@@ -185,6 +185,40 @@ static void test_fifo(void)
     unlink("/tmp/abi.fifo");
 }
 
+static void fifo_visitor(int rounds)
+{
+    char token;
+
+    while (read(rounds, &token, 1) == 1)
+        close(open("/tmp/abi.fifo", O_WRONLY));
+    _exit(0);
+}
+
+// The writer closes as soon as the reader lets it in: that still counts for the reader.
+static void test_fifo_visits(void)
+{
+    int rounds[2], opened = 0;
+    char byte;
+
+    NEED(mkfifo("/tmp/abi.fifo", 0644) == 0 && pipe2(rounds, O_CLOEXEC) == 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        close(rounds[1]);
+        fifo_visitor(rounds[0]);
+    }
+    for (int i = 0; i < 500; i++) {
+        write(rounds[1], "x", 1);
+        int fd = open("/tmp/abi.fifo", O_RDONLY);
+        opened += fd >= 0 && read(fd, &byte, 1) == 0;
+        close(fd);
+    }
+    close(rounds[0]);
+    close(rounds[1]);
+    EXPECT("visits", opened, 500);
+    EXPECT("visitor", child_end(pid), 0);
+    unlink("/tmp/abi.fifo");
+}
+
 static int poll_one(int fd, short events)
 {
     struct pollfd f = {.fd = fd, .events = events};
@@ -330,6 +364,27 @@ static void test_ring(void)
     }
 }
 
+// A pipe with bytes in it becomes larger and smaller and keeps them.
+static void test_resize(void)
+{
+    static char out[40000], in[40000];
+    int ends[2];
+
+    for (size_t i = 0; i < sizeof(out); i++)
+        out[i] = (char)(i * 7 + i / 251);
+    EXPECT("pipe", pipe(ends), 0);
+    EXPECT("write", write(ends[1], out, sizeof(out)), sizeof(out));
+    EXPECT("larger", fcntl(ends[1], F_SETPIPE_SZ, 1 << 18), 1 << 18);
+    EXPECT("its size", fcntl(ends[0], F_GETPIPE_SZ), 1 << 18);
+    EXPECT("read half", read(ends[0], in, 20000), 20000);
+    EXPECT("smaller", fcntl(ends[0], F_SETPIPE_SZ, 1 << 15), 1 << 15);
+    EXPECT_ERR("too small", fcntl(ends[0], F_SETPIPE_SZ, 1 << 13), EBUSY);
+    EXPECT("read the rest", read(ends[0], in + 20000, sizeof(in)), 20000);
+    CHECK("bytes", !memcmp(in, out, sizeof(in)));
+    close(ends[0]);
+    close(ends[1]);
+}
+
 int main(void)
 {
     abi_begin();
@@ -339,9 +394,11 @@ int main(void)
     test_blocking();
     test_atomicity();
     test_fifo();
+    test_fifo_visits();
     test_poll();
     test_poll_waits();
     test_ppoll_mask();
     test_ring();
+    test_resize();
     return abi_end();
 }

@@ -21,8 +21,10 @@ FILE_MAX = 800
 FUNCTION_MAX = 100
 FUNCTION_MEDIAN = 15  # the median is below
 FUNCTION_NINE_TENTHS = 45  # nine in ten are below
-KERNEL_GOAL = 14000  # lines of code, without blanks and comments
-KERNEL_MAX = 26500  # a ratchet towards the goal: lower it whenever the kernel shrinks, never raise it
+# Lines of code, without blanks and comments, of the kernel but for the storage it grew later.
+KERNEL_GOAL = 14000
+KERNEL_MAX = 25600  # a ratchet towards the goal: lower it whenever the kernel shrinks, never raise it
+STORAGE = ("kernel/block/", "kernel/buf/", "kernel/fs/ext4/", "kernel/fs/xv6fs/")
 UPCALLS_MAX = 12
 CLANG_FORMAT = 14  # versions differ in what they ask for
 
@@ -219,9 +221,9 @@ def nine_tenths(values):
 
 
 def check_kernel_size(tree):
-    total = sum(tree.code_lines(p) for p in tree.kernel_files())
+    total = sum(tree.code_lines(p) for p in tree.kernel_files() if not p.startswith(STORAGE))
     if total >= KERNEL_MAX:
-        yield "kernel", 0, f"{total} lines of code, not under {KERNEL_MAX}"
+        yield "kernel", 0, f"{total} lines of code without storage, not under {KERNEL_MAX}"
 
 
 def check_spdx(tree):
@@ -323,7 +325,7 @@ def figures(tree):
         yield f"{number if number >= 0 else '':>5} {folder:<16} {files:>6} {lines:>7}"
     kernel = [v for k, v in per_layer.items() if k[0] >= 0]
     yield f"{'':>5} {'kernel, all':<16} {sum(f for f, _ in kernel):>6} " \
-          f"{sum(n for _, n in kernel):>7}   of at most {KERNEL_MAX}; the goal is {KERNEL_GOAL}"
+          f"{sum(n for _, n in kernel):>7}   without storage at most {KERNEL_MAX}; the goal is {KERNEL_GOAL}"
     functions = [f for p in tree.kernel_files() if p.endswith((".c", ".h"))
                  for f in tree.functions(p)]
     if functions:

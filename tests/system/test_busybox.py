@@ -90,7 +90,8 @@ END
         echo $?
         """, "equal\nb\n2 regular file\nu/a/b/f\nu/h\nb\nl\n640\n2001-02-03T04:05:06\n1\n"),
     "processes": ("""
-        sleep 1000 & p=$!; until ps -o pid,comm | grep "^ *$p sleep" >/dev/null; do :; done; kill -STOP $p; grep State /proc/$p/status
+        sleep 1000 & p=$!; until ps -o pid,comm | grep "^ *$p sleep" >/dev/null; do :; done; kill -STOP $p
+        until grep "State:.T (stopped)" /proc/$p/status; do :; done
         kill -CONT $p; kill $p; wait $p; echo $?
         sh -c 'kill -SEGV $$'; echo $?; id -u; hostname >/dev/null && uname -m
         """, "State:\tT (stopped)\n143\n139\n0\nriscv64\n"),

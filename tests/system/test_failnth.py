@@ -15,7 +15,8 @@ def test_every_allocation_fails_once(rv):
     folder = os.path.join(machine.ROOT, "tests/stress")
     program = machine.cross_program("tests/stress/failnth.c", f"{folder}/failnth_files.c",
                                     f"{folder}/failnth_processes.c")
-    done = rv("exec", "--timeout", "250", "--put", f"{program}:/failnth", "--", "/failnth")
+    done = rv("exec", "--timeout", "600", "--put", f"{program}:/failnth", "--", "/failnth",
+              timeout=660)
     lines = done.stdout.decode().splitlines()
     assert (done.returncode, [line for line in lines if not line.startswith("ok ")][:-1]) == \
         (0, []), done.stdout.decode() + done.stderr.decode()

@@ -28,5 +28,5 @@ def test_stress(guest, kind):
 @pytest.mark.configs("smp4")
 @pytest.mark.parametrize("kind, count", [("forks", 20000), ("live", 1000)])
 def test_many_processes(guest, kind, count):
-    result = guest.run([stress(guest), "memcheck", kind, str(count)], timeout=240)
+    result = guest.run([stress(guest), "memcheck", kind, str(count)], timeout=600)
     assert result.status == 0, result

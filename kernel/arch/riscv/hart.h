@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Per-hart state of the machine layer, and the mailboxes between harts.
 #pragma once
+#include "arch/csr.h"
 #include "arch/mmu.h"
 #include "arch/preempt.h"
 #include "arch/thread.h"
@@ -55,13 +56,3 @@ void fpu_load(const struct fpu_state *in);
 // uaccess back end: true if the kernel-mode fault was in a user copy and `frame` now retries or
 // reports it.
 bool uaccess_trap(struct trapframe *frame);
-
-#define csr_read(csr)                                                   \
-    ({                                                                  \
-        u64 csr_value;                                                  \
-        __asm__ volatile("csrr %0, " #csr : "=r"(csr_value)::"memory"); \
-        csr_value;                                                      \
-    })
-#define csr_write(csr, value) __asm__ volatile("csrw " #csr ", %0" ::"r"(value) : "memory")
-#define csr_set(csr, bits)    __asm__ volatile("csrs " #csr ", %0" ::"r"(bits) : "memory")
-#define csr_clear(csr, bits)  __asm__ volatile("csrc " #csr ", %0" ::"r"(bits) : "memory")

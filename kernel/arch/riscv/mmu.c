@@ -45,31 +45,6 @@ static u64 asid_next = 1;                         // (asid_lock) 0 is the kernel
 static u32 asid_lock;                             // (a) interrupts off while held
 static u64 asid_held[MAX_HARTS][DEBUG_ASIDS + 1]; // (h) what entries since the last flush stand for
 
-static inline void sfence_all(void)
-{
-    __asm__ volatile("sfence.vma" ::: "memory");
-}
-
-static inline void sfence_page(vaddr_t va)
-{
-    __asm__ volatile("sfence.vma %0" ::"r"(va) : "memory");
-}
-
-static inline void sfence_user_page(uaddr_t va, u64 asid)
-{
-    __asm__ volatile("sfence.vma %0, %1" ::"r"(va), "r"(asid) : "memory");
-}
-
-static inline void sfence_asid(u64 asid)
-{
-    __asm__ volatile("sfence.vma zero, %0" ::"r"(asid) : "memory");
-}
-
-static inline void fence_i(void)
-{
-    __asm__ volatile("fence.i" ::: "memory");
-}
-
 static u64 kernel_satp(void)
 {
     return SATP_MODE_SV39 | image_to_phys(kernel_root) >> PAGE_SHIFT;

@@ -17,8 +17,8 @@
 u64 sum_copy(u64 dst, u64 src, u64 n);
 extern char sum_text_start[], sum_text_end[], sum_fixup[];
 
-// Sets missing A and D bits unless the entry changes meanwhile; false: refused.
-static bool pte_touch(pte_t *p, enum access access)
+// Sets missing A and D bits unless the entry changes meanwhile; the entry, 0 if it refuses.
+static pte_t pte_touch(pte_t *p, enum access access)
 {
     pte_t right = access == ACCESS_WRITE ? PTE_W : PTE_R;
     pte_t used = access == ACCESS_WRITE ? PTE_A | PTE_D : PTE_A;
@@ -28,12 +28,13 @@ static bool pte_touch(pte_t *p, enum access access)
         pte_t pte = load_relaxed(p);
 
         if ((pte & need) != need)
-            return false;
+            return 0;
         if ((pte & used) == used || atomic_cas(p, pte, pte | used))
-            return true;
+            return pte;
     }
 }
 
+// Another hart may store the entry at any time: what is used is the one that was touched.
 void *user_walk_slow(pte_t *root, uaddr_t va, enum access access)
 {
     unsigned shift = 30;
@@ -45,7 +46,8 @@ void *user_walk_slow(pte_t *root, uaddr_t va, enum access access)
         p = (pte_t *)user_walk_base(pte) + (va >> shift & 511);
         pte = load_relaxed(p);
     }
-    if (!pte_touch(p, access))
+    pte = pte_touch(p, access);
+    if (!pte)
         return NULL;
     return (char *)user_walk_base(pte) + (va & (BIT(shift) - 1));
 }
@@ -93,7 +95,7 @@ int user_prefault(uaddr_t va, size_t n, enum access access)
             int error = user_fault(at, access);
 
             if (error)
-                return error;
+                return at == va ? error : 0;
         }
     }
     return 0;

@@ -5,6 +5,7 @@
 // at it, in user mode `sscratch` does (and is 0 in the kernel).
 #pragma once
 #include "arch/layout.h"
+#include "arch/self.h"
 #include "lib/types.h"
 
 // User registers at a trap, at the top of the thread's kernel stack. gregs are in the order of
@@ -63,13 +64,6 @@ struct arch_thread {
 
 // Names a thread for messages; NULL until the scheduler sets it.
 extern const char *(*arch_thread_name)(const struct arch_thread *t);
-
-static inline struct arch_thread *arch_self(void)
-{
-    struct arch_thread *t;
-    __asm__("mv %0, tp" : "=r"(t)); // not volatile: constant for the running thread
-    return t;
-}
 
 // Index 0.. of the hart this code runs on; stable only while preemption or interrupts are off.
 static inline u64 hart_index(void)

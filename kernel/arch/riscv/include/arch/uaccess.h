@@ -21,8 +21,8 @@ size_t copy_to_user_nofault(uaddr_t dst, const void *src, size_t n);
 // NULL. Valid while interrupts stay off, as they are.
 void *user_window(uaddr_t va, size_t n, enum access access);
 
-// Makes at least the first page(s) of [va, va+n) present for `access` (at most 16 pages);
-// 0, -EFAULT, -ENOMEM.
+// Makes the first page of [va, va+n) present for `access`, and those after it as far as they can be
+// had, at most 16; 0, or the first page's -EFAULT, -ENOMEM.
 int user_prefault(uaddr_t va, size_t n, enum access access);
 
 // Copies a NUL-terminated string of at most size-1 bytes; its length, -EFAULT, or -ENAMETOOLONG

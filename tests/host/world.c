@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT
+// The upper half of the kernel for scenarios, and its user memory.
+#include "world.h"
+#include "arch/irq.h"
+#include "fs/tmpfs/tmpfs.h"
+#include "ipc/pipe.h"
+
+static int no_victim(void)
+{
+    return -ENOMEM;
+}
+
+void world_setup(void)
+{
+    struct superblock *sb;
+
+    vm_hooks = (struct vm_hooks){file_get, file_put, no_victim};
+
+    vm_init();
+    vfs_init();
+    pipe_init();
+    tmpfs_init();
+    verify(!tmpfs_create("mode=755", &sb));
+    verify(!mount_root(sb));
+    verify(!fs_context_create(&thread_self()->fs));
+}
+
+static void space_set(struct vm_space *s)
+{
+    irqflags_t irq = irq_save();
+
+    thread_self()->space = s;
+    mmu_space_switch(s ? &s->mmu : NULL);
+    irq_restore(irq);
+}
+
+uaddr_t world_user_begin(u64 size)
+{
+    struct vm_map_args args = {
+        .length = size, .prot = PROT_READ | PROT_WRITE, .flags = AREA_MAYWRITE};
+    u32 fail_nth = arch_self()->fail_nth;
+    struct vm_space *s;
+    uaddr_t at;
+
+    arch_self()->fail_nth = 0;
+    verify(!vm_space_create(&s) && !vm_map(s, &args, &at));
+    arch_self()->fail_nth = fail_nth;
+    space_set(s);
+    return at;
+}
+
+void world_user_end(void)
+{
+    struct vm_space *s = thread_self()->space;
+
+    host_join();
+    space_set(NULL);
+    vm_space_check(s);
+    vm_space_put(s);
+}
+
+ssize_t world_read(struct file *f, uaddr_t to, size_t n)
+{
+    struct uio u;
+
+    uio_init_user(&u, to, n);
+    return file_read(f, &u);
+}
+
+ssize_t world_write(struct file *f, uaddr_t from, size_t n)
+{
+    struct uio u;
+
+    uio_init_user(&u, from, n);
+    return file_write(f, &u);
+}
