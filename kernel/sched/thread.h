@@ -69,6 +69,7 @@ struct thread {
     struct fdtable *files;
     struct fs_context *fs;
     struct vm_space *space;
+    void *plug;        // (h) block requests held back
     void *proc_thread; // signal mask, pending set and the like: struct task of proc/
 
     // Deadline of the current sleep
