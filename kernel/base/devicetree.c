@@ -133,18 +133,13 @@ static bool read_device(const struct fdt *f, const struct fdt_node *node,
     return true;
 }
 
-// By ascending address, which is the order of QEMU's command line.
+// In the tree's order, which is that of QEMU's command line.
 static void read_virtio(const struct fdt *f, const struct fdt_node *node)
 {
     unsigned i = machine.virtio_count;
-    struct machine_device device;
 
-    if (i == MACHINE_MAX_VIRTIO || !read_device(f, node, &device))
-        return;
-    for (; i > 0 && machine.virtio[i - 1].reg.base > device.reg.base; i--)
-        machine.virtio[i] = machine.virtio[i - 1];
-    machine.virtio[i] = device;
-    machine.virtio_count++;
+    if (i < MACHINE_MAX_VIRTIO)
+        machine.virtio_count += read_device(f, node, &machine.virtio[i]);
 }
 
 // Of several devices of a kind the first is taken.

@@ -12,6 +12,7 @@
 static const struct virtio_driver *const virtio_drivers[] = {
     &virtio_rng_driver,
     &virtio_console_driver,
+    &virtio_blk_driver,
 };
 
 void drivers_init(void)

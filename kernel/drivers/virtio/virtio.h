@@ -6,7 +6,7 @@
 
 #define VIRTIO_F_VERSION_1 (1UL << 32)
 
-enum { VIRTIO_ID_CONSOLE = 3, VIRTIO_ID_RNG = 4 };
+enum { VIRTIO_ID_BLOCK = 2, VIRTIO_ID_CONSOLE = 3, VIRTIO_ID_RNG = 4 };
 
 struct virtio_device;
 
@@ -41,8 +41,10 @@ void virtio_init(const struct virtio_driver *const *drivers, unsigned count);
 int virtio_queue_init(struct virtio_queue *q, struct virtio_device *d, u32 index, u16 max_size);
 // The driver is ready: interrupts may come.
 void virtio_start(struct virtio_device *d);
+// The device broke the rules: it is reset, and touches memory no more. Any context.
+void virtio_stop(struct virtio_device *d);
 // Tells the device of new requests, if it wants to know.
 void virtio_notify(struct virtio_queue *q);
 u32 virtio_config_read32(struct virtio_device *d, u32 offset);
 
-extern const struct virtio_driver virtio_console_driver, virtio_rng_driver;
+extern const struct virtio_driver virtio_blk_driver, virtio_console_driver, virtio_rng_driver;

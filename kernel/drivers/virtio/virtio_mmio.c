@@ -170,6 +170,11 @@ void virtio_start(struct virtio_device *d)
     status_add(d, STATUS_DRIVER_OK);
 }
 
+void virtio_stop(struct virtio_device *d)
+{
+    reg_write(d, REG_STATUS, 0);
+}
+
 void virtio_notify(struct virtio_queue *q)
 {
     if (virtq_needs_notify(&q->ring))
