@@ -24,11 +24,30 @@ class Error(Exception):
     """Something the caller did or the host lacks; one line for people."""
 
 
+class Disk:
+    """A disk of the machine. `kind` is QEMU's device; `properties` are more of the device's, and
+    `blockdev` replaces the description of the image."""
+
+    def __init__(self, path, kind="virtio-blk-device", properties="", read_only=False,
+                 blockdev=""):
+        if not blockdev and not os.path.isfile(path):
+            raise Error(f"--disk {path}: there is no such file")
+        name = str(path).replace(",", ",,")
+        self.blockdev = blockdev or (f"driver=raw,discard=unmap,file.driver=file,"
+                                     f"file.filename={name},file.locking=on")
+        self.blockdev += ",read-only=on" * read_only
+        self.device = kind + ("," if properties else "") + properties
+
+    def arguments(self, number):
+        return ["-blockdev", f"node-name=disk{number},{self.blockdev}",
+                "-device", f"{self.device},drive=disk{number}"]
+
+
 class Config:
     """One machine: the common options of rv. `put` is a list of (host, guest) paths."""
 
     def __init__(self, smp=None, mem="1G", icount=False, firmware="opensbi", debug=False,
-                 uaccess="walk", append="", put=(), on="rivulet"):
+                 uaccess="walk", append="", put=(), on="rivulet", disks=()):
         if icount and smp not in (None, 1):
             raise Error("--icount runs with one hart")
         if smp is not None and not 1 <= smp <= 64:
@@ -41,6 +60,7 @@ class Config:
         self.uaccess = uaccess
         self.append = append
         self.put = list(put)
+        self.disks = [d if isinstance(d, Disk) else Disk(d) for d in disks]
         self.on = on  # rivulet, or linux: Debian's kernel with the same root
 
     def kernel(self):
@@ -154,6 +174,8 @@ def qemu_command(config, kernel, initrd_path, cmdline, serial):
                "-global", "virtio-mmio.force-legacy=false",
                "-object", "rng-builtin,id=rng", "-device", "virtio-rng-device,rng=rng",
                *serial, "-serial", "chardev:uart"]
+    for number, disk in enumerate(config.disks):
+        command += disk.arguments(number)
     if initrd_path:
         command += ["-initrd", initrd_path]
     if config.icount:

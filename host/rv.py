@@ -46,7 +46,7 @@ def common_options():
     p.add_argument("--root", default="native", metavar="native|world|IMAGE",
                    help="root file system (native)")
     p.add_argument("--disk", action="append", default=[], metavar="IMAGE",
-                   help="a disk, /dev/vdb and on; keeps what is written")
+                   help="a disk, /dev/vda and on; keeps what is written")
     p.add_argument("--append", default="", metavar="ARGS", help="more kernel arguments")
     p.add_argument("--firmware", choices=("opensbi", "own"), default="opensbi")
     p.add_argument("--debug", action="store_true", help="the kernel with checks (DEBUG=1)")
@@ -61,8 +61,6 @@ def config_of(options):
     """The machine that the common options describe; Error for what nothing serves yet."""
     if options.root != "native":
         raise machine.Error(f"--root {options.root}: there is no disk driver to serve it")
-    if options.disk:
-        raise machine.Error(f"--disk {options.disk[0]}: there is no disk driver to serve it")
     for _, path in options.put:
         if not path.startswith("/") or not path.strip("/"):
             raise machine.Error(f"--put: the guest's path {path!r} is not absolute")
@@ -71,7 +69,7 @@ def config_of(options):
             raise machine.Error(f"--get: the guest's path {path!r} is not absolute")
     config = machine.Config(options.smp, options.mem, options.icount, options.firmware,
                             options.debug, options.uaccess, options.append, options.put,
-                            getattr(options, "on", "rivulet"))
+                            getattr(options, "on", "rivulet"), options.disk)
     machine.build(config)
     return config
 

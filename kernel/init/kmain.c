@@ -100,6 +100,7 @@ static void root_init(void)
     procfs_init();
     devfs_init();
     memdev_init();
+    blockdev_init();
     err = tmpfs_create("mode=755", &sb);
     if (!err)
         err = mount_root(sb);

@@ -3,11 +3,12 @@
 #pragma once
 #include "vfs/file.h"
 
-// Character devices by number; the node appears in devfs under `name` ("null", "rv/stdin").
+// Character and block devices by number; the node appears in devfs under `name` ("null",
+// "rv/stdin").
 struct device {
     const char *name;           // (c)
     dev_t dev;                  // (c)
-    mode_t mode;                // (c) S_IFCHR | permissions
+    mode_t mode;                // (c) S_IFCHR or S_IFBLK | permissions
     const struct file_ops *ops; // (c) file->private is `data` at open
     void *data;                 // (c)
     struct list link;

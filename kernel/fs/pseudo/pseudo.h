@@ -3,5 +3,6 @@
 #pragma once
 #include "vfs/path.h"
 
-void memdev_init(void); // null, zero, full, random, urandom
-void devfs_init(void);  // registers "devtmpfs"; nodes for devices registered before and later
+void memdev_init(void);   // null, zero, full, random, urandom
+void blockdev_init(void); // nodes of block devices, registered before and later
+void devfs_init(void);    // registers "devtmpfs"; nodes for devices registered before and later
