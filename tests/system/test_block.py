@@ -106,6 +106,7 @@ def disks(tmp_path_factory, config):
 def guest(config, disks):
     mine = copy.copy(config)
     mine.disks = disks.list(config.smp)
+    mine.append = "ramdisk=4M"
     one = Guest(mine)
     yield one
     one.stop()
@@ -155,6 +156,23 @@ def test_writes(blkio, disks):
 def test_threads(blkio, disks):
     assert blkio("threads", "vda") == ""
     assert disks.data("plain", 0, 512 * BLOCK) == b"".join(pattern(i, 1) for i in range(512))
+
+
+def test_ram_disk(blkio, guest):
+    assert blkio("info", "ram0") == f"{4 * MIB} 8192 512 4096 0 {4 * MIB}"
+    assert guest.out("stat -c '%t %T' /dev/ram0") == "1 0\n"
+    assert guest.run(["busybox", "cat", "/dev/ram0"]).out == bytes(4 * MIB)
+    assert blkio("threads", "ram0") == ""
+    assert blkio("check", "ram0", 0, 512, 1) == ""
+    assert blkio("flush", "ram0") == ""
+    for start, operation in ((100, "discard"), (201, "zero")):
+        assert blkio(operation, "ram0", start * 512, 1536) == ""
+    wanted = bytearray(b"".join(pattern(i, 1) for i in range(64)))
+    for start in (100, 201):
+        wanted[start * 512:start * 512 + 1536] = bytes(1536)
+    assert guest.run(["busybox", "head", "-c", str(64 * BLOCK), "/dev/ram0"]).out == wanted
+    assert blkio("put", "ram0", 4 * MIB, 512) == "transfer: No space left on device"
+    assert blkio("reread", "ram0") == "reread: Invalid argument"
 
 
 def test_ends(blkio):
