@@ -80,18 +80,20 @@ class Disks:
             return f.read(size)
 
     def list(self, queues):
-        error = ("driver=blkdebug,image.driver=file,image.filename={path}"
-                 ",inject-error.0.event=none,inject-error.0.iotype=read"
-                 ",inject-error.0.errno=5,inject-error.0.sector={read}"
-                 ",inject-error.1.event=none,inject-error.1.iotype=write"
-                 ",inject-error.1.errno=5,inject-error.1.sector={write}")
+        error = ("driver=throttle,throttle-group=slow,file.driver=blkdebug"
+                 ",file.image.driver=file,file.image.filename={path}"
+                 ",file.inject-error.0.event=none,file.inject-error.0.iotype=read"
+                 ",file.inject-error.0.errno=5,file.inject-error.0.sector={read}"
+                 ",file.inject-error.1.event=none,file.inject-error.1.iotype=write"
+                 ",file.inject-error.1.errno=5,file.inject-error.1.sector={write}")
         log = "driver=blklogwrites,file.driver=file,file.filename={},log.driver=file,log.filename={}"
         disk = machine.Disk
         return [disk(self.path("plain"), properties=f"num-queues={queues}"),
                 disk(self.path("read-only"), read_only=True),
                 disk("", blockdev=error.format(path=self.path("errors"), read=BAD_READ,
                                                write=BAD_WRITE),
-                     properties="rerror=report,werror=report"),
+                     properties="rerror=report,werror=report",
+                     objects=["throttle-group,id=slow,x-iops-total=2000"]),
                 disk(self.path("4k"), properties="logical_block_size=4096,physical_block_size=4096"),
                 disk("", blockdev=log.format(self.path("logged"), self.path("log"))),
                 disk(self.path("parts"))]
@@ -154,8 +156,9 @@ def test_writes(blkio, disks):
 
 
 def test_threads(blkio, disks):
-    assert blkio("threads", "vda") == ""
-    assert disks.data("plain", 0, 512 * BLOCK) == b"".join(pattern(i, 1) for i in range(512))
+    for name, device in (("plain", "vda"), ("4k", "vdd")):
+        assert blkio("threads", device) == ""
+        assert disks.data(name, 0, 512 * BLOCK) == b"".join(pattern(i, 1) for i in range(512))
 
 
 def test_ram_disk(blkio, guest):
@@ -216,6 +219,13 @@ def test_errors(blkio):
         assert blkio(operation, "vdc", bad * 512, 512) == "transfer: Input/output error"
         assert blkio(operation, "vdc", (bad - 4) * 512, 4096) == "transfer: Input/output error"
         assert blkio(operation, "vdc", (bad + 1) * 512, 4096) == "4096"
+
+
+def test_error_of_a_merged_transfer(blkio, guest):
+    """Requests that were merged with one for a bad sector do not share its error."""
+    bad = BAD_READ // 8
+    assert blkio("around", "vdc", bad - 12, bad) == ""
+    assert int(guest.out("grep 'vdc ' /proc/diskstats").split()[4]) > 0
 
 
 def test_flush_reaches_host(blkio, disks):
