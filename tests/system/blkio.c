@@ -70,13 +70,15 @@ static void *thread(void *arg)
 
 // Each thread reads one of 32 neighbouring blocks, over and over: only the bad one's fails.
 static uint64_t first_block, bad_block;
+static pthread_barrier_t all_here;
 
 static void *neighbour(void *arg)
 {
     uint64_t me = first_block + (uintptr_t)arg % 32;
     char block[BLOCK];
 
-    for (unsigned i = 0; i < 10; i++) {
+    pthread_barrier_wait(&all_here);
+    for (unsigned i = 0; i < 5; i++) {
         ssize_t n = pread(device, block, BLOCK, me * BLOCK);
 
         if (me == bad_block ? n != -1 || errno != EIO : n != BLOCK)
@@ -94,6 +96,14 @@ static void threads(void *(*fn)(void *), uintptr_t count)
             die("pthread_create");
     for (uintptr_t i = 0; i < count; i++)
         pthread_join(t[i], NULL);
+}
+
+static void around(uint64_t first, uint64_t bad)
+{
+    first_block = first;
+    bad_block = bad;
+    pthread_barrier_init(&all_here, NULL, MANY);
+    threads(neighbour, MANY);
 }
 
 static void info(void)
@@ -159,7 +169,7 @@ int main(int argc, char **argv)
     else if (!strcmp(what, "threads"))
         threads(thread, THREADS);
     else if (!strcmp(what, "around"))
-        first_block = n[0], bad_block = n[1], threads(neighbour, MANY);
+        around(n[0], n[1]);
     else if (!strcmp(what, "discard") || !strcmp(what, "zero"))
         range(*what == 'd' ? BLKDISCARD : BLKZEROOUT, n[0], n[1]);
     else if (!strcmp(what, "put") || !strcmp(what, "get"))

@@ -93,7 +93,7 @@ class Disks:
                 disk("", blockdev=error.format(path=self.path("errors"), read=BAD_READ,
                                                write=BAD_WRITE),
                      properties="rerror=report,werror=report",
-                     objects=["throttle-group,id=slow,x-iops-total=2000"]),
+                     objects=["throttle-group,id=slow,x-iops-total=500"]),
                 disk(self.path("4k"), properties="logical_block_size=4096,physical_block_size=4096"),
                 disk("", blockdev=log.format(self.path("logged"), self.path("log"))),
                 disk(self.path("parts"))]
