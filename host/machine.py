@@ -26,20 +26,22 @@ class Error(Exception):
 
 class Disk:
     """A disk of the machine. `kind` is QEMU's device; `properties` are more of the device's, and
-    `blockdev` replaces the description of the image."""
+    `blockdev` replaces the description of the image, which may name `objects`."""
 
     def __init__(self, path, kind="virtio-blk-device", properties="", read_only=False,
-                 blockdev=""):
+                 blockdev="", objects=()):
         if not blockdev and not os.path.isfile(path):
             raise Error(f"--disk {path}: there is no such file")
         name = str(path).replace(",", ",,")
         self.blockdev = blockdev or (f"driver=raw,discard=unmap,file.driver=file,"
                                      f"file.filename={name},file.locking=on")
         self.blockdev += ",read-only=on" * read_only
+        self.objects = objects
         self.device = kind + ("," if properties else "") + properties
 
     def arguments(self, number):
-        return ["-blockdev", f"node-name=disk{number},{self.blockdev}",
+        objects = [word for one in self.objects for word in ("-object", one)]
+        return [*objects, "-blockdev", f"node-name=disk{number},{self.blockdev}",
                 "-device", f"{self.device},drive=disk{number}"]
 
 
@@ -185,7 +187,9 @@ def qemu_command(config, kernel, initrd_path, cmdline, serial, interactive=False
     if initrd_path:
         command += ["-initrd", initrd_path]
     if config.icount:
-        command += ["-icount", f"shift=0,sleep={'on' if interactive else 'off'}", "-seed", "1",
+        # Asleep, an idle machine's clock jumps to the next timer: past any wait for a disk or a person.
+        sleep = "on" if interactive or config.disks else "off"
+        command += ["-icount", f"shift=0,sleep={sleep}", "-seed", "1",
                     "-rtc", "base=2026-01-01T00:00:00,clock=vm"]
     return command
 

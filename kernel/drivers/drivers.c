@@ -3,6 +3,7 @@
 #include "drivers/drivers.h"
 #include "base/log.h"
 #include "drivers/plic.h"
+#include "drivers/ramdisk.h"
 #include "drivers/rtc_goldfish.h"
 #include "drivers/uart16550.h"
 #include "drivers/virtio/virtio.h"
@@ -19,6 +20,7 @@ void drivers_init(void)
 {
     int err = plic_init();
 
+    ramdisk_init();
     if (err) {
         log_info("no interrupt controller: no devices");
         return;

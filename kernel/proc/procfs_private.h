@@ -49,6 +49,8 @@ extern const struct proc_entry proc_process_entry; // procfs_process.c: /proc/<p
 int proc_show_partitions(struct text *t, const struct proc_place *p); // procfs_block.c
 int proc_show_diskstats(struct text *t, const struct proc_place *p);
 bool proc_next_process(pid_t unused, u32 *id);
+int proc_show_partitions(struct text *t, const struct proc_place *p); // procfs_block.c
+int proc_show_diskstats(struct text *t, const struct proc_place *p);
 
 bool proc_is_alive(pid_t id);               // a process or thread
 int proc_place_begin(struct proc_place *p); // gets process and space; -ESRCH

@@ -302,6 +302,7 @@ static const struct proc_entry root_entries[] = {
     {"loadavg", S_IFREG | 0444, .show = show_loadavg},
     {"meminfo", S_IFREG | 0444, .show = show_meminfo},
     {"mounts", S_IFREG | 0444, .show = show_mounts},
+    {"partitions", S_IFREG | 0444, .show = proc_show_partitions},
     {"slabinfo", S_IFREG | 0400, .show = show_slabinfo},
     {"stat", S_IFREG | 0444, .show = show_stat},
     {"sys", S_IFDIR | 0555, .entries = sys_entries},

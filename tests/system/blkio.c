@@ -12,7 +12,8 @@
 #include <unistd.h>
 
 #define BLOCK   4096
-#define THREADS 8
+#define THREADS 8   // of `threads`
+#define MANY    128 // of `around`: more than a virtio ring of 256 descriptors has room for
 
 static const char *path;
 static int device;
@@ -67,15 +68,42 @@ static void *thread(void *arg)
     return NULL;
 }
 
-static void threads(void)
-{
-    pthread_t t[THREADS];
+// Each thread reads one of 32 neighbouring blocks, over and over: only the bad one's fails.
+static uint64_t first_block, bad_block;
+static pthread_barrier_t all_here;
 
-    for (uintptr_t i = 0; i < THREADS; i++)
-        if (pthread_create(&t[i], NULL, thread, (void *)i))
+static void *neighbour(void *arg)
+{
+    uint64_t me = first_block + (uintptr_t)arg % 32;
+    char block[BLOCK];
+
+    pthread_barrier_wait(&all_here);
+    for (unsigned i = 0; i < 5; i++) {
+        ssize_t n = pread(device, block, BLOCK, me * BLOCK);
+
+        if (me == bad_block ? n != -1 || errno != EIO : n != BLOCK)
+            die("neighbour");
+    }
+    return NULL;
+}
+
+static void threads(void *(*fn)(void *), uintptr_t count)
+{
+    pthread_t t[MANY];
+
+    for (uintptr_t i = 0; i < count; i++)
+        if (pthread_create(&t[i], NULL, fn, (void *)i))
             die("pthread_create");
-    for (int i = 0; i < THREADS; i++)
+    for (uintptr_t i = 0; i < count; i++)
         pthread_join(t[i], NULL);
+}
+
+static void around(uint64_t first, uint64_t bad)
+{
+    first_block = first;
+    bad_block = bad;
+    pthread_barrier_init(&all_here, NULL, MANY);
+    threads(neighbour, MANY);
 }
 
 static void info(void)
@@ -139,7 +167,9 @@ int main(int argc, char **argv)
     else if (!strcmp(what, "write") || !strcmp(what, "check"))
         pattern(n[0], n[1], n[2], *what == 'w');
     else if (!strcmp(what, "threads"))
-        threads();
+        threads(thread, THREADS);
+    else if (!strcmp(what, "around"))
+        around(n[0], n[1]);
     else if (!strcmp(what, "discard") || !strcmp(what, "zero"))
         range(*what == 'd' ? BLKDISCARD : BLKZEROOUT, n[0], n[1]);
     else if (!strcmp(what, "put") || !strcmp(what, "get"))

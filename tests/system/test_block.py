@@ -80,18 +80,20 @@ class Disks:
             return f.read(size)
 
     def list(self, queues):
-        error = ("driver=blkdebug,image.driver=file,image.filename={path}"
-                 ",inject-error.0.event=none,inject-error.0.iotype=read"
-                 ",inject-error.0.errno=5,inject-error.0.sector={read}"
-                 ",inject-error.1.event=none,inject-error.1.iotype=write"
-                 ",inject-error.1.errno=5,inject-error.1.sector={write}")
+        error = ("driver=throttle,throttle-group=slow,file.driver=blkdebug"
+                 ",file.image.driver=file,file.image.filename={path}"
+                 ",file.inject-error.0.event=none,file.inject-error.0.iotype=read"
+                 ",file.inject-error.0.errno=5,file.inject-error.0.sector={read}"
+                 ",file.inject-error.1.event=none,file.inject-error.1.iotype=write"
+                 ",file.inject-error.1.errno=5,file.inject-error.1.sector={write}")
         log = "driver=blklogwrites,file.driver=file,file.filename={},log.driver=file,log.filename={}"
         disk = machine.Disk
         return [disk(self.path("plain"), properties=f"num-queues={queues}"),
                 disk(self.path("read-only"), read_only=True),
                 disk("", blockdev=error.format(path=self.path("errors"), read=BAD_READ,
                                                write=BAD_WRITE),
-                     properties="rerror=report,werror=report"),
+                     properties="rerror=report,werror=report",
+                     objects=["throttle-group,id=slow,x-iops-total=500"]),
                 disk(self.path("4k"), properties="logical_block_size=4096,physical_block_size=4096"),
                 disk("", blockdev=log.format(self.path("logged"), self.path("log"))),
                 disk(self.path("parts"))]
@@ -106,6 +108,7 @@ def disks(tmp_path_factory, config):
 def guest(config, disks):
     mine = copy.copy(config)
     mine.disks = disks.list(config.smp)
+    mine.append = "ramdisk=4M"
     one = Guest(mine)
     yield one
     one.stop()
@@ -153,8 +156,26 @@ def test_writes(blkio, disks):
 
 
 def test_threads(blkio, disks):
-    assert blkio("threads", "vda") == ""
-    assert disks.data("plain", 0, 512 * BLOCK) == b"".join(pattern(i, 1) for i in range(512))
+    for name, device in (("plain", "vda"), ("4k", "vdd")):
+        assert blkio("threads", device) == ""
+        assert disks.data(name, 0, 512 * BLOCK) == b"".join(pattern(i, 1) for i in range(512))
+
+
+def test_ram_disk(blkio, guest):
+    assert blkio("info", "ram0") == f"{4 * MIB} 8192 512 4096 0 {4 * MIB}"
+    assert guest.out("stat -c '%t %T' /dev/ram0") == "1 0\n"
+    assert guest.run(["busybox", "cat", "/dev/ram0"]).out == bytes(4 * MIB)
+    assert blkio("threads", "ram0") == ""
+    assert blkio("check", "ram0", 0, 512, 1) == ""
+    assert blkio("flush", "ram0") == ""
+    for start, operation in ((100, "discard"), (201, "zero")):
+        assert blkio(operation, "ram0", start * 512, 1536) == ""
+    wanted = bytearray(b"".join(pattern(i, 1) for i in range(64)))
+    for start in (100, 201):
+        wanted[start * 512:start * 512 + 1536] = bytes(1536)
+    assert guest.run(["busybox", "head", "-c", str(64 * BLOCK), "/dev/ram0"]).out == wanted
+    assert blkio("put", "ram0", 4 * MIB, 512) == "transfer: No space left on device"
+    assert blkio("reread", "ram0") == "reread: Invalid argument"
 
 
 def test_ends(blkio):
@@ -198,6 +219,13 @@ def test_errors(blkio):
         assert blkio(operation, "vdc", bad * 512, 512) == "transfer: Input/output error"
         assert blkio(operation, "vdc", (bad - 4) * 512, 4096) == "transfer: Input/output error"
         assert blkio(operation, "vdc", (bad + 1) * 512, 4096) == "4096"
+
+
+def test_error_of_a_merged_transfer(blkio, guest):
+    """Requests that were merged with one for a bad sector do not share its error."""
+    bad = BAD_READ // 8
+    assert blkio("around", "vdc", bad - 12, bad) == ""
+    assert int(guest.out("grep 'vdc ' /proc/diskstats").split()[4]) > 0
 
 
 def test_flush_reaches_host(blkio, disks):
