@@ -9,3 +9,6 @@
 u32 crc32(u32 crc, const void *p, size_t n);
 // Without inversion at either end: `crc` is a seed, mostly ~0, or the result for the bytes before.
 u32 crc32c(u32 crc, const void *p, size_t n);
+// CRC-16 (reflected, polynomial 0xa001), as group descriptors of ext4 without metadata_csum have
+// it; without inversion.
+u16 crc16(u16 crc, const void *p, size_t n);

@@ -149,6 +149,10 @@ bool ext4_index_verify(const struct ext4_inode *dir, const void *block); // inde
 void ext4_index_seal(const struct ext4_inode *dir, void *block);
 bool ext4_xattr_verify(const struct ext4 *fs, u64 block_number, const void *block);
 void ext4_xattr_seal(const struct ext4 *fs, u64 block_number, void *block);
+bool ext4_orphan_verify(const struct ext4_inode *i, u64 block_number, const void *block);
+void ext4_orphan_seal(const struct ext4_inode *i, u64 block_number, void *block);
+bool ext4_mmp_verify(const struct ext4 *fs, const struct ext4_mmp *m);
+void ext4_mmp_seal(const struct ext4 *fs, struct ext4_mmp *m);
 
 /* group.c, balloc.c, ialloc.c */
 

@@ -25,68 +25,6 @@ void PENDING ext4_super_dirty(struct handle *h, struct ext4 *fs)
 {
 }
 const struct superblock_ops PENDING ext4_super_ops;
-u32 PENDING ext4_inode_seed(const struct ext4 *fs, u32 ino, u32 generation)
-{
-    return 0;
-}
-bool PENDING ext4_super_verify(const struct ext4_super *s)
-{
-    return true;
-}
-void PENDING ext4_super_seal(struct ext4 *fs)
-{
-}
-bool PENDING ext4_group_verify(const struct ext4 *fs, u32 group, const struct ext4_group_desc *d)
-{
-    return true;
-}
-void PENDING ext4_group_seal(const struct ext4 *fs, u32 group, struct ext4_group_desc *d)
-{
-}
-bool PENDING ext4_bitmap_verify(const struct ext4 *fs, const struct ext4_group_desc *d,
-                                const void *bits, bool inodes)
-{
-    return true;
-}
-void PENDING ext4_bitmap_seal(const struct ext4 *fs, struct ext4_group_desc *d, const void *bits,
-                              bool inodes)
-{
-}
-bool PENDING ext4_dinode_verify(const struct ext4 *fs, u32 ino, const struct ext4_dinode *d)
-{
-    return true;
-}
-void PENDING ext4_dinode_seal(const struct ext4 *fs, u32 ino, struct ext4_dinode *d)
-{
-}
-bool PENDING ext4_extent_verify(const struct ext4_inode *i, const void *block)
-{
-    return true;
-}
-void PENDING ext4_extent_seal(const struct ext4_inode *i, void *block)
-{
-}
-bool PENDING ext4_dir_verify(const struct ext4_inode *dir, const void *block)
-{
-    return true;
-}
-void PENDING ext4_dir_seal(const struct ext4_inode *dir, void *block)
-{
-}
-bool PENDING ext4_index_verify(const struct ext4_inode *dir, const void *block)
-{
-    return true;
-}
-void PENDING ext4_index_seal(const struct ext4_inode *dir, void *block)
-{
-}
-bool PENDING ext4_xattr_verify(const struct ext4 *fs, u64 block_number, const void *block)
-{
-    return true;
-}
-void PENDING ext4_xattr_seal(const struct ext4 *fs, u64 block_number, void *block)
-{
-}
 int PENDING ext4_groups_read(struct ext4 *fs)
 {
     return -ENOSYS;

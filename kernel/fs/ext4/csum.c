@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: MIT
+// Checksums of ext4's structures (PURE).
+//
+// With METADATA_CSUM each structure carries a CRC-32C that starts from a seed: the file system's
+// (its UUID), or one made from it and an inode's number and generation, so that a block at the
+// wrong place does not pass. A sum's own field counts as zero. Without the feature only group
+// descriptors may have a sum: a CRC-16, with GDT_CSUM.
+#include "fs/ext4/ext4.h"
+#include "lib/crc32.h"
+#include "lib/string.h"
+
+static bool summed(const struct ext4 *fs)
+{
+    return EXT4_HAS_RO(fs, METADATA_CSUM);
+}
+
+// The sum of `size` bytes at p, of which the `skip` from `hole` on count as zero.
+static u32 sum_with_hole(u32 crc, const void *p, size_t size, size_t hole, size_t skip)
+{
+    static const u8 zeroes[4];
+
+    crc = crc32c(crc, p, hole);
+    crc = crc32c(crc, zeroes, skip);
+    return crc32c(crc, (const u8 *)p + hole + skip, size - hole - skip);
+}
+
+u32 ext4_inode_seed(const struct ext4 *fs, u32 ino, u32 generation)
+{
+    return crc32c(crc32c(fs->csum_seed, &ino, sizeof(ino)), &generation, sizeof(generation));
+}
+
+static u32 seed_of(const struct ext4_inode *i)
+{
+    return ext4_inode_seed(i->inode.sb->private, i->inode.ino, i->generation);
+}
+
+/* Superblock */
+
+#define SUPER_SUMMED offsetof(struct ext4_super, s_checksum)
+
+bool ext4_super_verify(const struct ext4_super *s)
+{
+    if (s->s_rev_level == 0 || !(s->s_feature_ro_compat & EXT4_RO_METADATA_CSUM))
+        return true;
+    return s->s_checksum == crc32c(~0U, s, SUPER_SUMMED);
+}
+
+void ext4_super_seal(struct ext4 *fs)
+{
+    if (summed(fs))
+        fs->super->s_checksum = crc32c(~0U, fs->super, SUPER_SUMMED);
+}
+
+/* Group descriptors and bitmaps */
+
+static u16 group_sum(const struct ext4 *fs, u32 group, const struct ext4_group_desc *d)
+{
+    size_t hole = offsetof(struct ext4_group_desc, bg_checksum), rest = hole + sizeof(u16);
+    u16 crc;
+
+    if (summed(fs))
+        return sum_with_hole(crc32c(fs->csum_seed, &group, sizeof(group)), d, fs->desc_size, hole,
+                             sizeof(u16));
+    crc = crc16(0xffff, fs->super->s_uuid, sizeof(fs->super->s_uuid));
+    crc = crc16(crc, &group, sizeof(group));
+    crc = crc16(crc, d, hole);
+    return crc16(crc, (const u8 *)d + rest, fs->desc_size - rest);
+}
+
+bool ext4_group_verify(const struct ext4 *fs, u32 group, const struct ext4_group_desc *d)
+{
+    return !(fs->ro_compat & (EXT4_RO_METADATA_CSUM | EXT4_RO_GDT_CSUM)) ||
+           d->bg_checksum == group_sum(fs, group, d);
+}
+
+void ext4_group_seal(const struct ext4 *fs, u32 group, struct ext4_group_desc *d)
+{
+    if (fs->ro_compat & (EXT4_RO_METADATA_CSUM | EXT4_RO_GDT_CSUM))
+        d->bg_checksum = group_sum(fs, group, d);
+}
+
+static u32 bitmap_sum(const struct ext4 *fs, const void *bits, bool inodes)
+{
+    return crc32c(fs->csum_seed, bits, (inodes ? fs->inodes_per_group : fs->blocks_per_group) / 8);
+}
+
+bool ext4_bitmap_verify(const struct ext4 *fs, const struct ext4_group_desc *d, const void *bits,
+                        bool inodes)
+{
+    u32 lo = inodes ? d->bg_inode_bitmap_csum_lo : d->bg_block_bitmap_csum_lo;
+    u32 hi = inodes ? d->bg_inode_bitmap_csum_hi : d->bg_block_bitmap_csum_hi;
+    u32 mask = fs->desc_size < sizeof(*d) ? 0xffff : ~0U;
+
+    return !summed(fs) || ((lo | hi << 16) & mask) == (bitmap_sum(fs, bits, inodes) & mask);
+}
+
+void ext4_bitmap_seal(const struct ext4 *fs, struct ext4_group_desc *d, const void *bits,
+                      bool inodes)
+{
+    u32 sum = summed(fs) ? bitmap_sum(fs, bits, inodes) : 0;
+    bool wide = fs->desc_size >= sizeof(*d);
+
+    if (!summed(fs))
+        return;
+    *(inodes ? &d->bg_inode_bitmap_csum_lo : &d->bg_block_bitmap_csum_lo) = sum;
+    if (wide)
+        *(inodes ? &d->bg_inode_bitmap_csum_hi : &d->bg_block_bitmap_csum_hi) = sum >> 16;
+}
+
+/* Inodes */
+
+static bool has_high_sum(const struct ext4 *fs, const struct ext4_dinode *d)
+{
+    return fs->inode_size > EXT4_GOOD_OLD_INODE_SIZE && d->i_extra_isize >= 4;
+}
+
+static u32 inode_sum(const struct ext4 *fs, u32 ino, const struct ext4_dinode *d)
+{
+    u32 crc = sum_with_hole(ext4_inode_seed(fs, ino, d->i_generation), d, EXT4_GOOD_OLD_INODE_SIZE,
+                            offsetof(struct ext4_dinode, i_checksum_lo), sizeof(u16));
+    const u8 *rest = (const u8 *)d + EXT4_GOOD_OLD_INODE_SIZE;
+    u32 size = fs->inode_size - EXT4_GOOD_OLD_INODE_SIZE;
+
+    if (has_high_sum(fs, d))
+        return sum_with_hole(
+            crc, rest, size,
+            offsetof(struct ext4_dinode, i_checksum_hi) - EXT4_GOOD_OLD_INODE_SIZE, sizeof(u16));
+    return crc32c(crc, rest, size);
+}
+
+bool ext4_dinode_verify(const struct ext4 *fs, u32 ino, const struct ext4_dinode *d)
+{
+    u32 sum;
+
+    if (!summed(fs))
+        return true;
+    sum = inode_sum(fs, ino, d);
+    return d->i_checksum_lo == (sum & 0xffff) &&
+           (!has_high_sum(fs, d) || d->i_checksum_hi == sum >> 16);
+}
+
+void ext4_dinode_seal(const struct ext4 *fs, u32 ino, struct ext4_dinode *d)
+{
+    u32 sum;
+
+    if (!summed(fs))
+        return;
+    sum = inode_sum(fs, ino, d);
+    d->i_checksum_lo = sum;
+    if (has_high_sum(fs, d))
+        d->i_checksum_hi = sum >> 16;
+}
+
+/* Blocks of files: extent tree, directories, extended attributes */
+
+static u32 *extent_tail(const struct ext4 *fs, const void *block)
+{
+    const struct ext4_extent_header *h = block;
+    size_t at = sizeof(*h) + h->eh_max * sizeof(struct ext4_extent);
+
+    return at + sizeof(u32) <= fs->block_size ? (u32 *)((u8 *)block + at) : NULL;
+}
+
+static u32 extent_sum(const struct ext4_inode *i, const void *block, const u32 *tail)
+{
+    return crc32c(seed_of(i), block, (const u8 *)tail - (const u8 *)block);
+}
+
+bool ext4_extent_verify(const struct ext4_inode *i, const void *block)
+{
+    const struct ext4 *fs = i->inode.sb->private;
+    const u32 *tail = extent_tail(fs, block);
+
+    return !summed(fs) || (tail && *tail == extent_sum(i, block, tail));
+}
+
+void ext4_extent_seal(const struct ext4_inode *i, void *block)
+{
+    const struct ext4 *fs = i->inode.sb->private;
+    u32 *tail = extent_tail(fs, block);
+
+    if (summed(fs) && tail)
+        *tail = extent_sum(i, block, tail);
+}
+
+static struct ext4_dir_tail *dir_tail(const struct ext4 *fs, const void *block)
+{
+    return (struct ext4_dir_tail *)((u8 *)block + fs->block_size - sizeof(struct ext4_dir_tail));
+}
+
+static u32 dir_sum(const struct ext4_inode *dir, const void *block, const struct ext4_dir_tail *t)
+{
+    return crc32c(seed_of(dir), block, (const u8 *)t - (const u8 *)block);
+}
+
+bool ext4_dir_verify(const struct ext4_inode *dir, const void *block)
+{
+    const struct ext4 *fs = dir->inode.sb->private;
+    const struct ext4_dir_tail *t = dir_tail(fs, block);
+
+    return !summed(fs) ||
+           (!t->det_reserved_zero1 && t->det_rec_len == sizeof(*t) && !t->det_reserved_zero2 &&
+            t->det_reserved_ft == EXT4_FT_CSUM && t->det_checksum == dir_sum(dir, block, t));
+}
+
+void ext4_dir_seal(const struct ext4_inode *dir, void *block)
+{
+    const struct ext4 *fs = dir->inode.sb->private;
+    struct ext4_dir_tail *t = dir_tail(fs, block);
+
+    if (summed(fs))
+        *t = (struct ext4_dir_tail){.det_rec_len = sizeof(*t),
+                                    .det_reserved_ft = EXT4_FT_CSUM,
+                                    .det_checksum = dir_sum(dir, block, t)};
+}
+
+// Where the counts of an index block are: behind an empty entry that spans it, or in the root
+// behind ".", ".." and the root's information. 0: it is neither.
+static u32 index_counts(const struct ext4 *fs, const void *block)
+{
+    const struct ext4_dirent *first = block;
+    const struct ext4_dirent *second = (const void *)((const u8 *)block + 12);
+    const struct ext4_dx_root_info *info = (const void *)((const u8 *)block + 24);
+
+    if (first->rec_len == fs->block_size)
+        return 8;
+    if (first->rec_len == 12 && second->rec_len == fs->block_size - 12 && !info->reserved_zero &&
+        info->info_length == sizeof(*info))
+        return 32;
+    return 0;
+}
+
+// The tail of an index block; NULL if its counts make no sense. *used: bytes in use before it.
+static struct ext4_dx_tail *index_tail(const struct ext4 *fs, const void *block, u32 *used)
+{
+    u32 at = index_counts(fs, block), end;
+    const struct ext4_dx_countlimit *c = (const void *)((const u8 *)block + at);
+
+    if (!at)
+        return NULL;
+    end = at + c->limit * sizeof(struct ext4_dx_entry);
+    *used = at + c->count * sizeof(struct ext4_dx_entry);
+    if (c->count > c->limit || end + sizeof(struct ext4_dx_tail) > fs->block_size)
+        return NULL;
+    return (struct ext4_dx_tail *)((u8 *)block + end);
+}
+
+static u32 index_sum(const struct ext4_inode *dir, const void *block, u32 used,
+                     const struct ext4_dx_tail *t)
+{
+    return sum_with_hole(crc32c(seed_of(dir), block, used), t, sizeof(*t), sizeof(u32), sizeof(u32));
+}
+
+bool ext4_index_verify(const struct ext4_inode *dir, const void *block)
+{
+    const struct ext4 *fs = dir->inode.sb->private;
+    const struct ext4_dx_tail *t;
+    u32 used;
+
+    if (!summed(fs))
+        return true;
+    t = index_tail(fs, block, &used);
+    return t && t->dt_checksum == index_sum(dir, block, used, t);
+}
+
+void ext4_index_seal(const struct ext4_inode *dir, void *block)
+{
+    const struct ext4 *fs = dir->inode.sb->private;
+    struct ext4_dx_tail *t;
+    u32 used;
+
+    if (!summed(fs))
+        return;
+    t = index_tail(fs, block, &used);
+    if (t)
+        t->dt_checksum = index_sum(dir, block, used, t);
+}
+
+static u32 xattr_sum(const struct ext4 *fs, u64 block_number, const void *block)
+{
+    u32 crc = crc32c(fs->csum_seed, &block_number, sizeof(block_number));
+
+    return sum_with_hole(crc, block, fs->block_size,
+                         offsetof(struct ext4_xattr_header, h_checksum), sizeof(u32));
+}
+
+bool ext4_xattr_verify(const struct ext4 *fs, u64 block_number, const void *block)
+{
+    const struct ext4_xattr_header *h = block;
+
+    return !summed(fs) || h->h_checksum == xattr_sum(fs, block_number, block);
+}
+
+void ext4_xattr_seal(const struct ext4 *fs, u64 block_number, void *block)
+{
+    struct ext4_xattr_header *h = block;
+
+    if (summed(fs))
+        h->h_checksum = xattr_sum(fs, block_number, block);
+}
+
+/* Orphan file, multiple mount protection */
+
+static struct ext4_orphan_tail *orphan_tail(const struct ext4 *fs, const void *block)
+{
+    return (struct ext4_orphan_tail *)((u8 *)block + fs->block_size -
+                                       sizeof(struct ext4_orphan_tail));
+}
+
+static u32 orphan_sum(const struct ext4_inode *i, u64 block_number, const void *block)
+{
+    const struct ext4 *fs = i->inode.sb->private;
+
+    return crc32c(crc32c(seed_of(i), &block_number, sizeof(block_number)), block,
+                  fs->block_size - sizeof(struct ext4_orphan_tail));
+}
+
+bool ext4_orphan_verify(const struct ext4_inode *i, u64 block_number, const void *block)
+{
+    const struct ext4 *fs = i->inode.sb->private;
+    const struct ext4_orphan_tail *t = orphan_tail(fs, block);
+
+    return t->ob_magic == EXT4_ORPHAN_BLOCK_MAGIC &&
+           (!summed(fs) || t->ob_checksum == orphan_sum(i, block_number, block));
+}
+
+void ext4_orphan_seal(const struct ext4_inode *i, u64 block_number, void *block)
+{
+    const struct ext4 *fs = i->inode.sb->private;
+
+    if (summed(fs))
+        orphan_tail(fs, block)->ob_checksum = orphan_sum(i, block_number, block);
+}
+
+static u32 mmp_sum(const struct ext4 *fs, const struct ext4_mmp *m)
+{
+    return crc32c(fs->csum_seed, m, offsetof(struct ext4_mmp, mmp_checksum));
+}
+
+bool ext4_mmp_verify(const struct ext4 *fs, const struct ext4_mmp *m)
+{
+    return m->mmp_magic == EXT4_MMP_MAGIC && (!summed(fs) || m->mmp_checksum == mmp_sum(fs, m));
+}
+
+void ext4_mmp_seal(const struct ext4 *fs, struct ext4_mmp *m)
+{
+    if (summed(fs))
+        m->mmp_checksum = mmp_sum(fs, m);
+}
