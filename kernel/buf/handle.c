@@ -1,112 +1,232 @@
 // SPDX-License-Identifier: MIT
-// Handles.
+// Handles: the doors of the running transaction.
+//
+// Who begins reserves log blocks for all that its transaction may become (invariant 5 of
+// docs/journal.md), so that a commit never waits for room. What a handle did not use goes back when
+// it ends. Three things hold a beginner up: a transaction that is being locked, one that is full,
+// and a log without room; each obstacle is answered by whoever meets it with a request to the
+// commit or the checkpoint thread.
 #include "abi/errno.h"
 #include "base/panic.h"
-#include "buf/buf_private.h"
-#include "buf/journal.h"
+#include "buf/journal_private.h"
+#include "mm/slab.h"
 
-struct handle {
-    struct journal *journal; // (c) NULL: none
-};
+#define PLENTY (1U << 30) // credits without a journal
 
-static struct handle no_journal;
+static struct handle no_journal; // all that begin without one share it
 
-int journal_open(const struct journal_config *config, bool read_only,
-                 struct journal_recovery *recovery, struct journal **out)
+u32 journal_log_blocks(const struct journal *j, u32 blocks)
 {
-    return -ENOSYS;
+    return blocks + DIV_ROUND_UP(blocks, jbd_tags_per_block(&j->log)) + j->revoke_blocks + 1;
 }
 
-int journal_close(struct journal *j)
+// The running transaction takes no more, whatever the log's room.
+static bool is_full(const struct journal *j, const struct transaction *t, u32 credits)
 {
-    return 0;
+    return t && (t->reserved + credits > j->max || t->revoked.total > j->revokes / 2);
+}
+
+static bool has_room(const struct journal *j, const struct transaction *t, u32 credits)
+{
+    u32 wanted = journal_log_blocks(j, (t ? t->reserved : 0) + credits);
+
+    return wanted + (j->committing ? j->committing->log_left : 0) <= j->free;
+}
+
+// Whether a handle with these credits can begin, or never will; else sees to it that it can, soon.
+static bool may_begin_locked(struct journal *j, u32 credits)
+{
+    struct transaction *t = j->running;
+
+    if (load_relaxed(&j->error))
+        return true;
+    if (t && t->locked)
+        return false;
+    if (is_full(j, t, credits)) {
+        j->requested = t->tid;
+        wake_all(&j->commit_wait);
+        return false;
+    }
+    if (has_room(j, t, credits))
+        return true;
+    j->room_wanted = true;
+    wake_all(&j->checkpoint_wait);
+    return false;
+}
+
+static bool may_begin(struct journal *j, u32 credits)
+{
+    bool yes;
+
+    spin_lock(&j->lock);
+    yes = may_begin_locked(j, credits);
+    spin_unlock(&j->lock);
+    return yes;
+}
+
+static void transaction_start(struct journal *j, struct transaction *t)
+{
+    t->tid = j->next_tid++;
+    t->started = clock_monotonic();
+    j->running = t;
+    wake_all(&j->commit_wait); // sleeps until this one is old
+}
+
+// -EAGAIN: wait; `new` is used, and NULL then, if there is no running transaction.
+static int try_begin(struct journal *j, struct handle *h, u32 credits, struct transaction **new)
+{
+    int err = -EAGAIN;
+
+    spin_lock(&j->lock);
+    if (load_relaxed(&j->error)) {
+        err = -EROFS;
+    } else if (may_begin_locked(j, credits) && (j->running || *new)) {
+        if (!j->running) {
+            transaction_start(j, *new);
+            *new = NULL;
+        }
+        h->transaction = j->running;
+        h->transaction->updates++;
+        h->transaction->reserved += credits;
+        h->credits = credits;
+        err = 0;
+    }
+    spin_unlock(&j->lock);
+    return err;
+}
+
+static int handle_enter(struct handle *h, u32 credits)
+{
+    struct journal *j = h->journal;
+    struct transaction *new = NULL;
+    int err = credits > j->max ? -ENOSPC : try_begin(j, h, credits, &new);
+
+    while (err == -EAGAIN) {
+        wait_event(&j->begin_wait, may_begin(j, credits), WAIT_UNINTERRUPTIBLE, NS_NEVER);
+        if (!new && !load_relaxed(&j->running))
+            new = transaction_create();
+        err = !new && !load_relaxed(&j->running) ? -ENOMEM : try_begin(j, h, credits, &new);
+    }
+    if (new)
+        transaction_destroy(new);
+    return err;
+}
+
+static void handle_leave(struct handle *h)
+{
+    struct journal *j = h->journal;
+    struct transaction *t = h->transaction;
+    bool last;
+
+    if (!t)
+        return;
+    spin_lock(&j->lock);
+    t->reserved -= h->credits;
+    last = --t->updates == 0 && t->locked;
+    spin_unlock(&j->lock);
+    h->transaction = NULL;
+    h->credits = 0;
+    if (last)
+        wake_all(&j->updates_wait);
+}
+
+static struct handle *handle_find(struct journal *j)
+{
+    struct handle *h = thread_self()->journal;
+
+    while (h && h->journal != j)
+        h = h->outer;
+    return h;
+}
+
+static int handle_nest(struct handle *h, u32 credits)
+{
+    int err = h->transaction ? 0 : -EROFS;
+
+    if (!err && h->credits < credits)
+        err = journal_extend(h, credits - h->credits);
+    if (!err)
+        h->depth++;
+    return err;
 }
 
 int journal_begin(struct journal *j, u32 credits, struct handle **out)
 {
-    *out = &no_journal;
+    struct handle *h = j ? handle_find(j) : &no_journal;
+    int err;
+
+    *out = h;
+    if (!j)
+        return 0;
+    if (h)
+        return handle_nest(h, credits);
+    h = kmalloc(sizeof(*h), 0);
+    if (!h)
+        return -ENOMEM;
+    *h = (struct handle){.journal = j, .outer = thread_self()->journal, .depth = 1};
+    err = handle_enter(h, credits);
+    if (err) {
+        kfree(h);
+        return err;
+    }
+    thread_self()->journal = h;
+    *out = h;
+    return 0;
+}
+
+int journal_extend_locked(struct handle *h, u32 credits)
+{
+    struct journal *j = h->journal;
+    struct transaction *t = h->transaction;
+
+    if (t->reserved + credits > j->max || !has_room(j, t, credits))
+        return -ENOSPC;
+    t->reserved += credits;
+    h->credits += credits;
     return 0;
 }
 
 int journal_extend(struct handle *h, u32 credits)
 {
-    return 0;
+    int err;
+
+    if (!h->journal)
+        return 0;
+    if (!h->transaction)
+        return -EROFS;
+    spin_lock(&h->journal->lock);
+    err = journal_extend_locked(h, credits);
+    spin_unlock(&h->journal->lock);
+    return err;
 }
 
 int journal_restart(struct handle *h, u32 credits)
 {
-    return 0;
+    if (!h->journal)
+        return 0;
+    handle_leave(h);
+    return handle_enter(h, credits);
 }
 
 u32 journal_credits(const struct handle *h)
 {
-    return 1U << 30;
-}
-
-int journal_end(struct handle *h)
-{
-    return 0;
-}
-
-int journal_get_write(struct handle *h, struct buf *b)
-{
-    return 0;
-}
-
-void journal_dirty(struct handle *h, struct buf *b)
-{
-    buf_mark_dirty(b);
-}
-
-int journal_revoke(struct handle *h, struct buf_cache *c, u64 block, u64 count)
-{
-    buf_forget(c, block, count);
-    return 0;
+    return h->journal ? h->credits : PLENTY;
 }
 
 u32 journal_handle_tid(const struct handle *h)
 {
-    return 0;
+    return h->transaction ? h->transaction->tid : 0;
 }
 
-int journal_commit_wait(struct journal *j, u32 tid)
+int journal_end(struct handle *h)
 {
-    return 0;
-}
+    struct journal *j = h->journal;
 
-bool journal_will_flush(struct journal *j, u32 tid)
-{
-    return false;
-}
-
-int journal_sync(struct journal *j)
-{
-    return 0;
-}
-
-bool journal_is_durable(struct journal *j, u32 tid)
-{
-    return true;
-}
-
-void journal_abort(struct journal *j, int error)
-{
-}
-
-int journal_error(struct journal *j)
-{
-    return 0;
-}
-
-int journal_flush(struct journal *j)
-{
-    return 0;
-}
-
-void journal_set_interval(struct journal *j, ns_t interval)
-{
-}
-
-void journal_check(struct journal *j)
-{
+    if (j && --h->depth == 0) {
+        assert(thread_self()->journal == h);
+        handle_leave(h);
+        thread_self()->journal = h->outer;
+        kfree(h);
+    }
+    return j && load_relaxed(&j->error) ? -EIO : 0;
 }
