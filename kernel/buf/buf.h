@@ -22,6 +22,7 @@ enum {                // buf.flags
     BUF_DIRTY = 2,    // newer than the device, to be written by anyone
     BUF_JOURNAL = 4,  // in a transaction: written in place only by the journal, with buf_write_many
     BUF_USED = 8,     // found since shrinking last passed by
+    BUF_CHECKED = 16, // its file system has found the contents valid, or made them
 };
 
 struct buf_bucket;
@@ -82,6 +83,8 @@ static inline void buf_unlock(struct buf *b)
     mutex_unlock(&b->lock);
 }
 
+void buf_set_flags(struct buf *b, u32 flags);
+void buf_clear_flags(struct buf *b, u32 flags);
 void buf_mark_dirty(struct buf *b);
 // Writes blocks in place now, in flight together, in whatever state they are, and waits: 0 or the
 // first error. Their BUF_DIRTY goes. block_flags: BLOCK_FUA...

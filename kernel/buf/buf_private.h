@@ -5,8 +5,6 @@
 
 extern const struct vm_object_ops buf_device_object_ops;
 
-void buf_set_flags(struct buf *b, u32 flags);
-void buf_clear_flags(struct buf *b, u32 flags);
 // Until no write-back of the block's page is under way.
 void buf_wait_not_written(struct buf *b);
 // Frees some buffers that nobody has used for a while, so that their pages can be reclaimed.

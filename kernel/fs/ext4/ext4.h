@@ -196,7 +196,7 @@ int ext4_inode_get(struct superblock *sb, u32 ino, struct inode **out); // from 
 // A new inode with its number allocated, in the cache, written in h. Not in any directory yet.
 int ext4_inode_new(struct handle *h, struct inode *dir, const struct create_args *args,
                    struct inode **out);
-// Copies the attributes into the inode table's block in h. One credit.
+// Copies the attributes into the inode table's block in h. One credit. Takes map_lock.
 int ext4_inode_write(struct handle *h, struct inode *i);
 // ops->evict, and ops->dirty: the attributes changed outside of a handle.
 void ext4_inode_evict(struct inode *i);
@@ -211,7 +211,8 @@ int ext4_orphan_remove(struct handle *h, struct inode *i);
 int ext4_orphans_recover(struct ext4 *fs);
 #define EXT4_ORPHAN_CREDITS 3
 
-/* map.c over extent.c and indirect.c: logical to physical blocks; map_lock held */
+/* map.c over extent.c and indirect.c: logical to physical blocks; map_lock held. They keep
+   i->blocks, and the caller writes the inode in the same handle */
 
 struct ext4_map {
     u64 logical;    // in
@@ -224,15 +225,20 @@ int ext4_map_find(struct ext4_inode *i, struct ext4_map *m);
 int ext4_map_insert(struct handle *h, struct ext4_inode *i, const struct ext4_map *m);
 int ext4_map_written(struct handle *h, struct ext4_inode *i, u64 logical, u64 count); // converts
 // Frees the blocks of [first, last], restarting the handle as needed (with at least `credits` left
-// afterwards); everything is consistent at each restart.
+// afterwards); everything is consistent at each restart, for which the inode is written and
+// map_lock let go of.
 int ext4_map_remove(struct handle *h, struct ext4_inode *i, u64 first, u64 last, u32 credits);
-// Moves all mappings from `first` on by `delta` blocks (collapse, insert range).
+// Moves all mappings from `first` on by `delta` blocks (collapse, insert range). Extents only; there
+// is a hole to move into. Restarts as ext4_map_remove does. -EFBIG.
 int ext4_map_shift(struct handle *h, struct ext4_inode *i, u64 first, s64 delta);
 u32 ext4_map_credits(const struct ext4_inode *i, u32 runs);
 void ext4_map_init(
     struct ext4_inode *i); // an empty map in i->block, extents or not by the features
 u64 ext4_map_max_blocks(const struct ext4_inode *i); // logical blocks a map can reach
-// For small metadata files (directories, the orphan file): the block of a file, made if `h`.
+u64 ext4_map_max_run(const struct ext4_inode *i);    // blocks of one insertion
+// For small metadata files (directories, the orphan file): the block of a file, made if `h`: the
+// caller, who knows that it is new, calls journal_get_create and fills it. Without `h` a hole is
+// -ENOENT. map_lock is not held.
 int ext4_file_block(struct handle *h, struct inode *i, u64 logical, struct buf **out);
 
 /* data.c, file.c, fallocate.c */

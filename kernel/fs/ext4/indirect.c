@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: MIT
+// The classic block map: 12 blocks in the inode, then tables of block numbers, one, two and three
+// deep. A table that holds no number any more is freed.
+#include "base/panic.h"
+#include "fs/ext4/map.h"
+#include "lib/string.h"
+
+#define DIRECT 12
+#define LEVELS 4
+
+// The way to a logical block: table[0] is the inode's, table[depth] has the block's number.
+struct walk {
+    unsigned depth;
+    u32 slot[LEVELS];
+    unsigned level; // the last one whose table is there
+    u32 *table[LEVELS];
+    struct buf *buf[LEVELS]; // of tables 1 and up
+};
+
+static struct ext4 *fs_of(const struct ext4_inode *i)
+{
+    return i->inode.sb->private;
+}
+
+static unsigned table_shift(const struct ext4 *fs)
+{
+    return fs->block_shift - 2;
+}
+
+static u64 table_slots(const struct ext4 *fs)
+{
+    return 1UL << table_shift(fs);
+}
+
+u64 indirect_max_blocks(const struct ext4 *fs)
+{
+    u64 slots = table_slots(fs), all = DIRECT + slots + slots * slots + slots * slots * slots;
+
+    return MIN(all, 0xFFFFFFFFUL);
+}
+
+static bool walk_slots(const struct ext4 *fs, u64 logical, struct walk *w)
+{
+    unsigned shift = table_shift(fs);
+
+    memset(w, 0, sizeof(*w));
+    if (logical < DIRECT) {
+        w->slot[0] = logical;
+        return true;
+    }
+    logical -= DIRECT;
+    for (w->depth = 1; w->depth < LEVELS; w->depth++) {
+        if (logical >> (shift * w->depth) == 0)
+            break;
+        logical -= 1UL << (shift * w->depth);
+    }
+    if (w->depth == LEVELS)
+        return false;
+    w->slot[0] = DIRECT - 1 + w->depth;
+    for (unsigned level = 1; level <= w->depth; level++)
+        w->slot[level] = logical >> (shift * (w->depth - level)) & (table_slots(fs) - 1);
+    return true;
+}
+
+static void walk_put(struct walk *w)
+{
+    for (unsigned level = 1; level <= w->level; level++)
+        buf_put(w->buf[level]);
+}
+
+static u32 *walk_slot(struct walk *w)
+{
+    return &w->table[w->level][w->slot[w->level]];
+}
+
+static void walk_enter(struct walk *w, struct buf *b)
+{
+    w->level++;
+    w->buf[w->level] = b;
+    w->table[w->level] = (u32 *)b->data;
+}
+
+// As deep as there are tables; walk_put() ends it, unless this failed. -EFBIG: past the map's end.
+static int walk_down(struct ext4_inode *i, u64 logical, struct walk *w)
+{
+    struct ext4 *fs = fs_of(i);
+    int err = 0;
+
+    if (!walk_slots(fs, logical, w))
+        return -EFBIG;
+    w->table[0] = i->block;
+    while (!err && w->level < w->depth && *walk_slot(w)) {
+        struct buf *b;
+
+        if (!ext4_blocks_valid(fs, *walk_slot(w), 1))
+            err = ext4_corrupt(fs, i->inode.ino, *walk_slot(w), "block table out of place");
+        else
+            err = buf_read(fs->cache, *walk_slot(w), &b);
+        if (!err)
+            walk_enter(w, b);
+    }
+    if (err)
+        walk_put(w);
+    return err;
+}
+
+/* Finding */
+
+// How many logical blocks from the walk's on lie in the part of the map that is missing.
+static u64 missing_count(const struct ext4 *fs, const struct walk *w)
+{
+    unsigned shift = table_shift(fs);
+    u64 at = 0;
+
+    for (unsigned level = w->level + 1; level <= w->depth; level++)
+        at = at << shift | w->slot[level];
+    return (1UL << (shift * (w->depth - w->level))) - at;
+}
+
+// How many slots from the walk's on go on as it begins: no block, or blocks in sequence.
+static u64 run_count(const struct ext4 *fs, struct walk *w, u64 max)
+{
+    const u32 *slot = walk_slot(w);
+    u64 n = 1, left = (w->depth ? table_slots(fs) : DIRECT) - w->slot[w->level];
+
+    while (n < MIN(max, left) && slot[n] == (slot[0] ? slot[0] + n : 0))
+        n++;
+    return n;
+}
+
+int indirect_find(struct ext4_inode *i, struct ext4_map *m)
+{
+    struct ext4 *fs = fs_of(i);
+    struct walk w;
+    int err = walk_down(i, m->logical, &w);
+
+    m->physical = EXT4_MAP_FAIL;
+    m->unwritten = false;
+    if (err)
+        return err == -EFBIG ? 0 : err;
+    if (w.level < w.depth) {
+        m->count = MIN(m->count, missing_count(fs, &w));
+    } else {
+        m->count = run_count(fs, &w, m->count);
+        if (*walk_slot(&w))
+            m->physical = *walk_slot(&w);
+    }
+    walk_put(&w);
+    if (m->physical != EXT4_MAP_FAIL && !ext4_blocks_valid(fs, m->physical, m->count))
+        return ext4_corrupt(fs, i->inode.ino, m->physical, "block outside of the data area");
+    return 0;
+}
+
+/* Changing */
+
+static int slots_begin(struct handle *h, struct walk *w)
+{
+    struct buf *b = w->buf[w->level];
+    int err = b ? journal_get_write(h, b) : 0;
+
+    if (!err && b)
+        buf_lock(b);
+    return err;
+}
+
+static void slots_end(struct handle *h, struct walk *w)
+{
+    struct buf *b = w->buf[w->level];
+
+    if (!b)
+        return;
+    buf_unlock(b);
+    journal_dirty(h, b);
+}
+
+static int table_new(struct handle *h, struct ext4_inode *i, u64 *block, struct buf **out)
+{
+    struct ext4 *fs = fs_of(i);
+    int err = ext4_block_new(h, fs, i->goal, block);
+
+    if (err)
+        return err;
+    err = buf_get(fs->cache, *block, out);
+    if (!err) {
+        err = journal_get_create(h, *out);
+        if (err)
+            buf_put(*out);
+    }
+    if (err) {
+        ext4_blocks_free(h, i, *block, 1, true);
+        return err;
+    }
+    buf_lock(*out);
+    memset((*out)->data, 0, fs->block_size);
+    buf_unlock(*out);
+    journal_dirty(h, *out);
+    i->blocks++;
+    return 0;
+}
+
+// Makes the tables that the walk misses.
+static int walk_complete(struct handle *h, struct ext4_inode *i, struct walk *w)
+{
+    while (w->level < w->depth) {
+        struct buf *b;
+        u64 block;
+        int err = table_new(h, i, &block, &b);
+
+        if (err)
+            return err;
+        err = slots_begin(h, w);
+        if (err) {
+            buf_put(b);
+            return err;
+        }
+        *walk_slot(w) = block;
+        slots_end(h, w);
+        walk_enter(w, b);
+    }
+    return 0;
+}
+
+static bool table_empty(const struct ext4 *fs, const u32 *table)
+{
+    for (u64 at = 0; at < table_slots(fs); at++)
+        if (table[at])
+            return false;
+    return true;
+}
+
+// Frees the tables at the walk's end that hold nothing.
+static int walk_prune(struct handle *h, struct ext4_inode *i, struct walk *w)
+{
+    int err = 0;
+
+    while (!err && w->level && table_empty(fs_of(i), w->table[w->level])) {
+        u64 block = w->buf[w->level]->block;
+
+        buf_put(w->buf[w->level--]);
+        err = slots_begin(h, w);
+        if (err)
+            break;
+        *walk_slot(w) = 0;
+        slots_end(h, w);
+        i->blocks--;
+        err = ext4_blocks_free(h, i, block, 1, true);
+    }
+    return err;
+}
+
+static void prune(struct handle *h, struct ext4_inode *i, u64 logical)
+{
+    struct walk w;
+
+    if (walk_down(i, logical, &w))
+        return;
+    walk_prune(h, i, &w);
+    walk_put(&w);
+}
+
+// As many blocks as lie in one table; *n: how many.
+static int insert_some(struct handle *h, struct ext4_inode *i, u64 logical, u64 physical, u64 *n)
+{
+    struct walk w;
+    int err = walk_down(i, logical, &w);
+
+    if (err)
+        return err;
+    err = walk_complete(h, i, &w);
+    if (!err) {
+        u64 have = run_count(fs_of(i), &w, *n);
+
+        if (*walk_slot(&w))
+            err = ext4_corrupt(fs_of(i), i->inode.ino, physical, "block is mapped twice");
+        else
+            *n = have;
+    }
+    if (!err && physical)
+        err = slots_begin(h, &w);
+    if (!err && physical) {
+        for (u64 at = 0; at < *n; at++)
+            walk_slot(&w)[at] = physical + at;
+        slots_end(h, &w);
+        i->blocks += *n;
+    }
+    walk_put(&w);
+    return err;
+}
+
+// First all tables are made, which may fail for want of space, then the blocks entered.
+int indirect_insert(struct handle *h, struct ext4_inode *i, const struct ext4_map *m)
+{
+    u64 n;
+    int err = 0;
+
+    if (m->unwritten)
+        return -EOPNOTSUPP;
+    if (m->physical + m->count > 0xFFFFFFFFUL)
+        return -EFBIG;
+    for (u64 at = 0; !err && at < m->count; at += n) {
+        n = m->count - at;
+        err = insert_some(h, i, m->logical + at, 0, &n);
+    }
+    if (err) {
+        prune(h, i, m->logical);
+        prune(h, i, m->logical + m->count - 1);
+    }
+    for (u64 at = 0; !err && at < m->count; at += n) {
+        n = m->count - at;
+        err = insert_some(h, i, m->logical + at, m->physical + at, &n);
+    }
+    return err;
+}
+
+int indirect_unmap(struct handle *h, struct ext4_inode *i, const struct ext4_map *m)
+{
+    struct walk w;
+    int err = walk_down(i, m->logical, &w);
+
+    if (err)
+        return err;
+    assert(w.level == w.depth && run_count(fs_of(i), &w, m->count) == m->count);
+    err = slots_begin(h, &w);
+    if (!err) {
+        memset(walk_slot(&w), 0, m->count * sizeof(u32));
+        slots_end(h, &w);
+        i->blocks -= m->count;
+        err = walk_prune(h, i, &w);
+    }
+    walk_put(&w);
+    return err;
+}
+
+// A run has at most as many blocks as a table, so it touches two tables of each depth but the last.
+u32 indirect_credits(u32 runs)
+{
+    return runs * 5 * (1 + EXT4_ALLOC_CREDITS);
+}

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: MIT
+// Logical to physical blocks, whichever kind of map a file has; removal; blocks of directories.
+#include "fs/ext4/extent_node.h"
+#include "fs/ext4/map.h"
+
+static bool has_extents(const struct ext4_inode *i)
+{
+    return i->flags & EXT4_EXTENTS_FL;
+}
+
+void ext4_map_init(struct ext4_inode *i)
+{
+    struct ext4 *fs = ext4_of(&i->inode);
+
+    for (unsigned n = 0; n < ARRAY_SIZE(i->block); n++)
+        i->block[n] = 0;
+    i->flags &= ~EXT4_EXTENTS_FL;
+    if (EXT4_HAS_INCOMPAT(fs, EXTENTS)) {
+        i->flags |= EXT4_EXTENTS_FL;
+        extent_node_init((struct ext4_extent_header *)i->block, 4, 0);
+    }
+}
+
+u64 ext4_map_max_blocks(const struct ext4_inode *i)
+{
+    return has_extents(i) ? EXTENT_END : indirect_max_blocks(i->inode.sb->private);
+}
+
+u64 ext4_map_max_run(const struct ext4_inode *i)
+{
+    struct ext4 *fs = i->inode.sb->private;
+
+    return has_extents(i) ? EXT4_EXTENT_INIT_MAX - 1 : fs->block_size / sizeof(u32);
+}
+
+u32 ext4_map_credits(const struct ext4_inode *i, u32 runs)
+{
+    return has_extents(i) ? extent_credits(i, runs) : indirect_credits(runs);
+}
+
+int ext4_map_find(struct ext4_inode *i, struct ext4_map *m)
+{
+    if (i->flags & EXT4_INLINE_DATA_FL) {
+        m->physical = EXT4_MAP_FAIL;
+        m->unwritten = false;
+        return 0;
+    }
+    return has_extents(i) ? extent_find(i, m) : indirect_find(i, m);
+}
+
+int ext4_map_insert(struct handle *h, struct ext4_inode *i, const struct ext4_map *m)
+{
+    return has_extents(i) ? extent_insert(h, i, m) : indirect_insert(h, i, m);
+}
+
+int ext4_map_written(struct handle *h, struct ext4_inode *i, u64 logical, u64 count)
+{
+    return has_extents(i) ? extent_written(h, i, logical, count) : 0;
+}
+
+int ext4_map_restart(struct handle *h, struct ext4_inode *i, u32 credits)
+{
+    int err;
+
+    write_unlock(&i->map_lock);
+    err = ext4_inode_write(h, &i->inode);
+    if (!err)
+        err = journal_restart(h, credits);
+    write_lock(&i->map_lock);
+    return err;
+}
+
+/* Removal */
+
+// Old contents of these blocks may be in the journal: freeing them must be noted there.
+static bool blocks_are_journaled(struct ext4_inode *i)
+{
+    return !S_ISREG(i->inode.mode) || ext4_is_journal_data(&i->inode);
+}
+
+// The mapping, of at most a group's blocks so that two groups at most are touched.
+static int remove_run(struct handle *h, struct ext4_inode *i, const struct ext4_map *m)
+{
+    int err = has_extents(i) ? extent_unmap(h, i, m) : indirect_unmap(h, i, m);
+
+    if (!err)
+        err = ext4_blocks_free(h, i, m->physical, m->count, blocks_are_journaled(i));
+    return err;
+}
+
+int ext4_map_remove(struct handle *h, struct ext4_inode *i, u64 first, u64 last, u32 credits)
+{
+    u64 most = ext4_of(&i->inode)->blocks_per_group;
+    int err = 0;
+
+    last = MIN(last, ext4_map_max_blocks(i) - 1);
+    for (u64 at = first; !err && at <= last;) {
+        struct ext4_map m = {.logical = at, .count = last - at + 1};
+        u32 need = ext4_map_credits(i, 1) + 2 * EXT4_ALLOC_CREDITS + 1 + credits;
+
+        err = ext4_map_find(i, &m);
+        if (err)
+            break;
+        if (m.physical != EXT4_MAP_FAIL) {
+            m.count = MIN(m.count, most);
+            if (journal_credits(h) < need)
+                err = ext4_map_restart(h, i, need + EXT4_BATCH_CREDITS);
+            if (!err)
+                err = remove_run(h, i, &m);
+        }
+        at += m.count;
+    }
+    return err;
+}
+
+/* Directories and the like */
+
+static int file_block_new(struct handle *h, struct ext4_inode *i, u64 logical, u64 *block)
+{
+    struct ext4 *fs = ext4_of(&i->inode);
+    struct ext4_map m = {.logical = logical, .count = 1};
+    int err = ext4_block_new(h, fs, i->goal, &m.physical);
+
+    if (err)
+        return err;
+    err = ext4_map_insert(h, i, &m);
+    if (err) {
+        ext4_blocks_free(h, i, m.physical, 1, true);
+        return err;
+    }
+    i->goal = m.physical + 1;
+    *block = m.physical;
+    return 0;
+}
+
+int ext4_file_block(struct handle *h, struct inode *inode, u64 logical, struct buf **out)
+{
+    struct ext4_inode *i = ext4_i(inode);
+    struct buf_cache *cache = ext4_of(inode)->cache;
+    struct ext4_map m = {.logical = logical, .count = 1};
+    bool hole;
+    int err;
+
+    if (h)
+        write_lock(&i->map_lock);
+    else
+        read_lock(&i->map_lock);
+    err = ext4_map_find(i, &m);
+    hole = m.physical == EXT4_MAP_FAIL;
+    if (!err && hole)
+        err = h ? file_block_new(h, i, logical, &m.physical) : -ENOENT;
+    if (h)
+        write_unlock(&i->map_lock);
+    else
+        read_unlock(&i->map_lock);
+    if (err)
+        return err;
+    return hole ? buf_get(cache, m.physical, out) : buf_read(cache, m.physical, out);
+}
