@@ -206,9 +206,8 @@ void buf_clear_flags(struct buf *b, u32 flags)
 
 void buf_mark_dirty(struct buf *b)
 {
-    if (!(load_relaxed(&b->flags) & BUF_DIRTY))
-        buf_set_flags(b, BUF_DIRTY);
-    vm_object_mark_dirty(&b->cache->object, b->frame);
+    buf_set_flags(b, BUF_DIRTY); // a fence: the bytes are stored before
+    vm_object_mark_buffers(&b->cache->object, b->frame);
 }
 
 int buf_write_many(struct buf **bufs, unsigned n, u32 block_flags)

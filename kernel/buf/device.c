@@ -4,7 +4,7 @@
 // A page of the device may hold several blocks, each with a buffer or without. What of a changed
 // page is written:
 //
-//     FRAME_F_RAW (changed through /dev)     every block but those in a transaction
+//     FRAME_F_TAKEN (changed through /dev)   every block but those in a transaction
 //     else                                   the blocks whose buffers are dirty
 //
 // The journal must not have a block written in place before its commit record is durable, and both
@@ -42,8 +42,6 @@ static int device_fill(struct vm_object *o, u64 index, struct frame **frames, un
         u32 bytes = page_bytes(c, index + i);
         u8 *data = frame_address(frames[i]);
 
-        frames[i]->private = 0;
-        frames[i]->flags &= ~(FRAME_F_RAW | FRAME_F_WRITING);
         memset(data + bytes, 0, PAGE_SIZE - bytes);
         if (bytes)
             block_batch_add(&batch, (index + i) << (PAGE_SHIFT - SECTOR_SHIFT), data, bytes);
@@ -60,28 +58,11 @@ static void frame_flag_set(struct vm_object *o, struct frame *f, u16 flag)
     spin_unlock(&o->pages_lock);
 }
 
-static u16 frame_flag_clear(struct vm_object *o, struct frame *f, u16 flag)
+static void frame_flag_clear(struct vm_object *o, struct frame *f, u16 flag)
 {
-    u16 old;
-
     spin_lock(&o->pages_lock);
-    old = f->flags;
     f->flags &= ~flag;
     spin_unlock(&o->pages_lock);
-    return old & flag;
-}
-
-// The page is about to be changed through the device's node.
-static int device_make_writable(struct vm_object *o, u64 index)
-{
-    struct frame *f;
-    int err = vm_object_page(o, index, &f);
-
-    if (err)
-        return err;
-    frame_flag_set(o, f, FRAME_F_RAW);
-    frame_put(f);
-    return 0;
 }
 
 static void add_block(struct buf_cache *c, struct block_batch *batch, u64 block, u8 *data, bool raw)
@@ -99,7 +80,7 @@ static void add_block(struct buf_cache *c, struct block_batch *batch, u64 block,
 
 static void add_page(struct buf_cache *c, struct block_batch *batch, struct frame *f, u64 index)
 {
-    bool raw = frame_flag_clear(&c->object, f, FRAME_F_RAW);
+    bool raw = load_relaxed(&f->flags) & FRAME_F_TAKEN;
     u32 bytes = page_bytes(c, index);
     u64 first = index << (PAGE_SHIFT - c->block_shift);
 
@@ -148,7 +129,6 @@ static void device_shrink(struct vm_object *o)
 
 const struct vm_object_ops buf_device_object_ops = {
     .fill = device_fill,
-    .make_writable = device_make_writable,
     .write_back = device_write_back,
     .shrink = device_shrink,
 };

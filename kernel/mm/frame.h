@@ -42,7 +42,8 @@ enum { // frame.flags
     FRAME_F_SLAB = 4,
     FRAME_F_USED = 8,     // FRAME_OBJECT: found since reclaim last passed by
     FRAME_F_WRITING = 16, // FRAME_OBJECT of a device: being written back
-    FRAME_F_RAW = 32,     // FRAME_OBJECT of a device: changed as bytes, not through buffers
+    FRAME_F_RAW = 32,     // FRAME_OBJECT: changed as bytes, not through a buffer
+    FRAME_F_TAKEN = 64,   // FRAME_OBJECT: was RAW when taken to be written
 };
 
 enum {                     // allocation flags, also of slab_alloc and kmalloc

@@ -100,6 +100,8 @@ static int fault_enter(struct fault *f, struct frame *frame, u64 bits, struct vm
     } else if (unlikely(*f->pte & PTE_V || (o && frame->owner != o))) {
         err = -EAGAIN;
     } else {
+        if (o && bits & PTE_W)
+            vm_object_mark_dirty(o, frame);
         store_release(f->pte, pte_make(frame_to_pfn(frame), bits));
         space_count(s, !o, !!o);
         if (o && !(f->access & ACCESS_WRITE))
@@ -155,8 +157,6 @@ static int fault_object(struct fault *f)
         return fault_object_copy(f, frame);
     if (!shared || !(write || writes_freely(o)))
         bits &= ~(u64)(PTE_W | PTE_D);
-    if (bits & PTE_W)
-        vm_object_mark_dirty(o, frame);
     return fault_enter(f, frame, bits, o);
 }
 

@@ -72,8 +72,10 @@ int vm_object_page(struct vm_object *o, u64 index, struct frame **out); // -ENOM
 
 // The page at `index`, made without filling it if it is absent: the caller overwrites all of it.
 int vm_object_page_new(struct vm_object *o, u64 index, struct frame **out); // -ENOMEM
-// A page of the object was changed, see vm/writeback.c.
+// A page of the object was changed, see vm/writeback.c: its bytes (FRAME_F_RAW), or only what the
+// buffers say that a device has of it.
 void vm_object_mark_dirty(struct vm_object *o, struct frame *f);
+void vm_object_mark_buffers(struct vm_object *o, struct frame *f);
 
 struct uio;
 // Copies between the buffer and pages, from byte `pos` on; the caller holds the inode lock and

@@ -5,12 +5,13 @@
 //
 //     writer                          write-back
 //     store bytes                     clear FRAME_F_DIRTY and the tree's mark (pages_lock)
-//     fence                           make mappings read-only
+//     fence                           fence; clear entries of mappings (pagetable_lock)
 //     FRAME_F_DIRTY set? else mark    hand the page to the device
 //
 // So if the writer found the flag set, its bytes were stored before the page was read. A store
-// through a mapping faults first, and marks before its entry becomes writable. Pages may change
-// while they are being written; they are then marked again.
+// through a mapping faults first; the fault marks and enters the writable entry under one hold of
+// pagetable_lock, so write-back that takes the mark finds the entry. Pages may change while they
+// are being written; they are then marked again.
 //
 // The flusher wakes every FLUSH_PERIOD while anything is dirty, and writes objects that have been
 // so for FLUSH_AGE; above the background limit it writes the oldest until below. A writer that
@@ -72,18 +73,18 @@ void object_forget_dirty(struct vm_object *o)
     spin_unlock(&dirty_lock);
 }
 
-void vm_object_mark_dirty(struct vm_object *o, struct frame *f)
+static void mark(struct vm_object *o, struct frame *f, u16 flags)
 {
     bool cached = o->ops->write_back, marked = false;
 
     if (cached)
         smp_mb();
-    if (load_relaxed(&f->flags) & FRAME_F_DIRTY)
+    if ((load_relaxed(&f->flags) & flags) == flags)
         return;
     spin_lock(&o->pages_lock);
-    if (!(f->flags & FRAME_F_DIRTY) && (!cached || f->owner == o)) {
-        f->flags |= FRAME_F_DIRTY;
-        marked = cached;
+    if (!cached || f->owner == o) {
+        marked = cached && !(f->flags & FRAME_F_DIRTY);
+        f->flags |= flags;
     }
     if (marked)
         radix_mark(&o->pages, f->index);
@@ -92,6 +93,16 @@ void vm_object_mark_dirty(struct vm_object *o, struct frame *f)
         return;
     dirty_pages_add(1);
     object_queue_dirty(o);
+}
+
+void vm_object_mark_dirty(struct vm_object *o, struct frame *f)
+{
+    mark(o, f, FRAME_F_DIRTY | FRAME_F_RAW);
+}
+
+void vm_object_mark_buffers(struct vm_object *o, struct frame *f)
+{
+    mark(o, f, FRAME_F_DIRTY);
 }
 
 bool vm_object_is_dirty(struct vm_object *o)
@@ -111,7 +122,8 @@ static unsigned take_run(struct vm_object *o, u64 *index, u64 last, struct frame
            (!taken || at == *index + taken)) {
         if (!taken)
             *index = at;
-        f->flags &= ~FRAME_F_DIRTY;
+        f->flags = (f->flags & ~(FRAME_F_DIRTY | FRAME_F_RAW | FRAME_F_TAKEN)) |
+                   (f->flags & FRAME_F_RAW ? FRAME_F_TAKEN : 0);
         radix_unmark(&o->pages, at++);
         frame_get(f);
         frames[taken++] = f;
@@ -129,6 +141,7 @@ unsigned vm_object_take_dirty(struct vm_object *o, u64 *index, u64 last, struct 
     taken = take_run(o, index, last, frames, n);
     if (!taken)
         return 0;
+    smp_mb();
     dirty_pages_add(-(s64)taken);
     vm_object_unmap_pages(o, *index, *index + taken - 1);
     return taken;
@@ -145,15 +158,15 @@ int vm_object_sync(struct vm_object *o, u64 first, u64 last)
     mutex_lock(&o->write_lock);
     if (vm_object_is_dirty(o))
         err = o->ops->write_back(o, first, last);
+    if (err) { // noted before anyone who waits for the lock finds the pages clean
+        store_relaxed(&o->error, err);
+        atomic_fetch_add(&o->errors, 1);
+    }
     if (!vm_object_is_dirty(o))
         object_forget_dirty(o);
     mutex_unlock(&o->write_lock);
     if (vm_object_is_dirty(o))
         object_queue_dirty(o); // a page was marked while it was being taken off the list
-    if (err) {
-        store_relaxed(&o->error, err);
-        atomic_fetch_add(&o->errors, 1);
-    }
     return err;
 }
 
@@ -164,12 +177,9 @@ u32 vm_object_errors(struct vm_object *o)
 
 int vm_object_error_since(struct vm_object *o, u32 *seen)
 {
-    u32 now = vm_object_errors(o);
+    u32 now = vm_object_errors(o), old = load_relaxed(seen);
 
-    if (now == *seen)
-        return 0;
-    *seen = now;
-    return load_relaxed(&o->error);
+    return now != old && atomic_cas(seen, old, now) ? load_relaxed(&o->error) : 0;
 }
 
 void vm_dirty_throttle(struct vm_object *o)
