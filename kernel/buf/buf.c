@@ -239,7 +239,7 @@ void buf_forget(struct buf_cache *c, u64 block, u64 count)
         if (!b)
             continue;
         assert(!(b->flags & BUF_JOURNAL));
-        buf_clear_flags(b, BUF_DIRTY);
+        buf_clear_flags(b, BUF_DIRTY | BUF_CHECKED);
         buf_wait_not_written(b);
         buf_put(b);
     }

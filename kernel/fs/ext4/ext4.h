@@ -196,6 +196,9 @@ int ext4_inode_get(struct superblock *sb, u32 ino, struct inode **out); // from 
 // A new inode with its number allocated, in the cache, written in h. Not in any directory yet.
 int ext4_inode_new(struct handle *h, struct inode *dir, const struct create_args *args,
                    struct inode **out);
+// An inode's place in the inode table: its block, referenced, and where it is in the block. What is
+// behind its fixed fields (xattr.c) is changed there, under the inode's lock, and sealed.
+int ext4_inode_place(struct ext4 *fs, u32 ino, struct buf **out, struct ext4_dinode **d);
 // Copies the attributes into the inode table's block in h. One credit. Takes map_lock.
 int ext4_inode_write(struct handle *h, struct inode *i);
 // ops->evict, and ops->dirty: the attributes changed outside of a handle.

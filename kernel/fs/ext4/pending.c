@@ -96,6 +96,10 @@ int PENDING ext4_inode_new(struct handle *h, struct inode *dir, const struct cre
 {
     return -ENOSYS;
 }
+int PENDING ext4_inode_place(struct ext4 *fs, u32 ino, struct buf **out, struct ext4_dinode **d)
+{
+    return -ENOSYS;
+}
 int PENDING ext4_inode_write(struct handle *h, struct inode *i)
 {
     return -ENOSYS;
@@ -185,14 +189,6 @@ int PENDING ext4_fsync(struct file *f, bool data_only)
 {
     return -ENOSYS;
 }
-bool PENDING ext4_has_inline(const struct inode *i)
-{
-    return false;
-}
-int PENDING ext4_inline_read(struct inode *i, void *out, u64 pos, size_t n)
-{
-    return -ENOSYS;
-}
 int PENDING ext4_inline_write(struct handle *h, struct inode *i, const void *from, u64 pos,
                               size_t n)
 {
@@ -205,11 +201,6 @@ int PENDING ext4_inline_convert(struct inode *i)
 u32 PENDING ext4_inline_capacity(const struct inode *i)
 {
     return 0;
-}
-int PENDING ext4_dir_find(struct inode *dir, const struct name *name, struct ext4_dir_place *place,
-                          u32 *ino, u8 *type)
-{
-    return -ENOSYS;
 }
 int PENDING ext4_dir_add(struct handle *h, struct inode *dir, const struct name *name, u32 ino,
                          u8 type)
@@ -233,11 +224,6 @@ int PENDING ext4_dir_set_parent(struct handle *h, struct inode *dir, u32 parent_
 {
     return -ENOSYS;
 }
-int PENDING ext4_dir_empty(struct inode *dir)
-{
-    return -ENOSYS;
-}
-const struct file_ops PENDING ext4_dir_ops;
 u32 PENDING ext4_dir_add_credits(const struct inode *dir)
 {
     return 0;
@@ -246,15 +232,6 @@ u8 PENDING ext4_file_type(mode_t mode)
 {
     return 0;
 }
-int PENDING ext4_name_hash(const u32 seed[4], u32 version, const char *name, u32 length, u32 *major,
-                           u32 *minor)
-{
-    return -ENOSYS;
-}
-const struct inode_ops PENDING ext4_dir_inode_ops;
-const struct inode_ops PENDING ext4_link_inode_ops;
-const struct inode_ops PENDING ext4_special_inode_ops;
-const struct inode_ops PENDING ext4_fast_link_inode_ops;
 void PENDING ext4_xattr_free(struct handle *h, struct inode *i)
 {
 }

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+// Symbolic links: short ones in the inode, long ones in a block of their own; special files.
+#include "fs/ext4/ext4.h"
+#include "lib/string.h"
+
+#define FAST_MAX (sizeof(((struct ext4_inode *)0)->block) - 1) // the rest is in a block
+
+static int fast_readlink(struct inode *i, char *buf, size_t size)
+{
+    u64 length = load_relaxed(&i->size);
+    size_t n = MIN(size, length);
+
+    if (length > FAST_MAX)
+        return ext4_corrupt(ext4_of(i), i->ino, 0, "a symbolic link's size");
+    memcpy(buf, ext4_i(i)->block, n);
+    return n;
+}
+
+static int slow_readlink(struct inode *i, char *buf, size_t size)
+{
+    u64 length = load_relaxed(&i->size);
+    size_t n = MIN(size, length);
+    struct buf *b;
+    int err;
+
+    if (length > ext4_of(i)->block_size - 1U)
+        return ext4_corrupt(ext4_of(i), i->ino, 0, "a symbolic link's size");
+    if (ext4_has_inline(i))
+        return ext4_inline_read(i, buf, 0, n) ?: (int)n;
+    err = ext4_file_block(NULL, i, 0, &b);
+    if (err == -ENOENT)
+        return ext4_corrupt(ext4_of(i), i->ino, 0, "a symbolic link without a block");
+    if (err)
+        return err;
+    memcpy(buf, b->data, n);
+    buf_put(b);
+    return n;
+}
+
+const struct inode_ops ext4_fast_link_inode_ops = {
+    .readlink = fast_readlink,
+    .getattr = ext4_inode_getattr,
+};
+
+const struct inode_ops ext4_link_inode_ops = {
+    .readlink = slow_readlink,
+    .getattr = ext4_inode_getattr,
+};
+
+const struct inode_ops ext4_special_inode_ops = {
+    .getattr = ext4_inode_getattr,
+};
