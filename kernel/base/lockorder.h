@@ -18,6 +18,7 @@
 //                  RANK_GROUP   a block group's bitmaps and counts
 //                    RANK_SUPER a file system's superblock, its orphans
 //                      RANK_BUFFER  a block's contents
+//                        RANK_DEVICE_OBJECT  a device's memory object: filling its pages
 //  spinlocks
 //    RANK_PROCTREE        parents, children, groups, sessions, pid table
 //      RANK_SIGNAL        signal state of one process (handlers, pending, timers)
@@ -56,6 +57,7 @@ enum lock_rank {
     RANK_GROUP,
     RANK_SUPER,
     RANK_BUFFER,
+    RANK_DEVICE_OBJECT,
     RANK_PROCTREE,
     RANK_SIGNAL,
     RANK_FUTEX,

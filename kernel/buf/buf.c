@@ -47,6 +47,7 @@ static int cache_create(struct block_device *d, struct buf_cache **out)
         spin_init(&buckets[i].lock, RANK_BUFFERS);
     c->device = d;
     vm_object_init(&c->object, &buf_device_object_ops, c);
+    mutex_init(&c->object.fill_lock, RANK_DEVICE_OBJECT);
     c->object.size = load_relaxed(&d->sectors) << SECTOR_SHIFT;
     c->block_size = d->limits.block_size;
     c->block_shift = bit_lowest(c->block_size);

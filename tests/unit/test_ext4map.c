@@ -418,7 +418,8 @@ static void step(bool filling)
         break;
     case 1:
         if (ino->flags & EXT4_EXTENTS_FL && !unit_below(5))
-            shift(20 + unit_below(SPAN - 50), unit_below(2) ? 1 + unit_below(20) : -1 - (s64)unit_below(20));
+            shift(20 + unit_below(SPAN - 50),
+                  unit_below(2) ? 1 + unit_below(20) : -1 - (s64)unit_below(20));
         break;
     case 2:
     case 3:

@@ -250,7 +250,8 @@ static int grow(struct handle *h, struct ext4_inode *i)
     err = node_new(h, i, root->eh_depth, &s);
     if (err)
         return err;
-    extent_node_split(root, s.node, 0);
+    extent_node_copy(root, 0, s.node);
+    root->eh_entries = 0;
     root->eh_depth++;
     extent_index_insert(root, 0, key, s.buf->block);
     step_end(h, i, &s);
@@ -279,10 +280,11 @@ static int split(struct handle *h, struct ext4_inode *i, struct path *p, unsigne
         buf_put(new.buf);
         return corrupt(i, s->buf->block, "a block in use was free");
     }
-    step_begin(s);
-    extent_node_split(s->node, new.node, at);
-    step_end(h, i, s);
+    extent_node_copy(s->node, at, new.node);
     step_end(h, i, &new);
+    step_begin(s);
+    s->node->eh_entries = at;
+    step_end(h, i, s);
     step_begin(parent);
     extent_index_insert(parent->node, parent->at + 1, extent_key(new.node, 0), new.buf->block);
     step_end(h, i, parent);

@@ -214,8 +214,7 @@ static bool plan_cut(const struct ext4_extent_header *leaf, const struct extent 
         return false;
     *p = (struct extent_plan){.at = at, .removed = 1, .count = 2};
     p->piece[0] = (struct extent){old.logical, left, old.physical, old.unwritten};
-    p->piece[1] =
-        (struct extent){e->logical, old.count - left, old.physical + left, old.unwritten};
+    p->piece[1] = (struct extent){e->logical, old.count - left, old.physical + left, old.unwritten};
     return true;
 }
 
@@ -252,11 +251,11 @@ void extent_plan_apply(struct ext4_extent_header *leaf, const struct extent_plan
 
 /* Changes of the tree's shape */
 
-void extent_node_split(struct ext4_extent_header *from, struct ext4_extent_header *to, unsigned at)
+void extent_node_copy(const struct ext4_extent_header *from, unsigned at,
+                      struct ext4_extent_header *to)
 {
     to->eh_entries = from->eh_entries - at;
     memcpy(to + 1, leaf_entry(from, at), to->eh_entries * ENTRY_SIZE);
-    from->eh_entries = at;
 }
 
 void extent_index_insert(struct ext4_extent_header *node, unsigned at, u32 key, u64 child)

@@ -45,7 +45,9 @@ bool extent_plan(const struct ext4_extent_header *leaf, enum extent_change chang
 bool extent_plan_fits(const struct ext4_extent_header *leaf, const struct extent_plan *plan);
 void extent_plan_apply(struct ext4_extent_header *leaf, const struct extent_plan *plan);
 
-void extent_node_split(struct ext4_extent_header *from, struct ext4_extent_header *to, unsigned at);
+// Makes the entries from `at` on those of another, empty node.
+void extent_node_copy(const struct ext4_extent_header *from, unsigned at,
+                      struct ext4_extent_header *to);
 void extent_index_insert(struct ext4_extent_header *node, unsigned at, u32 key, u64 child);
 void extent_index_remove(struct ext4_extent_header *node, unsigned at);
 void extent_key_set(struct ext4_extent_header *node, unsigned at, u32 key);

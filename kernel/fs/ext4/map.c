@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Logical to physical blocks, whichever kind of map a file has; removal; blocks of directories.
-#include "fs/ext4/extent_node.h"
 #include "fs/ext4/map.h"
+#include "fs/ext4/extent_node.h"
 
 static bool has_extents(const struct ext4_inode *i)
 {

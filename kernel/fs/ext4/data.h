@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: MIT
+// What the files about file data share: data.c (reading), writeback.c, truncate.c, fallocate.c.
+//
+// For changes of a file's map and pages together: object.write_lock, then, while pages go or blocks
+// are freed, object.fill_lock; then a handle; then map_lock. Nobody who has a handle takes either
+// of a file's object.
+#pragma once
+#include "fs/ext4/ext4.h"
+
+struct block_batch;
+
+// Adjacent pages, of which `frames` has the first at `index`; addressed by logical blocks.
+struct ext4_span {
+    struct ext4 *fs;
+    struct frame **frames;
+    u64 index;
+};
+
+// The bytes of a block and of what follows it, up to `count` blocks, in the same page.
+void ext4_span_piece(const struct ext4_span *s, u64 block, u64 count, u8 **data, u32 *bytes);
+void ext4_span_add(const struct ext4_span *s, struct block_batch *batch, u64 logical, u64 physical,
+                   u64 count);
+
+int ext4_fill(struct vm_object *o, u64 index, struct frame **frames, unsigned n);
