@@ -42,32 +42,6 @@ void ext4_dir_changed(struct handle *h, struct inode *dir, struct buf *b, bool i
 int ext4_dir_put(struct handle *h, struct inode *dir, struct buf *b, const struct dirblock *view,
                  const struct ext4_new_entry *e);
 
-/* items.c: the entries of leaves, sorted by the hash of their names */
-
-// A hash as a position: the major half, which orders the index, above the minor one.
-#define HASH_KEY_ORDINALS 64 // keys are multiples of this: entries of one key are told apart by it
-#define HASH_KEY_END      (0x7fffffffUL << 32)
-static inline u32 ext4_key_hash(u64 key)
-{
-    return key >> 32 << 1;
-}
-static inline u64 ext4_hash_key(u32 hash)
-{
-    return (u64)(hash >> 1) << 32;
-}
-
-struct dir_item {
-    u64 key;
-    u32 logical; // block of the directory
-    u16 offset, size;
-};
-
-int ext4_name_key(const struct ext4 *fs, u32 version, const char *name, u32 length, u64 *key);
-// All used entries but "." and "..", by offset; at most end / 12. How many, or -EUCLEAN.
-int ext4_items_of(const struct ext4 *fs, u32 version, const struct dirblock *view, u64 logical,
-                  struct dir_item *items);
-void ext4_items_sort(struct dir_item *items, u32 n);
-
 /* htree.c */
 
 u32 ext4_hash_version(const struct ext4 *fs, u32 stored);

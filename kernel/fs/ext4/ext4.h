@@ -284,10 +284,6 @@ extern const struct file_ops ext4_dir_ops; // readdir: position = hash where ind
 u32 ext4_dir_add_credits(const struct inode *dir);
 u8 ext4_file_type(mode_t mode);
 
-// Name hashes (PURE): the version, see ondisk.h; *minor may be NULL.
-int ext4_name_hash(const u32 seed[4], u32 version, const char *name, u32 length, u32 *major,
-                   u32 *minor);
-
 /* namei.c, link.c, xattr.c */
 
 extern const struct inode_ops ext4_dir_inode_ops, ext4_link_inode_ops, ext4_special_inode_ops;

@@ -4,7 +4,8 @@
 // Three families, each over signed or unsigned characters (which matters for bytes above 127 only;
 // the superblock says which its maker's machine had). Bit 0 of the major hash is free for the
 // index's use, and the highest value means "the end" there.
-#include "fs/ext4/ext4.h"
+#include "abi/errno.h"
+#include "fs/ext4/items.h"
 
 #define HASH_END 0xfffffffeU
 

@@ -5,6 +5,7 @@
 // hold nothing else. An entry names the lowest hash of its block; the first one's is taken as 0.
 // Names of one hash may fill more than one leaf: the later ones' entries have bit 0 set.
 #include "fs/ext4/dir.h"
+#include "fs/ext4/items.h"
 #include "lib/string.h"
 
 #define ROOT_INFO_AT    24

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 // The entries of leaves of an indexed directory, sorted by the hash of their names. PURE.
+#include "fs/ext4/items.h"
 #include "abi/errno.h"
-#include "fs/ext4/dir.h"
 #include "lib/crc32.h"
 
 // The legacy hash has no minor half: the checksum of the name stands in.
-int ext4_name_key(const struct ext4 *fs, u32 version, const char *name, u32 length, u64 *key)
+static int name_key(const u32 seed[4], u32 version, const char *name, u32 length, u64 *key)
 {
     u32 major, minor;
-    int err = ext4_name_hash(fs->hash_seed, version, name, length, &major, &minor);
+    int err = ext4_name_hash(seed, version, name, length, &major, &minor);
 
     if (err)
         return err;
@@ -18,7 +18,7 @@ int ext4_name_key(const struct ext4 *fs, u32 version, const char *name, u32 leng
     return 0;
 }
 
-int ext4_items_of(const struct ext4 *fs, u32 version, const struct dirblock *view, u64 logical,
+int ext4_items_of(const u32 seed[4], u32 version, const struct dirblock *view, u64 logical,
                   struct dir_item *items)
 {
     struct ext4_dirent *e;
@@ -31,7 +31,7 @@ int ext4_items_of(const struct ext4 *fs, u32 version, const struct dirblock *vie
 
             *item = (struct dir_item){.logical = logical, .offset = offset};
             item->size = dirent_size(e->name_len);
-            err = ext4_name_key(fs, version, e->name, e->name_len, &item->key);
+            err = name_key(seed, version, e->name, e->name_len, &item->key);
             if (err)
                 return err;
         }

@@ -8,6 +8,7 @@
 // their entries do not move. 0 and 1 are "." and "..".
 #include "abi/dirent.h"
 #include "fs/ext4/dir.h"
+#include "fs/ext4/items.h"
 #include "mm/slab.h"
 
 #define DOTS      2 // positions are this much more than the hash's key or the offset
@@ -154,7 +155,7 @@ static int gather(struct reader *r, u32 version, u64 logical)
         r->items = more;
         r->capacity = capacity;
     }
-    n = ext4_items_of(ext4_of(r->dir), version, &r->view, logical, r->items + r->count);
+    n = ext4_items_of(ext4_of(r->dir)->hash_seed, version, &r->view, logical, r->items + r->count);
     if (n < 0)
         return n == -EUCLEAN ? damaged(r) : n;
     r->count += n;
