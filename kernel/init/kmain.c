@@ -13,6 +13,7 @@
 #include "buf/buf.h"
 #include "drivers/drivers.h"
 #include "drivers/virtio/virtio_console.h"
+#include "fs/ext4/ext4.h"
 #include "fs/initramfs.h"
 #include "fs/pseudo/pseudo.h"
 #include "fs/tmpfs/tmpfs.h"
@@ -99,6 +100,7 @@ static void root_init(void)
     pipe_init();
     buf_init();
     tmpfs_init();
+    ext4_init();
     procfs_init();
     devfs_init();
     memdev_init();

@@ -2,6 +2,7 @@
 // File-system types and superblocks: their registry and their life.
 #include "abi/errno.h"
 #include "abi/limits.h"
+#include "block/block.h"
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "vfs/internal.h"
@@ -121,6 +122,23 @@ struct superblock *superblock_find(dev_t dev, const char *type)
         }
     spin_unlock(&superblocks_lock);
     return found;
+}
+
+int fs_source_device(const char *source, struct block_device **out)
+{
+    struct path at SCOPED(path_end) = {0};
+    int err = path_lookup(NULL, source, WALK_FOLLOW, &at);
+
+    if (err == -ENOENT && !strncmp(source, "/dev/", 5)) {
+        *out = block_find_name(source + 5);
+        return *out ? 0 : -ENOENT;
+    }
+    if (err)
+        return err;
+    if (!S_ISBLK(path_inode(&at)->mode))
+        return -ENOTBLK;
+    *out = block_find(path_inode(&at)->rdev);
+    return *out ? 0 : -ENXIO;
 }
 
 int superblock_statfs(struct superblock *sb, struct statfs64 *out)

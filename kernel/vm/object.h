@@ -106,6 +106,9 @@ int vm_object_sync(struct vm_object *o, u64 first, u64 last);
 unsigned vm_object_take_dirty(struct vm_object *o, u64 *index, u64 last, struct frame **frames,
                               unsigned n);
 bool vm_object_is_dirty(struct vm_object *o);
+// vm_object_sync of all objects that `match` (which may not sleep) picks and that are dirty now.
+// The first error.
+int vm_sync_dirty(bool (*match)(const struct vm_object *o, const void *arg), const void *arg);
 // What fsync answers a file whose `seen` is given: the error of a write-back that failed since it
 // last asked, once. At open: *seen = vm_object_errors(o).
 u32 vm_object_errors(struct vm_object *o);

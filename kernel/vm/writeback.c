@@ -170,6 +170,43 @@ int vm_object_sync(struct vm_object *o, u64 first, u64 last)
     return err;
 }
 
+// The first that matches and was dirty by `start`, held and moved to the end of the list, as one
+// that has just become dirty; NULL: no more.
+static struct vm_object *sync_next(bool (*match)(const struct vm_object *o, const void *arg),
+                                   const void *arg, ns_t start)
+{
+    struct vm_object *o, *found = NULL;
+
+    spin_lock(&dirty_lock);
+    LIST_FOR_EACH (o, &dirty_objects, dirty_link) {
+        if (o->dirty_since > start || !match(o, arg) || (o->ops->hold && !o->ops->hold(o)))
+            continue;
+        found = o;
+        list_remove(&o->dirty_link);
+        list_insert_tail(&dirty_objects, &o->dirty_link);
+        o->dirty_since = clock_monotonic() + 1;
+        break;
+    }
+    spin_unlock(&dirty_lock);
+    return found;
+}
+
+int vm_sync_dirty(bool (*match)(const struct vm_object *o, const void *arg), const void *arg)
+{
+    ns_t start = clock_monotonic();
+    struct vm_object *o;
+    int err = 0;
+
+    while ((o = sync_next(match, arg, start))) {
+        int one = vm_object_sync(o, 0, ~0UL);
+
+        err = err ? err : one;
+        if (o->ops->release)
+            o->ops->release(o);
+    }
+    return err;
+}
+
 u32 vm_object_errors(struct vm_object *o)
 {
     return load_relaxed(&o->errors);

@@ -122,9 +122,9 @@ static u32 inode_sum(const struct ext4 *fs, u32 ino, const struct ext4_dinode *d
     u32 size = fs->inode_size - EXT4_GOOD_OLD_INODE_SIZE;
 
     if (has_high_sum(fs, d))
-        return sum_with_hole(
-            crc, rest, size,
-            offsetof(struct ext4_dinode, i_checksum_hi) - EXT4_GOOD_OLD_INODE_SIZE, sizeof(u16));
+        return sum_with_hole(crc, rest, size,
+                             offsetof(struct ext4_dinode, i_checksum_hi) - EXT4_GOOD_OLD_INODE_SIZE,
+                             sizeof(u16));
     return crc32c(crc, rest, size);
 }
 
@@ -248,7 +248,8 @@ static struct ext4_dx_tail *index_tail(const struct ext4 *fs, const void *block,
 static u32 index_sum(const struct ext4_inode *dir, const void *block, u32 used,
                      const struct ext4_dx_tail *t)
 {
-    return sum_with_hole(crc32c(seed_of(dir), block, used), t, sizeof(*t), sizeof(u32), sizeof(u32));
+    return sum_with_hole(crc32c(seed_of(dir), block, used), t, sizeof(*t), sizeof(u32),
+                         sizeof(u32));
 }
 
 bool ext4_index_verify(const struct ext4_inode *dir, const void *block)
@@ -280,8 +281,8 @@ static u32 xattr_sum(const struct ext4 *fs, u64 block_number, const void *block)
 {
     u32 crc = crc32c(fs->csum_seed, &block_number, sizeof(block_number));
 
-    return sum_with_hole(crc, block, fs->block_size,
-                         offsetof(struct ext4_xattr_header, h_checksum), sizeof(u32));
+    return sum_with_hole(crc, block, fs->block_size, offsetof(struct ext4_xattr_header, h_checksum),
+                         sizeof(u32));
 }
 
 bool ext4_xattr_verify(const struct ext4 *fs, u64 block_number, const void *block)

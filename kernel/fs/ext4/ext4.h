@@ -34,13 +34,16 @@ struct ext4_group {
 enum ext4_data_mode { EXT4_DATA_ORDERED, EXT4_DATA_WRITEBACK, EXT4_DATA_JOURNAL };
 
 struct ext4 {
-    struct superblock *sb;    // (c)
-    struct buf_cache *cache;  // (c)
-    struct journal *journal;  // (c) NULL without
-    struct buf *super_buf;    // (c) referenced; journaled like any block
-    struct ext4_super *super; // (super_lock) in super_buf
-    u64 super_block;          // (c) the block it is in
-    struct mutex super_lock;  // RANK_SUPER: orphan list, counts kept there
+    struct superblock *sb;       // (c)
+    const char *name;            // (c) the device's
+    struct block_device *device; // (c)
+    struct buf_cache *cache;     // (c)
+    struct journal *journal;     // (c) NULL without
+    struct buf *super_buf;       // (c) referenced; journaled like any block
+    struct ext4_super *super;    // (super_lock) in super_buf
+    u64 super_block;             // (c) the block it is in
+    struct mutex super_lock;     // RANK_SUPER: orphan list, counts kept there
+    struct inode *journal_inode; // (c) only while mounting
 
     u32 block_size, block_shift, inode_size;                          // (c) bytes
     u32 inodes_per_group, blocks_per_group, first_block, group_count; // (c)
@@ -55,17 +58,19 @@ struct ext4 {
     u16 errors;                     // (c) EXT4_ERRORS_*
     bool read_only;                 // (a) asked for, needed, or after an error
     bool noload;                    // (c) the journal is left alone
+    bool writing;                   // (mount, remount) the superblock says that it is in use
+    u16 mount_state;                // (mount, remount) s_state as it was then
     u32 error_count;                // (a) of damage found since the superblock was last written
     ino_t error_ino;                // (a) the last one's
     u64 error_block;                // (a)
 
-    struct ext4_group *groups; // (c) the array
-    u64 free_blocks;           // (a) that could be picked now: neither in_flight nor `freed`
-    u64 reserved_blocks;       // (a) promised to delayed writes
-    u64 root_blocks;           // (c) only for root
-    u64 slack_blocks;          // (c) kept for the maps of delayed writes
-    u64 overhead_blocks;       // (c) metadata, for statfs
-    u32 free_inodes, dirs;     // (a)
+    struct ext4_group **groups; // (c) in chunks, see ext4_group()
+    u64 free_blocks;            // (a) that could be picked now: neither in_flight nor `freed`
+    u64 reserved_blocks;        // (a) promised to delayed writes
+    u64 root_blocks;            // (c) only for root
+    u64 slack_blocks;           // (c) kept for the maps of delayed writes
+    u64 overhead_blocks;        // (c) metadata, for statfs
+    u32 free_inodes, dirs;      // (a)
 
     struct spinlock ranges_lock; // RANK_BLOCKS
     struct ranges in_flight;     // (ranges_lock) chosen, not yet in the bitmap
@@ -80,7 +85,7 @@ struct ext4 {
     u32 orphan_hint;            // (super_lock) block of the file that had a free slot
     ns_t commit_interval;       // (c)
     struct ext4_mmp_watch *mmp; // (c) NULL: no multiple mount protection
-    struct list link;           // (super.c's mount_lock) all mounted ones
+    struct list link;           // (mount.c's mount_lock) all mounted ones
 };
 
 struct ext4_inode {
@@ -192,7 +197,10 @@ int ext4_ino_free(struct handle *h, struct ext4 *fs, u32 ino, bool directory);
 
 /* inode.c */
 
-int ext4_inode_get(struct superblock *sb, u32 ino, struct inode **out); // from cache or disk
+void ext4_inode_init(void);
+// From the cache or from disk. An inode that a directory may name: -EUCLEAN for others.
+int ext4_inode_get(struct superblock *sb, u32 ino, struct inode **out);
+int ext4_inode_get_special(struct superblock *sb, u32 ino, struct inode **out); // any
 // A new inode with its number allocated, in the cache, written in h. Not in any directory yet.
 int ext4_inode_new(struct handle *h, struct inode *dir, const struct create_args *args,
                    struct inode **out);
@@ -211,6 +219,8 @@ void ext4_inode_set_ops(struct inode *i);
 
 int ext4_orphan_add(struct handle *h, struct inode *i); // also if it is one already
 int ext4_orphan_remove(struct handle *h, struct inode *i);
+void ext4_orphan_forget(struct ext4_inode *i); // at its end; it stays one on disk
+int ext4_orphan_file_open(struct ext4 *fs);
 int ext4_orphans_recover(struct ext4 *fs);
 #define EXT4_ORPHAN_CREDITS 3
 

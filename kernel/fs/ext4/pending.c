@@ -5,43 +5,7 @@
 
 #define PENDING __attribute__((weak))
 
-int PENDING ext4_corrupt(struct ext4 *fs, ino_t ino, u64 block, const char *what)
-{
-    return -ENOSYS;
-}
-int PENDING ext4_check_writable(struct ext4 *fs)
-{
-    return -ENOSYS;
-}
 bool PENDING ext4_is_journal_data(const struct inode *i)
-{
-    return false;
-}
-int PENDING ext4_super_change(struct handle *h, struct ext4 *fs)
-{
-    return -ENOSYS;
-}
-void PENDING ext4_super_dirty(struct handle *h, struct ext4 *fs)
-{
-}
-const struct superblock_ops PENDING ext4_super_ops;
-int PENDING ext4_groups_read(struct ext4 *fs)
-{
-    return -ENOSYS;
-}
-u64 PENDING ext4_group_first(const struct ext4 *fs, u32 group)
-{
-    return 0;
-}
-u32 PENDING ext4_group_blocks(const struct ext4 *fs, u32 group)
-{
-    return 0;
-}
-bool PENDING ext4_group_has_super(const struct ext4 *fs, u32 group)
-{
-    return false;
-}
-bool PENDING ext4_blocks_valid(const struct ext4 *fs, u64 block, u64 count)
 {
     return false;
 }
@@ -87,37 +51,6 @@ int PENDING ext4_ino_free(struct handle *h, struct ext4 *fs, u32 ino, bool direc
 {
     return -ENOSYS;
 }
-int PENDING ext4_inode_get(struct superblock *sb, u32 ino, struct inode **out)
-{
-    return -ENOSYS;
-}
-int PENDING ext4_inode_new(struct handle *h, struct inode *dir, const struct create_args *args,
-                           struct inode **out)
-{
-    return -ENOSYS;
-}
-int PENDING ext4_inode_place(struct ext4 *fs, u32 ino, struct buf **out, struct ext4_dinode **d)
-{
-    return -ENOSYS;
-}
-int PENDING ext4_inode_write(struct handle *h, struct inode *i)
-{
-    return -ENOSYS;
-}
-void PENDING ext4_inode_evict(struct inode *i)
-{
-}
-int PENDING ext4_inode_dirty(struct inode *i)
-{
-    return -ENOSYS;
-}
-int PENDING ext4_inode_getattr(struct inode *i, struct linux_stat *out)
-{
-    return -ENOSYS;
-}
-void PENDING ext4_inode_set_ops(struct inode *i)
-{
-}
 int PENDING ext4_orphan_add(struct handle *h, struct inode *i)
 {
     return -ENOSYS;
@@ -130,45 +63,6 @@ int PENDING ext4_orphans_recover(struct ext4 *fs)
 {
     return -ENOSYS;
 }
-int PENDING ext4_map_find(struct ext4_inode *i, struct ext4_map *m)
-{
-    return -ENOSYS;
-}
-int PENDING ext4_map_insert(struct handle *h, struct ext4_inode *i, const struct ext4_map *m)
-{
-    return -ENOSYS;
-}
-int PENDING ext4_map_written(struct handle *h, struct ext4_inode *i, u64 logical, u64 count)
-{
-    return -ENOSYS;
-}
-int PENDING ext4_map_remove(struct handle *h, struct ext4_inode *i, u64 first, u64 last,
-                            u32 credits)
-{
-    return -ENOSYS;
-}
-int PENDING ext4_map_shift(struct handle *h, struct ext4_inode *i, u64 first, s64 delta)
-{
-    return -ENOSYS;
-}
-u32 PENDING ext4_map_credits(const struct ext4_inode *i, u32 runs)
-{
-    return 0;
-}
-void PENDING ext4_map_init(struct ext4_inode *i)
-{
-}
-u64 PENDING ext4_map_max_blocks(const struct ext4_inode *i)
-{
-    return 0;
-}
-int PENDING ext4_file_block(struct handle *h, struct inode *i, u64 logical, struct buf **out)
-{
-    return -ENOSYS;
-}
-const struct vm_object_ops PENDING ext4_object_ops;
-const struct file_ops PENDING ext4_file_ops;
-const struct inode_ops PENDING ext4_file_inode_ops;
 int PENDING ext4_data_flush(struct inode *i)
 {
     return -ENOSYS;
@@ -235,6 +129,10 @@ u8 PENDING ext4_file_type(mode_t mode)
 void PENDING ext4_xattr_free(struct handle *h, struct inode *i)
 {
 }
-void PENDING ext4_init(void)
+int PENDING ext4_orphan_file_open(struct ext4 *fs)
+{
+    return 0;
+}
+void PENDING ext4_orphan_forget(struct ext4_inode *i)
 {
 }

@@ -1,0 +1,492 @@
+// SPDX-License-Identifier: MIT
+// Inodes: from and to the inode table, their making and their end.
+//
+// An inode's slot is rewritten from memory in every handle that changes it, so there are no dirty
+// inodes to be found later.
+#include "base/log.h"
+#include "base/panic.h"
+#include "base/random.h"
+#include "fs/ext4/group.h"
+#include "lib/string.h"
+#include "mm/slab.h"
+
+static struct slab_cache *inode_slab; // (c)
+
+void ext4_inode_init(void)
+{
+    inode_slab = slab_cache_create("ext4_inode", sizeof(struct ext4_inode), 8);
+}
+
+int ext4_inode_place(struct ext4 *fs, u32 ino, struct buf **out, struct ext4_dinode **d)
+{
+    u32 group = (ino - 1) / fs->inodes_per_group;
+    u64 at = (u64)((ino - 1) % fs->inodes_per_group) * fs->inode_size;
+    int err;
+
+    if (!ino || ino > fs->inode_count)
+        return ext4_corrupt(fs, ino, 0, "there is no such inode");
+    err = buf_read(fs->cache,
+                   ext4_group_inode_table(ext4_group(fs, group)) + (at >> fs->block_shift), out);
+    if (!err)
+        *d = (struct ext4_dinode *)((*out)->data + (at & (fs->block_size - 1)));
+    return err;
+}
+
+/* From disk */
+
+// Whether the inode has the field: fields past the first 128 bytes may be missing.
+#define HAS_FIELD(extra, field)                                                        \
+    (offsetof(struct ext4_dinode, field) + sizeof(((struct ext4_dinode *)0)->field) <= \
+     EXT4_GOOD_OLD_INODE_SIZE + (extra))
+
+static ns_t time_decode(u32 seconds, u32 extra)
+{
+    s64 s = (s64)(s32)seconds + ((s64)(extra & 3) << 32);
+
+    return s < 0 ? 0 : s * NS_PER_SEC + MIN(extra >> 2, (u32)(NS_PER_SEC - 1));
+}
+
+static void times_decode(struct ext4_inode *e, const struct ext4_dinode *d)
+{
+    struct inode *i = &e->inode;
+    u32 extra = e->extra_isize;
+
+    i->ctime = time_decode(d->i_ctime, HAS_FIELD(extra, i_ctime_extra) ? d->i_ctime_extra : 0);
+    i->mtime = time_decode(d->i_mtime, HAS_FIELD(extra, i_mtime_extra) ? d->i_mtime_extra : 0);
+    i->atime = time_decode(d->i_atime, HAS_FIELD(extra, i_atime_extra) ? d->i_atime_extra : 0);
+    i->btime = 0;
+    if (HAS_FIELD(extra, i_crtime_extra))
+        i->btime = time_decode(d->i_crtime, d->i_crtime_extra);
+}
+
+static u64 blocks_decode(const struct ext4 *fs, const struct ext4_dinode *d)
+{
+    u64 n = d->i_blocks_lo;
+
+    if (!EXT4_HAS_RO(fs, HUGE_FILE))
+        return n >> (fs->block_shift - 9);
+    n |= (u64)d->i_blocks_hi << 32;
+    return d->i_flags & EXT4_HUGE_FILE_FL ? n : n >> (fs->block_shift - 9);
+}
+
+static bool size_is_wide(const struct ext4 *fs, mode_t mode)
+{
+    return S_ISREG(mode) || (S_ISDIR(mode) && EXT4_HAS_INCOMPAT(fs, LARGEDIR));
+}
+
+static dev_t rdev_decode(const struct ext4_dinode *d)
+{
+    if (d->i_block[0])
+        return makedev(d->i_block[0] >> 8 & 0xff, d->i_block[0] & 0xff);
+    return makedev(d->i_block[1] >> 8 & 0xfff, (d->i_block[1] & 0xff) | d->i_block[1] >> 12 << 8);
+}
+
+static void inode_decode(struct ext4_inode *e, const struct ext4_dinode *d)
+{
+    struct inode *i = &e->inode;
+    struct ext4 *fs = i->sb->private;
+
+    i->uid = d->i_uid_lo | (u32)d->i_uid_hi << 16;
+    i->gid = d->i_gid_lo | (u32)d->i_gid_hi << 16;
+    i->nlink = d->i_links_count;
+    i->size = d->i_size_lo;
+    if (size_is_wide(fs, i->mode))
+        i->size |= (u64)d->i_size_hi << 32;
+    times_decode(e, d);
+    e->disk_size = i->size;
+    e->flags = d->i_flags;
+    e->generation = d->i_generation;
+    e->blocks = blocks_decode(fs, d);
+    e->acl_block = d->i_file_acl_lo | (u64)d->i_file_acl_hi << 32;
+    e->dtime = d->i_dtime;
+    memcpy(e->block, d->i_block, sizeof(e->block));
+    if (S_ISCHR(i->mode) || S_ISBLK(i->mode))
+        i->rdev = rdev_decode(d);
+}
+
+static bool type_known(mode_t mode)
+{
+    return S_ISREG(mode) || S_ISDIR(mode) || S_ISLNK(mode) || S_ISCHR(mode) || S_ISBLK(mode) ||
+           S_ISFIFO(mode) || S_ISSOCK(mode);
+}
+
+// NULL, or what is wrong with it.
+static const char *dinode_fault(const struct ext4 *fs, u32 ino, const struct ext4_dinode *d)
+{
+    if (fs->inode_size > EXT4_GOOD_OLD_INODE_SIZE &&
+        (d->i_extra_isize > fs->inode_size - EXT4_GOOD_OLD_INODE_SIZE || d->i_extra_isize % 4))
+        return "size of the inode's extension";
+    if (!ext4_dinode_verify(fs, ino, d))
+        return "checksum of an inode";
+    if (!type_known(d->i_mode))
+        return "type of an inode";
+    if (size_is_wide(fs, d->i_mode) && d->i_size_hi >> 31)
+        return "size of a file";
+    if (S_ISDIR(d->i_mode) && !(d->i_flags & EXT4_INLINE_DATA_FL) &&
+        d->i_size_lo & (fs->block_size - 1))
+        return "size of a directory";
+    return NULL;
+}
+
+static void inode_fields_init(struct ext4_inode *e, struct superblock *sb, u32 ino, mode_t mode)
+{
+    *e = (struct ext4_inode){0};
+    inode_init(&e->inode, sb, mode);
+    e->inode.ino = ino;
+    rwlock_init(&e->map_lock, RANK_MAP);
+    ranges_init(&e->delayed, &ext4_ranges_mem);
+    list_init(&e->orphan);
+    e->orphan_slot = ~0U;
+}
+
+static void inode_free(struct ext4_inode *e)
+{
+    vm_object_fini(&e->inode.object);
+    ranges_clear(&e->delayed);
+    slab_free(inode_slab, e);
+}
+
+static bool is_fast_link(const struct ext4_inode *e)
+{
+    return !(e->flags & EXT4_INLINE_DATA_FL) && e->blocks == (e->acl_block != 0);
+}
+
+void ext4_inode_set_ops(struct inode *i)
+{
+    if (S_ISREG(i->mode)) {
+        i->ops = &ext4_file_inode_ops;
+        i->fops = &ext4_file_ops;
+        i->object.ops = &ext4_object_ops;
+        i->object.size = i->size;
+    } else if (S_ISDIR(i->mode)) {
+        i->ops = &ext4_dir_inode_ops;
+        i->fops = &ext4_dir_ops;
+    } else if (S_ISLNK(i->mode)) {
+        i->ops = is_fast_link(ext4_i(i)) ? &ext4_fast_link_inode_ops : &ext4_link_inode_ops;
+    } else {
+        i->ops = &ext4_special_inode_ops;
+    }
+}
+
+static int inode_read(struct superblock *sb, u32 ino, struct ext4_inode **out)
+{
+    struct ext4 *fs = sb->private;
+    struct ext4_dinode *d;
+    struct ext4_inode *e;
+    const char *fault;
+    struct buf *b;
+    int err = ext4_inode_place(fs, ino, &b, &d);
+
+    if (err)
+        return err;
+    e = slab_alloc(inode_slab, 0);
+    err = e ? 0 : -ENOMEM;
+    buf_lock(b);
+    fault = dinode_fault(fs, ino, d);
+    if (!fault && e) {
+        inode_fields_init(e, sb, ino, d->i_mode);
+        e->extra_isize = fs->inode_size > EXT4_GOOD_OLD_INODE_SIZE ? d->i_extra_isize : 0;
+        inode_decode(e, d);
+    }
+    buf_unlock(b);
+    buf_put(b);
+    if (fault) {
+        slab_free(inode_slab, e);
+        return ext4_corrupt(fs, ino, 0, fault);
+    }
+    if (e)
+        ext4_inode_set_ops(&e->inode);
+    *out = e;
+    return err;
+}
+
+int ext4_inode_get_special(struct superblock *sb, u32 ino, struct inode **out)
+{
+    struct ext4_inode *e = NULL;
+    u32 ticket;
+    int err;
+
+    for (;;) {
+        *out = inode_cache_find(sb, ino, &ticket);
+        if (*out)
+            return 0;
+        err = inode_read(sb, ino, &e);
+        if (err)
+            return err;
+        if (inode_cache_insert(&e->inode, ticket)) {
+            *out = &e->inode;
+            return 0;
+        }
+        inode_free(e);
+    }
+}
+
+int ext4_inode_get(struct superblock *sb, u32 ino, struct inode **out)
+{
+    struct ext4 *fs = sb->private;
+    struct inode *i;
+    int err;
+
+    if ((ino < fs->first_ino && ino != EXT4_ROOT_INO) || ino > fs->inode_count ||
+        ino == fs->orphan_file_inum)
+        return ext4_corrupt(fs, ino, 0, "a name for an inode that has none");
+    err = ext4_inode_get_special(sb, ino, &i);
+    if (err)
+        return err;
+    if (!i->nlink) {
+        inode_put(i);
+        return ext4_corrupt(fs, ino, 0, "a name for a deleted inode");
+    }
+    *out = i;
+    return 0;
+}
+
+/* To disk */
+
+static void time_encode(ns_t t, u32 *seconds, u32 *extra)
+{
+    u64 s = t / NS_PER_SEC;
+
+    *seconds = s;
+    if (extra)
+        *extra = (t - s * NS_PER_SEC) << 2 | (((s64)s - (s32)s) >> 32 & 3);
+}
+
+static void times_encode(const struct ext4_inode *e, struct ext4_dinode *d)
+{
+    const struct inode *i = &e->inode;
+    u32 extra = e->extra_isize;
+
+    time_encode(i->ctime, &d->i_ctime, HAS_FIELD(extra, i_ctime_extra) ? &d->i_ctime_extra : NULL);
+    time_encode(i->mtime, &d->i_mtime, HAS_FIELD(extra, i_mtime_extra) ? &d->i_mtime_extra : NULL);
+    time_encode(i->atime, &d->i_atime, HAS_FIELD(extra, i_atime_extra) ? &d->i_atime_extra : NULL);
+    if (HAS_FIELD(extra, i_crtime_extra) && i->btime)
+        time_encode(i->btime, &d->i_crtime, &d->i_crtime_extra);
+}
+
+static void blocks_encode(struct ext4_inode *e, struct ext4_dinode *d)
+{
+    struct ext4 *fs = ext4_of(&e->inode);
+    u64 n = e->blocks << (fs->block_shift - 9);
+
+    e->flags &= ~EXT4_HUGE_FILE_FL;
+    if (EXT4_HAS_RO(fs, HUGE_FILE) && n >> 48) {
+        e->flags |= EXT4_HUGE_FILE_FL;
+        n = e->blocks;
+    }
+    d->i_blocks_lo = n;
+    if (EXT4_HAS_RO(fs, HUGE_FILE))
+        d->i_blocks_hi = n >> 32;
+}
+
+static void rdev_encode(dev_t rdev, struct ext4_inode *e)
+{
+    u32 major = dev_major(rdev), minor = dev_minor(rdev);
+
+    if (major < 256 && minor < 256)
+        e->block[0] = major << 8 | minor;
+    else
+        e->block[1] = (minor & 0xff) | major << 8 | (minor & ~0xffU) << 12;
+}
+
+static void inode_encode(struct ext4_inode *e, struct ext4_dinode *d)
+{
+    const struct inode *i = &e->inode;
+    struct ext4 *fs = i->sb->private;
+    u64 size = S_ISREG(i->mode) ? e->disk_size : i->size;
+
+    d->i_mode = i->mode;
+    d->i_uid_lo = i->uid;
+    d->i_uid_hi = i->uid >> 16;
+    d->i_gid_lo = i->gid;
+    d->i_gid_hi = i->gid >> 16;
+    d->i_links_count = i->nlink;
+    d->i_size_lo = size;
+    if (size_is_wide(fs, i->mode))
+        d->i_size_hi = size >> 32;
+    times_encode(e, d);
+    blocks_encode(e, d);
+    d->i_flags = e->flags;
+    d->i_generation = e->generation;
+    d->i_file_acl_lo = e->acl_block;
+    d->i_file_acl_hi = e->acl_block >> 32;
+    d->i_dtime = e->dtime;
+    memcpy(d->i_block, e->block, sizeof(e->block));
+    if (fs->inode_size > EXT4_GOOD_OLD_INODE_SIZE)
+        d->i_extra_isize = e->extra_isize;
+    ext4_dinode_seal(fs, i->ino, d);
+}
+
+static int inode_store(struct handle *h, struct ext4_inode *e, bool fresh)
+{
+    struct ext4 *fs = ext4_of(&e->inode);
+    struct ext4_dinode *d;
+    struct buf *b;
+    int err = ext4_inode_place(fs, e->inode.ino, &b, &d);
+
+    if (err)
+        return err;
+    err = journal_get_write(h, b);
+    if (!err) {
+        read_lock(&e->map_lock);
+        buf_lock(b);
+        if (fresh)
+            memset(d, 0, fs->inode_size);
+        inode_encode(e, d);
+        buf_unlock(b);
+        read_unlock(&e->map_lock);
+        journal_dirty(h, b);
+        store_relaxed(&e->tid, journal_handle_tid(h));
+    }
+    buf_put(b);
+    return err;
+}
+
+int ext4_inode_write(struct handle *h, struct inode *i)
+{
+    return inode_store(h, ext4_i(i), false);
+}
+
+int ext4_inode_dirty(struct inode *i)
+{
+    struct ext4 *fs = ext4_of(i);
+    struct handle *h;
+    int err = ext4_check_writable(fs), end;
+
+    if (!err)
+        err = journal_begin(fs->journal, 1, &h);
+    if (err)
+        return err;
+    err = ext4_inode_write(h, i);
+    end = journal_end(h);
+    return err ? err : end;
+}
+
+int ext4_inode_getattr(struct inode *i, struct linux_stat *out)
+{
+    struct ext4 *fs = ext4_of(i);
+
+    out->st_blocks = (load_relaxed(&ext4_i(i)->blocks) + load_relaxed(&ext4_i(i)->delayed.total))
+                     << (fs->block_shift - 9);
+    return 0;
+}
+
+/* Making */
+
+#define INHERITED (EXT4_SYNC_FL | EXT4_NODUMP_FL | EXT4_NOATIME_FL | EXT4_JOURNAL_DATA_FL)
+
+static void new_fill(struct ext4_inode *e, const struct inode *dir, const struct create_args *args)
+{
+    struct ext4 *fs = dir->sb->private;
+    struct inode *i = &e->inode;
+    u32 room = fs->inode_size - EXT4_GOOD_OLD_INODE_SIZE;
+
+    i->uid = args->uid;
+    i->gid = args->gid;
+    e->extra_isize = MIN(room, (u32)sizeof(struct ext4_dinode) - EXT4_GOOD_OLD_INODE_SIZE);
+    random_bytes(&e->generation, sizeof(e->generation));
+    if (S_ISREG(i->mode) || S_ISDIR(i->mode))
+        e->flags = ext4_i((struct inode *)dir)->flags & INHERITED;
+    if (S_ISDIR(i->mode))
+        e->flags |= ext4_i((struct inode *)dir)->flags & EXT4_DIRSYNC_FL;
+    if (S_ISREG(i->mode) || S_ISDIR(i->mode))
+        ext4_map_init(e);
+    if (S_ISCHR(i->mode) || S_ISBLK(i->mode)) {
+        i->rdev = args->rdev;
+        rdev_encode(args->rdev, e);
+    }
+    ext4_inode_set_ops(i);
+}
+
+// The number was free: nobody else has it, unless a damaged directory named it.
+static int new_insert(struct ext4_inode *e)
+{
+    struct inode *i = &e->inode, *other;
+    u32 ticket;
+
+    do {
+        other = inode_cache_find(i->sb, i->ino, &ticket);
+        if (other) {
+            inode_put(other);
+            return ext4_corrupt(i->sb->private, i->ino, 0, "an inode in use was marked free");
+        }
+    } while (!inode_cache_insert(i, ticket));
+    return 0;
+}
+
+int ext4_inode_new(struct handle *h, struct inode *dir, const struct create_args *args,
+                   struct inode **out)
+{
+    struct ext4 *fs = ext4_of(dir);
+    struct ext4_inode *e = slab_alloc(inode_slab, 0);
+    u32 ino;
+    int err = e ? ext4_ino_new(h, dir, S_ISDIR(args->mode), &ino) : -ENOMEM;
+
+    if (err) {
+        slab_free(inode_slab, e);
+        return err;
+    }
+    inode_fields_init(e, dir->sb, ino, args->mode);
+    new_fill(e, dir, args);
+    err = inode_store(h, e, true);
+    if (!err)
+        err = new_insert(e);
+    if (!err) {
+        *out = &e->inode;
+        return 0;
+    }
+    ext4_ino_free(h, fs, ino, S_ISDIR(args->mode));
+    inode_free(e);
+    return err;
+}
+
+/* The end */
+
+#define DELETE_CREDITS (EXT4_ORPHAN_CREDITS + EXT4_INODE_NEW_CREDITS + EXT4_ALLOC_CREDITS + 2)
+
+// In one handle: from an orphan without contents to a free number. It leaves the cache before the
+// number is free, so that whoever gets it next finds nobody there.
+static int inode_delete(struct ext4_inode *e)
+{
+    struct inode *i = &e->inode;
+    struct ext4 *fs = i->sb->private;
+    struct handle *h;
+    int err = ext4_delete_contents(i), end;
+
+    if (!err)
+        err = journal_begin(fs->journal, DELETE_CREDITS, &h);
+    if (err)
+        return err;
+    ext4_xattr_free(h, i);
+    err = ext4_orphan_remove(h, i);
+    if (!err) {
+        e->dtime = MAX(clock_realtime() / NS_PER_SEC, 1UL);
+        err = ext4_inode_write(h, i);
+    }
+    if (!err) {
+        inode_cache_remove(i);
+        err = ext4_ino_free(h, fs, i->ino, S_ISDIR(i->mode));
+    }
+    end = journal_end(h);
+    return err ? err : end;
+}
+
+void ext4_inode_evict(struct inode *i)
+{
+    struct ext4 *fs = ext4_of(i);
+    struct ext4_inode *e = ext4_i(i);
+    int err = 0;
+
+    if (!i->nlink && !ext4_check_writable(fs))
+        err = inode_delete(e);
+    else if (S_ISREG(i->mode) && i->nlink && vm_object_is_dirty(&i->object))
+        err = ext4_data_flush(i);
+    if (err)
+        log_info("ext4 (%s): inode %lu: error %d at its end", fs->name, i->ino, -err);
+    if (e->delayed.total)
+        ext4_unreserve(fs, e->delayed.total);
+    ext4_orphan_forget(e);
+    if (!hlist_unlinked(&i->cache_node))
+        inode_cache_remove(i);
+    inode_free(e);
+}
