@@ -48,7 +48,6 @@ static int cache_create(struct block_device *d, struct buf_cache **out)
     c->device = d;
     vm_object_init(&c->object, &buf_device_object_ops, c);
     mutex_init(&c->object.fill_lock, RANK_DEVICE_OBJECT);
-    c->object.size = load_relaxed(&d->sectors) << SECTOR_SHIFT;
     c->block_size = d->limits.block_size;
     c->block_shift = bit_lowest(c->block_size);
     c->buckets = buckets;
@@ -68,8 +67,10 @@ int buf_cache_get(struct block_device *d, struct buf_cache **out)
     c = d->cache;
     if (!c)
         err = cache_create(d, &c);
-    if (!err)
+    if (!err) {
+        store_relaxed(&c->object.size, load_relaxed(&d->sectors) << SECTOR_SHIFT);
         store_release(&d->cache, c);
+    }
     mutex_unlock(&caches_lock);
     *out = c;
     return err;
@@ -314,6 +315,33 @@ void buf_shrink(struct buf_cache *c)
     }
 }
 
+// Writes everything and frees the buffers; -EBUSY: some are in use.
+static int drop_buffers(struct buf_cache *c)
+{
+    int err = buf_cache_sync(c);
+
+    for (u64 n = 2 * c->count; !err && n; n--) {
+        struct buf *b = clock_turn(c);
+
+        if (b)
+            buf_try_free(c, b);
+    }
+    return !err && c->count ? -EBUSY : err;
+}
+
+int buf_cache_forget(struct buf_cache *c)
+{
+    int err = drop_buffers(c);
+
+    if (err)
+        return err;
+    mutex_lock(&c->object.write_lock);
+    vm_object_truncate(&c->object, 0);
+    store_relaxed(&c->object.size, load_relaxed(&c->device->sectors) << SECTOR_SHIFT);
+    mutex_unlock(&c->object.write_lock);
+    return 0;
+}
+
 int buf_cache_set_block_size(struct buf_cache *c, u32 size)
 {
     int err;
@@ -322,15 +350,7 @@ int buf_cache_set_block_size(struct buf_cache *c, u32 size)
         return -EINVAL;
     if (size == c->block_size)
         return 0;
-    err = buf_cache_sync(c);
-    for (u64 n = 2 * c->count; !err && n; n--) {
-        struct buf *b = clock_turn(c);
-
-        if (b)
-            buf_try_free(c, b);
-    }
-    if (!err && c->count)
-        err = -EBUSY;
+    err = drop_buffers(c);
     if (err)
         return err;
     c->block_size = size;

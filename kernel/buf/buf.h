@@ -58,6 +58,9 @@ int buf_cache_get(struct block_device *d, struct buf_cache **out);
 // Writes everything, forgets all buffers, and sets the size. -EBUSY while any is in use, -EINVAL,
 // -EIO.
 int buf_cache_set_block_size(struct buf_cache *c, u32 size);
+// Writes everything, then drops all buffers and pages: the device may change behind them. -EBUSY:
+// buffers are in use, and the pages stay; -EIO.
+int buf_cache_forget(struct buf_cache *c);
 u64 buf_cache_blocks(const struct buf_cache *c);
 
 // The block with valid contents (0, -EIO, -ENOMEM; past the end -EIO).

@@ -62,9 +62,14 @@ static int fill_locked(struct vm_object *o, u64 index, bool bounded, struct fram
     int err = n ? o->ops->fill(o, index, frames, n) : -ENOMEM;
 
     o->read_next = index + n;
+    if (err && n > 1) { // maybe that of a page that nobody asked for
+        while (n > 1)
+            frame_put(frames[--n]);
+        err = o->ops->fill(o, index, frames, 1);
+    }
     if (err) {
-        for (unsigned i = 0; i < n; i++)
-            frame_put(frames[i]);
+        if (n)
+            frame_put(frames[0]);
         return err;
     }
     *out = frames[0];

@@ -174,6 +174,14 @@ static s64 ioctl_range(struct file *f, u32 cmd, uaddr_t arg)
                              : clear_range(d, range, block_zero);
 }
 
+static int flush_and_forget(struct file *f)
+{
+    struct buf_cache *c;
+    int err = buf_cache_get(f->private, &c) ?: buf_cache_forget(c);
+
+    return err == -EBUSY ? 0 : err;
+}
+
 static s64 blockdev_ioctl(struct file *f, u32 cmd, u64 arg)
 {
     struct block_device *d = f->private;
@@ -202,7 +210,7 @@ static s64 blockdev_ioctl(struct file *f, u32 cmd, u64 arg)
         return copy_to_user(arg, &no, sizeof(no));
     }
     case BLKFLSBUF:
-        return may ? blockdev_fsync(f, false) : -EACCES;
+        return may ? flush_and_forget(f) : -EACCES;
     case BLKRRPART:
         return may ? block_rescan(d) : -EACCES;
     case BLKDISCARD:
@@ -240,6 +248,12 @@ static void node_add(struct block_device *d)
     }
 }
 
+static void forget(struct block_device *d)
+{
+    if (load_acquire(&d->cache))
+        (void)buf_cache_forget(d->cache);
+}
+
 static void node_add_old(struct block_device *d, void *unused)
 {
     node_add(d);
@@ -248,5 +262,6 @@ static void node_add_old(struct block_device *d, void *unused)
 void blockdev_init(void)
 {
     block_added_hook = node_add;
+    block_forget_hook = forget;
     block_each(node_add_old, NULL);
 }
