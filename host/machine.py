@@ -25,10 +25,18 @@ class Error(Exception):
 
 
 class Disk:
-    """A disk of the machine. `kind` is QEMU's device; `properties` are more of the device's, and
+    """A disk of the machine. `kind` is one of KINDS; `properties` are more of QEMU's device's, and
     `blockdev` replaces the description of the image, which may name `objects`."""
 
-    def __init__(self, path, kind="virtio-blk-device", properties="", read_only=False,
+    KINDS = {"virtio": "virtio-blk-device", "virtio-pci": "virtio-blk-pci", "nvme": "nvme"}
+
+    @classmethod
+    def parse(cls, text):
+        """[KIND:]IMAGE"""
+        kind, colon, path = text.partition(":")
+        return cls(path, kind) if colon and kind in cls.KINDS else cls(text)
+
+    def __init__(self, path, kind="virtio", properties="", read_only=False,
                  blockdev="", objects=()):
         if not blockdev and not os.path.isfile(path):
             raise Error(f"--disk {path}: there is no such file")
@@ -37,12 +45,14 @@ class Disk:
                                      f"file.filename={name},file.locking=on")
         self.blockdev += ",read-only=on" * read_only
         self.objects = objects
-        self.device = kind + ("," if properties else "") + properties
+        self.device = self.KINDS[kind] + ("," if properties else "") + properties
+        self.kind = kind
 
     def arguments(self, number):
+        serial = f",serial=disk{number}" * (self.kind == "nvme")  # it must have one
         objects = [word for one in self.objects for word in ("-object", one)]
         return [*objects, "-blockdev", f"node-name=disk{number},{self.blockdev}",
-                "-device", f"{self.device},drive=disk{number}"]
+                "-device", f"{self.device},drive=disk{number}{serial}"]
 
 
 class Config:
@@ -67,7 +77,8 @@ class Config:
         self.uaccess = uaccess
         self.append = append
         self.put = list(put)
-        self.disks = [d if isinstance(d, Disk) else Disk(d) for d in disks]
+        self.disks = [d if isinstance(d, Disk) else Disk.parse(d) for d in disks]
+        self.devices = ()  # more of QEMU's, before the disks
         self.on = on  # rivulet, or linux: Debian's kernel with the same root
 
     def kernel(self):
@@ -182,6 +193,8 @@ def qemu_command(config, kernel, initrd_path, cmdline, serial, interactive=False
                "-global", "virtio-mmio.force-legacy=false",
                "-object", "rng-builtin,id=rng", "-device", "virtio-rng-device,rng=rng",
                *serial, "-serial", "chardev:uart"]
+    for device in config.devices:
+        command += ["-device", device]
     for number, disk in enumerate(config.disks):
         command += disk.arguments(number)
     if initrd_path:

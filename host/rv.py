@@ -45,8 +45,9 @@ def common_options():
                    help="a file or directory out of it, after the command")
     p.add_argument("--root", default="native", metavar="native|world|IMAGE",
                    help="root file system (native)")
-    p.add_argument("--disk", action="append", default=[], metavar="IMAGE",
-                   help="a disk, /dev/vda and on; keeps what is written")
+    p.add_argument("--disk", action="append", default=[], metavar="[KIND:]IMAGE",
+                   help="a disk, which keeps what is written; KIND is virtio (the default: /dev/vda and "
+                        "on), virtio-pci (the same, after those) or nvme (/dev/nvme0n1 and on)")
     p.add_argument("--append", default="", metavar="ARGS", help="more kernel arguments")
     p.add_argument("--firmware", choices=("opensbi", "own"),
                    help="what runs below the kernel (opensbi; with --icount own)")

@@ -3,12 +3,11 @@
 //
 // One pass looks at each node. What depends on several nodes follows it: the order of the harts,
 // the interrupt contexts, and what the image and its firmware occupy.
-#include "base/devicetree.h"
 #include "abi/errno.h"
 #include "arch/smp.h"
 #include "arch/timer.h"
+#include "base/devicetree_private.h"
 #include "base/random.h"
-#include "lib/fdt.h"
 #include "lib/macro.h"
 #include "lib/string.h"
 
@@ -24,6 +23,7 @@ struct survey {
     bool in_cpu;             // the node before was such a cpu, or lies in it
     bool in_reserved;        // below /reserved-memory
     struct fdt_node plic;    // where machine.plic was read
+    struct fdt_node pci;     // where machine.pci.host was read
 };
 
 static void range_add(struct phys_range *ranges, unsigned *count, u64 base, u64 size)
@@ -151,6 +151,7 @@ static void read_compatible(const struct fdt *f, const struct fdt_node *node, st
         {"google,goldfish-rtc", &machine.rtc},
         {"sifive,plic-1.0.0", &machine.plic},
         {"riscv,plic0", &machine.plic},
+        {"pci-host-ecam-generic", &machine.pci.host},
     };
 
     if (fdt_is_compatible(f, node, "virtio,mmio"))
@@ -165,6 +166,8 @@ static void read_compatible(const struct fdt *f, const struct fdt_node *node, st
             (void)fdt_prop_u64(f, node, "clock-frequency", &machine.uart_clock);
         if (device == &machine.plic)
             s->plic = *node;
+        if (device == &machine.pci.host)
+            s->pci = *node;
     }
 }
 
@@ -241,5 +244,7 @@ int devicetree_init(const void *blob, size_t max)
     smp_set_harts(s.ids, s.cpu_count);
     machine.hart_count = hart_count;
     connect_harts(&f, &s);
+    if (machine.pci.host.reg.size)
+        devicetree_read_pci(&f, &s.pci, &s.plic);
     return 0;
 }

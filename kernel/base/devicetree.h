@@ -7,10 +7,25 @@
 
 #define MACHINE_MAX_RANGES 16
 #define MACHINE_MAX_VIRTIO 32
+#define MACHINE_MAX_LINES  64
 
 struct machine_device {
     struct phys_range reg;
     u32 irq; // PLIC source, 0 = none
+};
+
+// A PCI host bridge (IEEE 1275 PCI bus binding); host.reg is its configuration space.
+struct machine_pci {
+    struct machine_device host;
+    struct machine_window { // what the bridge forwards from the processor
+        u64 bus, cpu, size; // size 0: none
+    } low, high;            // memory below 4 GiB of the bus, and above
+    u32 address_mask;       // of interrupt lines
+    struct machine_line {
+        u32 address, pin; // of the root bus: configuration address, 1 to 4
+        u32 irq;
+    } lines[MACHINE_MAX_LINES];
+    unsigned line_count;
 };
 
 struct machine {
@@ -27,6 +42,7 @@ struct machine {
     u64 uart_clock;
     struct machine_device virtio[MACHINE_MAX_VIRTIO];
     unsigned virtio_count;
+    struct machine_pci pci;
     char bootargs[1024];
 };
 

@@ -2,6 +2,7 @@
 // The list of drivers.
 #include "drivers/drivers.h"
 #include "base/log.h"
+#include "drivers/pci/pci.h"
 #include "drivers/plic.h"
 #include "drivers/ramdisk.h"
 #include "drivers/rtc_goldfish.h"
@@ -14,6 +15,10 @@ static const struct virtio_driver *const virtio_drivers[] = {
     &virtio_rng_driver,
     &virtio_console_driver,
     &virtio_blk_driver,
+};
+
+static const struct pci_driver *const pci_drivers[] = {
+    &virtio_pci_driver,
 };
 
 void drivers_init(void)
@@ -34,4 +39,5 @@ void drivers_init(void)
     if (rtc_init() != 0)
         log_info("no real-time clock");
     virtio_init(virtio_drivers, ARRAY_SIZE(virtio_drivers));
+    pci_init(pci_drivers, ARRAY_SIZE(pci_drivers));
 }

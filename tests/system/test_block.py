@@ -2,6 +2,7 @@
 """Disks: what the guest reads and writes is what the host's images hold, byte for byte."""
 import copy
 import os
+import re
 import struct
 import zlib
 
@@ -14,7 +15,11 @@ pytestmark = pytest.mark.rivulet
 
 MIB = 1 << 20
 BLOCK = 4096
-PATHS = ("plain", "read-only", "errors", "4k", "logged", "parts")  # vda and on
+KINDS = ("virtio", "virtio-pci")
+PATHS = ("plain", "read-only", "errors", "4k", "logged", "parts")  # in the order of the command line
+BUSES = {"parts": "deep", "logged": "deep", "4k": "rp1"}  # others are on the root bus
+BRIDGES = ("pcie-root-port,id=rp1,chassis=1", "pcie-root-port,id=rp2,chassis=2",
+           "pcie-pci-bridge,id=flat,bus=rp2", "pci-bridge,id=deep,bus=flat,chassis_nr=3,addr=2")
 BAD_READ, BAD_WRITE = 104, 408  # sectors of `errors`
 
 
@@ -59,8 +64,9 @@ def put_gpt(f, sectors, *parts):
 
 
 class Disks:
-    def __init__(self, folder):
+    def __init__(self, folder, kind):
         self.folder = folder
+        self.kind = kind
         for name in PATHS:
             self.path(name).write_bytes(os.urandom(4 * MIB))
         self.path("log").write_bytes(b"")
@@ -79,6 +85,18 @@ class Disks:
             f.seek(start)
             return f.read(size)
 
+    def device(self, name, partition=0):
+        """The guest's name of a disk, or of its partition."""
+        disk = f"vd{'abcdef'[PATHS.index(name)]}"
+        return f"{disk}{partition}" if partition else disk
+
+    def disk(self, name, properties="", **options):
+        if self.kind != "virtio":
+            bus, slot = BUSES.get(name, "pcie.0"), 3 + PATHS.index(name)
+            properties += f",bus={bus},addr={0 if bus == 'rp1' else slot}"
+        path = "" if "blockdev" in options else self.path(name)
+        return machine.Disk(path, self.kind, properties.strip(","), **options)
+
     def list(self, queues):
         error = ("driver=throttle,throttle-group=slow,file.driver=blkdebug"
                  ",file.image.driver=file,file.image.filename={path}"
@@ -87,21 +105,20 @@ class Disks:
                  ",file.inject-error.1.event=none,file.inject-error.1.iotype=write"
                  ",file.inject-error.1.errno=5,file.inject-error.1.sector={write}")
         log = "driver=blklogwrites,file.driver=file,file.filename={},log.driver=file,log.filename={}"
-        disk = machine.Disk
-        return [disk(self.path("plain"), properties=f"num-queues={queues}"),
-                disk(self.path("read-only"), read_only=True),
-                disk("", blockdev=error.format(path=self.path("errors"), read=BAD_READ,
-                                               write=BAD_WRITE),
-                     properties="rerror=report,werror=report",
-                     objects=["throttle-group,id=slow,x-iops-total=500"]),
-                disk(self.path("4k"), properties="logical_block_size=4096,physical_block_size=4096"),
-                disk("", blockdev=log.format(self.path("logged"), self.path("log"))),
-                disk(self.path("parts"))]
+        return [self.disk("plain", f"num-queues={queues}"),
+                self.disk("read-only", read_only=True),
+                self.disk("errors", "rerror=report,werror=report",
+                          blockdev=error.format(path=self.path("errors"), read=BAD_READ,
+                                                write=BAD_WRITE),
+                          objects=["throttle-group,id=slow,x-iops-total=500"]),
+                self.disk("4k", "logical_block_size=4096,physical_block_size=4096"),
+                self.disk("logged", blockdev=log.format(self.path("logged"), self.path("log"))),
+                self.disk("parts")]
 
 
-@pytest.fixture(scope="module")
-def disks(tmp_path_factory, config):
-    return Disks(tmp_path_factory.mktemp("disks"))
+@pytest.fixture(scope="module", params=KINDS)
+def disks(tmp_path_factory, config, request):
+    return Disks(tmp_path_factory.mktemp("disks"), request.param)
 
 
 @pytest.fixture(scope="module")
@@ -109,15 +126,19 @@ def guest(config, disks):
     mine = copy.copy(config)
     mine.disks = disks.list(config.smp)
     mine.append = "ramdisk=4M"
+    mine.devices = BRIDGES if disks.kind != "virtio" else ()
     one = Guest(mine)
     yield one
     one.stop()
 
 
 @pytest.fixture
-def blkio(guest):
-    """blkio(OPERATION, DEVICE, NUMBER...): its output, or its complaint."""
-    def run(operation, device, *numbers):
+def blkio(guest, disks):
+    """blkio(OPERATION, DISK, NUMBER...): its output, or its complaint. DISK is one of PATHS, one
+    with its partition ("parts5"), or a device."""
+    def run(operation, disk, *numbers):
+        name, number = re.fullmatch(r"(.*?)(\d*)", disk).groups()
+        device = disks.device(name, int(number or 0)) if name in PATHS else disk
         result = guest.run([guest.program("blkio"), operation, f"/dev/{device}",
                             *map(str, numbers)])
         assert result.status in (0, 1), result
@@ -126,38 +147,40 @@ def blkio(guest):
 
 
 def test_sizes(blkio):
-    assert blkio("info", "vda") == f"{4 * MIB} 8192 512 512 0 {4 * MIB}"
-    assert blkio("info", "vdb") == f"{4 * MIB} 8192 512 512 1 {4 * MIB}"
-    assert blkio("info", "vdd") == f"{4 * MIB} 8192 4096 4096 0 {4 * MIB}"
+    assert blkio("info", "plain") == f"{4 * MIB} 8192 512 512 0 {4 * MIB}"
+    assert blkio("info", "read-only") == f"{4 * MIB} 8192 512 512 1 {4 * MIB}"
+    assert blkio("info", "4k") == f"{4 * MIB} 8192 4096 4096 0 {4 * MIB}"
 
 
-def test_numbers(guest):
-    out = guest.out("stat -c '%n %F %t %T %a' /dev/vda /dev/vdc /dev/vdf6")
-    assert out.splitlines() == ["/dev/vda block special file fe 0 660",
-                                "/dev/vdc block special file fe 20 660",
-                                "/dev/vdf6 block special file fe 56 660"]
+def test_numbers(guest, disks):
+    wanted = {"virtio": ("fe 0", "fe 20", "fe 56"), "virtio-pci": ("fe 0", "fe 20", "fe 56")}
+    names = (disks.device("plain"), disks.device("errors"), disks.device("parts", 6))
+    for name, numbers in zip(names, wanted[disks.kind]):
+        assert guest.out(f"stat -c '%F %t %T %a' /dev/{name}") == \
+            f"block special file {numbers} 660\n"
 
 
 def test_reads(guest, disks):
-    for name, device in (("plain", "vda"), ("4k", "vdd"), ("read-only", "vdb")):
-        result = guest.run(["busybox", "cat", f"/dev/{device}"])
-        assert result.status == 0 and result.out == disks.data(name), device
+    for name in ("plain", "4k", "read-only"):
+        result = guest.run(["busybox", "cat", f"/dev/{disks.device(name)}"])
+        assert result.status == 0 and result.out == disks.data(name), name
 
 
 def test_writes(blkio, disks):
-    for name, device in (("plain", "vda"), ("4k", "vdd")):
+    for name in ("plain", "4k"):
         before = disks.data(name)
-        assert blkio("write", device, 100, 50, 1) == ""
-        assert blkio("check", device, 100, 50, 1) == ""
-        assert blkio("check", device, 100, 50, 2) == "block 100 differs"
-        assert blkio("flush", device) == ""
+        assert blkio("write", name, 100, 50, 1) == ""
+        assert blkio("check", name, 100, 50, 1) == ""
+        assert blkio("check", name, 100, 50, 2) == "block 100 differs"
+        assert blkio("flush", name) == ""
         wanted = b"".join(pattern(i, 1) for i in range(100, 150))
         assert disks.data(name) == before[:100 * BLOCK] + wanted + before[150 * BLOCK:]
 
 
 def test_threads(blkio, disks):
-    for name, device in (("plain", "vda"), ("4k", "vdd")):
-        assert blkio("threads", device) == ""
+    for name in ("plain", "4k"):
+        assert blkio("threads", name) == ""
+        assert blkio("flush", name) == ""
         assert disks.data(name, 0, 512 * BLOCK) == b"".join(pattern(i, 1) for i in range(512))
 
 
@@ -180,32 +203,33 @@ def test_ram_disk(blkio, guest):
 
 def test_ends(blkio):
     size = 4 * MIB
-    assert blkio("get", "vda", size - 512, 512) == "512"
-    assert blkio("get", "vda", size - 512, 1024) == "512"
-    assert blkio("get", "vda", size, 512) == "0"
-    assert blkio("get", "vda", size + MIB, 512) == "0"
-    assert blkio("put", "vda", size - 512, 1024) == "512"
-    assert blkio("put", "vda", size, 512) == "transfer: No space left on device"
-    assert blkio("get", "vda", 0, 3 * MIB) == str(3 * MIB)
-    assert blkio("discard", "vda", size - 512, 1024) == "range: Invalid argument"
-    assert blkio("zero", "vda", (1 << 64) - 512, 1024) == "range: Invalid argument"
+    assert blkio("get", "plain", size - 512, 512) == "512"
+    assert blkio("get", "plain", size - 512, 1024) == "512"
+    assert blkio("get", "plain", size, 512) == "0"
+    assert blkio("get", "plain", size + MIB, 512) == "0"
+    assert blkio("put", "plain", size - 512, 1024) == "512"
+    assert blkio("put", "plain", size, 512) == "transfer: No space left on device"
+    assert blkio("get", "plain", 0, 3 * MIB) == str(3 * MIB)
+    assert blkio("discard", "plain", size - 512, 1024) == "range: Invalid argument"
+    assert blkio("zero", "plain", (1 << 64) - 512, 1024) == "range: Invalid argument"
 
 
 def test_read_only(blkio, disks):
     before = disks.data("read-only")
-    assert blkio("put", "vdb", 0, 512) == "transfer: Operation not permitted"
-    assert blkio("zero", "vdb", 0, 512) == "range: Operation not permitted"
-    assert blkio("flush", "vdb") == ""
+    assert blkio("put", "read-only", 0, 512) == "transfer: Operation not permitted"
+    assert blkio("zero", "read-only", 0, 512) == "range: Operation not permitted"
+    assert blkio("flush", "read-only") == ""
     assert disks.data("read-only") == before
 
 
 def test_discard_and_zero(blkio, disks):
-    for name, device in (("plain", "vda"), ("4k", "vdd")):
+    for name in ("plain", "4k"):
         for i, operation in enumerate(("discard", "zero")):
             start = (2 + i) * MIB
-            assert blkio("write", device, start // BLOCK, 128, 3) == ""
+            assert blkio("write", name, start // BLOCK, 128, 3) == ""
+            assert blkio("flush", name) == ""
             blocks = os.stat(disks.path(name)).st_blocks
-            assert blkio(operation, device, start + 8 * BLOCK, 64 * BLOCK) == ""
+            assert blkio(operation, name, start + 8 * BLOCK, 64 * BLOCK) == ""
             assert disks.data(name, start + 8 * BLOCK, 64 * BLOCK) == bytes(64 * BLOCK)
             assert disks.data(name, start + 72 * BLOCK, BLOCK) == pattern(start // BLOCK + 72, 3)
             if operation == "discard":
@@ -213,25 +237,27 @@ def test_discard_and_zero(blkio, disks):
 
 
 def test_errors(blkio):
-    """Only what touches a bad sector fails."""
+    """Only pages with a bad sector fail, and a write when it is flushed."""
     for operation, bad in (("get", BAD_READ), ("put", BAD_WRITE)):
-        assert blkio(operation, "vdc", (bad - 8) * 512, 8 * 512) == str(8 * 512)
-        assert blkio(operation, "vdc", bad * 512, 512) == "transfer: Input/output error"
-        assert blkio(operation, "vdc", (bad - 4) * 512, 4096) == "transfer: Input/output error"
-        assert blkio(operation, "vdc", (bad + 1) * 512, 4096) == "4096"
+        assert blkio(operation, "errors", (bad - 8) * 512, 8 * 512) == str(8 * 512)
+        assert blkio(operation, "errors", (bad + 8) * 512, 4096) == "4096"
+    assert blkio("flush", "errors") == ""
+    assert blkio("get", "errors", (BAD_READ + 7) * 512, 512) == "transfer: Input/output error"
+    assert blkio("get", "errors", (BAD_READ - 1) * 512, 1024) == "512"
+    assert blkio("put", "errors", BAD_WRITE * 512, 512) == "512"
+    assert blkio("flush", "errors") == "flush: Input/output error"
 
 
-def test_error_of_a_merged_transfer(blkio, guest):
-    """Requests that were merged with one for a bad sector do not share its error."""
+def test_errors_of_neighbours(blkio):
+    """Threads that read around a bad sector: only who asks for it has the error."""
     bad = BAD_READ // 8
-    assert blkio("around", "vdc", bad - 12, bad) == ""
-    assert int(guest.out("grep 'vdc ' /proc/diskstats").split()[4]) > 0
+    assert blkio("around", "errors", bad - 12, bad) == ""
 
 
 def test_flush_reaches_host(blkio, disks):
     """The host's log: what is written, then flushed."""
-    assert blkio("write", "vde", 8, 1, 5) == ""
-    assert blkio("flush", "vde") == ""
+    assert blkio("write", "logged", 8, 1, 5) == ""
+    assert blkio("flush", "logged") == ""
     log, entries, at = disks.data("log"), [], 512
     while at < len(log):
         sector, count, flags, _ = struct.unpack_from("<QQQQ", log, at)
@@ -242,26 +268,29 @@ def test_flush_reaches_host(blkio, disks):
     assert (0, 0, 1) in entries[write + 1:]
 
 
-def partitions(guest, device):
-    """{name: KiB} of /proc/partitions."""
+def partitions(guest, disks):
+    """{number: KiB} of /proc/partitions; 0 is the whole disk."""
     rows = [line.split() for line in guest.out("cat /proc/partitions").splitlines()[2:]]
-    return {row[3]: int(row[2]) for row in rows if row[3].startswith(device)}
+    sizes = {row[3]: int(row[2]) for row in rows}
+    names = [(number, disks.device("parts", number)) for number in range(16)]
+    return {number: sizes[name] for number, name in names if name in sizes}
 
 
 def test_partitions(guest, disks):
-    assert partitions(guest, "vdf") == {"vdf": 4096, "vdf1": 64, "vdf2": 1, "vdf5": 50,
-                                        "vdf6": 100}
-    for name, start, count in (("vdf1", 64, 128), ("vdf5", 1032, 100), ("vdf6", 1552, 200)):
+    assert partitions(guest, disks) == {0: 4096, 1: 64, 2: 1, 5: 50, 6: 100}
+    for number, start, count in ((1, 64, 128), (5, 1032, 100), (6, 1552, 200)):
+        name = disks.device("parts", number)
         assert guest.run(["busybox", "cat", f"/dev/{name}"]).out == \
             disks.data("parts", start * 512, count * 512)
 
 
 def test_partition_ends(blkio, disks):
     before = disks.data("parts", 192 * 512, 512)
-    assert blkio("put", "vdf1", 127 * 512, 512) == "512"
+    assert blkio("put", "parts1", 127 * 512, 512) == "512"
+    assert blkio("flush", "parts1") == ""
     assert disks.data("parts", 191 * 512, 512) == bytes(512)
-    assert blkio("put", "vdf1", 127 * 512, 1024) == "512"
-    assert blkio("put", "vdf1", 128 * 512, 512) == "transfer: No space left on device"
+    assert blkio("put", "parts1", 127 * 512, 1024) == "512"
+    assert blkio("put", "parts1", 128 * 512, 512) == "transfer: No space left on device"
     assert disks.data("parts", 192 * 512, 512) == before
 
 
@@ -269,23 +298,27 @@ def test_new_table(guest, blkio, disks):
     """The guest sees a new table when it asks; never while a partition is open."""
     with open(disks.path("parts"), "r+b") as f:
         put_gpt(f, 8192, (0, 2048, 4095), (5, 40, 47))
-    held = guest.sh(f"exec 3</dev/vdf1; {guest.program('blkio')} reread /dev/vdf")
+    assert blkio("flsbuf", "parts") == ""
+    held = guest.sh(f"exec 3</dev/{disks.device('parts', 1)}; "
+                    f"{guest.program('blkio')} reread /dev/{disks.device('parts')}")
     assert held.out == b"reread: Device or resource busy\n"
-    assert blkio("reread", "vdf") == ""
-    assert partitions(guest, "vdf") == {"vdf": 4096, "vdf1": 1024, "vdf6": 4}
-    assert guest.run(["busybox", "cat", "/dev/vdf6"]).out == disks.data("parts", 40 * 512, 4096)
-    assert blkio("get", "vdf5", 0, 512) == "open: No such device or address"
-    assert blkio("reread", "vdf1") == "reread: Invalid argument"
+    assert blkio("reread", "parts") == ""
+    assert partitions(guest, disks) == {0: 4096, 1: 1024, 6: 4}
+    sixth = disks.device("parts", 6)
+    assert guest.run(["busybox", "cat", f"/dev/{sixth}"]).out == disks.data("parts", 40 * 512, 4096)
+    assert blkio("get", "parts5", 0, 512) == "open: No such device or address"
+    assert blkio("reread", "parts1") == "reread: Invalid argument"
 
 
-def test_statistics(guest, blkio):
+def test_statistics(guest, blkio, disks):
     def row():
-        return [int(n) for n in guest.out("grep 'vda ' /proc/diskstats").split()[3:]]
+        name = disks.device("plain")
+        return [int(n) for n in guest.out(f"grep '{name} ' /proc/diskstats").split()[3:]]
     before = row()
-    blkio("write", "vda", 0, 10, 1)
-    blkio("check", "vda", 0, 10, 1)
-    blkio("flush", "vda")
-    change = [b - a for a, b in zip(before, row())]
-    assert (change[0], change[2], change[4], change[6]) == (10, 80, 10, 80)
-    assert change[15] == 1 and len(change) == 17
+    blkio("write", "plain", 0, 10, 1)
+    blkio("flsbuf", "plain")
+    blkio("check", "plain", 0, 10, 1)
+    reads, _, sectors_read, _, writes, _, written, *rest = (b - a for a, b in zip(before, row()))
+    assert 0 < reads < 10 and sectors_read >= 80 and 0 < writes < 10 and written == 80
+    assert rest[8] == 1 and len(rest) == 10
     assert row()[8] == 0

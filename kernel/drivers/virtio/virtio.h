@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Virtio devices on memory-mapped transport (Virtual I/O Device 1.2, section 4.2), and drivers.
+// Virtio devices and their drivers (Virtual I/O Device 1.2), whatever transport they are on.
 #pragma once
-#include "base/devicetree.h"
+#include "drivers/pci/pci.h"
 #include "drivers/virtio/virtq.h"
 
 #define VIRTIO_F_VERSION_1 (1UL << 32)
@@ -20,21 +20,31 @@ struct virtio_driver {
     void (*interrupt)(struct virtio_device *d);
 };
 
+struct virtio_transport;
+
 struct virtio_device {
-    volatile u8 *regs;                  // (c)
-    const struct virtio_driver *driver; // (c)
-    u64 features;                       // (c) negotiated
-    void *private;                      // (c) driver's, set by probe
+    const struct virtio_transport *transport; // (c)
+    volatile u8 *regs;                        // (c)
+    volatile u8 *config;                      // (c) the driver's; NULL: none
+    volatile u8 *notify;                      // (c) where queues are notified
+    volatile u8 *status;                      // (c) of interrupts
+    u32 notify_step;                          // (c) bytes of one offset there
+    const struct virtio_driver *driver;       // (c)
+    u64 features;                             // (c) negotiated
+    void *private;                            // (c) driver's, set by probe
 };
 
 struct virtio_queue {
     struct virtq ring;            // (driver's lock)
     struct virtio_device *device; // (c)
+    volatile u8 *notify;          // (c) register
     u32 index;                    // (c)
 };
 
-// Looks at every transport of the device tree and probes the drivers in the list.
+// Probes the drivers in the list: devices of the device tree now, those on PCI when the PCI driver
+// finds them.
 void virtio_init(const struct virtio_driver *const *drivers, unsigned count);
+extern const struct pci_driver virtio_pci_driver;
 
 // Queue `index` with at most max_size descriptors (a power of two). -ENODEV if the device has no
 // such queue, -ENOMEM. Queues live as long as the device, that is, for ever.
@@ -45,6 +55,7 @@ void virtio_start(struct virtio_device *d);
 void virtio_stop(struct virtio_device *d);
 // Tells the device of new requests, if it wants to know.
 void virtio_notify(struct virtio_queue *q);
+// `offset` is a multiple of 4. 0 of a device without configuration.
 u32 virtio_config_read32(struct virtio_device *d, u32 offset);
 
 extern const struct virtio_driver virtio_blk_driver, virtio_console_driver, virtio_rng_driver;
