@@ -143,9 +143,6 @@ int ext4_dir_empty(struct inode *dir)
     return 1;
 }
 
-// ".." is where every maker of directories puts it: behind the 12 bytes of ".".
-#define PARENT_AT 12
-
 int ext4_dir_parent(struct inode *dir, u32 *ino)
 {
     struct dirblock view;
@@ -161,8 +158,8 @@ int ext4_dir_parent(struct inode *dir, u32 *ino)
         return err == -ENOENT ? -EUCLEAN : err;
     view = (struct dirblock){.data = b->data, .end = ext4_of(dir)->block_size};
     err = -EUCLEAN;
-    if (dirblock_at(&view, PARENT_AT)) {
-        *ino = load_relaxed((u32 *)(b->data + PARENT_AT));
+    if (dirblock_at(&view, DIR_DOT_SIZE)) {
+        *ino = load_relaxed((u32 *)(b->data + DIR_DOT_SIZE));
         err = 0;
     }
     buf_put(b);

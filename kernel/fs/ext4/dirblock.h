@@ -8,6 +8,8 @@
 #pragma once
 #include "fs/ext4/ondisk.h"
 
+#define DIR_DOT_SIZE 12U // bytes that "." takes at the start of a directory; then comes ".."
+
 struct dirblock {
     u8 *data;
     u32 end; // bytes of entries: without a checksum's tail

@@ -296,6 +296,8 @@ u8 ext4_file_type(mode_t mode);
 
 /* namei.c, link.c, xattr.c */
 
+int ext4_link_init(struct handle *h, struct inode *i, const char *target); // a new link
+
 extern const struct inode_ops ext4_dir_inode_ops, ext4_link_inode_ops, ext4_special_inode_ops;
 extern const struct inode_ops ext4_fast_link_inode_ops;
 void ext4_xattr_free(struct handle *h, struct inode *i); // at deletion

@@ -8,19 +8,17 @@
 #include "fs/ext4/items.h"
 #include "lib/string.h"
 
-#define ROOT_INFO_AT    24
-#define ROOT_ENTRIES_AT (ROOT_INFO_AT + sizeof(struct ext4_dx_root_info))
-#define NODE_ENTRIES_AT offsetof(struct ext4_dirent, name)
-#define BLOCK_MASK      0x0fffffff // of dx_entry.block
+#define BLOCK_MASK 0x0fffffff // of dx_entry.block
 
 u32 ext4_hash_version(const struct ext4 *fs, u32 stored)
 {
     return stored + (fs->hash_unsigned ? EXT4_HASH_LEGACY_UNSIGNED : 0);
 }
 
-static u32 limit_from(const struct ext4 *fs, u32 at)
+u32 ext4_index_limit(const struct ext4 *fs, bool root)
 {
     u32 tail = EXT4_HAS_RO(fs, METADATA_CSUM) ? sizeof(struct ext4_dx_tail) : 0;
+    u32 at = root ? EXT4_ROOT_ENTRIES_AT : EXT4_NODE_ENTRIES_AT;
 
     return (fs->block_size - at - tail) / sizeof(struct ext4_dx_entry);
 }
@@ -37,19 +35,21 @@ static int damaged(struct inode *dir, u64 logical)
     return ext4_corrupt(ext4_of(dir), dir->ino, logical, "a damaged directory index");
 }
 
-static int node_open(struct inode *dir, u64 logical, u32 entries_at, struct ext4_index_node *n)
+static int node_open(struct inode *dir, u64 logical, struct ext4_index_node *n)
 {
+    struct ext4 *fs = ext4_of(dir);
     struct dirblock view;
     int err = ext4_dir_block(dir, logical, &n->b, &view);
 
     if (err)
         return err;
-    n->entries = (struct ext4_dx_entry *)(n->b->data + entries_at);
+    n->entries = (struct ext4_dx_entry *)(n->b->data +
+                                          (logical ? EXT4_NODE_ENTRIES_AT : EXT4_ROOT_ENTRIES_AT));
     n->limit = counts_of(n)->limit;
     n->count = counts_of(n)->count;
     n->at = 0;
-    if (view.end == ext4_of(dir)->block_size && n->limit == limit_from(ext4_of(dir), entries_at) &&
-        n->count && n->count <= n->limit)
+    if (view.end == fs->block_size && n->limit == ext4_index_limit(fs, !logical) && n->count &&
+        n->count <= n->limit)
         return 0;
     buf_put(n->b);
     return damaged(dir, logical);
@@ -92,11 +92,11 @@ int ext4_index_open(struct inode *dir, struct ext4_index_path *p)
 
     p->opened = 0;
     p->steps = 0;
-    err = node_open(dir, 0, ROOT_ENTRIES_AT, &p->node[0]);
+    err = node_open(dir, 0, &p->node[0]);
     if (err)
         return err;
     p->opened = 1;
-    info = (const struct ext4_dx_root_info *)(p->node[0].b->data + ROOT_INFO_AT);
+    info = (const struct ext4_dx_root_info *)(p->node[0].b->data + EXT4_ROOT_INFO_AT);
     p->levels = info->indirect_levels + 1;
     p->version = ext4_hash_version(fs, info->hash_version);
     if (info->hash_version > EXT4_HASH_TEA)
@@ -113,9 +113,8 @@ static int descend(struct inode *dir, struct ext4_index_path *p, u32 hash)
 {
     while (p->opened < p->levels) {
         u64 child = node_child(&p->node[p->opened - 1]);
-        int err = child && child < ext4_dir_blocks(dir)
-                      ? node_open(dir, child, NODE_ENTRIES_AT, &p->node[p->opened])
-                      : damaged(dir, child);
+        int err = child && child < ext4_dir_blocks(dir) ? node_open(dir, child, &p->node[p->opened])
+                                                        : damaged(dir, child);
 
         if (err)
             return err;

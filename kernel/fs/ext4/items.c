@@ -3,6 +3,7 @@
 #include "fs/ext4/items.h"
 #include "abi/errno.h"
 #include "lib/crc32.h"
+#include "lib/string.h"
 
 // The legacy hash has no minor half: the checksum of the name stands in.
 static int name_key(const u32 seed[4], u32 version, const char *name, u32 length, u64 *key)
@@ -76,4 +77,33 @@ void ext4_items_sort(struct dir_item *items, u32 n)
         items[0] = last;
         item_sink(items, 0, i);
     }
+}
+
+/* Moving them */
+
+u32 ext4_items_half(const struct dir_item *items, u32 n)
+{
+    u32 total = 0, left = items[0].size, at = 1;
+
+    for (u32 i = 0; i < n; i++)
+        total += items[i].size;
+    while (at < n - 1 && 2 * left + items[at].size <= total)
+        left += items[at++].size;
+    return at;
+}
+
+void ext4_items_pack(const struct dirblock *to, const u8 *from, const struct dir_item *items, u32 n)
+{
+    struct ext4_dirent *e = (struct ext4_dirent *)to->data;
+    u32 offset = 0;
+
+    dirblock_init(to);
+    for (u32 i = 0; i < n; i++) {
+        e = (struct ext4_dirent *)(to->data + offset);
+        memcpy(e, from + items[i].offset, items[i].size);
+        e->rec_len = items[i].size;
+        offset += items[i].size;
+    }
+    if (n)
+        e->rec_len += to->end - offset;
 }

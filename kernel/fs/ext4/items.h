@@ -30,3 +30,8 @@ struct dir_item {
 int ext4_items_of(const u32 seed[4], u32 version, const struct dirblock *view, u64 logical,
                   struct dir_item *items);
 void ext4_items_sort(struct dir_item *items, u32 n);
+// Of 2 or more: how many of the first ones are about half of all in size, and not all.
+u32 ext4_items_half(const struct dir_item *items, u32 n);
+// Fills a block with the entries, which are in `from`: a block that is not this one.
+void ext4_items_pack(const struct dirblock *to, const u8 *from, const struct dir_item *items,
+                     u32 n);

@@ -37,6 +37,64 @@ static int slow_readlink(struct inode *i, char *buf, size_t size)
     return n;
 }
 
+/* Making them */
+
+static void fast_init(struct inode *i, const char *target, size_t length)
+{
+    struct ext4_inode *e = ext4_i(i);
+
+    write_lock(&e->map_lock);
+    memset(e->block, 0, sizeof(e->block));
+    memcpy(e->block, target, length);
+    e->flags &= ~EXT4_EXTENTS_FL;
+    e->disk_size = length;
+    write_unlock(&e->map_lock);
+    i->ops = &ext4_fast_link_inode_ops;
+}
+
+static int slow_init(struct handle *h, struct inode *i, const char *target, size_t length)
+{
+    struct ext4 *fs = ext4_of(i);
+    struct buf *b;
+    int err = ext4_reserve(fs, 1);
+
+    if (err)
+        return err;
+    err = ext4_file_block(h, i, 0, &b);
+    ext4_unreserve(fs, 1);
+    if (err)
+        return err;
+    err = journal_get_create(h, b);
+    if (!err) {
+        buf_lock(b);
+        memcpy(b->data, target, length);
+        memset(b->data + length, 0, fs->block_size - length);
+        buf_unlock(b);
+        journal_dirty(h, b);
+        write_lock(&ext4_i(i)->map_lock);
+        ext4_i(i)->disk_size = length;
+        write_unlock(&ext4_i(i)->map_lock);
+    }
+    buf_put(b);
+    i->ops = &ext4_link_inode_ops;
+    return err;
+}
+
+int ext4_link_init(struct handle *h, struct inode *i, const char *target)
+{
+    size_t length = strlen(target);
+    int err = 0;
+
+    if (length >= ext4_of(i)->block_size)
+        return -ENAMETOOLONG;
+    if (length <= FAST_MAX)
+        fast_init(i, target, length);
+    else
+        err = slow_init(h, i, target, length);
+    i->size = length;
+    return err;
+}
+
 const struct inode_ops ext4_fast_link_inode_ops = {
     .readlink = fast_readlink,
     .getattr = ext4_inode_getattr,

@@ -1,6 +1,84 @@
 // SPDX-License-Identifier: MIT
-// The operations on names: lookup, create, link, unlink, rename.
-#include "fs/ext4/dir.h"
+// The operations on names: lookup, create, link, unlink. Those of rename are in rename.c.
+//
+// Each change is one handle. It first takes hold of the inodes' blocks (ext4_name_hold), so that
+// writing them at the end cannot fail; an inode that is left without a name is an orphan until it
+// is evicted.
+#include "fs/ext4/namei.h"
+
+/* Common parts */
+
+int ext4_name_hold(struct handle *h, struct inode *i)
+{
+    struct ext4_dinode *d;
+    struct buf *b;
+    int err = ext4_inode_place(ext4_of(i), i->ino, &b, &d);
+
+    if (err)
+        return err;
+    err = journal_get_write(h, b);
+    buf_put(b);
+    return err;
+}
+
+int ext4_name_find(struct inode *dir, const struct name *name, const struct inode *inode,
+                   struct ext4_dir_place *place)
+{
+    u32 ino;
+    u8 type;
+    int err = ext4_dir_find(dir, name, place, &ino, &type);
+
+    if (err)
+        return err;
+    if (ino == inode->ino)
+        return 0;
+    buf_put(place->block);
+    return ext4_corrupt(ext4_of(dir), dir->ino, ino, "a name that leads elsewhere than it did");
+}
+
+bool ext4_dir_links_full(const struct inode *dir)
+{
+    const struct ext4 *fs = dir->sb->private;
+
+    return dir->nlink >= EXT4_LINK_MAX && !(EXT4_HAS_RO(fs, DIR_NLINK) && ext4_dir_is_indexed(dir));
+}
+
+// With more subdirectories than can be counted, a directory has 1 link for good.
+void ext4_dir_link(struct inode *dir)
+{
+    if (dir->nlink == 1 || dir->nlink >= EXT4_LINK_MAX)
+        dir->nlink = 1;
+    else
+        dir->nlink++;
+}
+
+void ext4_dir_unlink(struct inode *dir)
+{
+    if (dir->nlink > 2)
+        dir->nlink--;
+}
+
+int ext4_name_drop(struct handle *h, struct inode *victim)
+{
+    u32 links = victim->nlink;
+    int err = 0;
+
+    victim->nlink = S_ISDIR(victim->mode) || links <= 1 ? 0 : links - 1;
+    if (!victim->nlink)
+        err = ext4_orphan_add(h, victim);
+    if (err)
+        victim->nlink = links;
+    return err;
+}
+
+void ext4_name_undrop(struct handle *h, struct inode *victim, u32 links)
+{
+    if (!victim->nlink)
+        ext4_orphan_remove(h, victim);
+    victim->nlink = links;
+}
+
+/* Lookup */
 
 static int damaged(struct inode *dir, u32 ino, const char *what)
 {
@@ -43,7 +121,224 @@ static int dir_lookup(struct inode *dir, const struct name *name, struct inode *
     return err;
 }
 
+/* New inodes */
+
+// Contents, and what is on disk of it; not in any directory yet.
+static int new_contents(struct handle *h, struct inode *dir, const struct create_args *args,
+                        struct inode *inode)
+{
+    int err = 0;
+
+    if (S_ISDIR(args->mode)) {
+        inode->nlink = 2;
+        err = ext4_dir_init(h, inode, dir->ino);
+    } else if (S_ISLNK(args->mode)) {
+        err = ext4_link_init(h, inode, args->target);
+    }
+    return err ? err : ext4_inode_write(h, inode);
+}
+
+static int enter(struct handle *h, struct inode *dir, const struct name *name, struct inode *inode)
+{
+    int err = ext4_name_hold(h, dir);
+
+    if (!err)
+        err = ext4_dir_add(h, dir, name, inode->ino, ext4_file_type(inode->mode));
+    if (err)
+        return err;
+    if (S_ISDIR(inode->mode))
+        ext4_dir_link(dir);
+    inode_touch_mtime(dir);
+    return ext4_inode_write(h, dir);
+}
+
+// It gets no name after all: eviction frees it.
+static int discard(struct handle *h, struct inode *inode)
+{
+    inode->nlink = 0;
+    return ext4_orphan_add(h, inode) ?: ext4_inode_write(h, inode);
+}
+
+static int create_in(struct handle *h, struct inode *dir, const struct name *name,
+                     const struct create_args *args, struct inode **out)
+{
+    int err = ext4_inode_new(h, dir, args, out), dropped = 0;
+
+    if (err)
+        return err;
+    err = new_contents(h, dir, args, *out);
+    if (!err && name)
+        err = enter(h, dir, name, *out);
+    if (err || !name)
+        dropped = discard(h, *out);
+    return err ? err : dropped;
+}
+
+static u32 create_credits(const struct inode *dir, mode_t mode)
+{
+    u32 own = EXT4_INODE_NEW_CREDITS + 2 + EXT4_ORPHAN_CREDITS; // both inodes
+
+    if (S_ISDIR(mode) || S_ISLNK(mode)) // its block, a first one
+        own += 1 + EXT4_ALLOC_CREDITS;
+    return own + ext4_dir_add_credits(dir);
+}
+
+// name NULL: none (O_TMPFILE).
+static int create_once(struct inode *dir, const struct name *name, const struct create_args *args,
+                       struct inode **out)
+{
+    struct inode *inode = NULL;
+    struct handle *h;
+    int err = journal_begin(ext4_of(dir)->journal, create_credits(dir, args->mode), &h), end;
+
+    if (err)
+        return err;
+    err = create_in(h, dir, name, args, &inode);
+    end = journal_end(h);
+    err = err ? err : end;
+    if (err && inode)
+        inode_put(inode);
+    else if (!err)
+        *out = inode;
+    return err;
+}
+
+static int dir_create(struct inode *dir, const struct name *name, const struct create_args *args,
+                      struct inode **out)
+{
+    struct ext4 *fs = ext4_of(dir);
+    int err = ext4_check_writable(fs);
+
+    if (!err && S_ISDIR(args->mode) && ext4_dir_links_full(dir))
+        err = -EMLINK;
+    while (!err) {
+        err = create_once(dir, name, args, out);
+        if (err != -ENOSPC || !ext4_freed_wait(fs))
+            break;
+        err = 0;
+    }
+    return err;
+}
+
+static int dir_tmpfile(struct inode *dir, const struct create_args *args, struct inode **out)
+{
+    return dir_create(dir, NULL, args, out);
+}
+
+/* Links */
+
+static int link_in(struct handle *h, struct inode *dir, const struct name *name,
+                   struct inode *target)
+{
+    int err = ext4_name_hold(h, target);
+
+    if (!err && !target->nlink)
+        err = ext4_orphan_remove(h, target);
+    if (!err)
+        err = enter(h, dir, name, target);
+    if (err) {
+        if (!target->nlink)
+            ext4_orphan_add(h, target);
+        return err;
+    }
+    target->nlink++;
+    inode_touch_ctime(target);
+    return ext4_inode_write(h, target);
+}
+
+static int link_once(struct inode *dir, const struct name *name, struct inode *target)
+{
+    u32 credits = ext4_dir_add_credits(dir) + 2 + EXT4_ORPHAN_CREDITS;
+    struct handle *h;
+    int err = journal_begin(ext4_of(dir)->journal, credits, &h), end;
+
+    if (err)
+        return err;
+    err = link_in(h, dir, name, target);
+    end = journal_end(h);
+    return err ? err : end;
+}
+
+static int dir_link(struct inode *dir, const struct name *name, struct inode *target)
+{
+    struct ext4 *fs = ext4_of(dir);
+    int err = ext4_check_writable(fs);
+
+    if (!err && target->nlink >= EXT4_LINK_MAX)
+        err = -EMLINK;
+    while (!err) {
+        err = link_once(dir, name, target);
+        if (err != -ENOSPC || !ext4_freed_wait(fs))
+            break;
+        err = 0;
+    }
+    return err;
+}
+
+/* Removal */
+
+static int remove_entry(struct handle *h, struct inode *dir, const struct name *name,
+                        struct inode *victim)
+{
+    u32 links = victim->nlink;
+    struct ext4_dir_place place;
+    int err = ext4_name_find(dir, name, victim, &place);
+
+    if (err)
+        return err;
+    err = ext4_name_drop(h, victim);
+    if (!err) {
+        err = ext4_dir_remove(h, dir, &place);
+        if (err)
+            ext4_name_undrop(h, victim, links);
+    }
+    buf_put(place.block);
+    return err;
+}
+
+static int unlink_in(struct handle *h, struct inode *dir, const struct name *name,
+                     struct inode *victim)
+{
+    int err = ext4_name_hold(h, dir) ?: ext4_name_hold(h, victim);
+
+    if (!err)
+        err = remove_entry(h, dir, name, victim);
+    if (err)
+        return err;
+    if (S_ISDIR(victim->mode))
+        ext4_dir_unlink(dir);
+    inode_touch_mtime(dir);
+    inode_touch_ctime(victim);
+    return ext4_inode_write(h, dir) ?: ext4_inode_write(h, victim);
+}
+
+int ext4_name_may_drop(struct inode *victim)
+{
+    int empty = S_ISDIR(victim->mode) ? ext4_dir_empty(victim) : 1;
+
+    return empty < 0 ? empty : empty ? 0 : -ENOTEMPTY;
+}
+
+static int dir_unlink(struct inode *dir, const struct name *name, struct inode *victim)
+{
+    struct handle *h;
+    int err = ext4_check_writable(ext4_of(dir)) ?: ext4_name_may_drop(victim), end;
+
+    if (!err)
+        err = journal_begin(ext4_of(dir)->journal, 3 + EXT4_ORPHAN_CREDITS, &h);
+    if (err)
+        return err;
+    err = unlink_in(h, dir, name, victim);
+    end = journal_end(h);
+    return err ? err : end;
+}
+
 const struct inode_ops ext4_dir_inode_ops = {
     .lookup = dir_lookup,
+    .create = dir_create,
+    .link = dir_link,
+    .unlink = dir_unlink,
+    .rename = ext4_rename,
     .getattr = ext4_inode_getattr,
+    .tmpfile = dir_tmpfile,
 };

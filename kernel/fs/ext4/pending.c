@@ -96,36 +96,6 @@ u32 PENDING ext4_inline_capacity(const struct inode *i)
 {
     return 0;
 }
-int PENDING ext4_dir_add(struct handle *h, struct inode *dir, const struct name *name, u32 ino,
-                         u8 type)
-{
-    return -ENOSYS;
-}
-int PENDING ext4_dir_remove(struct handle *h, struct inode *dir, struct ext4_dir_place *place)
-{
-    return -ENOSYS;
-}
-int PENDING ext4_dir_replace(struct handle *h, struct inode *dir, struct ext4_dir_place *place,
-                             u32 ino, u8 type)
-{
-    return -ENOSYS;
-}
-int PENDING ext4_dir_init(struct handle *h, struct inode *dir, u32 parent_ino)
-{
-    return -ENOSYS;
-}
-int PENDING ext4_dir_set_parent(struct handle *h, struct inode *dir, u32 parent_ino)
-{
-    return -ENOSYS;
-}
-u32 PENDING ext4_dir_add_credits(const struct inode *dir)
-{
-    return 0;
-}
-u8 PENDING ext4_file_type(mode_t mode)
-{
-    return 0;
-}
 void PENDING ext4_xattr_free(struct handle *h, struct inode *i)
 {
 }

@@ -62,7 +62,7 @@ int xattr_set_check(const struct xattr_set *s)
          e = xattr_set_next(s, (struct ext4_xattr_entry *)e)) {
         if (e->e_value_inum || !e->e_value_size)
             continue;
-        if (e->e_value_offs < names_end || e->e_value_offs > s->end ||
+        if (e->e_value_offs < names_end || e->e_value_offs % PAD || e->e_value_offs > s->end ||
             e->e_value_size > s->end - e->e_value_offs)
             return -EUCLEAN;
     }
@@ -89,4 +89,115 @@ struct ext4_xattr_entry *xattr_set_find(const struct xattr_set *s, const struct 
                  memcmp(e->e_name, key->name, key->length)))
         e = xattr_set_next(s, e);
     return e;
+}
+
+/* Making */
+
+void xattr_set_init(const struct xattr_set *s)
+{
+    memset(s->base + s->first, 0, s->end - s->first);
+}
+
+// Where the zero word after the entries is, and where the lowest value is.
+static void find_room(const struct xattr_set *s, u32 *names_end, u32 *values)
+{
+    *names_end = s->first;
+    *values = s->end;
+    for (struct ext4_xattr_entry *e = xattr_set_first(s); e; e = xattr_set_next(s, e)) {
+        *names_end = offset_of(s, e) + entry_size(e->e_name_len);
+        if (e->e_value_size && !e->e_value_inum)
+            *values = MIN(*values, (u32)e->e_value_offs);
+    }
+}
+
+static int key_compare(const struct xattr_key *a, const struct ext4_xattr_entry *b)
+{
+    if (a->index != b->e_name_index)
+        return a->index < b->e_name_index ? -1 : 1;
+    if (a->length != b->e_name_len)
+        return a->length < b->e_name_len ? -1 : 1;
+    return memcmp(a->name, b->e_name, a->length);
+}
+
+u32 xattr_entry_hash(const struct xattr_key *key, const u32 *value, u32 words)
+{
+    u32 hash = 0;
+
+    for (u32 i = 0; i < key->length; i++)
+        hash = (hash << 5) ^ (hash >> 27) ^ (u8)key->name[i];
+    for (u32 i = 0; i < words; i++)
+        hash = (hash << 16) ^ (hash >> 16) ^ value[i];
+    return hash;
+}
+
+static u32 item_hash(const struct xattr_item *item, const u8 *value)
+{
+    if (item->inum)
+        return xattr_entry_hash(&item->key, &item->inum_hash, 1);
+    return xattr_entry_hash(&item->key, (const u32 *)value, ALIGN_UP(item->size, PAD) / PAD);
+}
+
+int xattr_set_add(const struct xattr_set *s, const struct xattr_item *item, bool hashed)
+{
+    u32 need = entry_size(item->key.length), names_end, values, at = s->first;
+    u32 space = item->inum ? 0 : ALIGN_UP(item->size, PAD);
+    struct ext4_xattr_entry *e;
+
+    find_room(s, &names_end, &values);
+    if (names_end + sizeof(u32) + need > values || space > values - names_end - sizeof(u32) - need)
+        return -ENOSPC;
+    while (at < names_end && key_compare(&item->key, entry_at(s, at)) > 0)
+        at += entry_size(entry_at(s, at)->e_name_len);
+    e = entry_at(s, at);
+    memmove((u8 *)e + need, e, names_end - at);
+    memset(e, 0, need);
+    e->e_name_len = item->key.length;
+    e->e_name_index = item->key.index;
+    e->e_value_inum = item->inum;
+    e->e_value_size = item->size;
+    memcpy(e->e_name, item->key.name, item->key.length);
+    if (space) {
+        e->e_value_offs = values - space;
+        memset(xattr_value(s, e), 0, space);
+        memcpy(xattr_value(s, e), item->value, item->size);
+    }
+    if (hashed || item->inum)
+        e->e_hash = item_hash(item, xattr_value(s, e));
+    return 0;
+}
+
+int xattr_set_copy(const struct xattr_set *s, const struct xattr_set *from,
+                   const struct xattr_key *without, bool hashed)
+{
+    int err = 0;
+
+    for (struct ext4_xattr_entry *e = xattr_set_first(from); !err && e;
+         e = xattr_set_next(from, e)) {
+        struct xattr_item item = {{e->e_name_index, e->e_name_len, e->e_name},
+                                  xattr_value(from, e),
+                                  e->e_value_size,
+                                  e->e_value_inum,
+                                  0};
+        struct ext4_xattr_entry *copy;
+
+        if (without && !key_compare(without, e))
+            continue;
+        err = xattr_set_add(s, &item, hashed);
+        copy = err ? NULL : xattr_set_find(s, &item.key);
+        if (copy && e->e_value_inum)
+            copy->e_hash = e->e_hash;
+    }
+    return err;
+}
+
+u32 xattr_set_hash(const struct xattr_set *s)
+{
+    u32 hash = 0;
+
+    for (struct ext4_xattr_entry *e = xattr_set_first(s); e; e = xattr_set_next(s, e)) {
+        if (!e->e_hash)
+            return 0;
+        hash = (hash << 16) ^ (hash >> 16) ^ e->e_hash;
+    }
+    return hash;
 }

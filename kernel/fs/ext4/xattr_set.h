@@ -43,3 +43,20 @@ static inline u8 *xattr_value(const struct xattr_set *s, const struct ext4_xattr
 {
     return s->base + e->e_value_offs;
 }
+
+/* Making them: a changed set is made anew in other bytes, from an old one and what is added. */
+
+void xattr_set_init(const struct xattr_set *s); // empties it, all bytes from the first entry on
+struct xattr_item {
+    struct xattr_key key;
+    const void *value; // NULL: in the inode `inum`
+    u32 size, inum;
+    u32 inum_hash; // of the value in that inode
+};
+// In its place by name. -ENOSPC. With `hashed`, as in blocks, the entry's hash is set.
+int xattr_set_add(const struct xattr_set *s, const struct xattr_item *item, bool hashed);
+// Adds all of `from` but `without` (NULL: all). -ENOSPC: they are more than fit.
+int xattr_set_copy(const struct xattr_set *s, const struct xattr_set *from,
+                   const struct xattr_key *without, bool hashed);
+u32 xattr_set_hash(const struct xattr_set *s); // of a block, for its header; 0: not to be shared
+u32 xattr_entry_hash(const struct xattr_key *key, const u32 *value, u32 words);
