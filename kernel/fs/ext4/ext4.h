@@ -27,7 +27,7 @@ struct ext4_group {
     struct mutex lock;           // RANK_GROUP: bitmaps and counts of the group
     struct buf *desc_buf;        // (c) referenced: where the descriptor is
     u32 desc_offset;             // (c)
-    u32 largest_free;            // (lock) a hint: no free run is longer; blocks
+    u32 largest_free;            // (a) a hint: no free run is longer; blocks
     u8 checked, bad;             // (lock) EXT4_BLOCK_BITMAP...: was verified; allocate nothing here
 };
 
@@ -65,8 +65,8 @@ struct ext4 {
     u64 error_block;                // (a)
 
     struct ext4_group **groups; // (c) in chunks, see ext4_group()
-    u64 free_blocks;            // (a) that could be picked now: neither in_flight nor `freed`
-    u64 reserved_blocks;        // (a) promised to delayed writes
+    u64 free_blocks;            // (ranges_lock) that could be picked now, see balloc.c
+    u64 reserved_blocks;        // (ranges_lock) promised to delayed writes
     u64 root_blocks;            // (c) only for root
     u64 slack_blocks;           // (c) kept for the maps of delayed writes
     u64 overhead_blocks;        // (c) metadata, for statfs

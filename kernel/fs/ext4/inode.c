@@ -130,9 +130,12 @@ static const char *dinode_fault(const struct ext4 *fs, u32 ino, const struct ext
 
 static void inode_fields_init(struct ext4_inode *e, struct superblock *sb, u32 ino, mode_t mode)
 {
+    struct ext4 *fs = sb->private;
+
     *e = (struct ext4_inode){0};
     inode_init(&e->inode, sb, mode);
     e->inode.ino = ino;
+    e->goal = ext4_group_first(fs, (ino - 1) / fs->inodes_per_group);
     rwlock_init(&e->map_lock, RANK_MAP);
     ranges_init(&e->delayed, &ext4_ranges_mem);
     list_init(&e->orphan);

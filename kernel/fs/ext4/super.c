@@ -15,6 +15,15 @@ int ext4_check_writable(struct ext4 *fs)
     return load_relaxed(&fs->read_only) ? -EROFS : 0;
 }
 
+bool ext4_is_journal_data(const struct inode *i)
+{
+    const struct ext4 *fs = i->sb->private;
+
+    return fs->journal && S_ISREG(i->mode) &&
+           (fs->data_mode == EXT4_DATA_JOURNAL ||
+            ((const struct ext4_inode *)i)->flags & EXT4_JOURNAL_DATA_FL);
+}
+
 static void stop_writing(struct ext4 *fs, int error)
 {
     store_relaxed(&fs->read_only, true);

@@ -1,0 +1,413 @@
+// SPDX-License-Identifier: MIT
+// Free blocks: promised, picked, claimed, freed.
+//
+//               reserve            pick                  claim
+//     free ------------> promised ------> in flight --------------> used
+//       ^                   (the bitmap says free up to here)         |
+//       |     the transaction is durable            free              |
+//       +------------------------------ `freed' <---------------------+
+//
+// Invariants.
+//   1. A block in `in_flight` or `freed` is free in its bitmap, and nobody else can pick it.
+//   2. free_blocks counts what is free in the bitmaps and in neither set; all three change together
+//      with the bitmaps under the group's lock, except that the sets alone need ranges_lock only.
+//   3. A change of a bitmap and of its group's descriptor is in one transaction.
+//
+// Where: a run that starts at the goal continues what lies before it, so it is taken however short
+// it is. Else the first run that is long enough, from the goal's group on; then what is an eighth
+// as long; then anything.
+#include "abi/capability.h"
+#include "fs/ext4/group.h"
+#include "lib/bitmap.h"
+#include "sched/thread.h"
+
+/* Promises */
+
+static bool may_use_all(const struct ext4 *fs)
+{
+    const struct cred *c = thread_self()->cred;
+
+    return cred_capable(c, CAP_SYS_RESOURCE) || c->fsuid == fs->super->s_def_resuid;
+}
+
+int ext4_reserve(struct ext4 *fs, u64 count)
+{
+    u64 kept = fs->slack_blocks + (may_use_all(fs) ? 0 : fs->root_blocks);
+    int err = 0;
+
+    spin_lock(&fs->ranges_lock);
+    if (fs->free_blocks < kept + fs->reserved_blocks + count)
+        err = -ENOSPC;
+    else
+        fs->reserved_blocks += count;
+    spin_unlock(&fs->ranges_lock);
+    return err;
+}
+
+void ext4_unreserve(struct ext4 *fs, u64 count)
+{
+    spin_lock(&fs->ranges_lock);
+    assert(fs->reserved_blocks >= count);
+    fs->reserved_blocks -= count;
+    spin_unlock(&fs->ranges_lock);
+}
+
+bool ext4_freed_wait(struct ext4 *fs)
+{
+    u32 tid = 0;
+    bool any = false;
+
+    spin_lock(&fs->ranges_lock);
+    for (unsigned n = 0; n < 2; n++)
+        if (fs->freed[n].total && (!any || (s32)(fs->freed_tid[n] - tid) > 0)) {
+            tid = fs->freed_tid[n];
+            any = true;
+        }
+    spin_unlock(&fs->ranges_lock);
+    return any && !journal_commit_wait(fs->journal, tid);
+}
+
+/* Picking; the group's lock is held */
+
+// Cuts [*start, *end) to its first part that is in none of the sets.
+static void cut_unusable(struct ext4 *fs, u64 *start, u64 *end)
+{
+    struct ranges *sets[] = {&fs->in_flight, &fs->freed[0], &fs->freed[1]};
+    u64 s, e;
+
+    spin_lock(&fs->ranges_lock);
+    for (unsigned n = 0; n < ARRAY_SIZE(sets) && *start < *end; n++) {
+        if (!ranges_next(sets[n], *start, &s, &e) || s >= *end)
+            continue;
+        if (s > *start) {
+            *end = s;
+        } else {
+            *start = e;
+            n = -1U; // what begins now may be in a set that was passed
+        }
+    }
+    spin_unlock(&fs->ranges_lock);
+}
+
+// The first run of usable blocks at or after *start, below `end`: its length, 0 if there is none.
+static u32 run_next(struct ext4 *fs, u32 n, const u64 *map, u32 *start, u32 end)
+{
+    u64 first = ext4_group_first(fs, n), from, to;
+    u32 at = *start;
+
+    while ((at = bitmap_find_zero(map, end, at)) < end) {
+        from = first + at;
+        at = bitmap_find_set(map, end, at);
+        to = first + at;
+        cut_unusable(fs, &from, &to);
+        if (from < to) {
+            *start = from - first;
+            return to - from;
+        }
+        at = MIN(from - first, (u64)end);
+    }
+    return 0;
+}
+
+// A run of at least `least` blocks in the group, from `from` on and then before; 0: there is none.
+static u32 group_search(struct ext4 *fs, u32 n, const u64 *map, u32 from, u32 least, u32 *start)
+{
+    u32 size = ext4_group_blocks(fs, n), longest = 0, length;
+
+    for (unsigned round = 0; round < 2; round++) {
+        u32 end = round ? MIN(from + least, size) : size;
+
+        for (*start = round ? 0 : from; (length = run_next(fs, n, map, start, end));
+             *start += length) {
+            if (length >= least)
+                return length;
+            longest = MAX(longest, length);
+        }
+    }
+    store_relaxed(&ext4_group(fs, n)->largest_free, longest);
+    return 0;
+}
+
+struct pick {
+    u64 goal;
+    u32 goal_group, least;
+    u32 count; // wanted; found
+    u64 block;
+    int error; // of a group that had to be passed over
+};
+
+static int in_flight_add(struct ext4 *fs, u64 block, u32 count)
+{
+    int err;
+
+    spin_lock(&fs->ranges_lock);
+    err = ranges_add(&fs->in_flight, block, block + count);
+    if (!err)
+        fs->free_blocks -= count;
+    spin_unlock(&fs->ranges_lock);
+    return err;
+}
+
+static bool pick_in_map(struct ext4 *fs, u32 n, const u64 *map, struct pick *p)
+{
+    u64 first = ext4_group_first(fs, n);
+    u32 from = n == p->goal_group ? p->goal - first : 0, start = from, length = 0;
+
+    if (n == p->goal_group && p->goal)
+        length = run_next(fs, n, map, &start, ext4_group_blocks(fs, n));
+    if (!length || start != from)
+        length = group_search(fs, n, map, from, p->least, &start);
+    if (!length)
+        return false;
+    p->block = first + start;
+    p->count = MIN(p->count, length);
+    p->error = in_flight_add(fs, p->block, p->count);
+    return !p->error;
+}
+
+static bool pick_in_group(struct ext4 *fs, u32 n, struct pick *p)
+{
+    struct ext4_group *g = ext4_group(fs, n);
+    bool found = false;
+    struct buf *b;
+    int err;
+
+    mutex_lock(&g->lock);
+    if (ext4_group_free_blocks(g) && !(g->bad & EXT4_BLOCK_BITMAP)) {
+        err = ext4_group_bitmap(fs, n, false, &b);
+        if (!err) {
+            found = pick_in_map(fs, n, (const u64 *)b->data, p);
+            buf_put(b);
+        }
+        p->error = err ? err : p->error;
+    }
+    mutex_unlock(&g->lock);
+    return found;
+}
+
+static bool pick_anywhere(struct ext4 *fs, struct pick *p)
+{
+    for (u32 i = 0; i < fs->group_count; i++) {
+        u32 n = (p->goal_group + i) % fs->group_count;
+
+        if (p->least > 1 && load_relaxed(&ext4_group(fs, n)->largest_free) < p->least)
+            continue;
+        if (pick_in_group(fs, n, p))
+            return true;
+    }
+    return false;
+}
+
+int ext4_blocks_pick(struct ext4 *fs, u64 goal, u32 *count, u64 *block)
+{
+    struct pick p = {.count = *count};
+    u32 least = *count;
+
+    if (goal >= fs->first_block && goal < fs->block_count)
+        p.goal = goal;
+    p.goal_group = p.goal ? (p.goal - fs->first_block) / fs->blocks_per_group : 0;
+    if (!p.goal)
+        p.goal = fs->first_block;
+    for (;; least = least > 8 ? least / 8 : 1) {
+        if (!load_relaxed(&fs->free_blocks))
+            return -ENOSPC;
+        p.least = least;
+        if (pick_anywhere(fs, &p)) {
+            *count = p.count;
+            *block = p.block;
+            return 0;
+        }
+        if (least == 1)
+            return p.error ? p.error : -ENOSPC;
+    }
+}
+
+// Without memory to split a range it stays in flight: nobody gets the blocks until the next mount.
+void ext4_blocks_unpick(struct ext4 *fs, u64 block, u32 count)
+{
+    u32 group = (block - fs->first_block) / fs->blocks_per_group;
+
+    spin_lock(&fs->ranges_lock);
+    if (!ranges_remove(&fs->in_flight, block, block + count))
+        fs->free_blocks += count;
+    spin_unlock(&fs->ranges_lock);
+    store_relaxed(&ext4_group(fs, group)->largest_free, fs->blocks_per_group);
+}
+
+/* Bitmaps */
+
+struct bitmap_change {
+    struct ext4_group *group;
+    u32 number, from, count; // group, first bit, bits
+    struct buf *bitmap;
+};
+
+// Locks the group, and readies everything that can fail; `end` in any case.
+static int change_begin(struct handle *h, struct ext4 *fs, struct bitmap_change *c, u64 block,
+                        u32 count)
+{
+    u64 at = block - fs->first_block;
+    int err;
+
+    *c = (struct bitmap_change){
+        .number = at / fs->blocks_per_group, .from = at % fs->blocks_per_group, .count = count};
+    c->group = ext4_group(fs, c->number);
+    mutex_lock(&c->group->lock);
+    err = ext4_group_bitmap(fs, c->number, false, &c->bitmap);
+    if (!err)
+        err = journal_get_write(h, c->bitmap);
+    return err ? err : journal_get_write(h, c->group->desc_buf);
+}
+
+static void change_end(struct bitmap_change *c)
+{
+    mutex_unlock(&c->group->lock);
+    buf_put(c->bitmap);
+}
+
+// Whether all bits of the change are as they should be before it.
+static bool change_fits(const struct bitmap_change *c, bool used)
+{
+    const u64 *map = (const u64 *)c->bitmap->data;
+    u32 end = c->from + c->count;
+
+    return (used ? bitmap_find_zero(map, end, c->from) : bitmap_find_set(map, end, c->from)) >= end;
+}
+
+static int change_apply(struct handle *h, struct ext4 *fs, struct bitmap_change *c, bool use)
+{
+    struct ext4_group_desc *d = &c->group->desc;
+    u32 free = ext4_group_free_blocks(c->group);
+
+    buf_lock(c->bitmap);
+    for (u32 bit = c->from; bit < c->from + c->count; bit++)
+        if (use)
+            bitmap_set((u64 *)c->bitmap->data, bit);
+        else
+            bitmap_clear((u64 *)c->bitmap->data, bit);
+    ext4_bitmap_seal(fs, d, c->bitmap->data, false);
+    buf_unlock(c->bitmap);
+    journal_dirty(h, c->bitmap);
+    free = use ? free - c->count : free + c->count;
+    d->bg_free_blocks_count_lo = free;
+    d->bg_free_blocks_count_hi = free >> 16;
+    d->bg_flags &= ~EXT4_BG_BLOCK_UNINIT;
+    if (!use)
+        store_relaxed(&c->group->largest_free, free);
+    return ext4_group_write(h, fs, c->number);
+}
+
+int ext4_blocks_claim(struct handle *h, struct ext4 *fs, u64 block, u32 count)
+{
+    struct bitmap_change c;
+    int err = change_begin(h, fs, &c, block, count);
+
+    if (!err && !change_fits(&c, false))
+        err = ext4_corrupt(fs, 0, block, "a block in use was marked free");
+    if (!err) {
+        spin_lock(&fs->ranges_lock);
+        err = ranges_remove(&fs->in_flight, block, block + count);
+        spin_unlock(&fs->ranges_lock);
+    }
+    if (!err)
+        err = change_apply(h, fs, &c, true);
+    change_end(&c);
+    return err;
+}
+
+int ext4_block_new(struct handle *h, struct ext4 *fs, u64 goal, u64 *block)
+{
+    u32 one = 1;
+    int err = ext4_blocks_pick(fs, goal, &one, block);
+
+    if (err)
+        return err;
+    err = ext4_blocks_claim(h, fs, *block, 1);
+    if (err)
+        ext4_blocks_unpick(fs, *block, 1);
+    return err;
+}
+
+/* Freeing */
+
+// With a journal the blocks wait until the transaction is durable.
+static int freed_add(struct handle *h, struct ext4 *fs, u64 block, u32 count)
+{
+    u32 tid = journal_handle_tid(h), slot = tid & 1;
+    int err = 0;
+
+    spin_lock(&fs->ranges_lock);
+    if (fs->journal) {
+        assert(!fs->freed[slot].total || fs->freed_tid[slot] == tid);
+        fs->freed_tid[slot] = tid;
+        err = ranges_add(&fs->freed[slot], block, block + count);
+    } else {
+        fs->free_blocks += count;
+    }
+    spin_unlock(&fs->ranges_lock);
+    return err;
+}
+
+static int free_in_group(struct handle *h, struct ext4 *fs, u64 block, u32 count, bool revoke)
+{
+    struct bitmap_change c;
+    int err = change_begin(h, fs, &c, block, count);
+
+    if (!err && !change_fits(&c, true))
+        err = ext4_corrupt(fs, 0, block, "a block was freed twice");
+    if (!err && revoke)
+        err = journal_revoke(h, fs->cache, block, count);
+    if (!err)
+        err = freed_add(h, fs, block, count);
+    if (!err)
+        err = change_apply(h, fs, &c, false);
+    change_end(&c);
+    return err;
+}
+
+int ext4_blocks_free(struct handle *h, struct ext4_inode *i, u64 block, u64 count, bool metadata)
+{
+    struct ext4 *fs = ext4_of(&i->inode);
+    bool revoke = metadata || ext4_is_journal_data(&i->inode);
+    int err = 0;
+
+    if (!ext4_blocks_valid(fs, block, count))
+        return ext4_corrupt(fs, i->inode.ino, block, "blocks to be freed are not a file's");
+    while (!err && count) {
+        u32 in_group = fs->blocks_per_group - (block - fs->first_block) % fs->blocks_per_group;
+        u32 n = MIN(count, (u64)in_group);
+
+        err = free_in_group(h, fs, block, n, revoke);
+        block += n;
+        count -= n;
+    }
+    return err;
+}
+
+// Groups that get blocks back are worth searching again.
+static void hints_reset(struct ext4 *fs, const struct ranges *r)
+{
+    u64 at = 0, s, e;
+
+    while (ranges_next(r, at, &s, &e)) {
+        u32 n = (s - fs->first_block) / fs->blocks_per_group;
+        u32 last = (e - 1 - fs->first_block) / fs->blocks_per_group;
+
+        for (; n <= last; n++)
+            store_relaxed(&ext4_group(fs, n)->largest_free, fs->blocks_per_group);
+        at = e;
+    }
+}
+
+void ext4_freed_durable(struct ext4 *fs, u32 tid)
+{
+    struct ranges *r = &fs->freed[tid & 1];
+
+    spin_lock(&fs->ranges_lock);
+    if (r->total && fs->freed_tid[tid & 1] == tid) {
+        hints_reset(fs, r);
+        fs->free_blocks += r->total;
+        ranges_clear(r);
+    }
+    spin_unlock(&fs->ranges_lock);
+}

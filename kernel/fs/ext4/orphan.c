@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: MIT
+// Orphans: inodes without a name that are still open, or that are being truncated. After a crash
+// the next mount finds them and finishes.
+//
+// On disk they are a list, whose head is in the superblock and whose links are the inodes' i_dtime;
+// or, with the feature, numbers in a file of their own, where each takes a slot without touching
+// the others. The list also takes what the file has no room for.
+#include "base/log.h"
+#include "fs/ext4/super.h"
+#include "mm/slab.h"
+
+#define NO_SLOT ~0U
+
+/* The list; super_lock is held */
+
+// i_dtime of an inode on disk. In memory it is the caller's.
+static int link_write(struct handle *h, struct ext4_inode *e)
+{
+    struct ext4 *fs = ext4_of(&e->inode);
+    struct ext4_dinode *d;
+    struct buf *b;
+    int err = ext4_inode_place(fs, e->inode.ino, &b, &d);
+
+    if (err)
+        return err;
+    err = journal_get_write(h, b);
+    if (!err) {
+        buf_lock(b);
+        d->i_dtime = e->dtime;
+        ext4_dinode_seal(fs, e->inode.ino, d);
+        buf_unlock(b);
+        journal_dirty(h, b);
+    }
+    buf_put(b);
+    return err;
+}
+
+static int list_add(struct handle *h, struct ext4_inode *e)
+{
+    struct ext4 *fs = ext4_of(&e->inode);
+    int err = ext4_super_change(h, fs);
+
+    if (err)
+        return err;
+    e->dtime = fs->super->s_last_orphan;
+    err = link_write(h, e);
+    if (err)
+        return err;
+    fs->super->s_last_orphan = e->inode.ino;
+    ext4_super_dirty(h, fs);
+    list_insert_head(&fs->orphans, &e->orphan);
+    return 0;
+}
+
+static int list_take(struct handle *h, struct ext4_inode *e)
+{
+    struct ext4 *fs = ext4_of(&e->inode);
+    struct ext4_inode *before = container_of(e->orphan.prev, struct ext4_inode, orphan);
+    int err;
+
+    if (e->orphan.prev != &fs->orphans) {
+        before->dtime = e->dtime;
+        err = link_write(h, before);
+    } else {
+        err = ext4_super_change(h, fs);
+        if (!err) {
+            fs->super->s_last_orphan = e->dtime;
+            ext4_super_dirty(h, fs);
+        }
+    }
+    if (err)
+        return err;
+    list_remove(&e->orphan);
+    e->dtime = 0;
+    return link_write(h, e);
+}
+
+/* The file; super_lock is held */
+
+static u32 slots_per_block(const struct ext4 *fs)
+{
+    return (fs->block_size - sizeof(struct ext4_orphan_tail)) / sizeof(u32);
+}
+
+static int slot_write(struct handle *h, struct ext4 *fs, struct buf *b, u32 slot, u32 ino)
+{
+    int err = journal_get_write(h, b);
+
+    if (err)
+        return err;
+    buf_lock(b);
+    ((u32 *)b->data)[slot] = ino;
+    ext4_orphan_seal(ext4_i(fs->orphan_file), b->block, b->data);
+    buf_unlock(b);
+    journal_dirty(h, b);
+    return 0;
+}
+
+static int block_read(struct ext4 *fs, u32 n, struct buf **out)
+{
+    int err = ext4_file_block(NULL, fs->orphan_file, n, out);
+
+    if (!err && !ext4_orphan_verify(ext4_i(fs->orphan_file), (*out)->block, (*out)->data)) {
+        buf_put(*out);
+        err = ext4_corrupt(fs, fs->orphan_file_inum, n, "block of the orphan file");
+    }
+    return err;
+}
+
+// A free slot of a block: 0 and *slot, or -ENOSPC.
+static int slot_find(const struct ext4 *fs, const struct buf *b, u32 *slot)
+{
+    for (*slot = 0; *slot < slots_per_block(fs); (*slot)++)
+        if (!((const u32 *)b->data)[*slot])
+            return 0;
+    return -ENOSPC;
+}
+
+static int file_add(struct handle *h, struct ext4_inode *e)
+{
+    struct ext4 *fs = ext4_of(&e->inode);
+    int err = -ENOSPC;
+
+    for (u32 i = 0; err == -ENOSPC && i < fs->orphan_file_blocks; i++) {
+        u32 n = (fs->orphan_hint + i) % fs->orphan_file_blocks, slot;
+        struct buf *b;
+
+        err = block_read(fs, n, &b);
+        if (err)
+            break;
+        err = slot_find(fs, b, &slot);
+        if (!err)
+            err = slot_write(h, fs, b, slot, e->inode.ino);
+        buf_put(b);
+        if (!err) {
+            fs->orphan_hint = n;
+            e->orphan_slot = n * slots_per_block(fs) + slot;
+        }
+    }
+    return err;
+}
+
+static int file_take(struct handle *h, struct ext4_inode *e)
+{
+    struct ext4 *fs = ext4_of(&e->inode);
+    u32 n = e->orphan_slot / slots_per_block(fs);
+    struct buf *b;
+    int err = block_read(fs, n, &b);
+
+    if (err)
+        return err;
+    err = slot_write(h, fs, b, e->orphan_slot % slots_per_block(fs), 0);
+    buf_put(b);
+    if (!err) {
+        e->orphan_slot = NO_SLOT;
+        fs->orphan_hint = n;
+    }
+    return err;
+}
+
+/* Both */
+
+int ext4_orphan_add(struct handle *h, struct inode *i)
+{
+    struct ext4 *fs = ext4_of(i);
+    struct ext4_inode *e = ext4_i(i);
+    int err = 0;
+
+    mutex_lock(&fs->super_lock);
+    if (list_empty(&e->orphan) && e->orphan_slot == NO_SLOT) {
+        err = fs->orphan_file ? file_add(h, e) : -ENOSPC;
+        if (err == -ENOSPC)
+            err = list_add(h, e);
+    }
+    mutex_unlock(&fs->super_lock);
+    return err;
+}
+
+int ext4_orphan_remove(struct handle *h, struct inode *i)
+{
+    struct ext4 *fs = ext4_of(i);
+    struct ext4_inode *e = ext4_i(i);
+    int err = 0;
+
+    mutex_lock(&fs->super_lock);
+    if (e->orphan_slot != NO_SLOT)
+        err = file_take(h, e);
+    else if (!list_empty(&e->orphan))
+        err = list_take(h, e);
+    mutex_unlock(&fs->super_lock);
+    return err;
+}
+
+void ext4_orphan_forget(struct ext4_inode *e)
+{
+    struct ext4 *fs = ext4_of(&e->inode);
+
+    mutex_lock(&fs->super_lock);
+    list_remove(&e->orphan);
+    mutex_unlock(&fs->super_lock);
+}
+
+int ext4_orphan_file_open(struct ext4 *fs)
+{
+    struct inode *i;
+    int err;
+
+    if (!fs->orphan_file_inum || fs->orphan_file)
+        return 0;
+    err = ext4_inode_get_special(fs->sb, fs->orphan_file_inum, &i);
+    if (err)
+        return err;
+    fs->orphan_file = i;
+    fs->orphan_file_blocks = MIN(i->size >> fs->block_shift, 1UL << 16);
+    return 0;
+}
+
+/* At mount */
+
+// What was open is deleted by its last reference, here; what was being truncated is truncated.
+static int orphan_finish(struct ext4 *fs, struct inode *i)
+{
+    struct handle *h;
+    int err = 0;
+
+    if (!i->nlink)
+        return 0;
+    write_lock(&i->lock);
+    if (S_ISREG(i->mode))
+        err = ext4_truncate(i, i->size);
+    write_unlock(&i->lock);
+    if (err || (list_empty(&ext4_i(i)->orphan) && ext4_i(i)->orphan_slot == NO_SLOT))
+        return err;
+    err = journal_begin(fs->journal, EXT4_ORPHAN_CREDITS, &h);
+    if (err)
+        return err;
+    err = ext4_orphan_remove(h, i);
+    return journal_end(h) ?: err;
+}
+
+// An orphan's inode; NULL if it cannot be one.
+static struct inode *orphan_get(struct ext4 *fs, u32 ino)
+{
+    struct inode *i;
+
+    if (ino < fs->first_ino || ino > fs->inode_count || ino == fs->orphan_file_inum ||
+        ext4_inode_get_special(fs->sb, ino, &i)) {
+        ext4_corrupt(fs, ino, 0, "an orphan's number");
+        return NULL;
+    }
+    if (list_empty(&ext4_i(i)->orphan) && ext4_i(i)->orphan_slot == NO_SLOT)
+        return i;
+    inode_put(i);
+    ext4_corrupt(fs, ino, 0, "it is an orphan twice");
+    return NULL;
+}
+
+// Reads the list into memory, where a loop shows; each of fs->orphans has a reference then.
+static int list_read(struct ext4 *fs)
+{
+    u32 ino = fs->super->s_last_orphan;
+    struct inode *i;
+
+    while (ino) {
+        i = orphan_get(fs, ino);
+        if (!i)
+            return -EUCLEAN;
+        list_insert_tail(&fs->orphans, &ext4_i(i)->orphan);
+        ino = ext4_i(i)->dtime;
+    }
+    return 0;
+}
+
+// Each leaves the list by its own end; after an error they stay on disk, and are only let go of.
+static int list_recover(struct ext4 *fs, u32 *count)
+{
+    struct ext4_inode *e;
+    int err = list_read(fs);
+
+    while ((e = list_first(&fs->orphans, struct ext4_inode, orphan))) {
+        err = err ? err : orphan_finish(fs, &e->inode);
+        if (err) {
+            store_relaxed(&fs->read_only, true);
+            list_remove(&e->orphan);
+        }
+        inode_put(&e->inode);
+        ++*count;
+    }
+    return err;
+}
+
+static int slot_recover(struct ext4 *fs, u32 ino, u32 slot, u32 *count)
+{
+    struct inode *i = orphan_get(fs, ino);
+    int err;
+
+    if (!i)
+        return -EUCLEAN;
+    ext4_i(i)->orphan_slot = slot;
+    err = orphan_finish(fs, i);
+    inode_put(i);
+    ++*count;
+    return err;
+}
+
+static int file_recover(struct ext4 *fs, u32 *count)
+{
+    u32 per_block = slots_per_block(fs);
+    int err = 0;
+
+    for (u32 n = 0; !err && n < fs->orphan_file_blocks; n++) {
+        struct buf *b;
+
+        err = block_read(fs, n, &b);
+        if (err)
+            break;
+        for (u32 slot = 0; !err && slot < per_block; slot++) {
+            u32 ino = ((const u32 *)b->data)[slot];
+
+            if (ino)
+                err = slot_recover(fs, ino, n * per_block + slot, count);
+        }
+        buf_put(b);
+    }
+    return err;
+}
+
+int ext4_orphans_recover(struct ext4 *fs)
+{
+    u32 count = 0;
+    int err = list_recover(fs, &count);
+
+    if (!err && fs->orphan_file)
+        err = file_recover(fs, &count);
+    if (count)
+        log_info("ext4 (%s): %u orphans deleted or truncated", fs->name, count);
+    return err;
+}
