@@ -89,6 +89,8 @@ static inline void buf_unlock(struct buf *b)
 void buf_set_flags(struct buf *b, u32 flags);
 void buf_clear_flags(struct buf *b, u32 flags);
 void buf_mark_dirty(struct buf *b);
+// Until no write-back of the block's page is under way: after BUF_JOURNAL was set, see device.c.
+void buf_wait_not_written(struct buf *b);
 // Writes blocks in place now, in flight together, in whatever state they are, and waits: 0 or the
 // first error. Their BUF_DIRTY goes. block_flags: BLOCK_FUA...
 int buf_write_many(struct buf **bufs, unsigned n, u32 block_flags);

@@ -5,7 +5,5 @@
 
 extern const struct vm_object_ops buf_device_object_ops;
 
-// Until no write-back of the block's page is under way.
-void buf_wait_not_written(struct buf *b);
 // Frees some buffers that nobody has used for a while, so that their pages can be reclaimed.
 void buf_shrink(struct buf_cache *c);

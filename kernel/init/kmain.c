@@ -17,6 +17,7 @@
 #include "fs/initramfs.h"
 #include "fs/pseudo/pseudo.h"
 #include "fs/tmpfs/tmpfs.h"
+#include "fs/xv6fs/xv6fs.h"
 #include "ipc/futex.h"
 #include "ipc/pipe.h"
 #include "lib/parse.h"
@@ -100,6 +101,7 @@ static void root_init(void)
     pipe_init();
     buf_init();
     tmpfs_init();
+    xv6fs_init();
     ext4_init();
     procfs_init();
     devfs_init();

@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: MIT
+// File data: pages, and the blocks that go through the log.
+//
+// write(2) puts a block's bytes into the page and, in the same operation, into the log. The copy
+// from user memory does not wait, and comes after everything that may fail: so either some bytes
+// are in both, or the operation is undone. Stores through a mapping find the blocks allocated
+// (make_writable), and reach the log when the page is written back.
+//
+// What a block holds past the file's size is zero.
+#include "abi/errno.h"
+#include "fs/xv6fs/internal.h"
+#include "lib/string.h"
+
+#define PER_PAGE (PAGE_SIZE / XV6FS_BLOCK)
+#define RUN      16 // pages taken to be written at once
+
+/* Pages */
+
+static int fill_block(struct inode *i, u64 block, u8 *to)
+{
+    u64 size = load_relaxed(&i->size), start = block << XV6FS_SHIFT;
+    struct buf *b = NULL;
+    u32 n;
+    int err = start < size ? xv6fs_map_read(i, block, &b) : 0;
+
+    if (err)
+        return err;
+    n = b ? MIN(size - start, (u64)XV6FS_BLOCK) : 0;
+    if (b)
+        memcpy(to, b->data, n);
+    memset(to + n, 0, XV6FS_BLOCK - n);
+    buf_put(b);
+    return 0;
+}
+
+static int file_fill(struct vm_object *o, u64 index, struct frame **frames, unsigned n)
+{
+    int err = 0;
+
+    for (u64 k = 0; k < n * PER_PAGE && !err; k++) {
+        u8 *page = frame_address(frames[k / PER_PAGE]);
+
+        err = fill_block(o->owner, index * PER_PAGE + k, page + k % PER_PAGE * XV6FS_BLOCK);
+    }
+    return err;
+}
+
+static int make_block(struct inode *i, u64 block)
+{
+    struct xv6fs *fs = xv6fs_of(i);
+    struct buf *b;
+    u32 found;
+    int err = xv6fs_map_find(i, block, &found);
+
+    if (err || found)
+        return err;
+    err = xv6fs_op_begin(fs);
+    if (err)
+        return err;
+    err = xv6fs_map_get(i, block, &b);
+    if (!err)
+        buf_put(b);
+    return xv6fs_op_end(fs, err);
+}
+
+static int file_make_writable(struct vm_object *o, u64 index)
+{
+    struct inode *i = o->owner;
+    u64 block = index * PER_PAGE, end = DIV_ROUND_UP(load_relaxed(&i->size), XV6FS_BLOCK);
+    int err = 0;
+
+    for (end = MIN(end, block + PER_PAGE); block < end && !err; block++)
+        err = make_block(i, block);
+    return err;
+}
+
+/* Writing back what mappings changed */
+
+static bool is_zero(const u8 *p)
+{
+    const u64 *word = (const u64 *)p;
+    u32 n = 0;
+
+    while (n < XV6FS_BLOCK / sizeof(*word) && !word[n])
+        n++;
+    return n == XV6FS_BLOCK / sizeof(*word);
+}
+
+// In an operation that has changed the block: sets all of it.
+static void put_block(struct buf *b, const u8 *from, u64 block, u64 size)
+{
+    u64 start = block << XV6FS_SHIFT, n = MIN(size - start, (u64)XV6FS_BLOCK);
+
+    memcpy(b->data, from, n);
+    memset(b->data + n, 0, XV6FS_BLOCK - n);
+}
+
+static int write_back_locked(struct inode *i, u64 block, const u8 *from)
+{
+    u64 size = xv6fs_i(i)->disk->size;
+    struct buf *b;
+    u32 found;
+    int err;
+
+    if (block << XV6FS_SHIFT >= size)
+        return 0;
+    err = xv6fs_map_find(i, block, &found);
+    if (err || (!found && is_zero(from)))
+        return err;
+    err = xv6fs_map_get(i, block, &b);
+    if (err)
+        return err;
+    xv6fs_op_change(xv6fs_of(i), b);
+    put_block(b, from, block, size);
+    buf_put(b);
+    return 0;
+}
+
+static int write_back_block(struct inode *i, u64 block, const u8 *from)
+{
+    struct xv6fs *fs = xv6fs_of(i);
+    int err = xv6fs_op_begin(fs);
+
+    return err ? err : xv6fs_op_end(fs, write_back_locked(i, block, from));
+}
+
+static int file_write_back(struct vm_object *o, u64 first, u64 last)
+{
+    struct frame *frames[RUN];
+    unsigned n;
+    int err = 0;
+
+    while ((n = vm_object_take_dirty(o, &first, last, frames, RUN))) {
+        for (u64 k = 0; k < n * PER_PAGE; k++) {
+            const u8 *page = frame_address(frames[k / PER_PAGE]);
+            int one =
+                write_back_block(o->owner, first * PER_PAGE + k, page + k % PER_PAGE * XV6FS_BLOCK);
+
+            err = err ? err : one;
+        }
+        for (unsigned k = 0; k < n; k++)
+            frame_put(frames[k]);
+        first += n;
+    }
+    return err;
+}
+
+const struct vm_object_ops xv6fs_object_ops = {
+    .fill = file_fill,
+    .make_writable = file_make_writable,
+    .write_back = file_write_back,
+    .hold = inode_object_hold,
+    .release = inode_object_release,
+};
+
+/* Growing and shrinking; the inode is locked */
+
+// Before the size grows: nothing past it is to be seen. Blocks are mapped there only where a crash
+// or an error ended a truncation.
+static int prepare_growth(struct inode *i)
+{
+    struct xv6fs_inode *x = xv6fs_i(i);
+    int err = 0;
+
+    if (!x->trimmed)
+        err = xv6fs_map_trim(i, DIV_ROUND_UP(i->size, XV6FS_BLOCK));
+    x->trimmed = !err;
+    return err;
+}
+
+// In an operation.
+static int set_size(struct inode *i, u64 size)
+{
+    struct xv6fs_inode *x = xv6fs_i(i);
+    u32 rest = size % XV6FS_BLOCK;
+    struct buf *b = NULL;
+    int err = rest && size < i->size ? xv6fs_map_read(i, size >> XV6FS_SHIFT, &b) : 0;
+
+    if (err)
+        return err;
+    if (b) {
+        xv6fs_op_change(xv6fs_of(i), b);
+        memset(b->data + rest, 0, XV6FS_BLOCK - rest);
+        buf_put(b);
+    }
+    xv6fs_op_change(xv6fs_of(i), x->buf);
+    x->disk->size = size;
+    return 0;
+}
+
+static int truncate_locked(struct inode *i, u64 size)
+{
+    struct xv6fs *fs = xv6fs_of(i);
+    u64 old = i->size;
+    int err = 0;
+
+    if (size > old)
+        err = prepare_growth(i) ?: vm_object_clear_tail(&i->object);
+    err = err ? err : xv6fs_op_begin(fs);
+    if (err)
+        return err;
+    err = xv6fs_op_end(fs, set_size(i, size));
+    if (err)
+        return err;
+    xv6fs_refresh(i);
+    vm_object_truncate(&i->object, size);
+    if (size < old) {
+        xv6fs_i(i)->trimmed = false;
+        err = prepare_growth(i);
+    }
+    return err;
+}
+
+int xv6fs_truncate(struct inode *i, u64 size)
+{
+    int err;
+
+    if (size > XV6FS_MAX_SIZE)
+        return -EFBIG;
+    mutex_lock(&i->object.write_lock);
+    err = truncate_locked(i, size);
+    mutex_unlock(&i->object.write_lock);
+    return err;
+}
+
+/* write(2) */
+
+// In an operation: n bytes that lie in one block. How many came.
+static ssize_t copy_block(struct inode *i, struct uio *u, u64 pos, size_t n, u8 *page)
+{
+    struct xv6fs_inode *x = xv6fs_i(i);
+    u64 block = pos >> XV6FS_SHIFT, within = pos & ~PAGE_MASK;
+    struct buf *b;
+    int err = xv6fs_map_get(i, block, &b);
+
+    if (err)
+        return err;
+    n = uio_get_nofault(u, page + within, n);
+    if (n) {
+        xv6fs_op_change(xv6fs_of(i), b);
+        if (pos + n > x->disk->size) {
+            xv6fs_op_change(xv6fs_of(i), x->buf);
+            x->disk->size = pos + n;
+        }
+        put_block(b, page + (within & ~(u64)(XV6FS_BLOCK - 1)), block, x->disk->size);
+    }
+    buf_put(b);
+    return n ? (ssize_t)n : -EFAULT;
+}
+
+static ssize_t write_block(struct inode *i, struct uio *u, u64 pos, size_t n)
+{
+    struct xv6fs *fs = xv6fs_of(i);
+    struct frame *f;
+    ssize_t moved;
+    int err = pos + n > i->size ? prepare_growth(i) : 0;
+
+    if (!err && pos > i->size)
+        err = vm_object_clear_tail(&i->object);
+    err = err ? err : vm_object_page(&i->object, pos >> PAGE_SHIFT, &f);
+    if (err)
+        return err;
+    moved = xv6fs_op_begin(fs);
+    if (!moved) {
+        moved = copy_block(i, u, pos, n, frame_address(f));
+        xv6fs_op_end(fs, moved < 0 ? moved : 0);
+    }
+    frame_put(f);
+    if (moved > 0) {
+        xv6fs_refresh(i);
+        store_relaxed(&i->object.size, i->size);
+        inode_touch_mtime(i);
+    }
+    return moved;
+}
+
+static ssize_t write_some(struct file *f, struct uio *u, loff_t *pos, bool first)
+{
+    u64 limit = MIN(file_size_limit_hook(), XV6FS_MAX_SIZE);
+    struct inode *i = f->inode;
+    ssize_t n = -EFBIG;
+
+    write_lock(&i->lock);
+    if (f->flags & O_APPEND && first)
+        *pos = i->size;
+    if ((u64)*pos < limit) {
+        n = MIN(XV6FS_BLOCK - *pos % XV6FS_BLOCK, limit - *pos);
+        n = write_block(i, u, *pos, MIN((size_t)n, u->left));
+    }
+    write_unlock(&i->lock);
+    if (n == -EFAULT)
+        n = uio_prefault(u, ACCESS_READ);
+    if (n == -ENOMEM && vm_reclaim(RECLAIM_PAGES))
+        n = 0;
+    return n;
+}
+
+static ssize_t file_write_blocks(struct file *f, struct uio *u, loff_t *pos)
+{
+    ssize_t done = 0, n = 0;
+    int err = 0;
+
+    while (u->left && n >= 0) {
+        n = write_some(f, u, pos, !done);
+        if (n > 0) {
+            *pos += n;
+            done += n;
+        }
+    }
+    if (done && f->flags & O_DSYNC)
+        err = file_fsync(f, false);
+    return err ? err : done ? done : n;
+}
+
+// Where holes are is not worth a walk through the map: all is data.
+static loff_t file_seek_to(struct file *f, loff_t offset, int whence)
+{
+    loff_t size = load_relaxed(&f->inode->size);
+
+    if (whence != SEEK_DATA && whence != SEEK_HOLE)
+        return generic_file_seek(f, offset, whence);
+    if (offset < 0 || offset >= size)
+        return -ENXIO;
+    f->pos = whence == SEEK_DATA ? offset : size;
+    return f->pos;
+}
+
+const struct file_ops xv6fs_file_ops = {
+    .read = generic_file_read,
+    .write = file_write_blocks,
+    .seek = file_seek_to,
+    .mmap = generic_file_mmap,
+    .fsync = xv6fs_fsync,
+};
