@@ -125,7 +125,8 @@ static int tail_move(struct journal *j)
     mutex_unlock(&j->super_lock);
     if (err)
         journal_fail(j, err);
-    wake_all(&j->begin_wait);
+    else if (gained)
+        wake_all(&j->begin_wait);
     return err;
 }
 

@@ -79,6 +79,7 @@ int journal_write_super(struct journal *j, u32 start, u32 sequence)
     buf_lock(j->super);
     s->start = be32_of(start);
     s->sequence = be32_of(sequence);
+    s->error = be32_of(j->log.error);
     jbd_super_seal(s);
     buf_unlock(j->super);
     err = buf_write(j->super, BLOCK_FUA);
@@ -323,10 +324,23 @@ static bool mark_empty(struct journal *j, int *err)
     empty = !j->running && !j->committing && list_empty(&j->checkpoints);
     tid = j->next_tid;
     spin_unlock(&j->lock);
-    if (empty && j->log.start)
+    if (empty && (j->log.start || j->log.error)) {
+        j->log.error = 0; // by now the file system has it on disk too
         *err = journal_write_super(j, 0, tid);
+    }
     mutex_unlock(&j->super_lock);
     return empty;
+}
+
+// The next mount, of whatever kernel, is told that the log ended by an error.
+static void mark_failed(struct journal *j, int error)
+{
+    const struct jbd_super *s = (void *)j->super->data;
+
+    mutex_lock(&j->super_lock);
+    j->log.error = error;
+    journal_write_super(j, be32_get(s->start), be32_get(s->sequence));
+    mutex_unlock(&j->super_lock);
 }
 
 int journal_flush(struct journal *j)
@@ -363,8 +377,10 @@ int journal_close(struct journal *j)
     wake_all(&j->checkpoint_wait);
     completion_wait(&j->commit_gone, WAIT_UNINTERRUPTIBLE);
     completion_wait(&j->checkpoint_gone, WAIT_UNINTERRUPTIBLE);
-    if (err)
+    if (err) {
+        mark_failed(j, err);
         journal_forget_all(j);
+    }
     assert(!j->records && !j->running && !j->committing);
     journal_destroy(j);
     return err;

@@ -51,9 +51,11 @@ static void spawned_main(void *arg)
     thread_exit();
 }
 
-// Only spawned threads end.
+// Threads of the kernel end too.
 static void thread_gone(struct thread *t)
 {
+    if (t->start_fn != spawned_main)
+        return;
     atomic_fetch_sub(&live, 1U);
     wake_all(&live_queue);
 }
