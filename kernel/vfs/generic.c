@@ -59,10 +59,8 @@ static ssize_t write_locked(struct file *f, struct uio *u, loff_t *pos, u64 limi
     if (n <= 0)
         return n;
     *pos += n;
-    if (*pos > i->size) {
-        store_relaxed(&i->object.size, *pos);
+    if (*pos > i->size)
         store_relaxed(&i->size, *pos);
-    }
     drop_privileges(i);
     inode_touch_mtime(i);
     inode_changed(i);

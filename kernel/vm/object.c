@@ -11,7 +11,7 @@
 //   fill_lock
 //      (fill.c), so a page is never read twice; zero pages need no such lock.
 //   4. Pages made by faults lie below `size`: checked under pages_lock, which truncation holds
-//      while it lowers the size. write() makes pages first and raises the size afterwards.
+//      while it lowers the size. write() makes pages first and then raises the size.
 //
 // Locking: pages_lock is a spinlock and may be taken under a pagetable_lock. Tree nodes come from
 // a slab, which never sleeps. fill_lock is held over I/O.

@@ -79,7 +79,7 @@ void vm_object_mark_buffers(struct vm_object *o, struct frame *f);
 
 struct uio;
 // Copies between the buffer and pages, from byte `pos` on; the caller holds the inode lock and
-// bounds the range by the size (read) or raises the size afterwards (write). Holes read as zeroes
+// bounds the range by the size (read); writes raise the object's size. Holes read as zeroes
 // and are not filled by reads if ops->fill is NULL. Bytes moved, or an error when none were. User
 // memory is not faulted in: the copy stops at the first page that is not ready, and -EFAULT means
 // that this is the very first; the caller then unlocks, calls uio_prefault() and tries again.

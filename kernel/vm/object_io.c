@@ -24,6 +24,15 @@ static ssize_t read_chunk(struct vm_object *o, struct uio *u, u64 pos, size_t n)
     return moved;
 }
 
+// The size covers the bytes before their page is marked: write-back, which takes the mark before it
+// looks at the size, then finds all of them inside.
+static void page_written(struct vm_object *o, struct frame *f, u64 pos, size_t n)
+{
+    if (n && pos + n > load_relaxed(&o->size))
+        store_relaxed(&o->size, pos + n);
+    vm_object_mark_dirty(o, f);
+}
+
 // Writes all of a page that is not here: it is made without a look at what it held, unless the
 // bytes fall short.
 static ssize_t overwrite_page(struct vm_object *o, struct uio *u, u64 index)
@@ -38,12 +47,12 @@ static ssize_t overwrite_page(struct vm_object *o, struct uio *u, u64 index)
     err = moved == PAGE_SIZE ? object_insert(o, index, new, false) : -EEXIST;
     if (!err) {
         object_enter_clock(o);
-        vm_object_mark_dirty(o, new);
+        page_written(o, new, index << PAGE_SHIFT, moved);
     } else if (err == -EEXIST && moved) {
         err = vm_object_page(o, index, &f);
         if (!err) {
             memcpy(frame_address(f), frame_address(new), moved);
-            vm_object_mark_dirty(o, f);
+            page_written(o, f, index << PAGE_SHIFT, moved);
             frame_put(f);
         }
     } else if (err == -EEXIST) {
@@ -72,7 +81,7 @@ static ssize_t write_chunk(struct vm_object *o, struct uio *u, u64 pos, size_t n
     if (err)
         return err;
     moved = uio_get_nofault(u, frame_address(f) + (pos & ~PAGE_MASK), n);
-    vm_object_mark_dirty(o, f);
+    page_written(o, f, pos, moved);
     frame_put(f);
     return moved;
 }

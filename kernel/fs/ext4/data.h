@@ -22,3 +22,17 @@ void ext4_span_add(const struct ext4_span *s, struct block_batch *batch, u64 log
                    u64 count);
 
 int ext4_fill(struct vm_object *o, u64 index, struct frame **frames, unsigned n);
+int ext4_write_back(struct vm_object *o, u64 first, u64 last);
+
+// Promises of blocks; map_lock held for writing (ext4_delayed_run: or reading).
+
+int ext4_make_writable(struct vm_object *o, u64 index);
+// Whether `logical` was promised; *count is cut to how far that is so, or is not.
+bool ext4_delayed_run(const struct ext4_inode *i, u64 logical, u64 *count);
+int ext4_delayed_promise(struct ext4_inode *i, u64 logical, u64 count); // -ENOSPC, -ENOMEM
+void ext4_delayed_drop(struct ext4_inode *i, u64 first, u64 end);       // [first, end)
+
+/* truncate.c */
+
+u64 ext4_size_max(const struct inode *i);      // bytes
+int ext4_size_grow(struct inode *i, u64 size); // inode lock held

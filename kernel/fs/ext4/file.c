@@ -1,28 +1,165 @@
 // SPDX-License-Identifier: MIT
-// Operations on regular files.
+// Operations on regular files, and fsync.
 #include "vfs/file.h"
 #include "fs/ext4/data.h"
 
-static int file_setattr(struct inode *i, const struct attr *a)
+// Data inside the inode is only read there: who may change the file moves it to a block first.
+static int move_out(struct inode *i)
+{
+    int err = 0;
+
+    if (!ext4_has_inline(i))
+        return 0;
+    write_lock(&i->lock);
+    if (ext4_has_inline(i))
+        err = ext4_check_writable(ext4_of(i)) ?: ext4_inline_convert(i);
+    write_unlock(&i->lock);
+    return err;
+}
+
+static ssize_t regular_write(struct file *f, struct uio *u, loff_t *pos)
+{
+    struct inode *i = f->inode;
+    u64 at = f->flags & O_APPEND ? load_relaxed(&i->size) : (u64)*pos, max = ext4_size_max(i);
+    int err = move_out(i);
+
+    if (err)
+        return err;
+    if (at >= max && u->left)
+        return -EFBIG;
+    u->left = MIN(u->left, max - at);
+    return generic_file_write(f, u, pos);
+}
+
+static int regular_mmap(struct file *f, struct vm_object **out)
+{
+    int err = f->mode & FILE_F_WRITE ? move_out(f->inode) : 0;
+
+    return err ? err : generic_file_mmap(f, out);
+}
+
+static int regular_setattr(struct inode *i, const struct attr *a)
 {
     return a->valid & ATTR_SIZE ? ext4_truncate(i, a->size) : 0;
 }
 
+int ext4_fsync(struct file *f, bool data_only)
+{
+    struct inode *i = f->inode;
+    struct ext4 *fs = ext4_of(i);
+    int err = S_ISREG(i->mode) ? ext4_data_flush(i) : 0, one;
+    u32 tid = load_relaxed(data_only ? &ext4_i(i)->data_tid : &ext4_i(i)->tid);
+    bool flush;
+
+    if (!fs->journal) {
+        one = buf_cache_sync(fs->cache);
+        return err ? err : one;
+    }
+    flush = !journal_will_flush(fs->journal, tid);
+    one = journal_commit_wait(fs->journal, tid);
+    if (!one && flush)
+        one = block_flush(fs->cache->device);
+    return err ? err : one;
+}
+
+/* SEEK_DATA and SEEK_HOLE */
+
+static bool page_is_dirty(struct vm_object *o, u64 index)
+{
+    u64 at = index;
+    bool yes;
+
+    spin_lock(&o->pages_lock);
+    yes = radix_next_marked(&o->pages, &at) && at == index;
+    spin_unlock(&o->pages_lock);
+    return yes;
+}
+
+// Whether there is data at a block, and for how many more blocks that holds, at least.
+static int block_has_data(struct inode *i, u64 block, u64 *count, bool *data)
+{
+    struct ext4_inode *e = ext4_i(i);
+    struct ext4_map m = {.logical = block, .count = *count};
+    u32 shift = PAGE_SHIFT - ext4_of(i)->block_shift;
+    int err;
+
+    *data = ext4_delayed_run(e, block, count);
+    if (*data)
+        return 0;
+    m.count = *count;
+    err = ext4_map_find(e, &m);
+    *data = m.physical != EXT4_MAP_FAIL && !m.unwritten;
+    if (m.physical != EXT4_MAP_FAIL && m.unwritten) { // data where pages wait to be written
+        *data = page_is_dirty(&i->object, block >> shift);
+        m.count = MIN(m.count, (((block >> shift) + 1) << shift) - block);
+    }
+    *count = m.count;
+    return err;
+}
+
+// The first byte from `pos` on that is in a hole or is not. Write-back is kept away, as pages that
+// it has taken do not look changed any more.
+static loff_t seek_block(struct inode *i, loff_t pos, bool hole)
+{
+    u32 shift = ext4_of(i)->block_shift;
+    u64 size = load_relaxed(&i->size), end = DIV_ROUND_UP(size, 1UL << shift), count;
+    u64 at = (u64)pos >> shift;
+    bool data;
+    int err = 0;
+
+    mutex_lock(&i->object.write_lock);
+    read_lock(&ext4_i(i)->map_lock);
+    for (; at < end; at += count) {
+        count = end - at;
+        err = block_has_data(i, at, &count, &data);
+        if (err || data != hole)
+            break;
+    }
+    read_unlock(&ext4_i(i)->map_lock);
+    mutex_unlock(&i->object.write_lock);
+    if (err)
+        return err;
+    if (at >= end)
+        return hole ? (loff_t)size : -ENXIO;
+    return MAX(pos, (loff_t)(at << shift));
+}
+
+static loff_t regular_seek(struct file *f, loff_t offset, int whence)
+{
+    struct inode *i = f->inode;
+    loff_t at;
+
+    if (whence != SEEK_DATA && whence != SEEK_HOLE)
+        return generic_file_seek(f, offset, whence);
+    if (offset < 0 || (u64)offset >= load_relaxed(&i->size))
+        return -ENXIO;
+    if (ext4_has_inline(i))
+        at = whence == SEEK_DATA ? offset : (loff_t)load_relaxed(&i->size);
+    else
+        at = seek_block(i, offset, whence == SEEK_HOLE);
+    if (at >= 0)
+        f->pos = at;
+    return at;
+}
+
 const struct vm_object_ops ext4_object_ops = {
     .fill = ext4_fill,
+    .make_writable = ext4_make_writable,
+    .write_back = ext4_write_back,
     .hold = inode_object_hold,
     .release = inode_object_release,
 };
 
 const struct inode_ops ext4_file_inode_ops = {
-    .setattr = file_setattr,
+    .setattr = regular_setattr,
     .getattr = ext4_inode_getattr,
 };
 
 const struct file_ops ext4_file_ops = {
     .read = generic_file_read,
-    .write = generic_file_write,
-    .mmap = generic_file_mmap,
+    .write = regular_write,
+    .seek = regular_seek,
+    .mmap = regular_mmap,
     .fsync = ext4_fsync,
     .fallocate = ext4_file_fallocate,
 };

@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: MIT
+// Changed pages on their way to the device.
+//
+// Pages are taken in runs. The blocks of a run become pieces: those that the map has, and those
+// that were promised and get a place now, which nothing refers to yet. The data of all pieces is
+// written and waited for; then a handle marks the new blocks used, enters them in the map, and
+// moves the size on disk. A crash before the handle's commit loses the new data, but nothing else.
+// Blocks that are overwritten in place need no handle.
+//
+// With data=journal nothing is written here: new blocks are entered, and all contents handed to
+// the journal, in the same handle.
+//
+// What cannot be written is lost: its pages count as clean, and fsync will tell.
+#include "block/batch.h"
+#include "fs/ext4/data.h"
+#include "fs/ext4/map.h"
+#include "lib/string.h"
+
+#define RUN            64 // pages taken together
+#define PIECES         24 // written together
+#define JOURNAL_BLOCKS 16 // of a piece that is journaled
+
+enum piece_state { PIECE_WRITTEN, PIECE_UNWRITTEN, PIECE_NEW };
+
+struct piece {
+    u64 logical, physical;
+    u32 count;
+    enum piece_state state;
+};
+
+struct run {
+    struct inode *inode;
+    struct ext4_span span;
+    bool journaled;
+    u64 size;     // bytes of the file
+    u64 at, stop; // blocks yet to be looked at
+    int error;    // the first
+    unsigned count;
+    struct piece pieces[PIECES];
+};
+
+static void run_error(struct run *r, int err)
+{
+    if (!r->error)
+        r->error = err;
+}
+
+/* Gathering pieces; map_lock held */
+
+static void piece_add(struct run *r, u64 physical, u64 count, enum piece_state state)
+{
+    r->pieces[r->count++] = (struct piece){r->at, physical, count, state};
+    r->at += count;
+    ext4_i(r->inode)->goal = physical + count;
+}
+
+static bool is_zero(const u8 *data, u32 bytes)
+{
+    const u64 *words = (const u64 *)data;
+
+    for (u32 n = 0; n < bytes / sizeof(u64); n++)
+        if (words[n])
+            return false;
+    return true;
+}
+
+// A block that nothing was promised to: beyond what was the end of the file when its page was made
+// writable, or lost to an earlier error. Zeroes may stay a hole; else it is promised now.
+static int gather_stray(struct run *r)
+{
+    u8 *data;
+    u32 bytes;
+    int err;
+
+    ext4_span_piece(&r->span, r->at, 1, &data, &bytes);
+    if (is_zero(data, bytes)) {
+        r->at++;
+        return 0;
+    }
+    err = ext4_delayed_promise(ext4_i(r->inode), r->at, 1);
+    if (err)
+        r->at++;
+    return err;
+}
+
+static int gather_hole(struct run *r, u64 count)
+{
+    struct ext4_inode *e = ext4_i(r->inode);
+    struct ext4 *fs = r->span.fs;
+    u64 physical;
+    u32 n;
+    int err;
+
+    if (!ext4_delayed_run(e, r->at, &count))
+        return gather_stray(r);
+    n = MIN(count, ext4_map_max_run(e));
+    if (r->journaled)
+        n = MIN(n, JOURNAL_BLOCKS);
+    err = ext4_blocks_pick(fs, e->goal, &n, &physical);
+    if (!err) {
+        piece_add(r, physical, n, PIECE_NEW);
+        return 0;
+    }
+    ext4_delayed_drop(e, r->at, r->at + count);
+    r->at += count;
+    return err;
+}
+
+static int gather_one(struct run *r)
+{
+    struct ext4_map m = {.logical = r->at, .count = r->stop - r->at};
+    int err = ext4_map_find(ext4_i(r->inode), &m);
+
+    if (err) {
+        ext4_delayed_drop(ext4_i(r->inode), r->at, r->stop);
+        r->at = r->stop;
+        return err;
+    }
+    if (m.physical == EXT4_MAP_FAIL)
+        return gather_hole(r, m.count);
+    if (r->journaled)
+        m.count = MIN(m.count, JOURNAL_BLOCKS);
+    piece_add(r, m.physical, m.count, m.unwritten ? PIECE_UNWRITTEN : PIECE_WRITTEN);
+    return 0;
+}
+
+static void gather(struct run *r)
+{
+    struct ext4_inode *e = ext4_i(r->inode);
+
+    r->count = 0;
+    write_lock(&e->map_lock);
+    while (r->at < r->stop && r->count < PIECES) {
+        int err = gather_one(r);
+
+        if (err)
+            run_error(r, err);
+    }
+    write_unlock(&e->map_lock);
+}
+
+/* Writing them */
+
+static int write_data(const struct run *r)
+{
+    struct block_batch batch;
+
+    block_batch_begin(&batch, r->span.fs->cache->device, BLOCK_WRITE, 0);
+    for (unsigned n = 0; n < r->count; n++) {
+        const struct piece *p = &r->pieces[n];
+
+        ext4_span_add(&r->span, &batch, p->logical, p->physical, p->count);
+    }
+    return block_batch_wait(&batch);
+}
+
+static int journal_block(struct handle *h, const struct run *r, u64 logical, u64 physical)
+{
+    struct buf *b;
+    u8 *data;
+    u32 bytes;
+    int err = buf_get(r->span.fs->cache, physical, &b);
+
+    if (err)
+        return err;
+    err = journal_get_create(h, b);
+    if (!err) {
+        ext4_span_piece(&r->span, logical, 1, &data, &bytes);
+        buf_lock(b);
+        memcpy(b->data, data, bytes);
+        buf_unlock(b);
+        journal_dirty(h, b);
+    }
+    buf_put(b);
+    return err;
+}
+
+static int journal_data(struct handle *h, const struct run *r, const struct piece *p)
+{
+    int err = 0;
+
+    for (u32 n = 0; !err && n < p->count; n++)
+        err = journal_block(h, r, p->logical + n, p->physical + n);
+    return err;
+}
+
+// The pieces from `n` on got nowhere. map_lock held.
+static void give_up(struct run *r, unsigned n)
+{
+    for (; n < r->count; n++) {
+        struct piece *p = &r->pieces[n];
+
+        if (p->state != PIECE_NEW)
+            continue;
+        ext4_blocks_unpick(r->span.fs, p->physical, p->count);
+        ext4_delayed_drop(ext4_i(r->inode), p->logical, p->logical + p->count);
+    }
+}
+
+static int enter_new(struct handle *h, struct run *r, struct piece *p)
+{
+    struct ext4_inode *e = ext4_i(r->inode);
+    struct ext4_map m = {p->logical, p->physical, p->count, false};
+    int err = ext4_blocks_claim(h, r->span.fs, p->physical, p->count);
+
+    if (err)
+        return err;
+    p->state = PIECE_WRITTEN;
+    ext4_delayed_drop(e, p->logical, p->logical + p->count);
+    err = ext4_map_insert(h, e, &m);
+    if (err)
+        ext4_blocks_free(h, e, p->physical, p->count, r->journaled);
+    return err;
+}
+
+static void size_raise(struct run *r, u64 blocks)
+{
+    struct ext4_inode *e = ext4_i(r->inode);
+
+    e->disk_size = MAX(e->disk_size, MIN(r->size, blocks << r->span.fs->block_shift));
+}
+
+static u32 piece_credits(const struct run *r, const struct piece *p)
+{
+    return 1 + EXT4_ALLOC_CREDITS + ext4_map_credits(ext4_i(r->inode), 1) +
+           (r->journaled ? p->count : 0);
+}
+
+static int enter_piece(struct handle *h, struct run *r, struct piece *p)
+{
+    struct ext4_inode *e = ext4_i(r->inode);
+    u32 need = piece_credits(r, p);
+    int err = 0;
+
+    if (journal_credits(h) < need)
+        err = ext4_map_restart(h, e, need + EXT4_BATCH_CREDITS);
+    if (err)
+        return err;
+    if (p->state == PIECE_NEW)
+        err = enter_new(h, r, p);
+    else if (p->state == PIECE_UNWRITTEN)
+        err = ext4_map_written(h, e, p->logical, p->count);
+    if (!err && r->journaled)
+        err = journal_data(h, r, p);
+    if (!err)
+        size_raise(r, p->logical + p->count);
+    return err;
+}
+
+static int enter_pieces(struct handle *h, struct run *r)
+{
+    struct ext4_inode *e = ext4_i(r->inode);
+    unsigned n = 0;
+    int err = 0;
+
+    write_lock(&e->map_lock);
+    while (!err && n < r->count)
+        err = enter_piece(h, r, &r->pieces[n++]);
+    if (err)
+        give_up(r, n - 1);
+    else
+        size_raise(r, r->at);
+    write_unlock(&e->map_lock);
+    store_relaxed(&e->data_tid, journal_handle_tid(h));
+    return err;
+}
+
+static int enter(struct run *r)
+{
+    u32 credits = 1 + EXT4_BATCH_CREDITS + (r->count ? piece_credits(r, &r->pieces[0]) : 0);
+    struct handle *h;
+    int err = journal_begin(r->span.fs->journal, credits, &h), one;
+
+    if (err) {
+        write_lock(&ext4_i(r->inode)->map_lock);
+        give_up(r, 0);
+        write_unlock(&ext4_i(r->inode)->map_lock);
+        return err;
+    }
+    err = enter_pieces(h, r);
+    one = ext4_inode_write(h, r->inode);
+    err = err ? err : one;
+    one = journal_end(h);
+    return err ? err : one;
+}
+
+static bool needs_handle(const struct run *r)
+{
+    if (r->journaled ||
+        MIN(r->size, r->at << r->span.fs->block_shift) > ext4_i(r->inode)->disk_size)
+        return true;
+    for (unsigned n = 0; n < r->count; n++)
+        if (r->pieces[n].state != PIECE_WRITTEN)
+            return true;
+    return false;
+}
+
+static int write_pieces(struct run *r)
+{
+    int err = r->journaled ? 0 : write_data(r);
+
+    if (err) {
+        write_lock(&ext4_i(r->inode)->map_lock);
+        give_up(r, 0);
+        write_unlock(&ext4_i(r->inode)->map_lock);
+        return err;
+    }
+    return needs_handle(r) ? enter(r) : 0;
+}
+
+static int write_run(struct inode *i, u64 index, struct frame **frames, unsigned n)
+{
+    struct ext4 *fs = ext4_of(i);
+    u32 shift = PAGE_SHIFT - fs->block_shift;
+    u64 end = (index + n) << shift;
+    struct run r = {.inode = i, .span = {fs, frames, index}};
+
+    r.journaled = ext4_is_journal_data(i);
+    r.size = load_relaxed(&i->object.size);
+    r.at = index << shift;
+    r.stop = MIN(end, DIV_ROUND_UP(r.size, fs->block_size));
+    while (r.at < r.stop) {
+        int err;
+
+        gather(&r);
+        err = write_pieces(&r);
+        if (err)
+            run_error(&r, err);
+    }
+    if (r.stop < end) {
+        write_lock(&ext4_i(i)->map_lock);
+        ext4_delayed_drop(ext4_i(i), r.stop, end);
+        write_unlock(&ext4_i(i)->map_lock);
+    }
+    return r.error;
+}
+
+// Pages between the size on disk and the range go too, so that the size never passes data that was
+// not written.
+int ext4_write_back(struct vm_object *o, u64 first, u64 last)
+{
+    struct inode *i = o->owner;
+    struct frame *frames[RUN];
+    u64 known = load_relaxed(&ext4_i(i)->disk_size) >> PAGE_SHIFT;
+    unsigned n;
+    int err = 0;
+
+    if (last >= known)
+        first = MIN(first, known);
+    while ((n = vm_object_take_dirty(o, &first, last, frames, RUN))) {
+        int one = write_run(i, first, frames, n);
+
+        err = err ? err : one;
+        for (unsigned k = 0; k < n; k++)
+            frame_put(frames[k]);
+        first += n;
+    }
+    return err;
+}
+
+int ext4_data_flush(struct inode *i)
+{
+    return vm_object_sync(&i->object, 0, ~0UL);
+}
