@@ -18,7 +18,8 @@
 //                  RANK_GROUP   a block group's bitmaps and counts
 //                    RANK_SUPER a file system's superblock, its orphans
 //                      RANK_BUFFER  a block's contents
-//                        RANK_DEVICE_OBJECT  a device's memory object: filling its pages
+//                        RANK_DEVICE_WRITE  as RANK_WRITEBACK, of a device's own object
+//                          RANK_DEVICE_FILL as RANK_OBJECT, of a device's own object
 //  spinlocks
 //    RANK_PROCTREE        parents, children, groups, sessions, pid table
 //      RANK_SIGNAL        signal state of one process (handlers, pending, timers)
@@ -57,7 +58,8 @@ enum lock_rank {
     RANK_GROUP,
     RANK_SUPER,
     RANK_BUFFER,
-    RANK_DEVICE_OBJECT,
+    RANK_DEVICE_WRITE,
+    RANK_DEVICE_FILL,
     RANK_PROCTREE,
     RANK_SIGNAL,
     RANK_FUTEX,

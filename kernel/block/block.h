@@ -116,8 +116,6 @@ struct block_device *block_find(dev_t dev);             // NULL
 struct block_device *block_find_name(const char *name); // "vda1"; NULL
 void block_each(void (*fn)(struct block_device *d, void *arg), void *arg);
 extern void (*block_added_hook)(struct block_device *d); // set by who makes nodes
-// Set by who caches: writes what was changed of the device, then forgets all of it.
-extern void (*block_forget_hook)(struct block_device *d);
 
 // A user of the device: keeps its partition from changing. -ENXIO: no medium.
 int block_open(struct block_device *d);

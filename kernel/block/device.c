@@ -16,7 +16,6 @@ static struct spinlock devices_lock = SPINLOCK_INIT(RANK_DEVICE); // writers; no
 static struct list devices = LIST_INIT(devices);                  // a partition after its device
 static u32 extended_minors;                                       // (a) numbers given out
 void (*block_added_hook)(struct block_device *d);
-void (*block_forget_hook)(struct block_device *d);
 
 void block_each(void (*fn)(struct block_device *d, void *arg), void *arg)
 {
@@ -133,13 +132,6 @@ static int found_partition(struct partition_source *s, u32 number, u64 start, u6
     return 0;
 }
 
-static void forget(struct block_device *d)
-{
-    if (block_forget_hook && load_relaxed(&d->sectors))
-        block_forget_hook(d);
-    store_relaxed(&d->sectors, 0);
-}
-
 // Partitions that no longer exist stay, without sectors.
 static int clear_partitions(struct block_device *whole)
 {
@@ -150,7 +142,7 @@ static int clear_partitions(struct block_device *whole)
             return -EBUSY;
     LIST_FOR_EACH (d, &devices, link)
         if (d->whole == whole && d->number)
-            forget(d);
+            store_relaxed(&d->sectors, 0);
     return 0;
 }
 

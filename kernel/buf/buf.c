@@ -16,7 +16,7 @@
 #include "mm/slab.h"
 
 #define BUCKETS       1024
-#define SHRINK_STRIDE 64 // buffers looked at by one call
+#define SHRINK_STRIDE 512 // buffers looked at by one call: those of 64 pages
 
 struct buf_bucket {
     struct spinlock lock;
@@ -47,7 +47,10 @@ static int cache_create(struct block_device *d, struct buf_cache **out)
         spin_init(&buckets[i].lock, RANK_BUFFERS);
     c->device = d;
     vm_object_init(&c->object, &buf_device_object_ops, c);
-    mutex_init(&c->object.fill_lock, RANK_DEVICE_OBJECT);
+    mutex_init(&c->object.write_lock, RANK_DEVICE_WRITE);
+    mutex_init(&c->object.fill_lock, RANK_DEVICE_FILL);
+    mutex_init(&c->close_lock, RANK_NONE);
+    c->object.size = load_relaxed(&d->sectors) << SECTOR_SHIFT;
     c->block_size = d->limits.block_size;
     c->block_shift = bit_lowest(c->block_size);
     c->buckets = buckets;
@@ -60,17 +63,19 @@ static int cache_create(struct block_device *d, struct buf_cache **out)
 
 int buf_cache_get(struct block_device *d, struct buf_cache **out)
 {
-    struct buf_cache *c;
+    struct buf_cache *c = load_acquire(&d->cache);
     int err = 0;
 
+    if (likely(c != NULL)) {
+        *out = c;
+        return 0;
+    }
     mutex_lock(&caches_lock);
     c = d->cache;
     if (!c)
         err = cache_create(d, &c);
-    if (!err) {
-        store_relaxed(&c->object.size, load_relaxed(&d->sectors) << SECTOR_SHIFT);
+    if (!err)
         store_release(&d->cache, c);
-    }
     mutex_unlock(&caches_lock);
     *out = c;
     return err;
@@ -212,20 +217,40 @@ void buf_mark_dirty(struct buf *b)
     vm_object_mark_buffers(&b->cache->object, b->frame);
 }
 
-int buf_write_many(struct buf **bufs, unsigned n, u32 block_flags)
+static int write_many(struct buf_cache *c, struct buf **bufs, unsigned n, u32 block_flags)
 {
-    struct buf_cache *c = n ? bufs[0]->cache : NULL;
     struct block_batch batch;
+    int err;
 
-    if (!n)
-        return 0;
     block_batch_begin(&batch, c->device, BLOCK_WRITE, block_flags);
     for (unsigned i = 0; i < n; i++) {
         buf_clear_flags(bufs[i], BUF_DIRTY);
         block_batch_add(&batch, bufs[i]->block << (c->block_shift - SECTOR_SHIFT), bufs[i]->data,
                         c->block_size);
     }
-    return block_batch_wait(&batch);
+    err = block_batch_wait(&batch);
+    store_relaxed(&c->written, true);
+    return err;
+}
+
+// Two writes of one block must not be under way together: the older could win. Write-back leaves
+// blocks in transactions alone; from others it is kept away.
+int buf_write_many(struct buf **bufs, unsigned n, u32 block_flags)
+{
+    struct buf_cache *c = n ? bufs[0]->cache : NULL;
+    bool alone = true;
+    int err;
+
+    if (!n)
+        return 0;
+    for (unsigned i = 0; i < n; i++)
+        alone &= (load_relaxed(&bufs[i]->flags) & BUF_JOURNAL) != 0;
+    if (alone)
+        return write_many(c, bufs, n, block_flags);
+    mutex_lock(&c->object.write_lock);
+    err = write_many(c, bufs, n, block_flags);
+    mutex_unlock(&c->object.write_lock);
+    return err;
 }
 
 int buf_write(struct buf *b, u32 block_flags)
@@ -245,13 +270,6 @@ void buf_forget(struct buf_cache *c, u64 block, u64 count)
         buf_wait_not_written(b);
         buf_put(b);
     }
-}
-
-int buf_cache_sync(struct buf_cache *c)
-{
-    int err = vm_object_sync(&c->object, 0, ~0UL), flush = block_flush(c->device);
-
-    return err ? err : flush;
 }
 
 /* Dropping */
@@ -315,31 +333,14 @@ void buf_shrink(struct buf_cache *c)
     }
 }
 
-// Writes everything and frees the buffers; -EBUSY: some are in use.
-static int drop_buffers(struct buf_cache *c)
+static void free_unused(struct buf_cache *c)
 {
-    int err = buf_cache_sync(c);
-
-    for (u64 n = 2 * c->count; !err && n; n--) {
+    for (u64 n = 2 * load_relaxed(&c->count); n; n--) {
         struct buf *b = clock_turn(c);
 
         if (b)
             buf_try_free(c, b);
     }
-    return !err && c->count ? -EBUSY : err;
-}
-
-int buf_cache_forget(struct buf_cache *c)
-{
-    int err = drop_buffers(c);
-
-    if (err)
-        return err;
-    mutex_lock(&c->object.write_lock);
-    vm_object_truncate(&c->object, 0);
-    store_relaxed(&c->object.size, load_relaxed(&c->device->sectors) << SECTOR_SHIFT);
-    mutex_unlock(&c->object.write_lock);
-    return 0;
 }
 
 int buf_cache_set_block_size(struct buf_cache *c, u32 size)
@@ -350,12 +351,97 @@ int buf_cache_set_block_size(struct buf_cache *c, u32 size)
         return -EINVAL;
     if (size == c->block_size)
         return 0;
-    err = drop_buffers(c);
+    err = buf_cache_sync(c);
     if (err)
         return err;
+    free_unused(c);
+    if (c->count)
+        return -EBUSY;
     c->block_size = size;
     c->block_shift = bit_lowest(size);
     return 0;
+}
+
+/* Whole caches */
+
+static int flush(struct buf_cache *c)
+{
+    int err;
+
+    store_relaxed(&c->written, false);
+    err = block_flush(c->device);
+    if (err)
+        store_relaxed(&c->written, true);
+    return err;
+}
+
+int buf_cache_sync(struct buf_cache *c)
+{
+    int err = vm_object_sync(&c->object, 0, ~0UL), flushed = flush(c);
+
+    return err ? err : flushed;
+}
+
+static void forget(struct buf_cache *c)
+{
+    free_unused(c);
+    vm_object_drop_clean(&c->object, 0, ~0UL);
+}
+
+int buf_cache_forget(struct buf_cache *c)
+{
+    int err = buf_cache_sync(c);
+
+    forget(c);
+    return err;
+}
+
+static void sync_one(struct block_device *d, void *error)
+{
+    struct buf_cache *c = load_acquire(&d->cache);
+    int err = c ? vm_object_sync(&c->object, 0, ~0UL) : 0;
+
+    if (c && load_relaxed(&c->written))
+        err = err ?: flush(c);
+    if (err)
+        *(int *)error = err;
+}
+
+int buf_sync_all(void)
+{
+    int err = 0;
+
+    block_each(sync_one, &err);
+    return err;
+}
+
+int buf_device_open(struct block_device *d)
+{
+    struct buf_cache *c = load_acquire(&d->cache);
+    int err = block_open(d);
+
+    if (!err && c) // it may be a partition of a new table
+        store_relaxed(&c->object.size, load_relaxed(&d->sectors) << SECTOR_SHIFT);
+    return err;
+}
+
+// The last user writes what is cached before the device counts as closed, and may be partitioned
+// anew.
+void buf_device_close(struct block_device *d)
+{
+    struct buf_cache *c = load_acquire(&d->cache);
+
+    if (c) {
+        mutex_lock(&c->close_lock);
+        if (load_relaxed(&d->opens) == 1) {
+            (void)vm_object_sync(&c->object, 0, ~0UL);
+            forget(c);
+        }
+        block_close(d);
+        mutex_unlock(&c->close_lock);
+    } else {
+        block_close(d);
+    }
 }
 
 void buf_cache_check(struct buf_cache *c)

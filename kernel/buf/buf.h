@@ -48,6 +48,8 @@ struct buf_cache {
     u32 block_shift;
     struct buf_bucket *buckets;     // (c)
     struct wait_queue writing_wait; // for the end of a write-back of pages
+    struct mutex close_lock;        // RANK_NONE: closing
+    bool written;                   // (a) since the last flush
     struct spinlock lock;           // RANK_BUFFERS
     struct list bufs;               // (l) clock order
     u64 count;                      // (l) of bufs
@@ -58,9 +60,6 @@ int buf_cache_get(struct block_device *d, struct buf_cache **out);
 // Writes everything, forgets all buffers, and sets the size. -EBUSY while any is in use, -EINVAL,
 // -EIO.
 int buf_cache_set_block_size(struct buf_cache *c, u32 size);
-// Writes everything, then drops all buffers and pages: the device may change behind them. -EBUSY:
-// buffers are in use, and the pages stay; -EIO.
-int buf_cache_forget(struct buf_cache *c);
 u64 buf_cache_blocks(const struct buf_cache *c);
 
 // The block with valid contents (0, -EIO, -ENOMEM; past the end -EIO).
@@ -100,5 +99,12 @@ int buf_write(struct buf *b, u32 block_flags);
 void buf_forget(struct buf_cache *c, u64 block, u64 count);
 // Everything that is dirty and not in a transaction, then a flush of the device.
 int buf_cache_sync(struct buf_cache *c);
+// The same; then everything that nobody uses is forgotten, and read again when it is wanted.
+int buf_cache_forget(struct buf_cache *c);
+int buf_sync_all(void); // all devices, of which those written to are flushed
+// A user of the device: a file of its node, or a mount. The last one's close writes and forgets
+// everything: the device may change behind the cache then. -ENXIO: no medium.
+int buf_device_open(struct block_device *d);
+void buf_device_close(struct block_device *d);
 void buf_cache_check(struct buf_cache *c);
 void buf_init(void);

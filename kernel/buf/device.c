@@ -105,6 +105,7 @@ static int device_write_back(struct vm_object *o, u64 first, u64 last)
         for (unsigned i = 0; i < n; i++)
             add_page(c, &batch, frames[i], first + i);
         one = block_batch_wait(&batch);
+        store_relaxed(&c->written, true);
         err = err ? err : one;
         for (unsigned i = 0; i < n; i++) {
             frame_flag_clear(o, frames[i], FRAME_F_WRITING);

@@ -16,6 +16,7 @@ void inode_init(struct inode *i, struct superblock *sb, mode_t mode)
     i->atime = i->mtime = i->ctime = i->btime = clock_realtime();
     rwlock_init(&i->lock, RANK_INODE);
     vm_object_init(&i->object, NULL, i);
+    i->object.container = sb;
     list_init(&i->locks);
 }
 
@@ -30,15 +31,16 @@ void inode_put(struct inode *i)
         i->sb->ops->evict(i);
 }
 
-// The superblock is held too, so that it cannot go before the inode.
+// Unmounting waits for the release, which may evict.
 bool inode_object_hold(struct vm_object *o)
 {
     struct inode *i = o->owner;
 
-    if (!ref_get_unless_zero(&i->refs))
-        return false;
-    superblock_get(i->sb);
-    return true;
+    superblock_hold(i->sb);
+    if (ref_get_unless_zero(&i->refs))
+        return true;
+    superblock_release(i->sb);
+    return false;
 }
 
 void inode_object_release(struct vm_object *o)
@@ -47,7 +49,7 @@ void inode_object_release(struct vm_object *o)
     struct superblock *sb = i->sb;
 
     inode_put(i);
-    superblock_put(sb);
+    superblock_release(sb);
 }
 
 /* Permission */

@@ -124,6 +124,7 @@ struct superblock_ops {
 
 struct superblock {
     struct ref refs;                  // mounts, and whoever iterates
+    u32 holds;                        // (a) unmounting waits until there are none
     const struct superblock_ops *ops; // (c)
     const char *type;                 // (c) "tmpfs"
     dev_t dev;                        // (c) anonymous device number
@@ -149,7 +150,7 @@ struct fs_type {
 };
 
 // The block device that a mount's source names: a device node's path, or "/dev/vda" before there
-// are any. -ENOENT, -ENOTBLK, -ENXIO.
+// are any. -EINVAL (no source), -ENOENT, -ENOTBLK, -ENXIO. Who mounts it calls buf_device_open.
 struct block_device;
 int fs_source_device(const char *source, struct block_device **out);
 // The mounted superblock of a device, referenced; NULL: none. `dev` is its number.
@@ -169,6 +170,9 @@ static inline void superblock_get(struct superblock *sb)
 }
 void superblock_put(struct superblock *sb);                      // the last unmounts; may sleep
 int superblock_root(struct superblock *sb, struct dentry **out); // not referenced; -ENOMEM
+// Between them an inode may be evicted; any context, release from where evicting may sleep.
+void superblock_hold(struct superblock *sb);
+void superblock_release(struct superblock *sb);
 // The next superblock with a reference, after `prev` whose reference is put; NULL at the end.
 struct superblock *superblock_next(struct superblock *prev);
 int superblock_statfs(struct superblock *sb, struct statfs64 *out); // statfs(2) without mount flags

@@ -2,15 +2,16 @@
 // File-system types and superblocks: their registry and their life.
 #include "abi/errno.h"
 #include "abi/limits.h"
-#include "block/block.h"
+#include "buf/buf.h"
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "vfs/internal.h"
 
 static struct spinlock superblocks_lock = SPINLOCK_INIT(RANK_DCACHE); // both lists
 static struct list superblocks = LIST_INIT(superblocks);
-static struct list types = LIST_INIT(types); // grows only
-static u32 next_dev = 1;                     // (a)
+static struct list types = LIST_INIT(types);                   // grows only
+static u32 next_dev = 1;                                       // (a)
+static struct wait_queue released = WAIT_QUEUE_INIT(released); // superblocks without holds
 
 void fs_register(struct fs_type *type)
 {
@@ -70,9 +71,21 @@ void superblock_destroy(struct superblock *sb)
         dentry_put(sb->root_dentry);
     if (sb->root)
         inode_put(sb->root);
+    wait_event(&released, !load_acquire(&sb->holds), WAIT_UNINTERRUPTIBLE, NS_NEVER);
     if (sb->ops->unmount)
         sb->ops->unmount(sb);
     kfree(sb);
+}
+
+void superblock_hold(struct superblock *sb)
+{
+    atomic_fetch_add(&sb->holds, 1U);
+}
+
+void superblock_release(struct superblock *sb)
+{
+    if (atomic_fetch_sub(&sb->holds, 1U) == 1)
+        wake_all(&released);
 }
 
 void superblock_put(struct superblock *sb)
@@ -124,23 +137,6 @@ struct superblock *superblock_find(dev_t dev, const char *type)
     return found;
 }
 
-int fs_source_device(const char *source, struct block_device **out)
-{
-    struct path at SCOPED(path_end) = {0};
-    int err = path_lookup(NULL, source, WALK_FOLLOW, &at);
-
-    if (err == -ENOENT && !strncmp(source, "/dev/", 5)) {
-        *out = block_find_name(source + 5);
-        return *out ? 0 : -ENOENT;
-    }
-    if (err)
-        return err;
-    if (!S_ISBLK(path_inode(&at)->mode))
-        return -ENOTBLK;
-    *out = block_find(path_inode(&at)->rdev);
-    return *out ? 0 : -ENXIO;
-}
-
 int superblock_statfs(struct superblock *sb, struct statfs64 *out)
 {
     *out = (struct statfs64){
@@ -156,12 +152,31 @@ int superblock_statfs(struct superblock *sb, struct statfs64 *out)
 int vfs_sync(void)
 {
     struct superblock *sb = NULL;
-    int err = 0;
+    int err = 0, one;
 
     while ((sb = superblock_next(sb))) {
-        int one = sb->ops->sync ? sb->ops->sync(sb) : 0;
+        one = sb->ops->sync ? sb->ops->sync(sb) : 0;
 
         err = err ?: one;
     }
-    return err;
+    one = buf_sync_all();
+    return err ?: one;
+}
+
+int fs_source_device(const char *source, struct block_device **out)
+{
+    struct path p SCOPED(path_end) = {0};
+    int err = source ? path_lookup(NULL, source, WALK_FOLLOW, &p) : -EINVAL;
+    struct inode *i = err ? NULL : path_inode(&p);
+
+    *out = NULL;
+    if (err == -ENOENT && !strncmp(source, "/dev/", 5))
+        *out = block_find_name(source + 5);
+    else if (!err && S_ISBLK(i->mode))
+        *out = block_find(i->rdev);
+    else if (!err)
+        return -ENOTBLK;
+    if (*out)
+        return 0;
+    return err ? err : -ENXIO;
 }

@@ -293,6 +293,7 @@ static int stack_grow(struct vm_space *s, uaddr_t va)
 static int fault_once(struct vm_space *s, uaddr_t va, enum access access)
 {
     struct vm_area *a;
+    bool throttle;
     int err;
 
     read_lock(&s->lock);
@@ -303,7 +304,10 @@ static int fault_once(struct vm_space *s, uaddr_t va, enum access access)
         return err ? err : -EAGAIN;
     }
     err = area_allows(a, access) ? fault_page(s, a, va, access) : -EACCES;
+    throttle = a->flags & AREA_SHARED && access & ACCESS_WRITE;
     read_unlock(&s->lock);
+    if (unlikely(throttle))
+        dirty_wait();
     return err;
 }
 

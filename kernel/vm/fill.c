@@ -1,24 +1,38 @@
 // SPDX-License-Identifier: MIT
 // Filling pages of objects that come from somewhere, with read-ahead.
 //
-// A miss where the last fill ended is a sequential reader: the window doubles, up to
-// READ_AHEAD_MAX pages; any other miss takes READ_AHEAD_MIN and starts over. Only pages that are
-// not there are filled, and none past the size.
+// A miss where the last fill ended is a sequential reader's: the window doubles, up to WINDOW_MAX
+// pages. Any other miss makes it a quarter, so that who reads here and there soon reads single
+// pages; but a mapping, of a program for instance, is used near where it was touched. Only pages
+// that are not there are filled, and none past the size.
+//
+// If the device fails a window, the one page that is needed is tried alone.
 #include "vm/vm_private.h"
 
-#define READ_AHEAD_MIN 4
-#define READ_AHEAD_MAX 64
+#define WINDOW_FIRST  4 // pages
+#define WINDOW_MAPPED 16
+#define WINDOW_MAX    64
+
+static unsigned window_next(const struct vm_object *o, u64 index, bool mapped)
+{
+    unsigned window = o->read_window;
+
+    if (!window)
+        window = WINDOW_FIRST;
+    else if (index == o->read_next)
+        window = MIN(window * 2, WINDOW_MAX);
+    else
+        window = MAX(window / 4, 1U);
+    return mapped ? MAX(window, WINDOW_MAPPED) : window;
+}
 
 // How many pages from `index` on to fill at once; fill_lock held.
-static unsigned fill_window(struct vm_object *o, u64 index)
+static unsigned fill_window(struct vm_object *o, u64 index, bool mapped)
 {
     u64 end = DIV_ROUND_UP(load_relaxed(&o->size), PAGE_SIZE);
     unsigned n = 1;
 
-    if (index && index == o->read_next)
-        o->read_window = MIN(o->read_window * 2, READ_AHEAD_MAX);
-    else
-        o->read_window = READ_AHEAD_MIN;
+    o->read_window = window_next(o, index, mapped);
     spin_lock(&o->pages_lock);
     while (n < o->read_window && index + n < end && !radix_find(&o->pages, index + n))
         n++;
@@ -57,12 +71,13 @@ static int fill_insert(struct vm_object *o, u64 index, bool bounded, struct fram
 
 static int fill_locked(struct vm_object *o, u64 index, bool bounded, struct frame **out)
 {
-    struct frame *frames[READ_AHEAD_MAX];
-    unsigned n = frames_get_many(frames, fill_window(o, index));
+    struct frame *frames[WINDOW_MAX];
+    unsigned n = frames_get_many(frames, fill_window(o, index, bounded));
     int err = n ? o->ops->fill(o, index, frames, n) : -ENOMEM;
 
     o->read_next = index + n;
     if (err && n > 1) { // maybe that of a page that nobody asked for
+        o->read_window = 1;
         while (n > 1)
             frame_put(frames[--n]);
         err = o->ops->fill(o, index, frames, 1);

@@ -23,7 +23,7 @@
 
 static struct slab_cache *node_cache;  // (c)
 static struct slab_cache *object_slab; // (c)
-static u64 pages_total;                // (a)
+static u64 cached_total, pages_total;  // (a) pages of objects with a fill, of others
 
 static void *node_alloc(size_t size)
 {
@@ -48,7 +48,7 @@ void objects_init(void)
 
 void vm_object_init(struct vm_object *o, const struct vm_object_ops *ops, void *owner)
 {
-    *o = (struct vm_object){.ops = ops ? ops : &plain_ops, .owner = owner};
+    *o = (struct vm_object){.ops = ops ? ops : &plain_ops, .owner = owner, .container = o};
     ref_init(&o->refs, 1);
     mutex_init(&o->fill_lock, RANK_OBJECT);
     mutex_init(&o->write_lock, RANK_WRITEBACK);
@@ -137,7 +137,7 @@ int object_insert(struct vm_object *o, u64 index, struct frame *f, bool bounded)
         f->owner = o;
         f->index = index;
         o->page_count++;
-        atomic_fetch_add(&pages_total, 1);
+        atomic_fetch_add(o->ops->fill ? &cached_total : &pages_total, 1);
     }
     spin_unlock(&o->pages_lock);
     return err;
@@ -199,7 +199,7 @@ void object_take_out(struct vm_object *o, u64 index, struct frame *f)
         dirty_pages_add(-1);
     f->owner = NULL;
     o->page_count--;
-    atomic_fetch_sub(&pages_total, 1);
+    atomic_fetch_sub(o->ops->fill ? &cached_total : &pages_total, 1);
 }
 
 void object_drop(struct vm_object *o, u64 index, u64 last)
@@ -221,7 +221,12 @@ void object_drop(struct vm_object *o, u64 index, u64 last)
 
 u64 vm_object_pages_total(void)
 {
-    return load_relaxed(&pages_total);
+    return load_relaxed(&pages_total) + cached_pages_total();
+}
+
+u64 cached_pages_total(void)
+{
+    return load_relaxed(&cached_total);
 }
 
 void vm_object_check(struct vm_object *o)

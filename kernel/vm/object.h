@@ -39,22 +39,23 @@ struct vm_object {
     struct ref refs;                 // for objects of their own; an inode's object lives with it
     const struct vm_object_ops *ops; // (c)
     void *owner;                     // (c) inode or NULL
-    struct mutex fill_lock;          // RANK_OBJECT: one filler
-    struct mutex write_lock;         // RANK_WRITEBACK: one write-back, or truncation
-    struct spinlock pages_lock;      // RANK_PAGES
-    struct radix pages;              // (pages_lock) index -> struct frame; marked: changed
-    u64 page_count;                  // (pages_lock)
-    u64 size;                        // (a) bytes; faults past the last page are -EIO
-    struct spinlock areas_lock;      // RANK_PAGES
-    struct list areas;               // (areas_lock) vm_area.object_node: reverse map
-    struct list dirty_link;  // (writeback.c's lock) objects with changed pages, oldest first
-    ns_t dirty_since;        // (writeback.c's lock) monotonic
-    struct list cached_link; // (reclaim.c's lock) objects with pages that can be had again
-    u64 clock_hand;          // (reclaim.c's lock) index
-    u64 read_next;           // (fill_lock) where a sequential reader goes on
-    u32 read_window;         // (fill_lock) pages to fill at once
-    u32 errors;              // (a) write-backs that failed, ever
-    int error;               // (a) the last one's
+    const void *container;      // (c) of inodes their superblock, see vm_objects_sync; not NULL
+    struct mutex fill_lock;     // RANK_OBJECT: one filler
+    struct mutex write_lock;    // RANK_WRITEBACK: one write-back, or truncation
+    struct spinlock pages_lock; // RANK_PAGES
+    struct radix pages;         // (pages_lock) index -> struct frame; marked: changed
+    u64 page_count;             // (pages_lock)
+    u64 size;                   // (a) bytes; faults past the last page are -EIO
+    struct spinlock areas_lock; // RANK_PAGES
+    struct list areas;          // (areas_lock) vm_area.object_node: reverse map
+    struct list dirty_link;     // (writeback.c's lock) objects with changed pages, oldest first
+    ns_t dirty_since;           // (writeback.c's lock) no page was marked earlier; monotonic
+    struct list cached_link;    // (reclaim.c's lock) objects with pages that can be had again
+    u64 clock_hand;             // (reclaim.c's lock) index
+    u64 read_next;              // (fill_lock) where a sequential reader goes on
+    u32 read_window;            // (fill_lock) pages to fill at once
+    u32 errors;                 // (a) write-backs that failed, ever
+    int error;                  // (a) the last one's
 };
 
 void vm_object_init(struct vm_object *o, const struct vm_object_ops *ops, void *owner);
@@ -100,21 +101,21 @@ void vm_object_punch(struct vm_object *o, u64 start, u64 end);
 // Writes the changed pages of [first, last] and waits. 0 or the first error. May sleep; the caller
 // holds nothing but, perhaps, the owner's inode lock.
 int vm_object_sync(struct vm_object *o, u64 first, u64 last);
+// The same for all objects of one container, in which pages were changed before the call. Nothing
+// is held.
+int vm_objects_sync(const void *container);
 // The next run of at most n changed pages with adjacent indices, the first >= *index, none > last:
 // referenced, no longer marked, no longer writable through mappings. *index is set to the first.
 // How many; 0: no more. write_lock held.
 unsigned vm_object_take_dirty(struct vm_object *o, u64 *index, u64 last, struct frame **frames,
                               unsigned n);
 bool vm_object_is_dirty(struct vm_object *o);
-// vm_object_sync of all objects that `match` (which may not sleep) picks and that are dirty now.
-// The first error.
-int vm_sync_dirty(bool (*match)(const struct vm_object *o, const void *arg), const void *arg);
 // What fsync answers a file whose `seen` is given: the error of a write-back that failed since it
 // last asked, once. At open: *seen = vm_object_errors(o).
 u32 vm_object_errors(struct vm_object *o);
 int vm_object_error_since(struct vm_object *o, u32 *seen);
-// A writer has made pages dirty: when too many are, it cleans some of its object's. May sleep,
-// nothing held.
+// A writer has made pages dirty: when too many are, it cleans its object's. May sleep, nothing
+// held.
 void vm_dirty_throttle(struct vm_object *o);
 u64 vm_dirty_pages(void); // in all objects
 // Starts the flusher and reclaim threads; panics if memory is out at boot.
@@ -122,9 +123,13 @@ void vm_threads_start(void);
 
 /* Reclaim */
 
-// Drops up to `want` clean pages that nobody uses now; how many. May end an inode: nothing is held.
+// Drops about `want` pages that can be had again, unmapping and writing them if need be; how many.
+// 0: there are none. May sleep, may end an inode: nothing is held.
 u64 vm_reclaim(u64 want);
 #define RECLAIM_PAGES 64 // asked for before memory is called out
+// Drops the clean pages of [first, last] that nobody maps or uses. They are filled again when they
+// are wanted.
+void vm_object_drop_clean(struct vm_object *o, u64 first, u64 last);
 
 u64 vm_object_pages_total(void); // pages in all objects, for /proc/meminfo (an atomic count)
 void vm_object_check(struct vm_object *o);

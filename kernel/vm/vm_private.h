@@ -178,6 +178,7 @@ void object_take_out(struct vm_object *o, u64 index, struct frame *f);
 int object_page(struct vm_object *o, u64 index, bool bounded, struct frame **out);
 // Takes pages [index, last] out of the object, not out of mappings.
 void object_drop(struct vm_object *o, u64 index, u64 last);
+u64 cached_pages_total(void); // in objects with a fill
 
 // For the clock of reclaim; pages_lock held.
 static inline void frame_mark_used(struct frame *f)
@@ -195,6 +196,10 @@ int object_fill(struct vm_object *o, u64 index, bool bounded, struct frame **out
 
 void dirty_pages_add(s64 n);
 void object_forget_dirty(struct vm_object *o);
+// Writes the object that is dirty for longest. False: there is none.
+bool dirty_write_some(void);
+// Until pages are written, if too many are dirty. Nothing is held.
+void dirty_wait(void);
 
 /* reclaim.c */
 

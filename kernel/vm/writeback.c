@@ -13,13 +13,16 @@
 // pagetable_lock, so write-back that takes the mark finds the entry. Pages may change while they
 // are being written; they are then marked again.
 //
-// The flusher wakes every FLUSH_PERIOD while anything is dirty, and writes objects that have been
-// so for FLUSH_AGE; above the background limit it writes the oldest until below. A writer that
-// finds the hard limit passed cleans its own object.
+// All objects with marked pages are on one list, the longest dirty first. An object leaves it when
+// a write-back left no page marked; if one was marked again meanwhile, the object is dirty since
+// the write-back began, and goes to the end.
+//
+// The flusher sleeps until the first object has been dirty for FLUSH_AGE, or the background limit
+// is passed, and then writes the first until neither holds. Above the hard limit who writes cleans
+// his own object, and who stores into mappings waits for the flusher.
 #include "sched/thread.h"
 #include "vm/vm_private.h"
 
-#define FLUSH_PERIOD     (5 * NS_PER_SEC)
 #define FLUSH_AGE        (30 * NS_PER_SEC)
 #define BACKGROUND_SHARE 10 // parts of a hundred of all memory
 #define LIMIT_SHARE      20
@@ -27,7 +30,10 @@
 static struct spinlock dirty_lock = SPINLOCK_INIT(RANK_CACHES);
 static struct list dirty_objects = LIST_INIT(dirty_objects); // (dirty_lock) oldest first
 static u64 dirty_total;                                      // (a) pages
+static u64 background_limit = ~0UL;                          // (c) pages, once there is a flusher
+static u64 hard_limit = ~0UL;                                // (c)
 static struct wait_queue flusher_wait = WAIT_QUEUE_INIT(flusher_wait);
+static struct wait_queue clean_wait = WAIT_QUEUE_INIT(clean_wait); // for the hard limit
 
 void dirty_pages_add(s64 n)
 {
@@ -39,14 +45,14 @@ u64 vm_dirty_pages(void)
     return load_relaxed(&dirty_total);
 }
 
-static u64 share(u64 parts)
-{
-    return frames_total() * parts / 100;
-}
-
 static bool background_passed(void)
 {
-    return vm_dirty_pages() > share(BACKGROUND_SHARE);
+    return vm_dirty_pages() > background_limit;
+}
+
+static bool limit_passed(void)
+{
+    return unlikely(vm_dirty_pages() > hard_limit);
 }
 
 /* Marks */
@@ -149,61 +155,80 @@ unsigned vm_object_take_dirty(struct vm_object *o, u64 *index, u64 last, struct 
 
 /* Writing */
 
+// A write-back ended that began then, of the whole object or not; write_lock held. Under dirty_lock
+// the mark of who found the object on the list is seen.
+static void object_written(struct vm_object *o, ns_t begun, bool whole)
+{
+    spin_lock(&dirty_lock);
+    if (!vm_object_is_dirty(o)) {
+        list_remove(&o->dirty_link);
+    } else if (whole && !list_empty(&o->dirty_link)) {
+        list_remove(&o->dirty_link);
+        list_insert_tail(&dirty_objects, &o->dirty_link);
+        o->dirty_since = begun;
+    }
+    spin_unlock(&dirty_lock);
+    if (!limit_passed())
+        wake_all(&clean_wait);
+}
+
 int vm_object_sync(struct vm_object *o, u64 first, u64 last)
 {
+    ns_t begun;
     int err = 0;
 
     if (!o->ops->write_back)
         return 0;
     mutex_lock(&o->write_lock);
+    begun = clock_monotonic();
     if (vm_object_is_dirty(o))
         err = o->ops->write_back(o, first, last);
     if (err) { // noted before anyone who waits for the lock finds the pages clean
         store_relaxed(&o->error, err);
         atomic_fetch_add(&o->errors, 1);
     }
-    if (!vm_object_is_dirty(o))
-        object_forget_dirty(o);
+    object_written(o, begun, !first && last == ~0UL);
     mutex_unlock(&o->write_lock);
-    if (vm_object_is_dirty(o))
-        object_queue_dirty(o); // a page was marked while it was being taken off the list
     return err;
 }
 
-// The first that matches and was dirty by `start`, held and moved to the end of the list, as one
-// that has just become dirty; NULL: no more.
-static struct vm_object *sync_next(bool (*match)(const struct vm_object *o, const void *arg),
-                                   const void *arg, ns_t start)
+// Whether the object belongs to those that vm_objects_sync writes; then it is held.
+static bool sync_wants(struct vm_object *o, const void *container, ns_t start)
 {
-    struct vm_object *o, *found = NULL;
-
-    spin_lock(&dirty_lock);
-    LIST_FOR_EACH (o, &dirty_objects, dirty_link) {
-        if (o->dirty_since > start || !match(o, arg) || (o->ops->hold && !o->ops->hold(o)))
-            continue;
-        found = o;
-        list_remove(&o->dirty_link);
-        list_insert_tail(&dirty_objects, &o->dirty_link);
-        o->dirty_since = clock_monotonic() + 1;
-        break;
-    }
-    spin_unlock(&dirty_lock);
-    return found;
+    if (o->container != container || o->dirty_since > start)
+        return false;
+    return !o->ops->hold || o->ops->hold(o);
 }
 
-int vm_sync_dirty(bool (*match)(const struct vm_object *o, const void *arg), const void *arg)
+static int sync_held(struct vm_object *o)
 {
+    int err = vm_object_sync(o, 0, ~0UL);
+
+    if (o->ops->release)
+        o->ops->release(o);
+    return err;
+}
+
+int vm_objects_sync(const void *container)
+{
+    struct vm_object place = {.container = NULL}, *o; // where the walk is
     ns_t start = clock_monotonic();
-    struct vm_object *o;
-    int err = 0;
+    int err = 0, one;
 
-    while ((o = sync_next(match, arg, start))) {
-        int one = vm_object_sync(o, 0, ~0UL);
-
+    spin_lock(&dirty_lock);
+    list_insert_head(&dirty_objects, &place.dirty_link);
+    while ((o = list_next(&dirty_objects, &place, dirty_link))) {
+        list_remove(&place.dirty_link);
+        list_insert_head(&o->dirty_link, &place.dirty_link);
+        if (!sync_wants(o, container, start))
+            continue;
+        spin_unlock(&dirty_lock);
+        one = sync_held(o);
         err = err ? err : one;
-        if (o->ops->release)
-            o->ops->release(o);
+        spin_lock(&dirty_lock);
     }
+    list_remove(&place.dirty_link);
+    spin_unlock(&dirty_lock);
     return err;
 }
 
@@ -221,45 +246,76 @@ int vm_object_error_since(struct vm_object *o, u32 *seen)
 
 void vm_dirty_throttle(struct vm_object *o)
 {
-    if (unlikely(o->ops->write_back && vm_dirty_pages() > share(LIMIT_SHARE)))
+    if (limit_passed() && o->ops->write_back)
         vm_object_sync(o, 0, ~0UL);
+}
+
+void dirty_wait(void)
+{
+    if (limit_passed())
+        (void)wait_event(&clean_wait, !limit_passed(), WAIT_KILLABLE, NS_NEVER);
 }
 
 /* The flusher */
 
-// The oldest object, moved to the end and held; NULL if none is, or none that has to go yet.
-static struct vm_object *flusher_next(ns_t now)
+// The object that is dirty for longest, held; NULL if none has to go yet. dirty_lock held.
+static struct vm_object *flusher_next_locked(bool now)
+{
+    struct vm_object *o, *next;
+
+    for (o = list_first(&dirty_objects, struct vm_object, dirty_link); o; o = next) {
+        next = list_next(&dirty_objects, o, dirty_link);
+        if (!o->container) // a place in the list
+            continue;
+        if (!now && clock_monotonic() < o->dirty_since + FLUSH_AGE && !background_passed())
+            return NULL;
+        if (!o->ops->hold || o->ops->hold(o))
+            return o;
+        list_remove(&o->dirty_link); // its end writes it
+    }
+    return NULL;
+}
+
+// Writes the object that is dirty for longest, if it is time or if it has to be `now`.
+static bool flush_next(bool now)
 {
     struct vm_object *o;
 
     spin_lock(&dirty_lock);
-    o = list_first(&dirty_objects, struct vm_object, dirty_link);
-    if (o && now < o->dirty_since + FLUSH_AGE && !background_passed())
-        o = NULL;
-    if (o) {
-        list_remove(&o->dirty_link);
-        list_insert_tail(&dirty_objects, &o->dirty_link);
-        o->dirty_since = now;
-        if (o->ops->hold && !o->ops->hold(o))
-            o = NULL; // its end writes it
-    }
+    o = flusher_next_locked(now);
     spin_unlock(&dirty_lock);
+    if (o)
+        sync_held(o);
     return o;
+}
+
+bool dirty_write_some(void)
+{
+    return vm_dirty_pages() && flush_next(true);
+}
+
+static ns_t flusher_deadline(void)
+{
+    struct vm_object *o;
+    ns_t when = NS_NEVER;
+
+    spin_lock(&dirty_lock);
+    LIST_FOR_EACH (o, &dirty_objects, dirty_link)
+        if (o->container) {
+            when = o->dirty_since + FLUSH_AGE;
+            break;
+        }
+    spin_unlock(&dirty_lock);
+    return when;
 }
 
 static void flusher_main(void *unused)
 {
-    struct vm_object *o;
-
     for (;;) {
         wait_event(&flusher_wait, !list_empty(&dirty_objects), WAIT_UNINTERRUPTIBLE, NS_NEVER);
-        wait_event(&flusher_wait, background_passed(), WAIT_UNINTERRUPTIBLE,
-                   clock_monotonic() + FLUSH_PERIOD);
-        while ((o = flusher_next(clock_monotonic()))) {
-            vm_object_sync(o, 0, ~0UL);
-            if (o->ops->release)
-                o->ops->release(o);
-        }
+        wait_event(&flusher_wait, background_passed(), WAIT_UNINTERRUPTIBLE, flusher_deadline());
+        while (flush_next(false))
+            ;
     }
 }
 
@@ -270,6 +326,8 @@ void vm_threads_start(void)
     if (thread_create(&t, "flusher", flusher_main, NULL))
         panic("out of memory: no flusher");
     t->cred = &cred_root;
+    background_limit = frames_total() * BACKGROUND_SHARE / 100;
+    hard_limit = frames_total() * LIMIT_SHARE / 100;
     thread_start(t);
     reclaim_start();
 }

@@ -320,9 +320,9 @@ static int mount_new(struct block_device *d, const struct fs_type *type, const c
 
     if (err)
         return err;
-    err = block_open(d);
+    err = buf_device_open(d);
     if (!err && !ext4_create(sb, d)) {
-        block_close(d);
+        buf_device_close(d);
         err = -ENOMEM;
     }
     if (!err)
@@ -443,7 +443,7 @@ void ext4_close(struct ext4 *fs)
     buf_put(fs->super_buf);
     if (fs->cache)
         buf_cache_sync(fs->cache);
-    block_close(fs->device);
+    buf_device_close(fs->device);
     if (!locked)
         mutex_lock(&mount_lock);
     list_remove(&fs->link);

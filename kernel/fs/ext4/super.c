@@ -141,14 +141,9 @@ static int ext4_statfs(struct superblock *sb, struct statfs64 *out)
     return 0;
 }
 
-static bool is_of(const struct vm_object *o, const void *sb)
-{
-    return o->ops == &ext4_object_ops && ((struct inode *)o->owner)->sb == sb;
-}
-
 int ext4_sync_all(struct ext4 *fs)
 {
-    int err = vm_sync_dirty(is_of, fs->sb), log;
+    int err = vm_objects_sync(fs->sb), log;
 
     log = fs->journal ? journal_sync(fs->journal) : buf_cache_sync(fs->cache);
     return err ? err : log;

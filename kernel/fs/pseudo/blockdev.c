@@ -19,12 +19,12 @@ static u64 size_of(const struct block_device *d)
 static int blockdev_open(struct inode *inode, struct file *f)
 {
     f->mode |= FILE_F_SEEKABLE;
-    return block_open(f->private);
+    return buf_device_open(f->private);
 }
 
 static void blockdev_release(struct file *f)
 {
-    block_close(f->private);
+    buf_device_close(f->private);
 }
 
 // The device's pages, and how many of u's bytes lie before its end.
@@ -177,9 +177,8 @@ static s64 ioctl_range(struct file *f, u32 cmd, uaddr_t arg)
 static int flush_and_forget(struct file *f)
 {
     struct buf_cache *c;
-    int err = buf_cache_get(f->private, &c) ?: buf_cache_forget(c);
 
-    return err == -EBUSY ? 0 : err;
+    return buf_cache_get(f->private, &c) ?: buf_cache_forget(c);
 }
 
 static s64 blockdev_ioctl(struct file *f, u32 cmd, u64 arg)
@@ -248,12 +247,6 @@ static void node_add(struct block_device *d)
     }
 }
 
-static void forget(struct block_device *d)
-{
-    if (load_acquire(&d->cache))
-        (void)buf_cache_forget(d->cache);
-}
-
 static void node_add_old(struct block_device *d, void *unused)
 {
     node_add(d);
@@ -262,6 +255,5 @@ static void node_add_old(struct block_device *d, void *unused)
 void blockdev_init(void)
 {
     block_added_hook = node_add;
-    block_forget_hook = forget;
     block_each(node_add_old, NULL);
 }

@@ -17,14 +17,9 @@ int xv6fs_damaged(struct xv6fs *fs, ino_t ino, const char *what)
 
 /* Sync */
 
-static bool is_of(const struct vm_object *o, const void *sb)
-{
-    return o->ops == &xv6fs_object_ops && ((struct inode *)o->owner)->sb == sb;
-}
-
 int xv6fs_sync(struct superblock *sb)
 {
-    int err = vm_sync_dirty(is_of, sb), log = xv6fs_commit(sb->private);
+    int err = vm_objects_sync(sb), log = xv6fs_commit(sb->private);
 
     return err ? err : log;
 }
@@ -95,7 +90,7 @@ static void xv6fs_unmount(struct superblock *sb)
         list_remove(&fs->link);
         mutex_unlock(&mount_lock);
     }
-    block_close(fs->device);
+    buf_device_close(fs->device);
     kfree(fs->inodes);
     kfree(fs);
 }
@@ -161,7 +156,7 @@ static int open_all(struct superblock *sb, u32 flags)
 static int fs_create(struct superblock *sb, struct block_device *d)
 {
     struct xv6fs *fs = kmalloc(sizeof(*fs), ALLOC_ZERO);
-    int err = fs ? block_open(d) : -ENOMEM;
+    int err = fs ? buf_device_open(d) : -ENOMEM;
 
     if (err) {
         kfree(fs);
