@@ -1,0 +1,358 @@
+# SPDX-License-Identifier: MIT
+"""ext2, ext3, ext4: what the host's e2fsprogs make is read, what is written passes e2fsck."""
+import copy
+import hashlib
+import os
+import random
+import re
+import subprocess
+
+import pytest
+
+import machine
+from conftest import Guest
+
+pytestmark = pytest.mark.rivulet
+
+MIB = 1 << 20
+OLD = "none,filetype,sparse_super,large_file,ext_attr,dir_index,resize_inode"
+EXT4 = OLD + ",has_journal,extent,flex_bg,huge_file,dir_nlink,extra_isize"
+FULL = EXT4 + ",64bit,metadata_csum"
+SETS = {  # name: arguments of mke2fs, mount options
+    "ext2-1k": (f"-b 1024 -I 128 -O {OLD}", ""),
+    "ext2-4k": (f"-b 4096 -I 256 -O {OLD}", ""),
+    "ext3": (f"-b 4096 -O {OLD},has_journal", ""),
+    "debian12": (f"-b 4096 -O {FULL}", ""),
+    "debian13": (f"-b 4096 -O {FULL},metadata_csum_seed,orphan_file", ""),
+    "ext4-1k": (f"-b 1024 -O {FULL}", ""),
+    "ext4-2k": (f"-b 2048 -O {FULL},orphan_file,large_dir", ""),
+    "indirect": (f"-b 1024 -O {FULL},^extent,^64bit", ""),
+    "no-64bit": (f"-b 4096 -O {FULL},^64bit", ""),
+    "uninit_bg": (f"-b 1024 -O {EXT4},uninit_bg", ""),
+    "data-journal": (f"-b 4096 -O {FULL}", "data=journal"),
+    "meta_bg": (f"-b 1024 -O {FULL},meta_bg,^resize_inode", ""),
+    "sparse_super2": (f"-b 1024 -E num_backup_sb=2 -O {FULL},sparse_super2", ""),
+    "no-journal": (f"-b 4096 -O {FULL},^has_journal", ""),
+}
+
+
+def host(*command, status=0):
+    """Runs a program of the host: its output."""
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          env=dict(os.environ, PATH="/usr/sbin:/sbin:" + os.environ["PATH"],
+                                   MKE2FS_CONFIG="/dev/null"), text=True, errors="replace")
+    assert done.returncode == status, f"{command}: status {done.returncode}\n{done.stdout}"
+    return done.stdout
+
+
+def fsck(path):
+    host("e2fsck", "-fn", str(path))
+
+
+def debugfs(path, *requests):
+    return [host("debugfs", "-R", r, str(path)).split("\n", 1)[1] for r in requests]
+
+
+def make_tree(folder):
+    """Files of many sizes, links, deep and wide directories."""
+    some = random.Random(1)
+    for size in (0, 1, 59, 60, 1023, 1024, 4095, 4096, 4097, 12 * 1024 + 1, 300_000, 3_000_000):
+        (folder / f"file{size}").write_bytes(some.randbytes(size))
+    with open(folder / "sparse", "wb") as f:
+        for at in (5000, 100_000, 2_000_000, 20_000_000):
+            f.seek(at)
+            f.write(some.randbytes(3000))
+    deep = folder / "deep"
+    for n in range(30):
+        deep = deep / f"level{n}"
+    deep.mkdir(parents=True)
+    (deep / "end").write_text("the end")
+    (folder / "wide").mkdir()
+    for n in range(400):
+        (folder / "wide" / f"a rather long name for file number {n}").write_text(str(n))
+    os.symlink("file59", folder / "short")
+    os.symlink("deep/" * 50 + "nowhere", folder / "long")
+    os.link(folder / "file4096", folder / "same")
+    os.utime(folder / "file1", ns=(1_111_111_111_222_333_444, 1_222_222_222_333_444_555))
+    os.chmod(folder / "file60", 0o4711)
+
+
+def sums(folder):
+    """path: checksum or target, of everything below a folder of the host."""
+    found = {}
+    for at, _, files in os.walk(folder):
+        for name in files:
+            path = os.path.join(at, name)
+            inside = os.path.relpath(path, folder)
+            if os.path.islink(path):
+                found[inside] = os.readlink(path)
+            else:
+                with open(path, "rb") as f:
+                    found[inside] = hashlib.md5(f.read()).hexdigest()
+    return found
+
+
+LIST = """cd /mnt/$1 || exit 1
+find . -type f | sort | tr '\\n' '\\0' | xargs -0 md5sum
+find . -type l | while read -r l; do echo "$(readlink "$l")  $l"; done"""
+
+
+def guest_sums(guest, folder=""):
+    lines = guest.sh(LIST, folder, timeout=120)
+    assert lines.status == 0 and not lines.err, lines
+    return {path[2:]: value for value, path in
+            (line.split("  ", 1) for line in lines.out.decode().splitlines())}
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tree")
+    make_tree(folder)
+    return folder
+
+
+def mke2fs(path, arguments, size="64M", tree=None):
+    host("mke2fs", "-q", "-F", "-N", "4096", *arguments.split(), *(["-d", str(tree)] * bool(tree)),
+         str(path), size)
+
+
+class Disk:
+    """An image and machines that have it as /dev/vda."""
+
+    def __init__(self, config, path, options=""):
+        self.config, self.path, self.options = config, path, options
+        self.guest = None
+
+    def boot(self):
+        self.stop()
+        mine = copy.copy(self.config)
+        mine.disks = [machine.Disk(self.path)]
+        self.guest = Guest(mine)
+        self.guest.out("mkdir -p /mnt")
+
+    def mount(self, options=""):
+        if not self.guest:
+            self.boot()
+        options = ",".join(filter(None, (self.options, options)))
+        return self.guest.sh("mount -t ext4 ${1:+-o $1} /dev/vda /mnt", options)
+
+    def umount(self):
+        self.guest.out("umount /mnt")
+
+    def log(self):
+        return "\n".join(line for line in self.guest.out("dmesg").splitlines() if "ext4" in line)
+
+    def stop(self):
+        """The power goes."""
+        if self.guest:
+            self.guest.stop()
+        self.guest = None
+
+
+@pytest.fixture
+def disk(config, tmp_path):
+    """disk(arguments of mke2fs, ...): a Disk with a new file system."""
+    made = []
+
+    def make(arguments, options="", **more):
+        path = tmp_path / f"{len(made)}.img"
+        mke2fs(path, arguments, **more)
+        made.append(Disk(config, path, options))
+        return made[-1]
+    yield make
+    for one in made:
+        one.stop()
+
+
+def mounted(one, options=""):
+    result = one.mount(options)
+    assert (result.status, result.err) == (0, b""), (result, one.log())
+    return one.guest
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_reads(disk, tree, name):
+    one = disk(*SETS[name], tree=tree)
+    guest = mounted(one, "ro")
+    assert guest_sums(guest) == sums(tree)
+    for path in ("file1", "file0", "file60", "same", "sparse", "wide"):
+        check_stat(one, guest, path)
+    one.umount()
+    one.stop()
+    fsck(one.path)
+
+
+def check_stat(one, guest, path):
+    """The guest's stat against debugfs's."""
+    ours = guest.out(f"stat -c '%i %a %h %s %b %x|%y' /mnt/{path}").split("|")
+    number, mode, links, size, blocks, seen = ours[0].split(" ", 5)
+    theirs = debugfs(one.path, f"stat /{path}")[0]
+
+    def field(pattern):
+        return re.search(pattern, theirs).group(1)
+    assert field(r"Inode: (\d+)") == number
+    assert int(field(r"Mode: +0(\d+)"), 8) == int(mode, 8)
+    assert field(r"Links: (\d+)") == links
+    assert field(r"Size: (\d+)") == size
+    assert field(r"Blockcount: (\d+)") == blocks
+    for kind, text in (("atime", seen), ("mtime", ours[1])):
+        seconds, extra = (field(kind + pattern) for pattern in (": 0x([0-9a-f]+)", ":.{11}:?([^-]*)"))
+        extra = int(extra, 16) if extra.strip() else 0
+        seconds = int(seconds, 16)
+        seconds += (extra & 3) << 32 if not seconds >> 31 else ((extra & 3) << 32) - (1 << 32)
+        wanted = seconds * 10**9 + (extra >> 2)
+        got = guest.out(f"date -u -d '{text.strip().split('.')[0]}' +%s").strip()
+        nanoseconds = int(re.search(r"\.(\d+)", text).group(1))
+        assert int(got) * 10**9 + nanoseconds == wanted, (path, kind, theirs)
+
+
+WORK = """set -e
+cd /mnt
+mkdir new new/sub; i=0
+while [ $i -lt 150 ]; do echo "content $i" >"new/file number $i"; i=$((i + 1)); done
+cp -a wide new/copy; cp file3000000 sparse new/
+dd if=file3000000 of=new/patched bs=1000 count=700 2>/dev/null
+dd if=file300000 of=new/patched bs=1000 seek=333 conv=notrunc 2>/dev/null
+ln -s target new/link; ln new/patched new/hard; mkfifo new/fifo; mknod new/node c 1 3
+ln -s "$(printf '%0100d' 7)" new/slow
+mv new/patched new/sub/moved; mv deep/level0 new/sub/; mv -f file1 file0
+rm -r wide file4097; truncate -s 1000 file300000; truncate -s 50000 file4096
+: >file12289; echo more >>file1023
+chmod 640 file1024; touch -d @5500000000 file1024; chown 1234:567 file1024
+"""
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_writes(disk, tree, name):
+    one = disk(*SETS[name], tree=tree)
+    guest = mounted(one)
+    guest.out(WORK, timeout=120)
+    before = guest_sums(guest)
+    assert len(before) > 550
+    guest.out("sync")
+    check_stat(one, guest, "file1024")
+    one.umount()
+    fsck(one.path)
+    assert mounted(one) and guest_sums(guest) == before
+    one.umount()
+    one.boot()
+    assert guest_sums(mounted(one, "ro")) == before
+    one.stop()
+    fsck(one.path)
+
+
+@pytest.mark.parametrize("name", ("ext3", "debian13", "ext4-1k", "indirect", "data-journal"))
+def test_power_cut(disk, tree, name):
+    """What was synced is there after the power went, and the image is clean once recovered."""
+    one = disk(*SETS[name], tree=tree)
+    guest = mounted(one)
+    guest.out(WORK, timeout=120)
+    guest.out("sync")
+    before = guest_sums(guest)
+    guest.out("rm -r /mnt/new/copy; exec 9<>/mnt/same; rm /mnt/same; mkdir /mnt/after")
+    one.stop()
+    after = guest_sums(mounted(one))
+    changed = {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
+    assert all(path.startswith("new/copy/") or path == "same" for path in changed), changed
+    assert "journal" in one.guest.out("dmesg") or not changed
+    one.umount()
+    one.stop()
+    fsck(one.path)
+
+
+@pytest.mark.parametrize("feature", ("encrypt", "casefold", "quota", "project", "bigalloc",
+                                     "verity"))
+def test_foreign_features(disk, feature):
+    refused = feature in ("encrypt", "casefold")
+    size = {"size": "64M"}
+    one = disk(f"-b 4096 -O {FULL},{feature}", **size)
+    result = one.mount()
+    assert (result.status != 0) == refused, (result, one.log())
+    assert f"feature {feature}" in one.log()
+    if not refused:
+        assert one.guest.sh("echo >/mnt/x").status
+        assert "lost+found" in one.guest.out("ls /mnt")
+        one.umount()
+
+
+def test_unknown_features(disk):
+    for word, offset, refused in (("incompat", 0x60, True), ("ro_compat", 0x64, False)):
+        one = disk(f"-b 4096 -O {EXT4}")
+        with open(one.path, "r+b") as f:
+            f.seek(1024 + offset)
+            bits = int.from_bytes(f.read(4), "little") | 1 << 27
+            f.seek(1024 + offset)
+            f.write(bits.to_bytes(4, "little"))
+        result = one.mount()
+        assert (result.status != 0) == refused, (word, result, one.log())
+        assert "0x8000000" in one.log(), word
+
+
+def test_not_a_file_system(disk):
+    one = disk(f"-b 4096 -O {FULL}")
+    one.boot()
+    for damage in (b"\0" * 4096, os.urandom(4096)):
+        one.guest.put("/junk", damage)
+        one.guest.out("dd if=/junk of=/dev/vda conv=notrunc 2>/dev/null; sync")
+        assert one.mount().status
+    assert one.guest.sh("mount -t ext4 /nowhere /mnt").status
+    assert one.guest.sh("mount -t ext4 /dev/null /mnt").status
+    assert one.guest.sh("mount -t ext4 -o nonsense /dev/vda /mnt").status
+
+
+def test_remount(disk, tree):
+    one = disk(*SETS["debian13"], tree=tree)
+    guest = mounted(one)
+    guest.out("echo one >/mnt/one; mount -o remount,ro /dev/vda /mnt")
+    assert guest.sh("echo two >/mnt/two").status
+    fsck(one.path)
+    guest.out("mount -o remount,rw /dev/vda /mnt; echo three >/mnt/three; cat /mnt/one")
+    one.umount()
+    one.stop()
+    fsck(one.path)
+
+
+def test_twice(disk):
+    one = disk(*SETS["debian12"])
+    guest = mounted(one)
+    guest.out("mkdir /again; mount -t ext4 /dev/vda /again; echo x >/again/x; cat /mnt/x")
+    guest.out("umount /mnt; cat /again/x; umount /again")
+    one.stop()
+    fsck(one.path)
+
+
+@pytest.mark.parametrize("name", ("ext2-1k", "debian13"))
+def test_full(disk, name):
+    """Blocks, then inodes, run out: -ENOSPC, nothing lost, and all comes back."""
+    one = disk(*SETS[name], size="16M")
+    guest = mounted(one)
+    free = guest.out("df -k /mnt").split()[-3]
+    result = guest.sh("cat /dev/zero >/mnt/fill; sync", timeout=120)
+    assert b"No space left" in result.err, result
+    guest.out("rm /mnt/fill; sync; sync")
+    assert guest.out("df -k /mnt").split()[-3] == free
+    result = guest.sh("cd /mnt; i=0; while : >f$i; do i=$((i + 1)); done", timeout=120)
+    assert b"No space left" in result.err, result
+    assert guest.out("df -i /mnt").split()[-3] == "0"
+    guest.out("cd /mnt; rm f1* f2*; mkdir d; rm -r f*")
+    one.umount()
+    one.stop()
+    fsck(one.path)
+
+
+def test_statfs(disk, tree):
+    for name in ("ext2-1k", "debian12"):
+        one = disk(*SETS[name], tree=tree)
+        total, free, available, files, free_files = map(
+            int, mounted(one).out("stat -f -c '%b %f %a %c %d' /mnt").split())
+        one.umount()
+        one.stop()
+        header = host("dumpe2fs", "-h", str(one.path))
+
+        def field(key):
+            return int(re.search(key + r": +(\d+)", header).group(1))
+        blocks = field("Block count")
+        assert (free, files, free_files) == \
+            (field("Free blocks"), field("Inode count"), field("Free inodes"))
+        assert total == blocks - field("Overhead clusters")
+        assert available == free - field("Reserved block count") - min(blocks // 50, 4096)
