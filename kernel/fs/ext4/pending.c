@@ -5,26 +5,6 @@
 
 #define PENDING __attribute__((weak))
 
-int PENDING ext4_data_flush(struct inode *i)
-{
-    return -ENOSYS;
-}
-int PENDING ext4_truncate(struct inode *i, u64 size)
-{
-    return -ENOSYS;
-}
-int PENDING ext4_delete_contents(struct inode *i)
-{
-    return -ENOSYS;
-}
-int PENDING ext4_file_fallocate(struct file *f, int mode, loff_t offset, loff_t length)
-{
-    return -ENOSYS;
-}
-int PENDING ext4_fsync(struct file *f, bool data_only)
-{
-    return -ENOSYS;
-}
 int PENDING ext4_inline_write(struct handle *h, struct inode *i, const void *from, u64 pos,
                               size_t n)
 {
