@@ -2,7 +2,8 @@
 // Inodes: read, made, given back; symbolic links.
 //
 // The disk knows type, device number, links and size. Everybody may do everything with a file:
-// modes and owners cannot be changed, and times last as long as the inode is cached.
+// owners cannot be changed, a change of mode does nothing, and times last as long as the inode is
+// cached.
 #include "abi/mount.h"
 #include "fs/xv6fs/internal.h"
 #include "lib/string.h"
@@ -16,6 +17,24 @@ void xv6fs_inodes_init(void)
 }
 
 /* What the disk says */
+
+static mode_t mode_of(struct inode *i)
+{
+    static const mode_t modes[] = {
+        [XV6FS_DIR] = S_IFDIR | 0777,
+        [XV6FS_FILE] = S_IFREG | 0777,
+        [XV6FS_DEVICE] = S_IFCHR | 0666,
+        [XV6FS_SYMLINK] = S_IFLNK | 0777,
+    };
+
+    return modes[xv6fs_i(i)->disk->type];
+}
+
+int xv6fs_dirty(struct inode *i)
+{
+    i->mode = mode_of(i);
+    return 0;
+}
 
 // On disk a directory's "." is no link to it.
 void xv6fs_refresh(struct inode *i)
@@ -59,21 +78,18 @@ int xv6fs_inode_setup(struct inode *i)
 
     if (xv6fs_dinode_check(d))
         return xv6fs_damaged(xv6fs_of(i), i->ino, "an inode cannot be");
+    i->mode = mode_of(i);
     i->ops = &other_ops;
     if (d->type == XV6FS_DIR) {
-        i->mode = S_IFDIR | 0777;
         i->ops = &xv6fs_dir_inode_ops;
         i->fops = &xv6fs_dir_ops;
     } else if (d->type == XV6FS_FILE) {
-        i->mode = S_IFREG | 0777;
         i->fops = &xv6fs_file_ops;
         i->object.ops = &xv6fs_object_ops;
         i->object.size = d->size;
     } else if (d->type == XV6FS_SYMLINK) {
-        i->mode = S_IFLNK | 0777;
         i->ops = &link_ops;
     } else {
-        i->mode = S_IFCHR | 0666;
         i->rdev = makedev((u16)d->major, (u16)d->minor);
     }
     xv6fs_refresh(i);
@@ -210,8 +226,6 @@ int xv6fs_getattr(struct inode *i, struct linux_stat *out)
 
 int xv6fs_setattr(struct inode *i, const struct attr *a)
 {
-    if (a->valid & ATTR_MODE && (a->mode ^ i->mode) & S_IALLUGO)
-        return -EPERM;
     if ((a->valid & ATTR_UID && a->uid != i->uid) || (a->valid & ATTR_GID && a->gid != i->gid))
         return -EPERM;
     return a->valid & ATTR_SIZE ? xv6fs_truncate(i, a->size) : 0;

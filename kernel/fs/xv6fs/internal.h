@@ -121,6 +121,7 @@ struct inode *xv6fs_inode_publish(struct inode *i); // or who was faster
 void xv6fs_inode_evict(struct inode *i);
 void xv6fs_refresh(struct inode *i); // size and links, after an operation
 int xv6fs_getattr(struct inode *i, struct linux_stat *out);
+int xv6fs_dirty(struct inode *i); // superblock_ops.dirty: the mode is as ever
 int xv6fs_setattr(struct inode *i, const struct attr *a);
 int xv6fs_inode_peek(struct xv6fs *fs, u32 ino, struct xv6fs_dinode *out); // what the disk says
 void xv6fs_inodes_init(void);

@@ -97,6 +97,7 @@ static void xv6fs_unmount(struct superblock *sb)
 
 static const struct superblock_ops super_ops = {
     .evict = xv6fs_inode_evict,
+    .dirty = xv6fs_dirty,
     .remount = xv6fs_remount,
     .statfs = xv6fs_statfs,
     .sync = xv6fs_sync,
