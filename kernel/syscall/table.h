@@ -42,6 +42,12 @@
     SYSCALL(fchmodat, 3, FAST, "Fpm") SYSCALL(fchmodat2, 4, FAST, "Fpmx") \
     SYSCALL(fchown, 3, FAST, "fuu") SYSCALL(fchownat, 5, FAST, "Fpuux") \
     SYSCALL(utimensat, 4, FAST, "Fpax") SYSCALL(umask, 1, FAST, "m") \
+    SYSCALL(setxattr, 5, FAST, "ppasx") SYSCALL(lsetxattr, 5, FAST, "ppasx") \
+    SYSCALL(fsetxattr, 5, FAST, "fpasx") SYSCALL(getxattr, 4, FAST, "ppas") \
+    SYSCALL(lgetxattr, 4, FAST, "ppas") SYSCALL(fgetxattr, 4, FAST, "fpas") \
+    SYSCALL(listxattr, 3, FAST, "pas") SYSCALL(llistxattr, 3, FAST, "pas") \
+    SYSCALL(flistxattr, 3, FAST, "fas") SYSCALL(removexattr, 2, FAST, "pp") \
+    SYSCALL(lremovexattr, 2, FAST, "pp") SYSCALL(fremovexattr, 2, FAST, "fp") \
     /* memory */ \
     SYSCALL(brk, 1, FAST, "a") SYSCALL(mmap, 6, FAST, "asxxfu") SYSCALL(munmap, 2, FAST, "as") \
     SYSCALL(mprotect, 3, FAST, "asx") SYSCALL(mremap, 5, FAST, "assxa") \

@@ -81,6 +81,18 @@ struct inode_ops {
     int (*permission)(struct inode *inode, u32 mask); // instead of the mode bits
     int (*tmpfile)(struct inode *dir, const struct create_args *args,
                    struct inode **out); // O_TMPFILE
+    const struct xattr_ops *xattr;      // (c) NULL: no extended attributes
+};
+
+// Extended attributes, by full name ("user.x"). Already permitted; the inode's lock is held, for
+// set for writing. -EOPNOTSUPP: no attributes with such a prefix.
+struct xattr_ops {
+    // The length; -ENODATA, -ERANGE if it is more than `size`. size 0: only the length.
+    int (*get)(struct inode *inode, const char *name, void *value, size_t size);
+    // value NULL removes. flags: XATTR_CREATE, XATTR_REPLACE. -EEXIST, -ENODATA, -ENOSPC, ...
+    int (*set)(struct inode *inode, const char *name, const void *value, size_t size, int flags);
+    // Names, each with its NUL: their length; as get.
+    int (*list)(struct inode *inode, char *names, size_t size);
 };
 
 struct inode {
@@ -202,6 +214,14 @@ void inode_cache_remove(struct inode *i); // at the end of evict, before it is f
 // 0 or -EACCES: mask of MAY_*; for the running thread's credentials.
 enum { MAY_EXEC = 1, MAY_WRITE = 2, MAY_READ = 4 };
 int inode_permission(struct inode *i, u32 mask);
+// getxattr(2) and its like, complete with permission checks; lengths or -errno. No write permission
+// of the mount is asked for.
+int inode_xattr_get(struct inode *i, const char *name, void *value, size_t size);
+int inode_xattr_set(struct inode *i, const char *name, const void *value, size_t size, int flags);
+int inode_xattr_list(struct inode *i, char *names, size_t size);
+// For xattr_ops.list: adds a name at *used (size 0: only counts). -ERANGE.
+int xattr_list_add(char *names, size_t size, size_t *used, const char *prefix, const char *name,
+                   size_t length);
 // A generic stat answer, then ops->getattr.
 int inode_stat(struct inode *i, struct linux_stat *out);
 // chmod, chown, truncate, utimes with permission checks done by the caller; takes the lock.

@@ -301,6 +301,8 @@ int ext4_link_init(struct handle *h, struct inode *i, const char *target); // a 
 
 extern const struct inode_ops ext4_dir_inode_ops, ext4_link_inode_ops, ext4_special_inode_ops;
 extern const struct inode_ops ext4_fast_link_inode_ops;
-void ext4_xattr_free(struct handle *h, struct inode *i); // at deletion
+extern const struct xattr_ops ext4_xattr_ops;
+#define EXT4_XATTR_FREE_CREDITS (1 + EXT4_ALLOC_CREDITS)
+int ext4_xattr_free(struct handle *h, struct inode *i); // at deletion
 
 void ext4_init(void); // registers ext4, ext3, ext2

@@ -153,6 +153,7 @@ const struct vm_object_ops ext4_object_ops = {
 const struct inode_ops ext4_file_inode_ops = {
     .setattr = regular_setattr,
     .getattr = ext4_inode_getattr,
+    .xattr = &ext4_xattr_ops,
 };
 
 const struct file_ops ext4_file_ops = {

@@ -445,7 +445,7 @@ int ext4_inode_new(struct handle *h, struct inode *dir, const struct create_args
 
 /* The end */
 
-#define DELETE_CREDITS (EXT4_ORPHAN_CREDITS + EXT4_INODE_NEW_CREDITS + EXT4_ALLOC_CREDITS + 2)
+#define DELETE_CREDITS (EXT4_ORPHAN_CREDITS + EXT4_INODE_NEW_CREDITS + EXT4_XATTR_FREE_CREDITS + 1)
 
 // In one handle: from an orphan without contents to a free number. It leaves the cache before the
 // number is free, so that whoever gets it next finds nobody there.
@@ -460,8 +460,7 @@ static int inode_delete(struct ext4_inode *e)
         err = journal_begin(fs->journal, DELETE_CREDITS, &h);
     if (err)
         return err;
-    ext4_xattr_free(h, i);
-    err = ext4_orphan_remove(h, i);
+    err = ext4_xattr_free(h, i) ?: ext4_orphan_remove(h, i);
     if (!err) {
         e->dtime = MAX(clock_realtime() / NS_PER_SEC, 1UL);
         err = ext4_inode_write(h, i);

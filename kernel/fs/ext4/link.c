@@ -46,7 +46,6 @@ static void fast_init(struct inode *i, const char *target, size_t length)
     write_lock(&e->map_lock);
     memset(e->block, 0, sizeof(e->block));
     memcpy(e->block, target, length);
-    e->flags &= ~EXT4_EXTENTS_FL;
     e->disk_size = length;
     write_unlock(&e->map_lock);
     i->ops = &ext4_fast_link_inode_ops;
@@ -56,8 +55,12 @@ static int slow_init(struct handle *h, struct inode *i, const char *target, size
 {
     struct ext4 *fs = ext4_of(i);
     struct buf *b;
-    int err = ext4_reserve(fs, 1);
+    int err;
 
+    write_lock(&ext4_i(i)->map_lock);
+    ext4_map_init(ext4_i(i));
+    write_unlock(&ext4_i(i)->map_lock);
+    err = ext4_reserve(fs, 1);
     if (err)
         return err;
     err = ext4_file_block(h, i, 0, &b);
@@ -98,13 +101,16 @@ int ext4_link_init(struct handle *h, struct inode *i, const char *target)
 const struct inode_ops ext4_fast_link_inode_ops = {
     .readlink = fast_readlink,
     .getattr = ext4_inode_getattr,
+    .xattr = &ext4_xattr_ops,
 };
 
 const struct inode_ops ext4_link_inode_ops = {
     .readlink = slow_readlink,
     .getattr = ext4_inode_getattr,
+    .xattr = &ext4_xattr_ops,
 };
 
 const struct inode_ops ext4_special_inode_ops = {
     .getattr = ext4_inode_getattr,
+    .xattr = &ext4_xattr_ops,
 };

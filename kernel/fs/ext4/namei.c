@@ -340,5 +340,6 @@ const struct inode_ops ext4_dir_inode_ops = {
     .unlink = dir_unlink,
     .rename = ext4_rename,
     .getattr = ext4_inode_getattr,
+    .xattr = &ext4_xattr_ops,
     .tmpfile = dir_tmpfile,
 };

@@ -18,6 +18,3 @@ u32 PENDING ext4_inline_capacity(const struct inode *i)
 {
     return 0;
 }
-void PENDING ext4_xattr_free(struct handle *h, struct inode *i)
-{
-}
