@@ -28,7 +28,8 @@ class Disk:
     """A disk of the machine. `kind` is one of KINDS; `properties` are more of QEMU's device's, and
     `blockdev` replaces the description of the image, which may name `objects`."""
 
-    KINDS = {"virtio": "virtio-blk-device", "virtio-pci": "virtio-blk-pci", "nvme": "nvme"}
+    KINDS = {"virtio": "virtio-blk-device", "virtio-pci": "virtio-blk-pci", "nvme": "nvme",
+             "nvme-ns": "nvme-ns"}
 
     @classmethod
     def parse(cls, text):

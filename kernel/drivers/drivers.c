@@ -2,7 +2,7 @@
 // The list of drivers.
 #include "drivers/drivers.h"
 #include "base/log.h"
-#include "drivers/pci/pci.h"
+#include "drivers/nvme/nvme.h"
 #include "drivers/plic.h"
 #include "drivers/ramdisk.h"
 #include "drivers/rtc_goldfish.h"
@@ -19,6 +19,7 @@ static const struct virtio_driver *const virtio_drivers[] = {
 
 static const struct pci_driver *const pci_drivers[] = {
     &virtio_pci_driver,
+    &nvme_driver,
 };
 
 void drivers_init(void)

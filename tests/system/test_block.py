@@ -15,7 +15,7 @@ pytestmark = pytest.mark.rivulet
 
 MIB = 1 << 20
 BLOCK = 4096
-KINDS = ("virtio", "virtio-pci")
+KINDS = ("virtio", "virtio-pci", "nvme")
 PATHS = ("plain", "read-only", "errors", "4k", "logged", "parts")  # in the order of the command line
 BUSES = {"parts": "deep", "logged": "deep", "4k": "rp1"}  # others are on the root bus
 BRIDGES = ("pcie-root-port,id=rp1,chassis=1", "pcie-root-port,id=rp2,chassis=2",
@@ -87,8 +87,10 @@ class Disks:
 
     def device(self, name, partition=0):
         """The guest's name of a disk, or of its partition."""
-        disk = f"vd{'abcdef'[PATHS.index(name)]}"
-        return f"{disk}{partition}" if partition else disk
+        index = PATHS.index(name)
+        if self.kind == "nvme":
+            return f"nvme{index}n1" + f"p{partition}" * (partition > 0)
+        return f"vd{'abcdef'[index]}" + f"{partition}" * (partition > 0)
 
     def disk(self, name, properties="", **options):
         if self.kind != "virtio":
@@ -105,9 +107,12 @@ class Disks:
                  ",file.inject-error.1.event=none,file.inject-error.1.iotype=write"
                  ",file.inject-error.1.errno=5,file.inject-error.1.sector={write}")
         log = "driver=blklogwrites,file.driver=file,file.filename={},log.driver=file,log.filename={}"
-        return [self.disk("plain", f"num-queues={queues}"),
+        many, report = f"num-queues={queues}", "rerror=report,werror=report"
+        if self.kind == "nvme":
+            many, report = f"max_ioqpairs={queues}", ""
+        return [self.disk("plain", many),
                 self.disk("read-only", read_only=True),
-                self.disk("errors", "rerror=report,werror=report",
+                self.disk("errors", report,
                           blockdev=error.format(path=self.path("errors"), read=BAD_READ,
                                                 write=BAD_WRITE),
                           objects=["throttle-group,id=slow,x-iops-total=500"]),
@@ -146,14 +151,17 @@ def blkio(guest, disks):
     return run
 
 
-def test_sizes(blkio):
+# QEMU's NVMe namespaces do not say that they are read-only; their writes fail.
+def test_sizes(blkio, disks):
+    read_only = int(disks.kind != "nvme")
     assert blkio("info", "plain") == f"{4 * MIB} 8192 512 512 0 {4 * MIB}"
-    assert blkio("info", "read-only") == f"{4 * MIB} 8192 512 512 1 {4 * MIB}"
+    assert blkio("info", "read-only") == f"{4 * MIB} 8192 512 512 {read_only} {4 * MIB}"
     assert blkio("info", "4k") == f"{4 * MIB} 8192 4096 4096 0 {4 * MIB}"
 
 
 def test_numbers(guest, disks):
-    wanted = {"virtio": ("fe 0", "fe 20", "fe 56"), "virtio-pci": ("fe 0", "fe 20", "fe 56")}
+    wanted = {"virtio": ("fe 0", "fe 20", "fe 56"), "virtio-pci": ("fe 0", "fe 20", "fe 56"),
+              "nvme": ("103 0", "103 2", "103 9")}
     names = (disks.device("plain"), disks.device("errors"), disks.device("parts", 6))
     for name, numbers in zip(names, wanted[disks.kind]):
         assert guest.out(f"stat -c '%F %t %T %a' /dev/{name}") == \
@@ -216,9 +224,13 @@ def test_ends(blkio):
 
 def test_read_only(blkio, disks):
     before = disks.data("read-only")
-    assert blkio("put", "read-only", 0, 512) == "transfer: Operation not permitted"
-    assert blkio("zero", "read-only", 0, 512) == "range: Operation not permitted"
-    assert blkio("flush", "read-only") == ""
+    if disks.kind == "nvme":
+        assert blkio("put", "read-only", 0, 512) == "512"
+        assert blkio("flush", "read-only") == "flush: Input/output error"
+    else:
+        assert blkio("put", "read-only", 0, 512) == "transfer: Operation not permitted"
+        assert blkio("zero", "read-only", 0, 512) == "range: Operation not permitted"
+        assert blkio("flush", "read-only") == ""
     assert disks.data("read-only") == before
 
 
@@ -322,3 +334,66 @@ def test_statistics(guest, blkio, disks):
     assert 0 < reads < 10 and sectors_read >= 80 and 0 < writes < 10 and written == 80
     assert rest[8] == 1 and len(rest) == 10
     assert row()[8] == 0
+
+
+@pytest.fixture
+def disk_guest(config):
+    """disk_guest(DISKS, DEVICES=(), APPEND=""): a machine with these disks."""
+    opened = []
+
+    def start(disks, devices=(), append=""):
+        mine = copy.copy(config)
+        mine.disks, mine.devices, mine.append = disks, devices, append
+        opened.append(Guest(mine))
+        return opened[-1]
+    yield start
+    for one in opened:
+        one.stop()
+
+
+def image(folder, name, size=MIB):
+    path = folder / name
+    path.write_bytes(os.urandom(size))
+    return path
+
+
+def test_namespaces(disk_guest, tmp_path):
+    """Namespaces of one controller, numbered as they are found; one whose blocks have metadata is
+    left out."""
+    images = [image(tmp_path, str(n), (n + 1) * MIB) for n in range(4)]
+    spaces = ("nsid=1", "nsid=3,logical_block_size=4096,physical_block_size=4096", "nsid=4,ms=8",
+              "nsid=9")
+    disks = [machine.Disk(path, "nvme-ns", f"bus=ctrl,{space}")
+             for path, space in zip(images, spaces)]
+    guest = disk_guest(disks, ["nvme,id=ctrl,serial=one"])
+    rows = [line.split() for line in guest.out("cat /proc/partitions").splitlines()[2:]]
+    assert [(name, int(size)) for _, _, size, name in rows] == \
+        [("nvme0n1", 1024), ("nvme0n2", 2048), ("nvme0n3", 4096)]
+    for name, path in (("nvme0n1", images[0]), ("nvme0n2", images[1]), ("nvme0n3", images[3])):
+        assert guest.run(["busybox", "cat", f"/dev/{name}"]).out == path.read_bytes()
+    assert "namespace 4 has blocks of 2^9 bytes and 8 of metadata" in guest.console()
+
+
+def test_disk_that_does_not_answer(disk_guest, tmp_path):
+    """The controller is stopped; everything fails, nothing hangs."""
+    path = image(tmp_path, "slow")
+    slow = machine.Disk("", "nvme", objects=["throttle-group,id=stop,x-bps-total=1"],
+                        blockdev=f"driver=throttle,throttle-group=stop,file.driver=file"
+                                 f",file.filename={path}")
+    good = machine.Disk(image(tmp_path, "good"), "nvme")
+    guest = disk_guest([slow, good], append="nvme_timeout=1")
+    for _ in range(2):
+        result = guest.run(["busybox", "dd", "if=/dev/nvme0n1", "of=/dev/null", "skip=100"])
+        assert result.status == 1 and b"Input/output error" in result.err
+    assert "nvme0: the controller does not answer, and is stopped" in guest.console()
+    assert guest.run(["busybox", "cat", "/dev/nvme1n1"]).out == (tmp_path / "good").read_bytes()
+
+
+def test_rv_disks(rv, tmp_path):
+    """./rv exec --disk: kinds in any order."""
+    paths = [image(tmp_path, name) for name in ("a", "b", "c:d")]
+    options = [word for option in (f"nvme:{paths[0]}", f"virtio-pci:{paths[1]}", str(paths[2]))
+               for word in ("--disk", option)]
+    result = rv("exec", *options, "--", "busybox", "cat", "/dev/vda", "/dev/vdb", "/dev/nvme0n1")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == b"".join(paths[n].read_bytes() for n in (2, 1, 0))

@@ -58,6 +58,9 @@ void *pci_map(const struct pci_device *d, unsigned bar, u64 offset, u64 size);
 // says whether the device had raised it. -ENODEV: it has no line; -ENOMEM.
 int pci_connect(struct pci_device *d, bool (*handler)(void *arg), void *arg);
 
+// The device is cut off from our memory. Any context.
+void pci_disable(const struct pci_device *d);
+
 static inline u8 pci_read8(const struct pci_device *d, u32 at)
 {
     return mmio_read8(d->config + at);

@@ -248,6 +248,11 @@ void pci_enable(const struct pci_device *d)
     write16(d, PCI_COMMAND, pci_read16(d, PCI_COMMAND) | COMMAND_MEMORY | COMMAND_MASTER);
 }
 
+void pci_disable(const struct pci_device *d)
+{
+    write16(d, PCI_COMMAND, pci_read16(d, PCI_COMMAND) & ~COMMAND_MASTER);
+}
+
 static void window_init(struct window *w, const struct machine_window *m)
 {
     *w = (struct window){m->bus, m->bus + m->size, m->cpu - m->bus};
