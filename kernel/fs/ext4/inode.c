@@ -171,6 +171,13 @@ void ext4_inode_set_ops(struct inode *i)
     }
 }
 
+// An inode whose extension is unused takes it into use, for whole times, when it is written next.
+static void extra_widen(struct ext4_inode *e)
+{
+    if (!e->extra_isize && ext4_of(&e->inode)->inode_size > EXT4_GOOD_OLD_INODE_SIZE)
+        e->extra_isize = sizeof(struct ext4_dinode) - EXT4_GOOD_OLD_INODE_SIZE;
+}
+
 static int inode_read(struct superblock *sb, u32 ino, struct ext4_inode **out)
 {
     struct ext4 *fs = sb->private;
@@ -197,8 +204,10 @@ static int inode_read(struct superblock *sb, u32 ino, struct ext4_inode **out)
         slab_free(inode_slab, e);
         return ext4_corrupt(fs, ino, 0, fault);
     }
-    if (e)
+    if (e) {
+        extra_widen(e);
         ext4_inode_set_ops(&e->inode);
+    }
     *out = e;
     return err;
 }
@@ -250,7 +259,7 @@ static void time_encode(ns_t t, u32 *seconds, u32 *extra)
 {
     u64 s = t / NS_PER_SEC;
 
-    *seconds = s;
+    *seconds = extra ? s : MIN(s, (u64)INT32_MAX);
     if (extra)
         *extra = (t - s * NS_PER_SEC) << 2 | (((s64)s - (s32)s) >> 32 & 3);
 }
@@ -298,6 +307,8 @@ static void inode_encode(struct ext4_inode *e, struct ext4_dinode *d)
     struct ext4 *fs = i->sb->private;
     u64 size = S_ISREG(i->mode) ? e->disk_size : i->size;
 
+    if (e->extra_isize && d->i_extra_isize < e->extra_isize)
+        memset((u8 *)d + EXT4_GOOD_OLD_INODE_SIZE, 0, e->extra_isize);
     d->i_mode = i->mode;
     d->i_uid_lo = i->uid;
     d->i_uid_hi = i->uid >> 16;
