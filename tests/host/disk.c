@@ -147,7 +147,8 @@ static int disk_submit(struct block_device *b, struct block_request *r)
     f->request = r;
     submitted(f);
     if (d->latency && machine_below(8))
-        timer_start(&f->timer, clock_monotonic() + machine_below(d->latency));
+        timer_start(&f->timer,
+                    clock_monotonic() + machine_below(d->latency) * (machine_below(8) ? 1 : 10));
     else
         land(f);
     return 0;

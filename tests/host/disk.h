@@ -38,7 +38,7 @@ struct disk {
     u64 event_count, event_room;
     bool recording;
     u32 depth;               // at most DISK_DEPTH
-    ns_t latency;            // of a request at most; 0: all complete within submit
+    ns_t latency;            // of most requests at most; 0: all complete within submit
     u32 requests, flushes;   // taken so far
     u64 fail_nth;            // counts down over requests; the one that makes it 0 fails
     u64 bad_sector, bad_ops; // requests that touch it fail, if their op's bit is set; bit 0: reads

@@ -11,6 +11,8 @@
 #define HISTORY 1000
 #define ACKS    4000
 
+#define MAP_NEIGHBOURS 3 // blocks that may be in the map's page: never data
+
 enum kind { FREE, META, DATA, PLAIN };
 
 struct toy_place toy;
@@ -180,7 +182,7 @@ void toy_make(u8 *image)
     s->sequence = be32_of(toy_now.tid + 1);
     jbd_super_seal(s);
     for (u64 x = 0; x < TOY_POOL; x++)
-        toy_now.map[x] = (u64)(x % TOY_PLAIN_EVERY ? FREE : PLAIN) << 32;
+        toy_now.map[x] = (u64)(x >= MAP_NEIGHBOURS && x % TOY_PLAIN_EVERY ? FREE : PLAIN) << 32;
     memcpy(image + toy.map_block * toy.block_size, toy_now.map, sizeof(toy_now.map));
 }
 
@@ -401,20 +403,37 @@ static void worker(void *steps)
     }
 }
 
+static void set_plain(u64 x)
+{
+    struct buf *b;
+
+    if (failed(buf_read(cache, block_of(x), &b)))
+        return;
+    buf_lock(b);
+    fill(b->data, plain[x] = ++values);
+    buf_mark_dirty(b);
+    buf_unlock(b);
+    buf_put(b);
+}
+
+// As if somebody had written to the map's page through the device's node.
+static void touch_map(void)
+{
+    struct buf *b;
+
+    if (failed(buf_read(cache, toy.map_block, &b)))
+        return;
+    vm_object_mark_dirty(&cache->object, b->frame);
+    buf_put(b);
+}
+
 // Write-back of the device's pages, at any time.
 static void syncer(void *steps)
 {
     for (u64 n = (u64)steps; n; n--) {
-        u64 x = machine_below(TOY_POOL / TOY_PLAIN_EVERY) * TOY_PLAIN_EVERY;
-        struct buf *b;
-
-        if (!failed(buf_read(cache, block_of(x), &b))) {
-            buf_lock(b);
-            fill(b->data, plain[x] = ++values);
-            buf_mark_dirty(b);
-            buf_unlock(b);
-            buf_put(b);
-        }
+        set_plain(machine_below(TOY_POOL / TOY_PLAIN_EVERY) * TOY_PLAIN_EVERY);
+        if (machine_below(2))
+            touch_map();
         if (machine_below(4) == 0)
             failed(buf_cache_sync(cache));
         journal_check(journal);
