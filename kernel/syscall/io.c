@@ -247,7 +247,32 @@ s64 sys_fallocate(u64 fd, u64 mode, u64 offset, u64 length)
     return f->ops->fallocate ? f->ops->fallocate(f, (int)mode, offset, length) : -EOPNOTSUPP;
 }
 
-// Advice is checked and, with every page in memory, has nothing to do.
+// The last page of a range, of which length 0 is all.
+static u64 last_page(u64 offset, u64 length)
+{
+    u64 end = length ? offset + length : INT64_MAX;
+
+    return (MIN(end, (u64)INT64_MAX) - 1) >> PAGE_SHIFT;
+}
+
+static bool has_pages(const struct file *f)
+{
+    return S_ISREG(f->inode->mode) || S_ISBLK(f->inode->mode);
+}
+
+// Pages that the range covers only in part stay.
+static void forget_range(struct vm_object *o, u64 offset, u64 length)
+{
+    u64 end = length ? MIN(offset + length, o->size) : o->size;
+    u64 after = end == o->size ? DIV_ROUND_UP(end, PAGE_SIZE) : end >> PAGE_SHIFT;
+    u64 first = DIV_ROUND_UP(offset, PAGE_SIZE);
+
+    if (first >= after)
+        return;
+    (void)vm_object_sync(o, first, after - 1); // fsync says what failed
+    vm_object_drop_clean(o, first, after - 1);
+}
+
 s64 sys_fadvise64(u64 fd, u64 offset, u64 length, u64 advice)
 {
     struct file *f SCOPED(file_end) = fd_get((int)fd);
@@ -256,7 +281,46 @@ s64 sys_fadvise64(u64 fd, u64 offset, u64 length, u64 advice)
         return -EBADF;
     if (S_ISFIFO(f->inode->mode))
         return -ESPIPE;
-    return (s64)length < 0 || (u32)advice > POSIX_FADV_NOREUSE ? -EINVAL : 0;
+    if ((s64)length < 0 || (u32)advice > POSIX_FADV_NOREUSE)
+        return -EINVAL;
+    if ((s64)offset < 0 || !has_pages(f))
+        return 0;
+    if ((u32)advice == POSIX_FADV_WILLNEED)
+        vm_object_read_ahead(f->object, offset >> PAGE_SHIFT, last_page(offset, length));
+    else if ((u32)advice == POSIX_FADV_DONTNEED)
+        forget_range(f->object, offset, length);
+    return 0;
+}
+
+s64 sys_readahead(u64 fd, u64 offset, u64 length)
+{
+    struct file *f SCOPED(file_end) = fd_get((int)fd);
+
+    if (!f || !(f->mode & FILE_F_READ))
+        return -EBADF;
+    if (!has_pages(f))
+        return -EINVAL;
+    if (length && (s64)offset >= 0)
+        vm_object_read_ahead(f->object, offset >> PAGE_SHIFT, last_page(offset, length));
+    return 0;
+}
+
+// All that may be asked for is one thing here: write the changed pages, and wait for them.
+s64 sys_sync_file_range(u64 fd, u64 offset, u64 length, u64 flags)
+{
+    const u32 all =
+        SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
+    struct file *f SCOPED(file_end) = fd_get((int)fd);
+
+    if (!f)
+        return -EBADF;
+    if ((u32)flags & ~all || (s64)offset < 0 || (s64)(offset + length) < (s64)offset)
+        return -EINVAL;
+    if (!has_pages(f) && !S_ISDIR(f->inode->mode) && !S_ISLNK(f->inode->mode))
+        return -ESPIPE;
+    if (!(u32)flags)
+        return 0;
+    return vm_object_sync(f->object, offset >> PAGE_SHIFT, last_page(offset, length));
 }
 
 s64 sys_sync(void)

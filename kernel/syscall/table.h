@@ -18,6 +18,7 @@
     SYSCALL(sendfile, 4, FAST, "ffas") SYSCALL(copy_file_range, 6, FAST, "fafasx") \
     SYSCALL(truncate, 2, FAST, "pu") SYSCALL(ftruncate, 2, FAST, "fu") \
     SYSCALL(fallocate, 4, FAST, "fxuu") SYSCALL(fadvise64, 4, FAST, "fuud") \
+    SYSCALL(readahead, 3, FAST, "fus") SYSCALL(sync_file_range, 4, FAST, "fuux") \
     SYSCALL(sync, 0, FAST, "") SYSCALL(syncfs, 1, FAST, "f") SYSCALL(fsync, 1, FAST, "f") \
     SYSCALL(fdatasync, 1, FAST, "f") \
     /* files: descriptors */ \

@@ -90,6 +90,7 @@ static struct file *file_alloc(u32 flags, const struct file_ops *ops, struct ino
     ref_init(&f->refs, 1);
     mutex_init(&f->pos_lock, RANK_NONE);
     f->inode = inode;
+    f->object = &inode->object;
     return f;
 }
 
@@ -230,12 +231,12 @@ static int open_taken(const struct path *p, u32 flags, bool created, struct file
         return err ? err : -ENOMEM;
     }
     f->path = *p;
-    f->error_seen = vm_object_errors(&f->inode->object);
     if (!(flags & O_PATH))
         err = find_ops(f->inode, f) ?: claim_writer(f, flags);
     if (!err && f->ops->open)
         err = f->ops->open(f->inode, f);
     f->flags &= ~O_NOCTTY; // for open alone
+    f->error_seen = vm_object_errors(f->object);
     if (err) {
         f->ops = &no_ops; // nothing to release
         file_put(f);

@@ -57,9 +57,10 @@ struct file {
     struct mutex pos_lock;      // RANK_NONE: taken only when the file is shared
     struct path path;           // (c) mount may be NULL for pipes, sockets, anonymous inodes
     struct inode *inode;        // (c) referenced
+    struct vm_object *object;   // (c) its pages: the inode's, unless open() has set another
     void *private;              // ops'
     u32 owner;                  // F_SETOWN
-    u32 error_seen;             // (a) write errors that fsync has answered
+    u32 error_seen;             // (a) write errors of `object` that it was told of
     const char *anon_name;      // (c) "pipe", "anon_inode:[eventfd]", for /proc/<pid>/fd
 };
 

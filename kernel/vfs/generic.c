@@ -10,12 +10,33 @@
 #include "abi/limits.h"
 #include "vfs/internal.h"
 
+// O_DIRECT of files: the pages are the way to the device and back, but do not stay. Before a read
+// what is cached goes there, and after a write.
+static int direct_exchange(struct file *f, loff_t pos, size_t n)
+{
+    u64 first = (u64)pos >> PAGE_SHIFT, last = (pos + n - 1) >> PAGE_SHIFT;
+    int err = vm_object_sync(f->object, first, last);
+
+    vm_object_drop_clean(f->object, first, last);
+    return err;
+}
+
+static int direct_check(struct file *f, struct uio *u, loff_t pos)
+{
+    return f->object->ops->fill && (pos | u->left) & 511 ? -EINVAL : 0;
+}
+
 ssize_t generic_file_read(struct file *f, struct uio *u, loff_t *pos)
 {
     struct inode *i = f->inode;
     u64 size = load_relaxed(&i->size);
     ssize_t done = 0;
+    int err = 0;
 
+    if (unlikely(f->flags & O_DIRECT) && u->left && *pos < size)
+        err = direct_check(f, u, *pos) ?: direct_exchange(f, *pos, MIN(u->left, size - *pos));
+    if (err)
+        return err;
     if (!(f->flags & O_NOATIME))
         inode_touch_atime(i);
     while (u->left && *pos < size) {
@@ -67,16 +88,22 @@ static ssize_t write_locked(struct file *f, struct uio *u, loff_t *pos, u64 limi
     return n;
 }
 
-// After a write: what O_SYNC and O_DSYNC promise, and a brake on who makes pages dirty too fast.
-static ssize_t write_done(struct file *f, ssize_t done)
+// After a write up to `end`: what O_DIRECT, O_SYNC and O_DSYNC promise, and a brake on who makes
+// pages dirty too fast.
+static ssize_t write_done(struct file *f, ssize_t done, loff_t end)
 {
-    int err = 0;
+    int err = 0, earlier = 0;
 
-    if (done > 0 && f->flags & O_DSYNC)
+    if (done <= 0)
+        return done;
+    if (unlikely(f->flags & O_DIRECT)) {
+        err = direct_exchange(f, end - done, done);
+        earlier = vm_object_error_since(f->object, &f->error_seen);
+    }
+    if (f->flags & O_DSYNC && !err)
         err = file_fsync(f, (f->flags & O_SYNC) != O_SYNC);
-    if (done > 0)
-        vm_dirty_throttle(&f->inode->object);
-    return err ? err : done;
+    vm_dirty_throttle(f->object);
+    return err ? err : earlier ? earlier : done;
 }
 
 ssize_t generic_file_write(struct file *f, struct uio *u, loff_t *pos)
@@ -85,6 +112,8 @@ ssize_t generic_file_write(struct file *f, struct uio *u, loff_t *pos)
     u64 limit = MIN(file_size_limit_hook(), (u64)INT64_MAX);
     ssize_t done = 0, n;
 
+    if (unlikely(f->flags & O_DIRECT) && direct_check(f, u, *pos))
+        return -EINVAL;
     while (u->left) {
         write_lock(&i->lock);
         if (f->flags & O_APPEND && !done)
@@ -96,10 +125,10 @@ ssize_t generic_file_write(struct file *f, struct uio *u, loff_t *pos)
         if (n == -ENOMEM && vm_reclaim(RECLAIM_PAGES))
             n = 0;
         if (n < 0)
-            return write_done(f, done ? done : n);
+            return write_done(f, done ? done : n, *pos);
         done += n;
     }
-    return write_done(f, done);
+    return write_done(f, done, *pos);
 }
 
 int generic_file_mmap(struct file *f, struct vm_object **out)

@@ -102,6 +102,6 @@ int file_fsync(struct file *f, bool data_only)
     if (!f->ops->fsync)
         return -EINVAL;
     err = f->ops->fsync(f, data_only);
-    earlier = vm_object_error_since(&f->inode->object, &f->error_seen);
+    earlier = vm_object_error_since(f->object, &f->error_seen);
     return err ? err : earlier;
 }

@@ -13,6 +13,8 @@
 #define WINDOW_MAPPED 16
 #define WINDOW_MAX    64
 
+#define READ_AHEAD_MAX 512 // pages of one call
+
 static unsigned window_next(const struct vm_object *o, u64 index, bool mapped)
 {
     unsigned window = o->read_window;
@@ -101,4 +103,13 @@ int object_fill(struct vm_object *o, u64 index, bool bounded, struct frame **out
         err = fill_locked(o, index, bounded, out);
     mutex_unlock(&o->fill_lock);
     return err;
+}
+
+void vm_object_read_ahead(struct vm_object *o, u64 first, u64 last)
+{
+    u64 end = MIN(last, first + READ_AHEAD_MAX - 1);
+    struct frame *f;
+
+    for (u64 i = first; o->ops->fill && i <= end && !object_page(o, i, true, &f); i++)
+        frame_put(f);
 }

@@ -55,6 +55,7 @@ struct vm_object {
     u64 read_next;              // (fill_lock) where a sequential reader goes on
     u32 read_window;            // (fill_lock) pages to fill at once
     u32 errors;                 // (a) write-backs that failed, ever
+    u32 told;                   // (a) of them, how many some file was told of
     int error;                  // (a) the last one's
 };
 
@@ -70,6 +71,9 @@ void vm_object_put(struct vm_object *o);
 // (whatever the object's size is).
 struct frame *vm_object_find(struct vm_object *o, u64 index);
 int vm_object_page(struct vm_object *o, u64 index, struct frame **out); // -ENOMEM, -EIO
+
+// Fills the pages of [first, last] below the size, as many as one call may.
+void vm_object_read_ahead(struct vm_object *o, u64 first, u64 last);
 
 // The page at `index`, made without filling it if it is absent: the caller overwrites all of it.
 int vm_object_page_new(struct vm_object *o, u64 index, struct frame **out); // -ENOMEM
@@ -111,8 +115,12 @@ unsigned vm_object_take_dirty(struct vm_object *o, u64 *index, u64 last, struct 
                               unsigned n);
 bool vm_object_is_dirty(struct vm_object *o);
 // What fsync answers a file whose `seen` is given: the error of a write-back that failed since it
-// last asked, once. At open: *seen = vm_object_errors(o).
-u32 vm_object_errors(struct vm_object *o);
+// last asked, once. At open: *seen = vm_object_errors(o): errors that no file was told of count as
+// later.
+static inline u32 vm_object_errors(struct vm_object *o)
+{
+    return load_relaxed(&o->told);
+}
 int vm_object_error_since(struct vm_object *o, u32 *seen);
 // A writer has made pages dirty: when too many are, it cleans its object's. May sleep, nothing
 // held.
@@ -127,8 +135,7 @@ void vm_threads_start(void);
 // 0: there are none. May sleep, may end an inode: nothing is held.
 u64 vm_reclaim(u64 want);
 #define RECLAIM_PAGES 64 // asked for before memory is called out
-// Drops the clean pages of [first, last] that nobody maps or uses. They are filled again when they
-// are wanted.
+// Drops the clean pages of [first, last] that nobody maps or uses, if they can be filled again.
 void vm_object_drop_clean(struct vm_object *o, u64 first, u64 last);
 
 u64 vm_object_pages_total(void); // pages in all objects, for /proc/meminfo (an atomic count)

@@ -73,6 +73,8 @@ void vm_object_drop_clean(struct vm_object *o, u64 first, u64 last)
     unsigned n;
     bool more;
 
+    if (!o->ops->fill)
+        return;
     do {
         more = drop_some(o, &first, last, FRAME_F_DIRTY, batch, &n);
         for (unsigned i = 0; i < n; i++)

@@ -232,16 +232,14 @@ int vm_objects_sync(const void *container)
     return err;
 }
 
-u32 vm_object_errors(struct vm_object *o)
-{
-    return load_relaxed(&o->errors);
-}
-
 int vm_object_error_since(struct vm_object *o, u32 *seen)
 {
-    u32 now = vm_object_errors(o), old = load_relaxed(seen);
+    u32 now = load_relaxed(&o->errors), old = load_relaxed(seen);
 
-    return now != old && atomic_cas(seen, old, now) ? load_relaxed(&o->error) : 0;
+    if (likely(now == old) || !atomic_cas(seen, old, now))
+        return 0;
+    store_relaxed(&o->told, now);
+    return load_relaxed(&o->error);
 }
 
 void vm_dirty_throttle(struct vm_object *o)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Block device exerciser, for test_block.py: blkio OPERATION DEVICE [NUMBER...]. Numbers are bytes.
+// An operation with "direct-" before its name passes the cache.
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -12,7 +13,8 @@
 #include <unistd.h>
 
 #define BLOCK   4096
-#define THREADS 8   // of `threads`
+#define ALIGNED __attribute__((aligned(4096))) // as O_DIRECT may ask for
+#define THREADS 8                              // of `threads`
 #define MANY    128 // of `around`: more than a virtio ring of 256 descriptors has room for
 
 static const char *path;
@@ -37,7 +39,7 @@ static void fill(uint64_t *block, uint64_t index, uint64_t round)
 
 static void pattern(uint64_t from, uint64_t count, uint64_t round, int write)
 {
-    uint64_t block[BLOCK / 8], wanted[BLOCK / 8];
+    uint64_t block[BLOCK / 8] ALIGNED, wanted[BLOCK / 8] ALIGNED;
 
     for (uint64_t i = from; i < from + count; i++) {
         fill(wanted, i, round);
@@ -75,7 +77,7 @@ static pthread_barrier_t all_here;
 static void *neighbour(void *arg)
 {
     uint64_t me = first_block + (uintptr_t)arg % 32;
-    char block[BLOCK];
+    char block[BLOCK] ALIGNED;
 
     pthread_barrier_wait(&all_here);
     for (unsigned i = 0; i < 5; i++) {
@@ -142,7 +144,7 @@ static void simple(const char *what)
 // One transfer: what it answers.
 static void once(int write, uint64_t from, size_t length)
 {
-    char *buffer = calloc(1, length);
+    char *buffer = memset(aligned_alloc(BLOCK, (length + BLOCK - 1) / BLOCK * BLOCK), 0, length);
     ssize_t n = write ? pwrite(device, buffer, length, from) : pread(device, buffer, length, from);
 
     if (n < 0)
@@ -152,14 +154,15 @@ static void once(int write, uint64_t from, size_t length)
 
 int main(int argc, char **argv)
 {
-    const char *what = argv[1];
+    int direct = !strncmp(argv[1], "direct-", 7);
+    const char *what = argv[1] + (direct ? 7 : 0);
     uint64_t n[3] = {0};
 
     setvbuf(stdout, NULL, _IONBF, 0);
     path = argv[2];
     for (int i = 3; i < argc && i < 6; i++)
         n[i - 3] = strtoul(argv[i], NULL, 0);
-    device = open(path, O_RDWR);
+    device = open(path, O_RDWR | (direct ? O_DIRECT : 0));
     if (device < 0)
         die("open");
     if (!strcmp(what, "info"))

@@ -107,7 +107,7 @@ class Disks:
                  ",file.inject-error.1.event=none,file.inject-error.1.iotype=write"
                  ",file.inject-error.1.errno=5,file.inject-error.1.sector={write}")
         log = "driver=blklogwrites,file.driver=file,file.filename={},log.driver=file,log.filename={}"
-        many, report = f"num-queues={queues}", "rerror=report,werror=report"
+        many, report = f"num-queues={queues}", "rerror=report,werror=report,request-merging=off"
         if self.kind == "nvme":
             many, report = f"max_ioqpairs={queues}", ""
         return [self.disk("plain", many),
@@ -264,6 +264,53 @@ def test_errors_of_neighbours(blkio):
     """Threads that read around a bad sector: only who asks for it has the error."""
     bad = BAD_READ // 8
     assert blkio("around", "errors", bad - 12, bad) == ""
+
+
+def test_direct(blkio, disks):
+    """O_DIRECT and the cache agree; the host has the bytes without a flush."""
+    for name in ("plain", "4k"):
+        assert blkio("write", name, 300, 8, 6) == ""
+        assert blkio("direct-check", name, 300, 8, 6) == ""
+        assert blkio("direct-write", name, 304, 8, 7) == ""
+        assert blkio("check", name, 300, 4, 6) == blkio("check", name, 304, 8, 7) == ""
+        assert disks.data(name, 304 * BLOCK, BLOCK) == pattern(304, 7)
+        assert blkio("direct-threads", name) == ""
+        assert disks.data(name, 0, 512 * BLOCK) == b"".join(pattern(i, 1) for i in range(512))
+    assert blkio("direct-get", "plain", 512, 512) == "512"
+    assert blkio("direct-get", "4k", 512, 4096) == "transfer: Invalid argument"
+    assert blkio("direct-get", "plain", 100, 512) == "transfer: Invalid argument"
+    assert blkio("direct-put", "plain", 4 * MIB, 512) == "transfer: No space left on device"
+    assert blkio("direct-get", "plain", 4 * MIB - 512, 1024) == "512"
+
+
+def test_direct_errors(blkio, guest, disks):
+    """Only who touches a bad sector has its error, also when requests are merged."""
+    for operation, bad in (("direct-get", BAD_READ), ("direct-put", BAD_WRITE)):
+        assert blkio(operation, "errors", (bad - 8) * 512, 8 * 512) == str(8 * 512)
+        assert blkio(operation, "errors", bad * 512, 512) == "transfer: Input/output error"
+        assert blkio(operation, "errors", (bad - 4) * 512, 4096) == "transfer: Input/output error"
+        assert blkio(operation, "errors", (bad + 1) * 512, 4096) == "4096"
+    assert blkio("direct-around", "errors", BAD_READ // 8 - 12, BAD_READ // 8) == ""
+    row = guest.out(f"grep '{disks.device('errors')} ' /proc/diskstats").split()
+    assert int(row[4]) > 0
+
+
+def test_last_close_writes(blkio, disks):
+    assert blkio("write", "plain", 0, 4, 9) == ""
+    assert disks.data("plain", 0, 4 * BLOCK) == b"".join(pattern(i, 9) for i in range(4))
+    with open(disks.path("plain"), "r+b") as f: # nothing is cached now
+        f.write(pattern(0, 10))
+    assert blkio("check", "plain", 0, 1, 10) == ""
+
+
+def test_sync_writes_devices(guest, blkio, disks):
+    """sync(2), while somebody has the device open."""
+    name = disks.device("plain")
+    blkio("write", "plain", 8, 1, 11)
+    out = guest.sh(f"exec 3<>/dev/{name}; dd if=/dev/zero bs=4096 count=2 conv=notrunc seek=8 "
+                   f"of=/dev/{name} 2>/dev/null; sync; echo done; sleep 0").out
+    assert out == b"done\n"
+    assert disks.data("plain", 8 * BLOCK, 2 * BLOCK) == bytes(2 * BLOCK)
 
 
 def test_flush_reaches_host(blkio, disks):

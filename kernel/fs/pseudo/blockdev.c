@@ -18,8 +18,14 @@ static u64 size_of(const struct block_device *d)
 
 static int blockdev_open(struct inode *inode, struct file *f)
 {
+    struct buf_cache *c;
+    int err = buf_cache_get(f->private, &c) ?: buf_device_open(f->private);
+
+    if (err)
+        return err;
     f->mode |= FILE_F_SEEKABLE;
-    return buf_device_open(f->private);
+    f->object = &c->object;
+    return 0;
 }
 
 static void blockdev_release(struct file *f)
@@ -27,84 +33,133 @@ static void blockdev_release(struct file *f)
     buf_device_close(f->private);
 }
 
-// The device's pages, and how many of u's bytes lie before its end.
-static int span(struct file *f, struct uio *u, loff_t pos, struct vm_object **o, u64 *left)
+// How many of u's bytes lie before the device's end.
+static u64 span(struct file *f, struct uio *u, loff_t pos)
+{
+    u64 size = size_of(f->private);
+
+    return pos < size ? MIN(u->left, size - pos) : 0;
+}
+
+/* Through the cache */
+
+static ssize_t read_some(struct file *f, struct uio *u, loff_t pos, u64 left)
+{
+    ssize_t n = vm_object_read(f->object, u, pos, left);
+
+    if (n == -EFAULT || n == 0)
+        n = uio_prefault(u, ACCESS_WRITE);
+    return n == -ENOMEM && vm_reclaim(RECLAIM_PAGES) ? 0 : n;
+}
+
+static ssize_t write_some(struct file *f, struct uio *u, loff_t pos, u64 left)
+{
+    ssize_t n = vm_object_write(f->object, u, pos, left);
+
+    if (n == -EFAULT || n == 0)
+        n = uio_prefault(u, ACCESS_READ);
+    return n == -ENOMEM && vm_reclaim(RECLAIM_PAGES) ? 0 : n;
+}
+
+/* O_DIRECT: past the cache, whose changes are on the device before, and which forgets what it has
+ * of the range after a write */
+
+#define BOUNCE 65536 // bytes moved at once
+
+static int direct_some(struct file *f, struct uio *u, loff_t pos, u8 *bounce, size_t n, bool write)
+{
+    u64 sector = (u64)pos >> SECTOR_SHIFT;
+    int err = write ? uio_get(u, bounce, n) : 0;
+
+    if (!err)
+        err = block_transfer(f->private, write ? BLOCK_WRITE : BLOCK_READ, sector, bounce, n);
+    if (!err && !write)
+        err = uio_put(u, bounce, n);
+    return err;
+}
+
+static ssize_t direct(struct file *f, struct uio *u, loff_t *pos, u64 left, bool write)
 {
     struct block_device *d = f->private;
-    struct buf_cache *c;
-    int err = buf_cache_get(d, &c);
-    u64 size = size_of(d);
+    u64 first = (u64)*pos >> PAGE_SHIFT, last = (*pos + left - 1) >> PAGE_SHIFT;
+    u8 *bounce;
+    ssize_t done = 0;
+    int err;
 
-    if (err)
-        return err;
-    *o = &c->object;
-    *left = pos < size ? MIN(u->left, size - pos) : 0;
-    return 0;
+    if ((*pos | left) & (d->limits.block_size - 1))
+        return -EINVAL;
+    bounce = kmalloc(MIN(left, (u64)BOUNCE), 0);
+    err = bounce ? vm_object_sync(f->object, first, last) : -ENOMEM;
+    while (!err && left) {
+        size_t n = MIN(left, (u64)BOUNCE);
+
+        err = direct_some(f, u, *pos, bounce, n, write);
+        if (err)
+            break;
+        *pos += n;
+        done += n;
+        left -= n;
+    }
+    kfree(bounce);
+    if (write) { // whoever fills pages now began before the device had the new contents
+        mutex_lock(&f->object->fill_lock);
+        vm_object_drop_clean(f->object, first, last);
+        mutex_unlock(&f->object->fill_lock);
+    }
+    return done ? done : err;
 }
 
 static ssize_t blockdev_read(struct file *f, struct uio *u, loff_t *pos)
 {
-    struct vm_object *o;
+    u64 left = span(f, u, *pos);
     ssize_t done = 0, n;
-    u64 left;
-    int err = span(f, u, *pos, &o, &left);
 
-    if (err)
-        return err;
+    if (f->flags & O_DIRECT && left)
+        return direct(f, u, pos, left, false);
     for (; left; left -= n, *pos += n, done += n) {
-        n = vm_object_read(o, u, *pos, left);
-        if (n == -EFAULT || n == 0)
-            n = uio_prefault(u, ACCESS_WRITE);
-        if (n == -ENOMEM && vm_reclaim(RECLAIM_PAGES))
-            n = 0;
+        n = read_some(f, u, *pos, left);
         if (n < 0)
             return done ? done : n;
     }
     return done;
 }
 
-static ssize_t write_some(struct file *f, struct vm_object *o, struct uio *u, loff_t *pos, u64 left)
+static ssize_t write_all(struct file *f, struct uio *u, loff_t *pos, u64 left)
 {
     ssize_t done = 0, n;
 
+    if (f->flags & O_DIRECT)
+        return direct(f, u, pos, left, true);
     for (; left; left -= n, *pos += n, done += n) {
-        n = vm_object_write(o, u, *pos, left);
-        if (n == -EFAULT || n == 0)
-            n = uio_prefault(u, ACCESS_READ);
-        if (n == -ENOMEM && vm_reclaim(RECLAIM_PAGES))
-            n = 0;
+        n = write_some(f, u, *pos, left);
         if (n < 0)
             return done ? done : n;
     }
+    vm_dirty_throttle(f->object);
     return done;
 }
 
 static ssize_t blockdev_write(struct file *f, struct uio *u, loff_t *pos)
 {
     struct block_device *d = f->private;
-    struct vm_object *o;
+    u64 left = span(f, u, *pos);
     ssize_t done;
-    u64 left;
-    int err = d->read_only ? -EPERM : span(f, u, *pos, &o, &left);
+    int err = 0;
 
-    if (err)
-        return err;
+    if (d->read_only)
+        return -EPERM;
     if (!left)
         return u->left ? -ENOSPC : 0;
-    done = write_some(f, o, u, pos, left);
+    done = write_all(f, u, pos, left);
     if (done > 0 && f->flags & O_DSYNC)
         err = file_fsync(f, true);
-    vm_dirty_throttle(o);
     return err ? err : done;
 }
 
 static int blockdev_mmap(struct file *f, struct vm_object **out)
 {
-    struct buf_cache *c;
-    int err = buf_cache_get(f->private, &c);
-
-    *out = err ? NULL : &c->object;
-    return err;
+    *out = f->object;
+    return 0;
 }
 
 static loff_t blockdev_seek(struct file *f, loff_t offset, int whence)
@@ -123,34 +178,30 @@ static loff_t blockdev_seek(struct file *f, loff_t offset, int whence)
     return to;
 }
 
+static struct buf_cache *cache_of(struct file *f)
+{
+    return f->object->owner;
+}
+
 static int blockdev_fsync(struct file *f, bool data_only)
 {
-    struct buf_cache *c;
-    int err = buf_cache_get(f->private, &c), earlier;
-
-    if (err)
-        return err;
-    err = buf_cache_sync(c);
-    earlier = vm_object_error_since(&c->object, &f->error_seen);
-    return err ? err : earlier;
+    return buf_cache_sync(cache_of(f));
 }
 
 /* Ioctls: sd(4) and BLK* of the kernel's headers */
 
 // What is cached of the range goes too, unless a file system holds views of it: then it is the
 // administrator who tramples on a mounted device.
-static int clear_range(struct block_device *d, const u64 range[2],
+static int clear_range(struct file *f, const u64 range[2],
                        int (*clear)(struct block_device *d, u64 sector, u64 sectors))
 {
-    struct buf_cache *c;
-    int err = buf_cache_get(d, &c);
+    struct buf_cache *c = cache_of(f);
+    int err;
 
-    if (err)
-        return err;
     mutex_lock(&c->object.write_lock);
     if (!c->count)
         vm_object_punch(&c->object, range[0], range[0] + range[1]);
-    err = clear(d, range[0] >> SECTOR_SHIFT, range[1] >> SECTOR_SHIFT);
+    err = clear(f->private, range[0] >> SECTOR_SHIFT, range[1] >> SECTOR_SHIFT);
     mutex_unlock(&c->object.write_lock);
     return err;
 }
@@ -170,15 +221,7 @@ static s64 ioctl_range(struct file *f, u32 cmd, uaddr_t arg)
     if ((range[0] | range[1]) & (d->limits.block_size - 1) || !range[1] || range[0] > size_of(d) ||
         range[1] > size_of(d) - range[0])
         return -EINVAL;
-    return cmd == BLKDISCARD ? clear_range(d, range, block_discard)
-                             : clear_range(d, range, block_zero);
-}
-
-static int flush_and_forget(struct file *f)
-{
-    struct buf_cache *c;
-
-    return buf_cache_get(f->private, &c) ?: buf_cache_forget(c);
+    return clear_range(f, range, cmd == BLKDISCARD ? block_discard : block_zero);
 }
 
 static s64 blockdev_ioctl(struct file *f, u32 cmd, u64 arg)
@@ -209,7 +252,7 @@ static s64 blockdev_ioctl(struct file *f, u32 cmd, u64 arg)
         return copy_to_user(arg, &no, sizeof(no));
     }
     case BLKFLSBUF:
-        return may ? flush_and_forget(f) : -EACCES;
+        return may ? buf_cache_forget(cache_of(f)) : -EACCES;
     case BLKRRPART:
         return may ? block_rescan(d) : -EACCES;
     case BLKDISCARD:
