@@ -260,15 +260,7 @@ int xv6fs_log_open(struct xv6fs *fs)
     return err ? err : thread_begin(fs);
 }
 
-// What the device holds takes the place of what could not be written.
-static void read_again(struct buf *b)
-{
-    u64 sector = b->block << (XV6FS_SHIFT - SECTOR_SHIFT);
-
-    block_transfer(b->cache->device, BLOCK_READ, sector, b->data, XV6FS_BLOCK);
-}
-
-// Also of a log that did not open.
+// Also of a log that did not open. After an error the cache holds what the device does not.
 void xv6fs_log_close(struct xv6fs *fs)
 {
     struct xv6fs_log *log = &fs->log;
@@ -277,16 +269,14 @@ void xv6fs_log_close(struct xv6fs *fs)
         store_release(&log->stop, true);
         wake_all(&log->wait);
         completion_wait(&log->gone, WAIT_UNINTERRUPTIBLE);
-        if (xv6fs_commit(fs)) {
-            for (u32 i = 0; i < log->count; i++)
-                read_again(log->home[i]);
-            read_again(log->header);
-        }
+        xv6fs_commit(fs);
     }
     release(log);
     for (u32 i = 0; log->copies && i < log->room; i++)
         buf_put(log->copies[i]);
     buf_put(log->header);
+    if (load_relaxed(&log->error))
+        buf_cache_forget(fs->cache);
     kfree(log->home);
     kfree(log->copies);
     kfree(log->before);

@@ -1,0 +1,575 @@
+// SPDX-License-Identifier: MIT
+// The xv6 file system: crashes at any event of the disk, threads, failing requests and allocations.
+//
+// Operations reach the disk in order and as a whole: so after a crash the file system must be
+// exactly what it was after one of them, and not one before the last sync. What the state was is
+// read through the live file system after each.
+#include "abi/mount.h"
+#include "buf/buf.h"
+#include "disk.h"
+#include "fs/xv6fs/xv6fs.h"
+#include "lib/format.h"
+#include "lib/hash.h"
+#include "lib/string.h"
+#include "mm/slab.h"
+#include "world.h"
+#include "xv6image.h"
+
+#define BLOCKS  300 // of 1 KiB
+#define INODES  40
+#define LOG     30
+#define BYTES   (BLOCKS * 1024UL)
+#define FOLDERS 3
+#define NAMES   5 // in each
+#define SLOTS   (FOLDERS * NAMES)
+#define STEPS   60
+#define STATES  25            // crashes of a run
+#define SIZE    (16 * 1024UL) // of a file at most
+
+static struct disk *one, *two, *three; // their caches are never freed
+
+static struct disk *disk_make(const char *name)
+{
+    struct disk *d = disk_create(name, BLOCKS * 2, SECTOR_SIZE);
+    struct buf_cache *c;
+
+    xv6_make(d->image, BLOCKS, INODES, LOG);
+    verify(!buf_cache_get(&d->block, &c));
+    return d;
+}
+
+void host_setup(void)
+{
+    world_setup();
+    buf_init();
+    xv6fs_init();
+    one = disk_make("one");
+    two = disk_make("two");
+    three = disk_make("three");
+    host_expect(vfs_mkdir(NULL, "/m", 0755), 0);
+    shrink_all();
+}
+
+static int try_mount(const char *source)
+{
+    struct path at;
+    int err = path_lookup(NULL, "/m", 0, &at);
+
+    if (err)
+        return err;
+    err = vfs_mount(source, &at, "xv6fs", 0, NULL);
+    path_put(&at);
+    return err;
+}
+
+static void unmount(void)
+{
+    struct path at;
+    int err;
+
+    do
+        err = path_lookup(NULL, "/m", WALK_FOLLOW, &at);
+    while (err == -ENOMEM);
+    host_expect(err, 0);
+    host_expect(mount_detach(&at, 0), 0);
+    path_put(&at);
+}
+
+static void image_check(const struct disk *d, bool crashed)
+{
+    const char *bad = xv6_check(d->image, crashed);
+
+    if (bad)
+        panic("%s: %s", d->block.name, bad);
+}
+
+/* What can be seen */
+
+struct seen {        // of a name
+    u32 kind;        // 0: there is none
+    u32 links, same; // the first name that leads to it
+    u64 size, sum;
+};
+
+struct state {
+    struct seen names[SLOTS];
+};
+
+static const char *name_of(u32 slot, char *text)
+{
+    static const char *const folders[FOLDERS] = {"", "p/", "q/"};
+
+    snformat(text, 32, "/m/%sname%d", folders[slot / NAMES], slot % NAMES);
+    return text;
+}
+
+static u64 sum_of(struct inode *i, const struct path *p)
+{
+    u8 *bytes = host_alloc(SIZE);
+    u64 sum = 0;
+    ssize_t n = 0;
+
+    if (S_ISLNK(i->mode)) {
+        n = vfs_readlink(p, (char *)bytes, SIZE);
+    } else if (S_ISREG(i->mode)) {
+        struct file *f;
+
+        host_expect(file_open(p, "", O_RDONLY, 0, WALK_FOLLOW | WALK_EMPTY, &f), 0);
+        n = file_read_kernel(f, bytes, SIZE, 0);
+        file_put(f);
+        host_expect(n, i->size);
+    }
+    verify(n >= 0);
+    for (ssize_t k = 0; k < n; k++)
+        sum = hash_u64(sum + bytes[k]);
+    kfree(bytes);
+    return sum;
+}
+
+static void state_read(struct state *s)
+{
+    struct inode *inodes[SLOTS] = {0};
+
+    memset(s, 0, sizeof(*s));
+    for (u32 n = 0; n < SLOTS; n++) {
+        struct seen *e = &s->names[n];
+        struct path p;
+        char text[32];
+        int err = path_lookup(NULL, name_of(n, text), 0, &p);
+
+        if (err) {
+            host_expect(err, -ENOENT);
+            continue;
+        }
+        inodes[n] = path_inode(&p);
+        *e = (struct seen){inodes[n]->mode & S_IFMT, inodes[n]->nlink, n, inodes[n]->size,
+                           sum_of(inodes[n], &p)};
+        while (inodes[e->same] != inodes[n] || e->same > n)
+            e->same = (e->same + 1) % SLOTS;
+        for (u32 k = 0; k < n; k++)
+            if (inodes[k] == inodes[n]) {
+                e->same = k;
+                break;
+            }
+        if (S_ISDIR(e->kind))
+            e->size = 0;
+        path_put(&p);
+    }
+}
+
+/* Operations, each of which is one in the log */
+
+static int file_change(const char *name, bool cut)
+{
+    u64 at = machine_below(SIZE - 1024), n = 1 + machine_below(1024 - at % 1024);
+    u8 *bytes = host_alloc(1024);
+    struct file *f;
+    struct uio u;
+    ssize_t err = file_open(NULL, name, O_RDWR | O_NOFOLLOW, 0, 0, &f);
+
+    memset(bytes, machine_random(), n);
+    uio_init_kernel(&u, bytes, n);
+    if (!err) {
+        err = cut ? vfs_truncate(f->inode, at) : file_pwrite(f, &u, at);
+        file_put(f);
+    }
+    kfree(bytes);
+    return MIN(err, 0L);
+}
+
+static int file_make(const char *name)
+{
+    struct file *f;
+    int err = file_open(NULL, name, O_RDWR | O_CREAT | O_EXCL, 0644, 0, &f);
+
+    if (!err)
+        file_put(f);
+    return err;
+}
+
+static int link_names(const char *from, const char *to)
+{
+    struct path p;
+    int err = path_lookup(NULL, from, 0, &p);
+
+    if (!err) {
+        err = vfs_link(&p, NULL, to);
+        path_put(&p);
+    }
+    return err;
+}
+
+static int step(u32 slots, u32 first)
+{
+    char a[32], b[32];
+
+    name_of(first + machine_below(slots), a);
+    name_of(first + machine_below(slots), b);
+    switch (machine_below(14)) {
+    case 0:
+    case 1:
+        return file_make(a);
+    case 2:
+        return link_names(a, b);
+    case 3:
+        return vfs_unlink(NULL, a, false);
+    case 4:
+        return vfs_mkdir(NULL, a, 0755);
+    case 5:
+        return vfs_unlink(NULL, a, true);
+    case 6:
+        return vfs_symlink(b, NULL, a);
+    case 7:
+    case 8:
+        return vfs_rename(NULL, a, NULL, b, machine_below(4) ? 0 : RENAME_EXCHANGE);
+    case 9:
+        return file_change(a, true);
+    default:
+        return file_change(a, false);
+    }
+}
+
+static void folders_make(void)
+{
+    host_expect(vfs_mkdir(NULL, "/m/p", 0755), 0);
+    host_expect(vfs_mkdir(NULL, "/m/q", 0755), 0);
+}
+
+/* Crashes */
+
+struct moment {
+    u64 begun; // events of the disk when the operation began
+    u64 safe;  // and when a sync after it had ended; ~0: none did
+    struct state state;
+};
+
+static struct moment *moments;
+static u32 moment_count;
+
+static void moment_add(const struct disk *d)
+{
+    struct moment *m = &moments[moment_count++];
+
+    *m = (struct moment){.begun = d->event_count, .safe = ~0UL};
+}
+
+static void moments_safe(const struct disk *d)
+{
+    struct path p;
+
+    host_expect(path_lookup(NULL, "/m", WALK_FOLLOW, &p), 0);
+    host_expect(p.mount->sb->ops->sync(p.mount->sb), 0);
+    path_put(&p);
+    for (u32 i = moment_count; i-- && moments[i].safe == ~0UL;)
+        moments[i].safe = d->event_count;
+}
+
+// Is the state one that a crash after so many events may leave?
+static bool may_be(const struct state *s, u64 events)
+{
+    for (u32 i = moment_count; i--;) {
+        if (moments[i].begun > events)
+            continue;
+        if (!memcmp(s, &moments[i].state, sizeof(*s)))
+            return true;
+        if (moments[i].safe <= events)
+            return false;
+    }
+    return false;
+}
+
+// Recovers what is on the disk and looks at it.
+static void recover(struct disk *d, u64 events)
+{
+    struct state *s = host_alloc(sizeof(*s));
+    char source[20];
+
+    snformat(source, sizeof(source), "/dev/%s", d->block.name);
+    host_expect(try_mount(source), 0);
+    state_read(s);
+    if (!may_be(s, events))
+        panic("after event %lu: no state that was", events);
+    unmount();
+    image_check(d, false);
+    kfree(s);
+}
+
+static void crash_once(void)
+{
+    u64 events = machine_below(one->event_count + 1);
+
+    disk_crash(one, events, machine_below, two->image);
+    memcpy(three->image, two->image, BYTES);
+    two->event_count = 0;
+    disk_record(two);
+    recover(two, events);
+    if (!two->event_count)
+        return;
+    memcpy(three->image, two->image, BYTES); // recovery is cut too
+    disk_crash(two, machine_below(two->event_count + 1), machine_below, three->image);
+    recover(three, events);
+}
+
+static void crash_scenario(void)
+{
+    moments = host_alloc((STEPS + 1) * sizeof(*moments));
+    moment_count = 0;
+    host_expect(try_mount("/dev/one"), 0);
+    folders_make();
+    moments_safe(one);
+    disk_record(one);
+    moment_add(one);
+    state_read(&moments[0].state);
+    moments_safe(one);
+    for (u32 i = 0; i < STEPS; i++) {
+        moment_add(one);
+        step(SLOTS, 0);
+        state_read(&moments[moment_count - 1].state);
+        if (machine_below(6) == 0)
+            moments_safe(one);
+        if (machine_below(20) == 0)
+            sleep_until(clock_monotonic() + 6 * NS_PER_SEC, WAIT_UNINTERRUPTIBLE);
+    }
+    unmount();
+    image_check(one, false);
+    for (u32 i = 0; i < STATES; i++)
+        crash_once();
+    kfree(moments);
+}
+HOST_TEST(crash, 60)
+
+/* Threads */
+
+static void thread_main(void *number)
+{
+    for (u32 i = 0; i < STEPS; i++)
+        step(NAMES, (u64)number * NAMES);
+}
+
+static void threads_scenario(void)
+{
+    struct state *before = host_alloc(sizeof(*before)), *after = host_alloc(sizeof(*after));
+
+    host_expect(try_mount("/dev/one"), 0);
+    folders_make();
+    for (u64 i = 0; i < FOLDERS; i++)
+        host_spawn("user", thread_main, (void *)i);
+    host_join();
+    state_read(before);
+    unmount();
+    image_check(one, false);
+    host_expect(try_mount("/dev/one"), 0);
+    state_read(after);
+    verify(!memcmp(before, after, sizeof(*after)));
+    unmount();
+    kfree(before);
+    kfree(after);
+}
+HOST_TEST(threads, 60)
+
+/* Failures */
+
+static void fail_scenario(void)
+{
+    host_expect(try_mount("/dev/one"), 0);
+    folders_make();
+    disk_record(one);
+    one->fail_nth = 1 + machine_below(300);
+    for (u32 i = 0; i < STEPS; i++)
+        step(SLOTS, 0);
+    unmount();
+    disk_crash(one, one->event_count, machine_below, two->image);
+    host_expect(try_mount("/dev/two"), 0);
+    unmount();
+    image_check(two, false);
+}
+HOST_TEST(fail, 120)
+
+static void memory_scenario(void)
+{
+    int err = try_mount("/dev/one");
+
+    if (err) {
+        verify(host_failed_yet());
+        host_expect(err, -ENOMEM);
+        return;
+    }
+    vfs_mkdir(NULL, "/m/p", 0755);
+    file_make("/m/p/f");
+    file_change("/m/p/f", false);
+    vfs_symlink("x", NULL, "/m/l");
+    vfs_rename(NULL, "/m/p/f", NULL, "/m/g", 0);
+    vfs_unlink(NULL, "/m/p", true);
+    file_change("/m/g", true);
+    unmount();
+    image_check(one, true);
+}
+HOST_FAIL_TEST(memory)
+
+/* Full */
+
+static void full_scenario(void)
+{
+    struct path root;
+    struct statfs64 before, now;
+    char name[20];
+    int err = 0;
+
+    host_expect(try_mount("/dev/one"), 0);
+    host_expect(path_lookup(NULL, "/m", WALK_FOLLOW, &root), 0);
+    for (u32 round = 0; round < 2; round++) { // the second finds the directory's blocks there
+        u32 files = 0;
+
+        host_expect(superblock_statfs(root.mount->sb, &before), 0);
+        for (err = 0; !err; files += !err) {
+            snformat(name, sizeof(name), "/m/f%d", files);
+            err = file_make(name);
+        }
+        host_expect(err, -ENOSPC);
+        host_expect(files, INODES - 2);
+        do {
+            snformat(name, sizeof(name), "/m/f%d", (int)machine_below(files));
+            err = file_change(name, false);
+            verify(!err || err == -ENOSPC);
+            host_expect(superblock_statfs(root.mount->sb, &now), 0);
+        } while (now.f_bfree);
+        for (u32 i = 0; i < 20; i++)
+            err = err ?: file_change(name, false);
+        host_expect(err, -ENOSPC);
+        host_expect(now.f_ffree, 0);
+        while (files--) {
+            snformat(name, sizeof(name), "/m/f%d", files);
+            host_expect(vfs_unlink(NULL, name, false), 0);
+        }
+        shrink_all();
+        host_expect(superblock_statfs(root.mount->sb, &now), 0);
+        host_expect(now.f_ffree, INODES - 2);
+    }
+    host_expect(now.f_bfree, before.f_bfree);
+    path_put(&root);
+    unmount();
+    image_check(one, false);
+}
+HOST_TEST(full, 2)
+
+/* Disks that are damaged */
+
+// Walks over all names, and changes some.
+static void visit(const char *at, u32 depth);
+
+struct visitor {
+    struct dir_sink sink;
+    const char *at;
+    u32 count;
+    char names[40][16];
+};
+
+static bool visitor_emit(struct dir_sink *sink, const char *name, size_t length, ino_t ino, u8 type,
+                         loff_t next)
+{
+    struct visitor *v = container_of(sink, struct visitor, sink);
+
+    if (v->count == ARRAY_SIZE(v->names))
+        return false;
+    memcpy(v->names[v->count], name, length);
+    v->names[v->count++][length] = '\0';
+    return true;
+}
+
+static void visit_name(const char *name, u32 depth)
+{
+    struct path p;
+
+    if (path_lookup(NULL, name, 0, &p))
+        return;
+    if (S_ISREG(path_inode(&p)->mode)) {
+        file_change(name, machine_below(2));
+        if (machine_below(3) == 0)
+            vfs_unlink(NULL, name, false);
+    } else if (S_ISDIR(path_inode(&p)->mode) && depth < 4) {
+        visit(name, depth + 1);
+        if (machine_below(3) == 0)
+            vfs_unlink(NULL, name, true);
+    } else if (S_ISLNK(path_inode(&p)->mode)) {
+        char text[64];
+
+        vfs_readlink(&p, text, sizeof(text));
+    }
+    path_put(&p);
+    if (machine_below(4) == 0)
+        vfs_rename(NULL, name, NULL, "/m/elsewhere", 0);
+}
+
+static void visit(const char *at, u32 depth)
+{
+    struct visitor *v = host_alloc(sizeof(*v));
+    struct file *f;
+
+    v->sink.emit = visitor_emit;
+    if (!file_open(NULL, at, O_RDONLY | O_DIRECTORY, 0, 0, &f)) {
+        f->ops->readdir(f, &v->sink);
+        file_put(f);
+    }
+    for (u32 i = 0; i < v->count; i++) {
+        char name[128];
+
+        if (!strcmp(v->names[i], ".") || !strcmp(v->names[i], ".."))
+            continue;
+        snformat(name, sizeof(name), "%s/%s", at, v->names[i]);
+        visit_name(name, depth);
+    }
+    file_make("/m/new");
+    file_change("/m/new", false);
+    kfree(v);
+}
+
+// Somewhere in what the file system reads by itself, or in an indirect block or directory.
+static void damage(struct disk *d)
+{
+    static const u64 places[] = {1024, 2048, 32 * 1024, 35 * 1024, 36 * 1024, 37 * 1024};
+    u64 at = places[machine_below(ARRAY_SIZE(places))] + machine_below(1024);
+
+    if (at < 2048)
+        at = 1024 + machine_below(32);
+    switch (machine_below(3)) {
+    case 0:
+        d->image[at] ^= 1 << machine_below(8);
+        break;
+    case 1:
+        d->image[at] = machine_random();
+        break;
+    default: // one number where another was
+        at &= ~3UL;
+        memcpy(d->image + at, d->image + 1024 + (machine_below(BYTES - 2048) & ~3UL), 4);
+    }
+}
+
+static void damage_scenario(void)
+{
+    host_expect(try_mount("/dev/one"), 0);
+    folders_make();
+    for (u32 i = 0; i < STEPS / 2; i++)
+        step(SLOTS, 0);
+    unmount();
+    for (u32 i = 0; i < 20; i++) {
+        memcpy(two->image, one->image, BYTES);
+        for (u32 n = 1 + machine_below(4); n; n--)
+            damage(two);
+        if (try_mount("/dev/two"))
+            continue;
+        visit("/m", 0);
+        unmount();
+    }
+}
+HOST_TEST(damage, 100)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_crash), cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_fail),  cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_full),  cmocka_unit_test(test_damage),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
