@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: MIT
+"""ext4's directories, links and extended attributes: against models, and e2fsprogs."""
+import re
+
+import pytest
+
+from test_ext4 import FULL, OLD, SETS, debugfs, disk, fsck, host, mounted  # noqa: F401
+
+pytestmark = pytest.mark.rivulet
+
+DIRS = {name: SETS[name] for name in ("ext2-1k", "debian13", "ext4-1k", "data-journal")}
+DIRS["no-filetype"] = (f"-b 1024 -O {OLD},^filetype", "")
+DIRS["no-index"] = (f"-b 1024 -O {FULL},^dir_index", "")
+DIRS["small-inodes"] = (f"-b 4096 -I 128 -O {FULL},^extra_isize", "")
+
+
+def dirio(guest, *arguments, timeout=300):
+    result = guest.run([guest.program("dirio"), *map(str, arguments)], timeout=timeout)
+    assert result.status == 0 and not result.err, result
+    return result.out.decode().strip()
+
+
+def finish(one):
+    one.umount()
+    one.stop()
+    fsck(one.path)
+
+
+@pytest.mark.parametrize("name", DIRS)
+def test_steps(disk, name):
+    one = disk(*DIRS[name])
+    guest = mounted(one)
+    counts = dirio(guest, "steps", "/mnt", 11, 4000).split()
+    assert all(int(n) > 50 for n in counts), counts
+    listed = guest.out("cd /mnt; find . | sort | md5sum")
+    finish(one)
+    assert mounted(one, "ro").out("cd /mnt; find . | sort | md5sum") == listed
+
+
+def test_threads(disk):
+    one = disk(*SETS["ext4-1k"])
+    one.config.smp = 4
+    guest = mounted(one)
+    dirio(guest, "threads", "/mnt", 5, 1500)
+    finish(one)
+
+
+@pytest.mark.parametrize("kind", ("legacy", "half_md4", "tea"))
+@pytest.mark.parametrize("sign", ("signed", "unsigned"))
+def test_hashes(disk, kind, sign):
+    """Every hash: e2fsck checks that names lie where their hashes say, and debugfs finds them."""
+    one = disk(f"-b 1024 -O {FULL}")
+    bits = {"signed": "0x1", "unsigned": "0x2"}[sign]
+    host("tune2fs", "-E", f"hash_alg={kind}", str(one.path))
+    host("debugfs", "-w", "-R", f"ssv flags {bits}", str(one.path))
+    guest = mounted(one)
+    dirio(guest, "steps", "/mnt", 3, 2500)
+    finish(one)
+    version = {"legacy": 0, "half_md4": 1, "tea": 2}[kind]
+    dump = debugfs(one.path, "htree_dump /folder0")[0]
+    assert re.search(rf"Hash Version: {version}\b", dump), dump[:300]
+
+
+def test_host_index(disk, tmp_path):
+    """Names in an index that e2fsprogs made are found, and more are added to it."""
+    (tmp_path / "t" / "d").mkdir(parents=True)
+    for n in range(3000):
+        (tmp_path / "t" / "d" / f"{n:030}").touch()
+    one = disk(f"-b 1024 -O {FULL} -N 8000", tree=tmp_path / "t")
+    host("e2fsck", "-fyD", str(one.path))
+    guest = mounted(one)
+    assert guest.out("ls /mnt/d | md5sum") == guest.out(
+        "i=0; while [ $i -lt 3000 ]; do printf '%030d\\n' $i; i=$((i + 1)); done | md5sum")
+    dirio(guest, "many", "/mnt/d", 3000, 6000, 30)
+    guest.out("cd /mnt/d; rm *7")
+    assert int(guest.out("ls /mnt/d | wc -l")) == 5400
+    finish(one)
+
+
+@pytest.mark.parametrize("features,levels", (("", 1), (",large_dir", 2)))
+def test_deep_index(disk, features, levels):
+    one = disk(f"-b 1024 -O {FULL}{features} -N 70000", size="128M")
+    guest = mounted(one)
+    guest.out("mkdir /mnt/d")
+    dirio(guest, "many", "/mnt/d", 0, 24000 if levels == 1 else 60000, 200)
+    finish(one)
+    dump = debugfs(one.path, "htree_dump /d")[0]
+    assert f"Indirect Levels: {levels}" in dump, dump[:300]
+
+
+def test_index_is_full(disk):
+    """Two levels of 1 KiB blocks hold no more: ENOSPC, and the directory stays sound."""
+    one = disk(f"-b 1024 -O {FULL} -N 80000", size="128M")
+    guest = mounted(one)
+    result = guest.run([guest.program("dirio"), "many", "/mnt", "0", "75000", "250"], timeout=300)
+    assert result.status == 1 and b"No space left" in result.out, result
+    guest.out("cd /mnt; rm *1; mkdir other; touch other/x")
+    finish(one)
+
+
+@pytest.mark.parametrize("name", ("ext2-1k", "debian13", "no-index"))
+def test_cookies(disk, name):
+    one = disk(DIRS[name][0] + " -N 16000")
+    guest = mounted(one)
+    for count in (5, 60, 1500):
+        guest.out(f"mkdir /mnt/d{count}")
+        dirio(guest, "cookies", f"/mnt/d{count}", count)
+    finish(one)
+
+
+def test_many_subdirectories(disk):
+    """Past 65,000 subdirectories the link count is 1, with dir_nlink; without, EMLINK."""
+    for features, wanted in ((FULL, 1), (f"{OLD},extent", 65000)):
+        one = disk(f"-b 4096 -O {features} -N 80000", size="600M")
+        guest = mounted(one)
+        result = guest.sh("cd /mnt; i=2; while [ $i -lt 65010 ]; do mkdir $i 2>&1 || break; "
+                          "i=$((i + 1)); done; stat -c %h /mnt; rmdir 100 101 102; stat -c %h /mnt",
+                          timeout=600)
+        links = result.out.split()[-2:]
+        if wanted == 1:
+            assert links == [b"1", b"1"], result
+        else:
+            assert b"Too many links" in result.out and links == [b"65000", b"64997"], result
+        finish(one)
+
+
+def test_attributes(disk):
+    for name in ("ext2-1k", "debian13", "small-inodes"):
+        one = disk(*DIRS[name])
+        guest = mounted(one)
+        most = 900 if name == "ext2-1k" else 4000
+        full = int(dirio(guest, "attributes", "/mnt", 1, 1500, most))
+        assert 0 < full < 700
+        finish(one)
+        mounted(one)
+        one.guest.out("rm /mnt/attributes")
+        finish(one)
+
+
+def test_attributes_between(disk, tmp_path):
+    """What debugfs sets is read, and the other way round; links and rights."""
+    one = disk(*SETS["debian13"])
+    big = tmp_path / "big"
+    big.write_bytes(b"v" * 3000)
+    for request in ("mkdir d", "symlink l target", f"write {big} f", "ea_set f user.one value",
+                    f"ea_set -f {big} f user.large", "ea_set d trusted.t yes",
+                    "ea_set l trusted.l link"):
+        host("debugfs", "-w", "-R", request, str(one.path))
+    guest = mounted(one)
+    assert dirio(guest, "get", "/mnt/f", "user.one") == "value"
+    assert dirio(guest, "get", "/mnt/f", "user.large") == "v" * 3000
+    assert set(dirio(guest, "list", "/mnt/f").split()) == {"user.one", "user.large"}
+    assert dirio(guest, "get", "/mnt/d", "trusted.t") == "yes"
+    assert dirio(guest, "list", "/mnt/l") == "trusted.l"
+    dirio(guest, "set", "/mnt/f", "user.two", "another")
+    dirio(guest, "set", "/mnt/f", "security.label", "x" * 700)
+    dirio(guest, "remove", "/mnt/f", "user.one")
+    program = guest.program("dirio")
+    for operation, path, attribute, error in (
+            ("set", "/mnt/l", "user.no", b"Operation not permitted"),
+            ("get", "/mnt/l", "user.no", b"No data available"),
+            ("remove", "/mnt/f", "user.one", b"No data available"),
+            ("set", "/mnt/f", "system.posix_acl_access", b"Operation not supported"),
+            ("set", "/proc/self/status", "user.x", b"Operation not supported")):
+        result = guest.run([program, operation, path, attribute, "value"])
+        assert result.status == 1 and result.out == error, (operation, path, attribute, result)
+    assert guest.sh(f"chmod 644 /mnt/f; su -s /bin/sh -c '{program} list /mnt/d' nobody").out == b""
+    finish(one)
+    assert set(re.findall(r"^  (\S+) \(", debugfs(one.path, "ea_list f")[0], re.M)) == \
+        {"user.large", "user.two", "security.label"}
+    assert '"another"' in debugfs(one.path, "ea_get f user.two")[0]
+
+
+def test_links(disk):
+    one = disk(*SETS["debian13"])
+    guest = mounted(one)
+    for length in (1, 59, 60, 61, 4095):
+        guest.out(f"cd /mnt; ln -s \"$(head -c {length} /dev/zero | tr '\\0' x)\" l{length}; "
+                  f"[ \"$(readlink l{length} | wc -c)\" = {length + 1} ]")
+    assert guest.sh("cd /mnt; ln -s \"$(head -c 4096 /dev/zero | tr '\\0' x)\" no").status
+    guest.out("cd /mnt; rm l59 l61")
+    finish(one)
+
+
+def damage(path, offset, data):
+    with open(path, "r+b") as f:
+        f.seek(offset)
+        f.write(data)
+
+
+def block_of(path, name, logical):
+    """The device block of a file's logical block."""
+    return int(debugfs(path, f"bmap {name} {logical}")[0].split()[-1])
+
+
+def test_damaged_directories(disk):
+    """Wrong bytes in leaves, index and ".." are found, said, and hang nothing."""
+    one = disk(f"-b 1024 -O {FULL},^metadata_csum,^has_journal")
+    guest = mounted(one)
+    guest.out("mkdir -p /mnt/a/b/c /mnt/d; echo x >/mnt/d/x")
+    dirio(guest, "many", "/mnt/d", 0, 2000, 30)
+    finish(one)
+    a, b = (block_of(one.path, name, 0) * 1024 for name in ("/a", "/a/b"))
+    numbers = {name: debugfs(one.path, f"stat {name}")[0].split()[1] for name in ("/a", "/a/b")}
+    root, leaf = (block_of(one.path, "/d", n) * 1024 for n in (0, 1))
+    damage(one.path, root + 34, b"\xff\xff")          # more entries than there is room for
+    damage(one.path, b + 24, int(numbers["/a"]).to_bytes(4, "little"))  # c is a: a cycle
+    guest = mounted(one, "errors=continue")
+    for command in ("cat /mnt/d/x", "ls /mnt/a/b/c"):
+        result = guest.sh(command, timeout=20)
+        assert result.status and b"Structure needs cleaning" in result.err, (command, result)
+    assert guest.out("ls /mnt/d") == ""
+    assert "damaged directory index" in one.log() and "another's place" in one.log()
+    assert guest.out("ls /mnt/a") == "b\n"
+    one.stop()
+    damage(one.path, root + 34, b"\x10\x00")
+    damage(one.path, leaf + 4, b"\x03\x00")
+    damage(one.path, a + 16, b"\xf0\xff")
+    result = mounted(one, "errors=continue").sh("cat /mnt/a/b; find /mnt; rm -r /mnt/d", timeout=30)
+    assert result.status and b"Structure needs cleaning" in result.err, result
+    assert one.log().count("a damaged directory block") >= 2
