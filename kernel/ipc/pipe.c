@@ -215,8 +215,9 @@ static inline ssize_t ring_copy(struct pipe *p, struct uio *u, u64 at, size_t n,
 
 /* Reading */
 
-// One attempt: bytes read. *stopped: at memory that is not ready, with bytes left for it.
-static ssize_t read_once(struct pipe *p, struct uio *u, bool *stopped)
+// One attempt: bytes read. *stopped: at memory that is not ready; then u stands there and nothing
+// is read, unless `partly`.
+static ssize_t read_once(struct pipe *p, struct uio *u, bool partly, bool *stopped)
 {
     bool was_tight;
     size_t n, there;
@@ -226,6 +227,8 @@ static ssize_t read_once(struct pipe *p, struct uio *u, bool *stopped)
     there = MIN(p->head - p->tail, u->left);
     n = ring_copy(p, u, p->tail, there, false);
     *stopped = n < there;
+    if (unlikely(*stopped && !partly))
+        n = 0;
     p->tail += n;
     if (p->head == p->tail)
         p->head = p->tail = 0;
@@ -247,22 +250,26 @@ static int read_wait(struct file *f, struct pipe *p)
     return wait_event_exclusive(&p->reader.wait, may_read(p), WAIT_INTERRUPTIBLE, NS_NEVER);
 }
 
+// The bytes of one read lie together in the pipe, so what cannot be stored whole is begun again.
 static ssize_t pipe_read(struct file *f, struct uio *u, loff_t *pos)
 {
     struct pipe *p = f->private;
-    ssize_t done = 0;
     bool stopped;
-    int err;
+    int err, fault = 0;
 
     while (u->left) {
-        done += read_once(p, u, &stopped);
-        if (done && !stopped)
-            break;
-        err = stopped ? uio_prefault(u, ACCESS_WRITE) : read_wait(f, p);
-        if (err)
-            return done ? done : MIN(err, 0);
+        struct uio start = *u;
+        ssize_t n = read_once(p, u, fault != 0, &stopped);
+
+        if (n || (stopped && fault))
+            return n ? n : fault;
+        if (stopped)
+            fault = uio_prefault(u, ACCESS_WRITE);
+        else if ((err = read_wait(f, p)))
+            return MIN(err, 0);
+        *u = start;
     }
-    return done;
+    return 0;
 }
 
 /* Writing */
