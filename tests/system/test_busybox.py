@@ -201,6 +201,8 @@ def test_shell_on_a_terminal(terminal):
     keys(shell, "echo one tw\x7fwo\r")
     lines = keys(shell, "sleep 1000\r", "\x03", "echo status $?\r")
     assert "status 130" in lines
+    lines = keys(shell, "awk '{print $7, $8 - $5}' /proc/self/stat\r")
+    assert "1088 0" in lines  # ttyS0, whose foreground this is
     lines = keys(shell, "cat\r", "typed\r", "\x04", "echo done\r")
     assert lines.count("typed") == 2 and "done" in lines
     lines = keys(shell, "sleep 1000\r", "\x1a", "jobs\r", "kill %1\r", "echo gone\r")
