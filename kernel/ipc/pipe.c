@@ -215,15 +215,20 @@ static inline ssize_t ring_copy(struct pipe *p, struct uio *u, u64 at, size_t n,
 
 /* Reading */
 
-static ssize_t read_once(struct pipe *p, struct uio *u, bool *empty)
+// One attempt: bytes read. *stopped: at memory that is not ready; then u stands there and nothing
+// is read, unless `partly`.
+static ssize_t read_once(struct pipe *p, struct uio *u, bool partly, bool *stopped)
 {
     bool was_tight;
-    size_t n;
+    size_t n, there;
 
     mutex_lock(&p->lock);
     was_tight = pipe_space(p) < PIPE_WAKE;
-    *empty = p->head == p->tail;
-    n = ring_copy(p, u, p->tail, MIN(p->head - p->tail, u->left), false);
+    there = MIN(p->head - p->tail, u->left);
+    n = ring_copy(p, u, p->tail, there, false);
+    *stopped = n < there;
+    if (unlikely(*stopped && !partly))
+        n = 0;
     p->tail += n;
     if (p->head == p->tail)
         p->head = p->tail = 0;
@@ -235,39 +240,45 @@ static ssize_t read_once(struct pipe *p, struct uio *u, bool *empty)
     return n;
 }
 
+// Waits for bytes; 1: there are none and will be none.
+static int read_wait(struct file *f, struct pipe *p)
+{
+    if (!load_relaxed(&p->writer.files) && !pipe_used(p))
+        return 1;
+    if (f->flags & O_NONBLOCK)
+        return pipe_used(p) ? 0 : -EAGAIN;
+    return wait_event_exclusive(&p->reader.wait, may_read(p), WAIT_INTERRUPTIBLE, NS_NEVER);
+}
+
+// The bytes of one read lie together in the pipe, so what cannot be stored whole is begun again.
 static ssize_t pipe_read(struct file *f, struct uio *u, loff_t *pos)
 {
     struct pipe *p = f->private;
-    ssize_t n;
-    bool empty;
-    int err;
+    bool stopped;
+    int err, fault = 0;
 
-    if (!u->left)
-        return 0;
-    for (;;) {
-        n = read_once(p, u, &empty);
-        if (n)
-            return n;
-        if (!empty)
-            err = uio_prefault(u, ACCESS_WRITE);
-        else if (!load_relaxed(&p->writer.files) && !pipe_used(p))
-            return 0;
-        else if (f->flags & O_NONBLOCK)
-            err = pipe_used(p) ? 0 : -EAGAIN;
-        else
-            err = wait_event_exclusive(&p->reader.wait, may_read(p), WAIT_INTERRUPTIBLE, NS_NEVER);
-        if (err)
-            return err;
+    while (u->left) {
+        struct uio start = *u;
+        ssize_t n = read_once(p, u, fault != 0, &stopped);
+
+        if (n || (stopped && fault))
+            return n ? n : fault;
+        if (stopped)
+            fault = uio_prefault(u, ACCESS_WRITE);
+        else if ((err = read_wait(f, p)))
+            return MIN(err, 0);
+        *u = start;
     }
+    return 0;
 }
 
 /* Writing */
 
-// One attempt: bytes written, 0 (nothing was ready: prefault), -EAGAIN (no space), -EPIPE, -ENOMEM.
+// One attempt: bytes written, 0 (prefault from where u stands now), -EAGAIN (no space), -EPIPE,
+// -ENOMEM.
 static ssize_t write_locked(struct pipe *p, struct uio *u, bool atomic)
 {
     u64 space = pipe_space(p), n = MIN(u->left, space);
-    struct uio saved = *u;
     ssize_t done;
 
     if (unlikely(!p->reader.files))
@@ -277,10 +288,8 @@ static ssize_t write_locked(struct pipe *p, struct uio *u, bool atomic)
     if (!atomic && p->head == p->tail)
         p->head = p->tail = u->base & ~PAGE_MASK;
     done = ring_copy(p, u, p->head, n, true);
-    if (unlikely(done < (ssize_t)n && atomic)) {
-        *u = saved;
+    if (unlikely(done < (ssize_t)n && atomic))
         return MIN(done, 0L);
-    }
     if (done > 0)
         p->head += done;
     return done;
@@ -320,10 +329,13 @@ static ssize_t pipe_write(struct file *f, struct uio *u, loff_t *pos)
     ssize_t done = 0;
 
     while (u->left) {
+        struct uio start = *u;
         ssize_t n = write_once(p, u, atomic);
 
-        if (n <= 0)
+        if (n <= 0) {
             n = write_wait(f, p, u, n);
+            *u = start;
+        }
         if (n < 0)
             return done ? done : n;
         done += n;

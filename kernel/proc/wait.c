@@ -9,13 +9,6 @@
 #include "lib/string.h"
 #include "proc/proc_private.h"
 
-static bool wait_matches(const struct wait_args *a, const struct process *child)
-{
-    if (a->type == P_PGID)
-        return child->group->pid->id == a->id;
-    return true;
-}
-
 void process_rusage(struct process *p, int who, struct rusage *out)
 {
     ns_t user = 0, system = 0;
@@ -63,51 +56,34 @@ static void child_account_locked(struct process *p, struct process *child)
     p->child_peak_rss = MAX(p->child_peak_rss, MAX(child->peak_rss, child->child_peak_rss));
 }
 
-// The status that the child has for this call, -1: none.
-static int wait_status(const struct wait_args *a, const struct process *child)
+// *status: what the child has to report to this call; false and 0: nothing.
+static bool wait_status(const struct wait_args *a, const struct process *child, int *status)
 {
     int event = child->event_status;
-    u32 kind = event == WAIT_CONTINUED ? WCONTINUED : WSTOPPED;
+    bool dead = child->state == PROCESS_ZOMBIE;
+    u32 kind = dead ? WEXITED : event == WAIT_CONTINUED ? WCONTINUED : WSTOPPED;
+    bool wanted = (dead || event) && a->options & kind;
 
-    if (child->state == PROCESS_ZOMBIE)
-        return a->options & WEXITED ? child->exit_status : -1;
-    return event && (a->options & kind) ? event : -1;
-}
-
-// wait_find_locked() for one child by its id.
-static struct process *wait_find_pid_locked(struct process *p, const struct wait_args *a,
-                                            int *status)
-{
-    struct process *child = process_find(a->id);
-
-    if (!child || child->parent != p) {
-        *status = -ECHILD;
-        return NULL;
-    }
-    *status = wait_status(a, child);
-    if (*status >= 0)
-        return child;
-    *status = 0;
-    return NULL;
+    *status = !wanted ? 0 : dead ? child->exit_status : event;
+    return wanted;
 }
 
 // The child to report, and its status; else NULL with the status 0, or -ECHILD without any child.
 static struct process *wait_find_locked(struct process *p, const struct wait_args *a, int *status)
 {
-    struct process *child;
-    int err = -ECHILD;
+    struct process *child = a->type == P_PID ? process_find(a->id) : NULL;
 
+    *status = -ECHILD;
+    if (a->type == P_PID)
+        return child && child->parent == p && wait_status(a, child, status) ? child : NULL;
     LIST_FOR_EACH (child, &p->children, sibling) {
-        if (!wait_matches(a, child))
+        if (a->type == P_PGID && child->group->pid->id != a->id)
             continue;
-        err = 0;
-        *status = wait_status(a, child);
-        if (*status >= 0)
+        if (wait_status(a, child, status))
             return child;
         if (a->type == P_ALL && child->state == PROCESS_ALIVE && !child->event_status)
             break; // so are the rest
     }
-    *status = err;
     return NULL;
 }
 
@@ -132,8 +108,7 @@ static int wait_try(struct process *p, const struct wait_args *a, struct wait_re
     int status;
 
     spin_lock(&proctree_lock);
-    child =
-        a->type == P_PID ? wait_find_pid_locked(p, a, &status) : wait_find_locked(p, a, &status);
+    child = wait_find_locked(p, a, &status);
     if (child) {
         wait_fill(child, status, out);
         dead = !(a->options & WNOWAIT) && wait_consume_locked(p, child);

@@ -37,7 +37,7 @@ void console_init(void)
     static const u16 numbers[ARRAY_SIZE(devices)][2] = {{5, 1}, {5, 0}, {4, 64}};
     int err;
 
-    tty_init(&console, &console_ops);
+    tty_init(&console, &console_ops, makedev(4, 64));
     console.ldisc.dump_key = true;
     tty_job_init();
     for (unsigned i = 0; i < ARRAY_SIZE(devices); i++) {

@@ -24,9 +24,10 @@
 
 static void tty_work(struct work *w);
 
-void tty_init(struct tty *tty, const struct tty_ops *ops)
+void tty_init(struct tty *tty, const struct tty_ops *ops, u32 dev)
 {
     tty->ops = ops;
+    tty->dev = dev;
     mutex_init(&tty->lock, RANK_TTY);
     mutex_init(&tty->write_lock, RANK_NONE);
     ring_init(&tty->out, tty->out_buffer, TTY_RING);

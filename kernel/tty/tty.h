@@ -21,6 +21,7 @@ struct tty_ops { // none may sleep
 
 struct tty {
     const struct tty_ops *ops; // (c)
+    u32 dev;                   // (c)
     struct mutex lock;         // RANK_TTY
     struct mutex write_lock;   // one write(2) at a time; outside `lock`
     struct ldisc ldisc;        // (l); waiters look at it unlocked, and again locked
@@ -36,7 +37,7 @@ struct tty {
     u8 in_buffer[TTY_RING], out_buffer[TTY_RING];
 };
 
-void tty_init(struct tty *tty, const struct tty_ops *ops);
+void tty_init(struct tty *tty, const struct tty_ops *ops, u32 dev);
 void tty_receive(struct tty *tty, const u8 *s, size_t n); // bytes that do not fit are lost
 void tty_wake(struct tty *tty);
 

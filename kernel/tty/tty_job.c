@@ -188,7 +188,19 @@ int tty_set_foreground(struct tty *tty, pid_t pgid)
     return err;
 }
 
+static void tty_describe_locked(struct session *s, u32 *dev, pid_t *foreground)
+{
+    struct tty *tty = s->tty;
+
+    if (!tty)
+        return;
+    *dev = tty->dev;
+    if (tty->foreground)
+        *foreground = tty->foreground->pid->id;
+}
+
 void tty_job_init(void)
 {
+    session_tty_hook = tty_describe_locked;
     session_leader_exit_hook = tty_leave_locked;
 }

@@ -98,34 +98,27 @@ void fs_context_set_root(struct fs_context *fs, const struct path *p)
 }
 
 // A context with one reference is the running thread's alone: only /proc reads it besides.
-static void context_path_get(struct fs_context *fs, const struct path *slot, struct path *out)
+static void context_path_get(bool root, struct path *out)
 {
-    if (!fs) {
-        *out = root_path;
-        path_get(out);
-    } else if (likely(ref_read(&fs->refs) == 1)) {
-        *out = *slot;
-        path_get(out);
-    } else {
+    struct fs_context *fs = thread_self()->fs;
+    bool shared = fs && ref_read(&fs->refs) != 1;
+
+    if (unlikely(shared))
         spin_lock(&fs->lock);
-        *out = *slot;
-        path_get(out);
+    *out = !fs ? root_path : root ? fs->root : fs->cwd;
+    path_get(out);
+    if (unlikely(shared))
         spin_unlock(&fs->lock);
-    }
 }
 
 void fs_root_get(struct path *out)
 {
-    struct fs_context *fs = thread_self()->fs;
-
-    context_path_get(fs, &fs->root, out);
+    context_path_get(true, out);
 }
 
 void fs_cwd_get(struct path *out)
 {
-    struct fs_context *fs = thread_self()->fs;
-
-    context_path_get(fs, &fs->cwd, out);
+    context_path_get(false, out);
 }
 
 u32 fs_umask(void)

@@ -214,24 +214,27 @@ class Console(pexpect.spawn):
 
     def __init__(self, command, options):
         self.screen = vt.Screen(24, 80)
+        self.answers = True  # tells a program that asks where the cursor is
         super().__init__(os.path.join(machine.ROOT, "rv"), [command, *options], timeout=60,
                          dimensions=(24, 80), env=dict(os.environ, TERM="linux"))
 
     def read_nonblocking(self, size=1, timeout=-1):
         data = super().read_nonblocking(size, timeout)
         self.screen.feed(data)
-        if self.screen.answers:
+        if self.screen.answers and self.answers:
             self.send(self.screen.answers)
             self.screen.answers = ""
         return data
 
-    def settle(self, quiet=0.5):
-        """Takes what is written until nothing comes for `quiet` seconds; returns the screen."""
-        while True:
+    def see(self, condition):
+        """Takes what is written until condition(the screen's lines); returns them."""
+        while not condition(self.screen.lines()):
             try:
-                self.read_nonblocking(65536, quiet)
-            except (pexpect.TIMEOUT, pexpect.EOF):
-                return self.screen
+                self.read_nonblocking(65536, self.timeout)
+            except (pexpect.TIMEOUT, pexpect.EOF) as e:
+                raise AssertionError(f"{type(e).__name__} before it; the screen:\n"
+                                     f"{self.screen.text()}") from None
+        return self.screen.lines()
 
 
 @pytest.fixture

@@ -145,14 +145,6 @@ def test_checksums(guest):
 
 
 
-def keys(console, *strokes):
-    """Sends each group of keys when the screen has come to rest; the screen's lines at the end."""
-    for stroke in strokes:
-        console.settle()
-        console.send(stroke)
-    return console.settle().lines()
-
-
 def started(terminal, script):
     """A script on a terminal with a clear screen, behind the boot's messages."""
     console = terminal("busybox", "sh", "-c", "printf 'RE%s\\033[2J\\033[H' ADY; " + script)
@@ -162,47 +154,73 @@ def started(terminal, script):
 
 def test_vi(terminal):
     vi = started(terminal, "seq 1 30 >/tmp/v; vi /tmp/v; clear; head -n 4 /tmp/v | tr '\\n' ,; "
-                           "wc -l </tmp/v; sleep 3")
-    lines = keys(vi, "ihello world\x1b", "j", "dd", "p", "x", "10G", "yyP", "G", "onew end\x1b", "1G")
-    assert lines[0] == "hello world1"
-    assert lines[1:3] == ["3", ""]
-    lines = keys(vi, "/29\r")
-    assert lines[22] == "29"
-    keys(vi, ":wq\r")
-    text = vi.settle().text()
-    assert "hello world1,3,,4," in text
-    assert "32" in text
+                           "wc -l </tmp/v; sleep 1000")
+
+    def command_mode(lines):
+        return lines[23].startswith("- /tmp/v")
+
+    vi.see(command_mode)
+    vi.send("ihello world")
+    vi.see(lambda lines: lines[0] == "hello world1")
+    vi.send("\x1b")  # followed by nothing, or it is taken for the start of a function key
+    vi.see(command_mode)
+    vi.send("jddpx")
+    vi.see(lambda lines: lines[:4] == ["hello world1", "3", "", "4"])
+    vi.send("10GyyP")
+    vi.see(lambda lines: lines[9] == lines[10] != "")
+    vi.send("Gonew end")
+    vi.see(lambda lines: "new end" in lines)
+    vi.send("\x1b")
+    vi.see(command_mode)
+    vi.send("1G")
+    vi.see(lambda lines: lines[0] == "hello world1")
+    vi.send("/29\r")
+    vi.see(lambda lines: "29" in lines)
+    vi.send(":wq\r")
+    vi.see(lambda lines: lines[0] == "hello world1,3,,4,32")
 
 
 def test_less(terminal):
-    less = started(terminal, "seq 1 200 >/tmp/l; less /tmp/l; echo left; sleep 3")
-    assert keys(less)[:3] == ["1", "2", "3"]
-    assert keys(less, " ")[0] == "24"
-    assert keys(less, "k")[0] == "23"
-    assert "200" in keys(less, "G")
-    assert keys(less, "g")[0] == "1"
-    assert keys(less, "/^77\r")[0] == "77"
-    assert "left" in "\n".join(keys(less, "q"))
+    less = started(terminal, "seq 1 200 >/tmp/l; less /tmp/l; echo left; sleep 1000")
+    less.see(lambda lines: lines[:3] == ["1", "2", "3"])
+    for key, top in ((" ", "24"), ("k", "23"), ("G", "180"), ("g", "1"), ("/^77\r", "77")):
+        less.send(key)
+        less.see(lambda lines: lines[:2] == [top, str(int(top) + 1)])
+    less.send("q")
+    less.see(lambda lines: "left" in lines)
 
 
 def test_top(terminal):
-    top = started(terminal, "sleep 1000 & top -d 2; kill $!; echo left; sleep 3")
-    lines = keys(top)
+    top = started(terminal, "sleep 1000 & top -d 2; kill $!; echo left; sleep 1000")
+    lines = top.see(lambda lines: any("sleep 1000" in line for line in lines[4:]))
     assert re.match(r"Mem: \d+K used, \d+K free", lines[0])
     assert re.match(r"CPU: +\d+% usr +\d+% sys", lines[1])
     assert re.match(r"Load average: [\d.]+ [\d.]+ [\d.]+ \d+/\d+ \d+", lines[2])
     assert re.match(r" *PID +PPID USER +STAT +VSZ %VSZ (CPU )?%CPU COMMAND", lines[3])
-    assert any("sleep 1000" in line for line in lines[4:])
-    assert "left" in "\n".join(keys(top, "q"))
+    top.send("q")
+    top.see(lambda lines: "left" in lines)
 
 
 def test_shell_on_a_terminal(terminal):
     shell = started(terminal, "exec busybox sh")
-    keys(shell, "echo one tw\x7fwo\r")
-    lines = keys(shell, "sleep 1000\r", "\x03", "echo status $?\r")
-    assert "status 130" in lines
-    lines = keys(shell, "cat\r", "typed\r", "\x04", "echo done\r")
-    assert lines.count("typed") == 2 and "done" in lines
-    lines = keys(shell, "sleep 1000\r", "\x1a", "jobs\r", "kill %1\r", "echo gone\r")
-    assert any("Stopped" in line and "sleep 1000" in line for line in lines)
-    assert "gone" in lines
+    shell.answers = False  # which come whenever the shell asks, in the midst of what is typed
+    def answer(command, *wanted):
+        """Waits for the prompt, gives the command, sees the lines it writes."""
+        shell.see(lambda lines: [line for line in lines if line][-1:] == ["/ #"])
+        shell.send(command)
+        shell.see(lambda lines: all(line in lines for line in wanted))
+
+    answer("echo one tw\x7fwo\r", "one two")
+    answer("sh -c 'echo sleeps; exec sleep 1000'\r", "sleeps")
+    shell.send("\x03")
+    answer("echo status $?\r", "status 130")
+    answer("awk '{print $7, $8 - $5}' /proc/self/stat\r", "1088 0")  # ttyS0; in its foreground
+    answer("echo reads; cat\r", "reads")
+    shell.send("typed\r")
+    shell.see(lambda lines: lines.count("typed") == 2)
+    shell.send("\x04")
+    answer("sh -c 'echo sleeps again; exec sleep 1000'\r", "sleeps again")
+    shell.send("\x1a")
+    answer("jobs\r")
+    shell.see(lambda lines: sum("Stopped" in line and "sleep 1000" in line for line in lines) == 2)
+    answer("kill %1; echo gone\r", "gone")
