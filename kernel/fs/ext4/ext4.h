@@ -82,6 +82,7 @@ struct ext4 {
     u32 orphan_file_inum;       // (c)
     struct inode *orphan_file;  // (c) referenced, or NULL
     u32 orphan_file_blocks;     // (c)
+    u64 *orphan_places;         // (c) where they are
     u32 orphan_hint;            // (super_lock) block of the file that had a free slot
     ns_t commit_interval;       // (c)
     struct ext4_mmp_watch *mmp; // (c) NULL: no multiple mount protection

@@ -440,6 +440,7 @@ void ext4_close(struct ext4 *fs)
     if (err)
         log_info("ext4 (%s): unmounted with error %d", fs->name, -err);
     ext4_groups_close(fs);
+    kfree(fs->orphan_places);
     buf_put(fs->super_buf);
     if (fs->cache)
         buf_cache_sync(fs->cache);

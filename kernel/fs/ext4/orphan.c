@@ -9,7 +9,8 @@
 #include "fs/ext4/super.h"
 #include "mm/slab.h"
 
-#define NO_SLOT ~0U
+#define NO_SLOT         ~0U
+#define FILE_BLOCKS_MAX (1UL << 16)
 
 /* The list; super_lock is held */
 
@@ -98,7 +99,7 @@ static int slot_write(struct handle *h, struct ext4 *fs, struct buf *b, u32 slot
 
 static int block_read(struct ext4 *fs, u32 n, struct buf **out)
 {
-    int err = ext4_file_block(NULL, fs->orphan_file, n, out);
+    int err = buf_read(fs->cache, fs->orphan_places[n], out);
 
     if (!err && !ext4_orphan_verify(ext4_i(fs->orphan_file), (*out)->block, (*out)->data)) {
         buf_put(*out);
@@ -200,19 +201,37 @@ void ext4_orphan_forget(struct ext4_inode *e)
     mutex_unlock(&fs->super_lock);
 }
 
+// Where the file's blocks are, so that nothing is looked up under super_lock.
+static int places_read(struct ext4 *fs)
+{
+    struct ext4_inode *e = ext4_i(fs->orphan_file);
+    int err = 0;
+
+    read_lock(&e->map_lock);
+    for (u32 n = 0; !err && n < fs->orphan_file_blocks; n++) {
+        struct ext4_map m = {.logical = n, .count = 1};
+
+        err = ext4_map_find(e, &m);
+        if (!err && (m.physical == EXT4_MAP_FAIL || m.unwritten))
+            err = ext4_corrupt(fs, fs->orphan_file_inum, n, "hole in the orphan file");
+        fs->orphan_places[n] = m.physical;
+    }
+    read_unlock(&e->map_lock);
+    return err;
+}
+
 int ext4_orphan_file_open(struct ext4 *fs)
 {
-    struct inode *i;
     int err;
 
     if (!fs->orphan_file_inum || fs->orphan_file)
         return 0;
-    err = ext4_inode_get_special(fs->sb, fs->orphan_file_inum, &i);
+    err = ext4_inode_get_special(fs->sb, fs->orphan_file_inum, &fs->orphan_file);
     if (err)
         return err;
-    fs->orphan_file = i;
-    fs->orphan_file_blocks = MIN(i->size >> fs->block_shift, 1UL << 16);
-    return 0;
+    fs->orphan_file_blocks = MIN(fs->orphan_file->size >> fs->block_shift, FILE_BLOCKS_MAX);
+    fs->orphan_places = kmalloc(MAX(fs->orphan_file_blocks, 1U) * sizeof(u64), 0);
+    return fs->orphan_places ? places_read(fs) : -ENOMEM;
 }
 
 /* At mount */
