@@ -103,9 +103,11 @@ static int handle_enter(struct handle *h, u32 credits)
 
     while (err == -EAGAIN) {
         wait_event(&j->begin_wait, may_begin(j, credits), WAIT_UNINTERRUPTIBLE, NS_NEVER);
-        if (!new && !load_relaxed(&j->running))
-            new = transaction_create();
-        err = !new && !load_relaxed(&j->running) ? -ENOMEM : try_begin(j, h, credits, &new);
+        err = 0;
+        if (!new && !load_relaxed(&j->running) && !(new = transaction_create()))
+            err = -ENOMEM;
+        if (!err)
+            err = try_begin(j, h, credits, &new);
     }
     if (new)
         transaction_destroy(new);

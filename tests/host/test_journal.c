@@ -4,6 +4,7 @@
 // numbers are invariants of docs/journal.md.
 //
 // Each run is two lives of the toy file system: the second begins where a cut ended the first.
+// SHOW=0 prints the cuts of a run, SHOW=n the record up to the cut after n events.
 #include "buf/buf.h"
 #include "toy.h"
 #include "vm/space.h"
@@ -38,6 +39,23 @@ void host_setup(void)
     }
 }
 
+static void show(struct disk *d, u64 event)
+{
+    static const char *const kinds[] = {"submit", "complete", "flush", "flushed"};
+
+    fprintf(stderr, "cut after %lu\n", event);
+    for (u64 i = 0; event == strtoul(getenv("SHOW"), NULL, 0) && i < event; i++) {
+        const struct disk_event *e = &d->events[i];
+
+        fprintf(stderr, "%4lu %-9s other %4lu flags %u err %d at %.2f +%.2f ", i, kinds[e->kind],
+                e->other, e->flags, e->error, e->sector * 512. / toy.block_size,
+                e->sectors * 512. / toy.block_size);
+        if (e->data && be32_get(*(struct be32 *)e->data) == JBD_MAGIC)
+            fprintf(stderr, "type %u seq %u", e->data[7], be32_get(*(struct be32 *)(e->data + 8)));
+        fprintf(stderr, "\n");
+    }
+}
+
 // The power goes after so many events.
 static void cut(struct disk *d, u64 event, bool durable_only)
 {
@@ -47,10 +65,13 @@ static void cut(struct disk *d, u64 event, bool durable_only)
         disk_durable(d, event, image);
     else
         disk_crash(d, event, machine_below, image);
+    if (getenv("SHOW"))
+        show(d, event);
     tid = toy_recover(image);
     if (jbd_after(toy_durable(event), tid))
         panic("transaction %u is lost, %u is the last", toy_durable(event), tid); // 1
     toy_check(image, toy_state_of(tid));
+    toy_check_synced(image, event);
 }
 
 static void sweep(struct disk *d)
@@ -106,6 +127,55 @@ static void memory_scenario(void)
     toy_scarce = true;
     begin();
     toy_live(disks[0], 1, 6);
+    free(image);
+}
+
+/* When transactions are committed */
+
+static u32 change_map(void)
+{
+    struct handle *h;
+    struct buf *b;
+    u32 tid;
+
+    host_expect(buf_read(toy_cache, toy.map_block, &b), 0);
+    host_expect(journal_begin(toy_journal, 1, &h), 0);
+    host_expect(journal_get_write(h, b), 0);
+    tid = journal_handle_tid(h);
+    journal_dirty(h, b);
+    host_expect(journal_end(h), 0);
+    buf_put(b);
+    return tid;
+}
+
+static void waiter(void *tid)
+{
+    host_expect(journal_commit_wait(toy_journal, (u64)tid), 0);
+}
+
+// All who wait for a transaction share one commit; one that nobody waits for has its time.
+static void sharing_scenario(void)
+{
+    u64 flushes;
+    u32 tid;
+
+    begin();
+    verify(toy_open(disks[0]));
+    tid = change_map();
+    host_expect(journal_commit_wait(toy_journal, tid), 0);
+    tid = change_map();
+    flushes = disks[0]->flushes;
+    for (int i = 0; i < THREADS; i++)
+        host_spawn("waiter", waiter, (void *)(u64)tid);
+    host_join();
+    host_expect(disks[0]->flushes - flushes, 2);
+    journal_set_interval(toy_journal, 3 * NS_PER_SEC);
+    tid = change_map();
+    sleep_until(clock_monotonic() + 2 * NS_PER_SEC, WAIT_UNINTERRUPTIBLE);
+    verify(!journal_is_durable(toy_journal, tid));
+    sleep_until(clock_monotonic() + 2 * NS_PER_SEC, WAIT_UNINTERRUPTIBLE);
+    verify(journal_is_durable(toy_journal, tid));
+    verify(toy_close());
     free(image);
 }
 
@@ -229,6 +299,7 @@ static int remove_file_systems(void **unused)
 HOST_TEST(cuts, RUNS)
 HOST_TEST(errors, RUNS)
 HOST_FAIL_TEST(memory)
+HOST_TEST(sharing, RUNS)
 HOST_TEST(fsck, FSCK_RUNS)
 
 int main(void)
@@ -237,6 +308,7 @@ int main(void)
         cmocka_unit_test(test_cuts),
         cmocka_unit_test(test_errors),
         cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_sharing),
         cmocka_unit_test_teardown(test_fsck, remove_file_systems),
     };
 

@@ -11,17 +11,19 @@
 #define HISTORY 1000
 #define ACKS    4000
 
-#define MAP_NEIGHBOURS 3 // blocks that may be in the map's page: never data
+#define MAP_NEIGHBOURS 3              // blocks that may be in the map's page: never data
+#define SYNCED         (TOY_POOL - 1) // the block that is overwritten in place and synced
 
 enum kind { FREE, META, DATA, PLAIN };
 
 struct toy_place toy;
 struct toy_state toy_now;
+struct journal *toy_journal;
+struct buf_cache *toy_cache;
 bool toy_faulty, toy_scarce;
 
 static struct disk *disk;
-static struct buf_cache *cache;
-static struct journal *journal;
+static u32 first_tid;
 static struct toy_state history[HISTORY];
 static unsigned history_count;
 static u32 users[TOY_POOL]; // threads that change it
@@ -36,7 +38,17 @@ static struct ack {
 } acks[ACKS]; // from this event on, the transaction is durable
 static unsigned ack_count;
 
+static struct synced { // between these events, the block SYNCED must be so
+    u64 from, to, value;
+} synced[ACKS];
+static unsigned synced_count;
+
 /* Contents */
+
+static bool is_plain(u64 x)
+{
+    return x < MAP_NEIGHBOURS || x % TOY_PLAIN_EVERY == 0 || x == SYNCED;
+}
 
 static u64 block_of(u64 x)
 {
@@ -48,7 +60,7 @@ static enum kind kind_of(u64 x)
     return toy_now.map[x] >> 32;
 }
 
-// Some begin with the magic number.
+// Some begin with the magic number, or look like the commit block of a transaction to come.
 static void fill(u8 *data, u64 value)
 {
     u64 word = value * 0x9e3779b97f4a7c15UL;
@@ -56,7 +68,9 @@ static void fill(u8 *data, u64 value)
     for (u32 i = 0; i < toy.block_size / 8; i++, word = word * 0x2545f4914f6cdd1dUL + 1)
         memcpy(data + 8 * i, &word, 8);
     if (value % 3 == 0)
-        *(struct be32 *)data = be32_of(JBD_MAGIC);
+        *(struct jbd_header *)data =
+            (struct jbd_header){be32_of(JBD_MAGIC), be32_of(value % 2 ? word : JBD_COMMIT),
+                                be32_of(first_tid + value % 64)};
 }
 
 static void expect_filled(const u8 *data, u64 value, u64 x)
@@ -181,8 +195,9 @@ void toy_make(u8 *image)
     s->first = be32_of(1);
     s->sequence = be32_of(toy_now.tid + 1);
     jbd_super_seal(s);
+    first_tid = toy_now.tid;
     for (u64 x = 0; x < TOY_POOL; x++)
-        toy_now.map[x] = (u64)(x >= MAP_NEIGHBOURS && x % TOY_PLAIN_EVERY ? FREE : PLAIN) << 32;
+        toy_now.map[x] = (u64)(is_plain(x) ? PLAIN : FREE) << 32;
     memcpy(image + toy.map_block * toy.block_size, toy_now.map, sizeof(toy_now.map));
 }
 
@@ -206,7 +221,8 @@ static void acknowledge(u32 tid)
 
 static bool failed(int err)
 {
-    verify(!err || toy_faulty || (toy_scarce && err == -ENOMEM));
+    if (err && !toy_faulty && !(toy_scarce && err == -ENOMEM))
+        panic("error %d", err);
     return err;
 }
 
@@ -225,7 +241,7 @@ static bool pick(enum kind kind, u64 *out)
 
 static bool join(struct handle *h, u64 block, bool whole, struct buf **b)
 {
-    if (failed(whole ? buf_get(cache, block, b) : buf_read(cache, block, b)))
+    if (failed(whole ? buf_get(toy_cache, block, b) : buf_read(toy_cache, block, b)))
         return false;
     if (!failed(journal_get_write(h, *b)))
         return true;
@@ -310,7 +326,7 @@ static void op_free(struct handle *h) // 1 credit
         return;
     taken[x] = true;
     if (join(h, toy.map_block, false, &b)) {
-        if (!failed(journal_revoke(h, cache, block_of(x), 1)))
+        if (!failed(journal_revoke(h, toy_cache, block_of(x), 1)))
             set_map_joined(h, b, x, FREE, 0);
         buf_put(b);
     }
@@ -342,7 +358,7 @@ static void write_data(void)
         if (!failed(block_transfer(&disk->block, BLOCK_WRITE,
                                    block_of(x) * toy.block_size / SECTOR_SIZE, data,
                                    toy.block_size)) &&
-            !failed(journal_begin(journal, 1 + machine_below(3), &h))) {
+            !failed(journal_begin(toy_journal, 1 + machine_below(3), &h))) {
             set_map(h, x, DATA, value);
             failed(journal_end(h));
         }
@@ -358,7 +374,7 @@ static void some_op(struct handle *h)
     struct handle *nested;
 
     if (machine_below(4) == 0) {
-        if (failed(journal_begin(journal, machine_below(4), &nested)))
+        if (failed(journal_begin(toy_journal, machine_below(4), &nested)))
             return;
         verify(nested == h);
         ops[machine_below(ARRAY_SIZE(ops))](h);
@@ -373,7 +389,7 @@ static bool one_handle(u32 *tid)
     struct handle *h;
     bool good = true;
 
-    if (failed(journal_begin(journal, 3 + machine_below(CREDITS - 3), &h)))
+    if (failed(journal_begin(toy_journal, 3 + machine_below(CREDITS - 3), &h)))
         return false;
     for (u64 n = 1 + machine_below(3); n && good; n--) {
         some_op(h);
@@ -389,17 +405,17 @@ static void worker(void *steps)
 {
     u64 waits = machine_below(2) ? 6 : 60;
 
-    for (u64 n = (u64)steps; n && !journal_error(journal); n--) {
+    for (u64 n = (u64)steps; n && !journal_error(toy_journal); n--) {
         u32 tid;
 
         if (machine_below(5) == 0)
             write_data();
         if (!one_handle(&tid))
             continue;
-        if (machine_below(waits) == 0 && !failed(journal_commit_wait(journal, tid)))
+        if (machine_below(waits) == 0 && !failed(journal_commit_wait(toy_journal, tid)))
             acknowledge(tid);
         if (machine_below(40) == 0)
-            failed(journal_flush(journal));
+            failed(journal_flush(toy_journal));
     }
 }
 
@@ -407,7 +423,7 @@ static void set_plain(u64 x)
 {
     struct buf *b;
 
-    if (failed(buf_read(cache, block_of(x), &b)))
+    if (failed(buf_read(toy_cache, block_of(x), &b)))
         return;
     buf_lock(b);
     fill(b->data, plain[x] = ++values);
@@ -421,10 +437,41 @@ static void touch_map(void)
 {
     struct buf *b;
 
-    if (failed(buf_read(cache, toy.map_block, &b)))
+    if (failed(buf_read(toy_cache, toy.map_block, &b)))
         return;
-    vm_object_mark_dirty(&cache->object, b->frame);
+    vm_object_mark_dirty(&toy_cache->object, b->frame);
     buf_put(b);
+}
+
+// An fsync of data that were there before: journal_will_flush says who flushes.
+static void sync_plain(void)
+{
+    u8 *data = host_alloc(toy.block_size);
+    u64 value = ++values;
+    u32 tid = toy_now.tid;
+    bool flushes;
+    int err;
+
+    if (synced_count)
+        synced[synced_count - 1].to = MIN(synced[synced_count - 1].to, disk->event_count);
+    fill(data, value);
+    err = block_transfer(&disk->block, BLOCK_WRITE, block_of(SYNCED) * toy.block_size / SECTOR_SIZE,
+                         data, toy.block_size);
+    flushes = journal_will_flush(toy_journal, tid);
+    if (!err)
+        err = journal_commit_wait(toy_journal, tid);
+    if (!err && !flushes)
+        err = block_flush(&disk->block);
+    if (!failed(err))
+        synced[synced_count++] = (struct synced){disk->event_count, ~0UL, value};
+    kfree(data);
+}
+
+void toy_check_synced(const u8 *image, u64 event)
+{
+    for (unsigned i = 0; i < synced_count; i++)
+        if (event >= synced[i].from && event < synced[i].to)
+            expect_filled(image + block_of(SYNCED) * toy.block_size, synced[i].value, SYNCED);
 }
 
 // Write-back of the device's pages, at any time.
@@ -434,10 +481,12 @@ static void syncer(void *steps)
         set_plain(machine_below(TOY_POOL / TOY_PLAIN_EVERY) * TOY_PLAIN_EVERY);
         if (machine_below(2))
             touch_map();
+        if (machine_below(3) == 0)
+            sync_plain();
         if (machine_below(4) == 0)
-            failed(buf_cache_sync(cache));
-        journal_check(journal);
-        buf_cache_check(cache);
+            failed(buf_cache_sync(toy_cache));
+        journal_check(toy_journal);
+        buf_cache_check(toy_cache);
     }
 }
 
@@ -458,14 +507,14 @@ static int map_log(void *owner, u32 log_block, u64 *block)
 
 static bool open_journal(void)
 {
-    struct journal_config config = {.cache = cache,
+    struct journal_config config = {.cache = toy_cache,
                                     .map = map_log,
                                     .committed = committed,
                                     .log_blocks = toy.log_blocks,
                                     .checksums = toy.checksums};
     struct journal_recovery recovery;
 
-    return !failed(journal_open(&config, false, &recovery, &journal));
+    return !failed(journal_open(&config, false, &recovery, &toy_journal));
 }
 
 static void check_plain(void)
@@ -478,11 +527,11 @@ static void check_plain(void)
 // Gives all memory of the device's pages back.
 static void drop_cache(void)
 {
-    while (buf_cache_set_block_size(cache, 512))
+    while (buf_cache_set_block_size(toy_cache, 512))
         verify(toy_faulty);
-    mutex_lock(&cache->object.write_lock);
-    vm_object_truncate(&cache->object, 0);
-    mutex_unlock(&cache->object.write_lock);
+    mutex_lock(&toy_cache->object.write_lock);
+    vm_object_truncate(&toy_cache->object, 0);
+    mutex_unlock(&toy_cache->object.write_lock);
 }
 
 static bool check_closed(void)
@@ -512,26 +561,38 @@ static void work(u64 threads, u64 steps)
     host_join();
 }
 
-bool toy_live(struct disk *d, u64 threads, u64 steps)
+bool toy_open(struct disk *d)
 {
-    int err = -EIO;
-
     disk = d;
-    verify(!buf_cache_get(&d->block, &cache));
+    verify(!buf_cache_get(&d->block, &toy_cache));
     disk_record(d);
     memset(plain, 0, sizeof(plain));
-    ack_count = 0;
+    ack_count = synced_count = 0;
     acknowledge(toy_now.tid);
-    host_expect(buf_cache_set_block_size(cache, toy.block_size), 0);
+    host_expect(buf_cache_set_block_size(toy_cache, toy.block_size), 0);
     if (toy_faulty)
         d->fail_nth = 1 + machine_below(300);
-    if (open_journal()) {
-        work(threads, steps);
-        err = journal_close(journal);
-        verify(!err || toy_faulty);
-        verify(!err == !be32_get(toy_log_super(d->image)->error));
-    }
-    d->fail_nth = 0;
+    if (open_journal())
+        return true;
+    drop_cache();
+    return false;
+}
+
+bool toy_close(void)
+{
+    int err = journal_close(toy_journal);
+
+    verify(!err || toy_faulty);
+    verify(!err == !be32_get(toy_log_super(disk->image)->error));
+    disk->fail_nth = 0;
     drop_cache();
     return !err && check_closed();
+}
+
+void toy_live(struct disk *d, u64 threads, u64 steps)
+{
+    if (toy_open(d)) {
+        work(threads, steps);
+        toy_close();
+    }
 }

@@ -32,6 +32,8 @@ struct toy_place {
 
 extern struct toy_place toy;
 extern struct toy_state toy_now;
+extern struct journal *toy_journal;
+extern struct buf_cache *toy_cache;
 extern bool toy_faulty, toy_scarce; // requests of the disk fail; allocations do
 
 // Writes an empty log of sequence toy_now.tid + 1, and a map, both of which toy_now is then.
@@ -44,8 +46,11 @@ void toy_check(const u8 *image, const struct toy_state *s); // panics at a diffe
 // toy_now becomes the state of tid; later ones never were.
 void toy_go_back(u32 tid);
 
-// Opens the journal of the disk, whose recovery leads to toy_now; has that many threads work, and
-// closes it. True if all went well: then the image has been checked too.
-bool toy_live(struct disk *d, u64 threads, u64 steps);
+// Opens the journal of the disk, whose recovery leads to toy_now.
+bool toy_open(struct disk *d);
+bool toy_close(void); // true if all went well: then the image has been checked too
+// Between these two: that many threads work.
+void toy_live(struct disk *d, u64 threads, u64 steps);
 // The last transaction that was reported to be durable when the disk had so many events.
 u32 toy_durable(u64 event);
+void toy_check_synced(const u8 *image, u64 event); // data that were synced by then
