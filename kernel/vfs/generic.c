@@ -137,7 +137,8 @@ int generic_file_mmap(struct file *f, struct vm_object **out)
     return 0;
 }
 
-// The first page at or after `pos` that exists (or does not, for SEEK_HOLE), by byte.
+// The first page at or after `pos` that exists (or does not, for SEEK_HOLE), by byte. Pages that
+// are filled from elsewhere say nothing of holes: all is data.
 static loff_t seek_data(struct inode *i, loff_t pos, bool hole)
 {
     struct vm_object *o = &i->object;
@@ -146,6 +147,8 @@ static loff_t seek_data(struct inode *i, loff_t pos, bool hole)
 
     if (pos >= size || pos < 0)
         return -ENXIO;
+    if (o->ops->fill)
+        return hole ? size : pos;
     spin_lock(&o->pages_lock);
     if (!hole && !radix_next(&o->pages, &found))
         found = size;

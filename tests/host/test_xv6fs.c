@@ -367,6 +367,109 @@ static void threads_scenario(void)
 }
 HOST_TEST(threads, 60)
 
+/* Mappings */
+
+#define MAPPED (5 * PAGE_SIZE)
+
+static struct file *mapped;
+static uaddr_t mapping;
+static u8 *model; // MAPPED bytes
+static u64 model_size;
+
+static void mapped_store(u64 at)
+{
+    u8 value = machine_random();
+
+    host_expect(copy_to_user(mapping + at, &value, 1),
+                at < ALIGN_UP(model_size, PAGE_SIZE) ? 0 : -EFAULT);
+    if (at < model_size)
+        model[at] = value;
+}
+
+static void mapped_write(u64 at)
+{
+    u64 n = 1 + machine_below(MIN(3000UL, MAPPED - at));
+    u8 *bytes = host_alloc(n);
+    struct uio u;
+
+    memset(bytes, machine_random(), n);
+    uio_init_kernel(&u, bytes, n);
+    host_expect(file_pwrite(mapped, &u, at), n);
+    memcpy(model + at, bytes, n);
+    model_size = MAX(model_size, at + n);
+    kfree(bytes);
+}
+
+static void mapped_cut(u64 size)
+{
+    host_expect(vfs_truncate(mapped->inode, size), 0);
+    if (size < model_size)
+        memset(model + size, 0, MAPPED - size);
+    model_size = size;
+}
+
+static void mapped_compare(struct file *f)
+{
+    u8 *bytes = host_alloc(MAPPED);
+
+    host_expect(file_read_kernel(f, bytes, MAPPED, 0), model_size);
+    for (u64 i = 0; i < model_size; i++)
+        host_expect(bytes[i], model[i]);
+    kfree(bytes);
+}
+
+// Nothing that others do to the pages changes a byte.
+static void mapped_disturb(void *unused)
+{
+    for (u32 i = 0; i < STEPS; i++) {
+        if (machine_below(2))
+            host_expect(file_fsync(mapped, false), 0);
+        else
+            vm_reclaim(1 + machine_below(8));
+        host_pause();
+    }
+}
+
+static void mapped_scenario(void)
+{
+    struct vm_map_args args = {
+        .length = MAPPED, .prot = PROT_READ | PROT_WRITE, .flags = AREA_SHARED | AREA_MAYWRITE};
+
+    model = host_alloc(MAPPED);
+    model_size = 0;
+    host_expect(try_mount("/dev/one"), 0);
+    world_user_begin(PAGE_SIZE);
+    host_expect(file_open(NULL, "/m/f", O_RDWR | O_CREAT | O_EXCL, 0600, 0, &mapped), 0);
+    args.object = &mapped->inode->object;
+    args.file = mapped;
+    host_expect(vm_map(thread_self()->space, &args, &mapping), 0);
+    host_spawn("disturber", mapped_disturb, NULL);
+    for (u32 i = 0; i < 2 * STEPS; i++) {
+        u64 at = machine_below(MAPPED);
+        u32 what = machine_below(8);
+
+        if (what < 4)
+            mapped_store(at);
+        else if (what < 6)
+            mapped_write(at);
+        else if (what < 7)
+            mapped_cut(at);
+        else
+            mapped_compare(mapped);
+    }
+    world_user_end();
+    file_put(mapped);
+    unmount();
+    image_check(one, false);
+    host_expect(try_mount("/dev/one"), 0);
+    host_expect(file_open(NULL, "/m/f", O_RDONLY, 0, 0, &mapped), 0);
+    mapped_compare(mapped);
+    file_put(mapped);
+    unmount();
+    kfree(model);
+}
+HOST_TEST(mapped, 60)
+
 /* Failures */
 
 static void fail_scenario(void)
@@ -566,9 +669,9 @@ HOST_TEST(damage, 100)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_crash), cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_fail),  cmocka_unit_test(test_memory),
-        cmocka_unit_test(test_full),  cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_crash),  cmocka_unit_test(test_threads), cmocka_unit_test(test_fail),
+        cmocka_unit_test(test_memory), cmocka_unit_test(test_mapped),  cmocka_unit_test(test_full),
+        cmocka_unit_test(test_damage),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

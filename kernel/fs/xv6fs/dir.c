@@ -37,19 +37,22 @@ static int place_load(struct inode *dir, struct place *p)
     return 0;
 }
 
+static const struct name any_name;
+
 static bool entry_is(const struct xv6fs_dirent *e, const struct name *name)
 {
-    if (!name || !e->inum)
-        return !name && !e->inum;
+    if (!name || !e->inum || name == &any_name)
+        return !name == !e->inum;
     return xv6fs_name_length(e) == name->length && !memcmp(e->name, name->text, name->length);
 }
 
-// The first entry from `from` on with this name, or a free one without; -ENOENT. Ends in buf_put.
-static int dir_find(struct inode *dir, u32 from, const struct name *name, struct place *p)
+// The first entry with this name; NULL: a free one; &any_name: one that is not. Ends in buf_put.
+// -ENOENT, -EUCLEAN, -EIO, -ENOMEM.
+static int dir_find(struct inode *dir, const struct name *name, struct place *p)
 {
     int err = 0;
 
-    *p = (struct place){.offset = from};
+    *p = (struct place){.offset = FIRST_NAME};
     for (; p->offset < dir->size && !err; p->offset += ENTRY) {
         err = place_load(dir, p);
         if (!err && entry_is(p->entry, name))
@@ -64,27 +67,23 @@ static int dir_find(struct inode *dir, u32 from, const struct name *name, struct
 static int dir_find_of(struct inode *dir, const struct name *name, const struct inode *i,
                        struct place *p)
 {
-    int err = dir_find(dir, FIRST_NAME, name, p);
+    int err = dir_find(dir, name, p);
 
-    if (!err && p->entry->inum == i->ino)
-        return 0;
-    if (!err)
+    if (!err && p->entry->inum != i->ino) {
         buf_put(p->block);
-    return xv6fs_damaged(xv6fs_of(dir), dir->ino, "a name has changed");
+        err = -ENOENT;
+    }
+    return err == -ENOENT ? xv6fs_damaged(xv6fs_of(dir), dir->ino, "a name has changed") : err;
 }
 
 static int dir_empty(struct inode *dir)
 {
-    struct place p = {.offset = FIRST_NAME};
-    int err = 0;
+    struct place p;
+    int err = dir_find(dir, &any_name, &p);
 
-    for (; p.offset < dir->size && !err; p.offset += ENTRY) {
-        err = place_load(dir, &p);
-        if (!err && p.entry->inum)
-            err = -ENOTEMPTY;
-    }
-    buf_put(p.block);
-    return err;
+    if (!err)
+        buf_put(p.block);
+    return err == -ENOENT ? 0 : err ? err : -ENOTEMPTY;
 }
 
 static int dots_read(struct inode *dir, struct buf **b, u32 *parent)
@@ -122,7 +121,7 @@ static int entry_add(struct inode *dir, const struct name *name, u32 ino, u32 *o
 {
     struct xv6fs *fs = xv6fs_of(dir);
     struct place p;
-    int err = dir_find(dir, FIRST_NAME, NULL, &p);
+    int err = dir_find(dir, NULL, &p);
 
     if (err == -ENOENT) {
         p.offset = dir->size;
@@ -184,6 +183,16 @@ static int directory_moved(struct inode *i, struct inode *from, struct inode *to
     return links_add(from, -1) ?: links_add(to, 1);
 }
 
+// After an operation that gave or took links, and changed the contents if it is a directory of it.
+static void changed(struct inode *i, bool contents)
+{
+    xv6fs_refresh(i);
+    if (contents)
+        inode_touch_mtime(i);
+    else
+        inode_touch_ctime(i);
+}
+
 /* Finding */
 
 static int name_check(const struct name *name)
@@ -208,7 +217,7 @@ static int dir_lookup(struct inode *dir, const struct name *name, struct inode *
 {
     struct place p;
     u32 ino;
-    int err = name_check(name) ?: dir_find(dir, FIRST_NAME, name, &p);
+    int err = name_check(name) ?: dir_find(dir, name, &p);
 
     if (err)
         return err;
@@ -322,9 +331,8 @@ static int create_inode(struct inode *dir, const struct name *name, const struct
     err = xv6fs_op_end(fs, create_locked(dir, name, args, type, i));
     if (err)
         return err;
-    xv6fs_refresh(dir);
     i->atime = i->mtime = i->ctime = i->btime = clock_realtime();
-    inode_touch_mtime(dir);
+    changed(dir, true);
     return 0;
 }
 
@@ -382,10 +390,8 @@ static int dir_link(struct inode *dir, const struct name *name, struct inode *ta
     err = links_add(target, 1) ?: entry_add(dir, name, target->ino, &offset);
     err = xv6fs_op_end(fs, err);
     if (!err) {
-        xv6fs_refresh(dir);
-        xv6fs_refresh(target);
-        inode_touch_mtime(dir);
-        inode_touch_ctime(target);
+        changed(dir, true);
+        changed(target, false);
     }
     return err;
 }
@@ -409,10 +415,8 @@ static int dir_unlink(struct inode *dir, const struct name *name, struct inode *
     }
     buf_put(p.block);
     if (!err) {
-        xv6fs_refresh(dir);
-        xv6fs_refresh(victim);
-        inode_touch_mtime(dir);
-        inode_touch_ctime(victim);
+        changed(dir, true);
+        changed(victim, false);
     }
     return err;
 }
@@ -460,18 +464,13 @@ static int rename_places(struct rename *r)
 static void rename_done(struct rename *r)
 {
     store_relaxed(&xv6fs_i(r->moved)->entry, r->to.offset);
-    xv6fs_refresh(r->old_dir);
-    xv6fs_refresh(r->new_dir);
-    xv6fs_refresh(r->moved);
-    inode_touch_mtime(r->old_dir);
-    inode_touch_mtime(r->new_dir);
-    inode_touch_ctime(r->moved);
-    if (!r->victim)
-        return;
+    changed(r->old_dir, true);
+    changed(r->new_dir, true);
+    changed(r->moved, false);
     if (r->exchange)
         store_relaxed(&xv6fs_i(r->victim)->entry, r->from.offset);
-    xv6fs_refresh(r->victim);
-    inode_touch_ctime(r->victim);
+    if (r->victim)
+        changed(r->victim, false);
 }
 
 static int dir_rename(struct inode *old_dir, const struct name *old_name, struct inode *moved,

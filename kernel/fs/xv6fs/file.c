@@ -76,16 +76,6 @@ static int file_make_writable(struct vm_object *o, u64 index)
 
 /* Writing back what mappings changed */
 
-static bool is_zero(const u8 *p)
-{
-    const u64 *word = (const u64 *)p;
-    u32 n = 0;
-
-    while (n < XV6FS_BLOCK / sizeof(*word) && !word[n])
-        n++;
-    return n == XV6FS_BLOCK / sizeof(*word);
-}
-
 // In an operation that has changed the block: sets all of it.
 static void put_block(struct buf *b, const u8 *from, u64 block, u64 size)
 {
@@ -99,14 +89,10 @@ static int write_back_locked(struct inode *i, u64 block, const u8 *from)
 {
     u64 size = xv6fs_i(i)->disk->size;
     struct buf *b;
-    u32 found;
     int err;
 
     if (block << XV6FS_SHIFT >= size)
         return 0;
-    err = xv6fs_map_find(i, block, &found);
-    if (err || (!found && is_zero(from)))
-        return err;
     err = xv6fs_map_get(i, block, &b);
     if (err)
         return err;
@@ -312,23 +298,9 @@ static ssize_t file_write_blocks(struct file *f, struct uio *u, loff_t *pos)
     return err ? err : done ? done : n;
 }
 
-// Where holes are is not worth a walk through the map: all is data.
-static loff_t file_seek_to(struct file *f, loff_t offset, int whence)
-{
-    loff_t size = load_relaxed(&f->inode->size);
-
-    if (whence != SEEK_DATA && whence != SEEK_HOLE)
-        return generic_file_seek(f, offset, whence);
-    if (offset < 0 || offset >= size)
-        return -ENXIO;
-    f->pos = whence == SEEK_DATA ? offset : size;
-    return f->pos;
-}
-
 const struct file_ops xv6fs_file_ops = {
     .read = generic_file_read,
     .write = file_write_blocks,
-    .seek = file_seek_to,
     .mmap = generic_file_mmap,
     .fsync = xv6fs_fsync,
 };
