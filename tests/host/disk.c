@@ -79,18 +79,29 @@ static void submitted(struct disk_flight *f)
     d->flushes += r->op == BLOCK_FLUSH;
     f->submit = d->event_count;
     f->late = machine_below(2);
-    if (r->op == BLOCK_READ || !d->recording)
+    if (r->op == BLOCK_READ)
         return;
     e.kind = is_write(r) ? DISK_SUBMIT : DISK_FLUSH_SUBMIT;
     e.flags = r->flags & BLOCK_FUA && d->block.limits.fua ? BLOCK_FUA : 0;
     if (is_write(r)) {
-        e.data = malloc(e.sectors << SECTOR_SHIFT);
-        move(r, e.data);
+        e.data = f->data = malloc(e.sectors << SECTOR_SHIFT);
+        move(r, f->data);
     }
     record(d, e);
 }
 
-// The data of a recorded write are those that the record has.
+static void record_end(struct disk_flight *f, int err)
+{
+    struct disk *d = f->disk;
+    struct disk_event e = d->events[f->submit];
+
+    e.kind = is_write(f->request) ? DISK_COMPLETE : DISK_FLUSH_COMPLETE;
+    e.other = f->submit;
+    e.error = err;
+    d->events[f->submit].other = d->event_count;
+    record(d, e);
+}
+
 static void completed(struct disk_flight *f, int err)
 {
     struct block_request *r = f->request;
@@ -98,26 +109,19 @@ static void completed(struct disk_flight *f, int err)
     u8 *at = d->image + (r->sector << SECTOR_SHIFT);
     u64 n = sectors_of(r) << SECTOR_SHIFT;
 
-    if (err && is_write(r))
-        n = machine_below(n + 1) & ~(u64)(SECTOR_SIZE - 1);
-    if (r->op == BLOCK_READ && !err) {
+    if (r->op == BLOCK_READ && !err)
         move(r, at);
-    } else if (is_write(r) && d->recording) {
+    if (is_write(r)) {
         if (f->late)
-            move(r, d->events[f->submit].data);
-        memcpy(at, d->events[f->submit].data, n);
-    } else if (is_write(r) && !err) {
-        move(r, at);
+            move(r, f->data);
+        if (err)
+            n = machine_below(n + 1) & ~(u64)(SECTOR_SIZE - 1);
+        memcpy(at, f->data, n);
     }
-    if (r->op != BLOCK_READ && d->recording) {
-        struct disk_event e = d->events[f->submit];
-
-        e.kind = is_write(r) ? DISK_COMPLETE : DISK_FLUSH_COMPLETE;
-        e.other = f->submit;
-        e.error = err;
-        d->events[f->submit].other = d->event_count;
-        record(d, e);
-    }
+    if (r->op != BLOCK_READ && d->recording)
+        record_end(f, err);
+    else if (is_write(r))
+        free(f->data);
 }
 
 static void land(struct disk_flight *f)

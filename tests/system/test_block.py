@@ -292,7 +292,7 @@ def test_direct_errors(blkio, guest, disks):
         assert blkio(operation, "errors", (bad + 1) * 512, 4096) == "4096"
     assert blkio("direct-around", "errors", BAD_READ // 8 - 12, BAD_READ // 8) == ""
     row = guest.out(f"grep '{disks.device('errors')} ' /proc/diskstats").split()
-    assert int(row[4]) > 0
+    assert int(row[4]) > 0 or disks.kind == "nvme" # which has room for all of them
 
 
 def test_last_close_writes(blkio, disks):

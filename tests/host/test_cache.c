@@ -1,0 +1,486 @@
+// SPDX-License-Identifier: MIT
+// The page cache and the buffer cache over a simulated disk: filling, write-back by who wants it
+// and by the flusher, reclaim, mappings, errors. Every thread knows what its own bytes are, and
+// what was synced is on the disk whatever a crash leaves.
+#include "abi/mman.h"
+#include "buf/buf_private.h"
+#include "disk.h"
+#include "lib/string.h"
+#include "mm/slab.h"
+#include "vm/vm_private.h"
+#include "world.h"
+
+#define RUNS       40
+#define THREADS    4
+#define STEPS      24
+#define DISK_PAGES 1024UL
+#define PAGES      50UL // of them, used by most scenarios
+#define BYTES      (PAGES * PAGE_SIZE)
+
+static struct disk *disk;
+static struct buf_cache *cache;
+static struct vm_object *object;
+static u8 model[BYTES];
+
+void host_setup(void)
+{
+    world_setup();
+    buf_init();
+    vm_threads_start();
+    disk = disk_create("disk", DISK_PAGES << (PAGE_SHIFT - SECTOR_SHIFT), 512);
+    verify(!buf_cache_get(&disk->block, &cache));
+    object = &cache->object;
+}
+
+static void fill_disk(void)
+{
+    for (u64 i = 0; i < BYTES; i++)
+        model[i] = disk->image[i] = machine_random();
+}
+
+// Nothing of the cache stays, and the disk has it all.
+static void forget_all(void)
+{
+    host_expect(buf_cache_forget(cache), 0);
+    verify(disk_idle(disk));
+    host_expect(cache->count, 0);
+    host_expect(object->page_count, 0);
+    host_expect(vm_dirty_pages(), 0);
+    verify(!memcmp(disk->image, model, BYTES));
+}
+
+static void rest(ns_t most)
+{
+    sleep_until(clock_monotonic() + machine_below(most), WAIT_UNINTERRUPTIBLE);
+}
+
+/* Memory is short again and again, and others sync */
+
+static bool stirring;
+static u64 few; // of its slots or blocks, a user takes the first
+
+static u64 own(u64 count, void *number)
+{
+    return machine_below(MIN(few, count / THREADS)) * THREADS + (u64)number;
+}
+
+static void stirrer(void *unused)
+{
+    while (stirring) {
+        u64 first = machine_below(PAGES);
+
+        switch (machine_below(4)) {
+        case 0:
+            vm_reclaim(1 + machine_below(40));
+            break;
+        case 1:
+            vm_object_drop_clean(object, first, first + machine_below(PAGES));
+            break;
+        case 2:
+            host_expect(vm_objects_sync(object), 0);
+            break;
+        default:
+            rest(100000);
+        }
+    }
+}
+
+static void crowd(void (*user)(void *))
+{
+    stirring = true;
+    few = machine_below(2) ? 2 : ~0UL;
+    host_spawn("stirrer", stirrer, NULL);
+    for (u64 i = 1; i < THREADS; i++)
+        host_spawn("user", user, (void *)i);
+    user((void *)0);
+    stirring = false;
+    host_join();
+}
+
+/* Bytes of the device, by read, write and mapping */
+
+#define SLOT  1500UL
+#define SLOTS (BYTES / SLOT)
+
+static uaddr_t mapping;
+
+static s64 slot_pass(bool write, u64 at, u8 *bytes, bool mapped)
+{
+    struct uio u;
+    s64 n;
+
+    if (mapped)
+        return write ? copy_to_user(mapping + at, bytes, SLOT)
+                     : copy_from_user(bytes, mapping + at, SLOT);
+    uio_init_kernel(&u, bytes, SLOT);
+    n = write ? vm_object_write(object, &u, at, SLOT) : vm_object_read(object, &u, at, SLOT);
+    return n < 0 ? n : n - (s64)SLOT;
+}
+
+static void slot_write(u64 at, u8 *bytes, bool mapped)
+{
+    memset(bytes, (u8)machine_random(), SLOT);
+    host_expect(slot_pass(true, at, bytes, mapped), 0);
+    memcpy(model + at, bytes, SLOT);
+}
+
+static void slot_user(void *number)
+{
+    u8 *bytes = host_alloc(SLOT);
+
+    for (int step = 0; step < STEPS; step++) {
+        u64 at = own(SLOTS, number) * SLOT;
+        bool mapped = mapping && machine_below(2);
+
+        if (machine_below(2)) {
+            slot_write(at, bytes, mapped);
+        } else {
+            host_expect(slot_pass(false, at, bytes, mapped), 0);
+            verify(!memcmp(bytes, model + at, SLOT));
+        }
+        if (machine_below(4) == 0)
+            host_expect(vm_object_sync(object, at >> PAGE_SHIFT, machine_below(PAGES)), 0);
+    }
+    kfree(bytes);
+}
+
+static void bytes_scenario(void)
+{
+    fill_disk();
+    crowd(slot_user);
+    forget_all();
+}
+
+static void mapped_scenario(void)
+{
+    struct vm_map_args args = {.length = BYTES,
+                               .prot = PROT_READ | PROT_WRITE,
+                               .flags = AREA_SHARED | AREA_MAYWRITE,
+                               .object = object};
+
+    fill_disk();
+    world_user_begin(PAGE_SIZE);
+    host_expect(vm_map(thread_self()->space, &args, &mapping), 0);
+    crowd(slot_user);
+    world_user_end();
+    mapping = 0;
+    forget_all();
+}
+
+/* Blocks */
+
+#define BLOCK  1024UL
+#define BLOCKS (BYTES / BLOCK)
+
+static void block_change(struct buf *b, u8 *bytes, u64 at)
+{
+    memset(bytes, (u8)machine_random(), BLOCK);
+    buf_lock(b);
+    memcpy(b->data, bytes, BLOCK);
+    buf_mark_dirty(b);
+    buf_unlock(b);
+    memcpy(model + at, bytes, BLOCK);
+    if (machine_below(4) == 0) {
+        host_expect(buf_write(b, machine_below(2) ? BLOCK_FUA : 0), 0);
+        verify(!memcmp(disk->image + at, bytes, BLOCK));
+        rest(300000);
+        verify(!memcmp(disk->image + at, bytes, BLOCK)); // no older write comes later
+    }
+}
+
+// In a transaction: what is on the disk stays until the block is written as one of a journal.
+static void block_change_journaled(struct buf *b, u8 *bytes, u64 at)
+{
+    u8 *before = host_alloc(BLOCK);
+
+    buf_set_flags(b, BUF_JOURNAL);
+    buf_wait_not_written(b);
+    memcpy(before, disk->image + at, BLOCK);
+    memset(bytes, (u8)machine_random(), BLOCK);
+    memcpy(b->data, bytes, BLOCK);
+    for (u64 n = machine_below(5); n; n--) {
+        rest(300000);
+        verify(!memcmp(disk->image + at, before, BLOCK));
+    }
+    host_expect(buf_write(b, 0), 0);
+    verify(!memcmp(disk->image + at, bytes, BLOCK));
+    memcpy(model + at, bytes, BLOCK);
+    buf_clear_flags(b, BUF_JOURNAL);
+    kfree(before);
+}
+
+static void block_user(void *number)
+{
+    u8 *bytes = host_alloc(BLOCK);
+
+    for (int step = 0; step < STEPS; step++) {
+        u64 block = own(BLOCKS, number), at = block * BLOCK;
+        struct buf *b;
+
+        host_expect(buf_read(cache, block, &b), 0);
+        verify(!memcmp(b->data, model + at, BLOCK));
+        switch (machine_below(4)) {
+        case 0:
+            block_change_journaled(b, bytes, at);
+            break;
+        case 1:
+            block_change(b, bytes, at);
+            break;
+        case 2:
+            host_expect(vm_object_sync(object, 0, ~0UL), 0);
+            verify(!memcmp(disk->image + at, model + at, BLOCK));
+        }
+        buf_put(b);
+    }
+    kfree(bytes);
+}
+
+static void blocks_scenario(void)
+{
+    fill_disk();
+    host_expect(buf_cache_set_block_size(cache, BLOCK), 0);
+    crowd(block_user);
+    buf_cache_check(cache);
+    forget_all();
+}
+
+// Block buffers, and the same pages as bytes: slots are as large as blocks then.
+static void both_user(void *number)
+{
+    u8 *bytes = host_alloc(BLOCK);
+    struct uio u;
+
+    for (int step = 0; step < STEPS; step++) {
+        u64 block = own(BLOCKS, number), at = block * BLOCK;
+        struct buf *b;
+
+        host_expect(buf_read(cache, block, &b), 0);
+        verify(!memcmp(b->data, model + at, BLOCK));
+        if (machine_below(2)) {
+            block_change(b, bytes, at);
+        } else {
+            memset(bytes, (u8)machine_random(), BLOCK);
+            uio_init_kernel(&u, bytes, BLOCK);
+            host_expect(vm_object_write(object, &u, at, BLOCK), BLOCK);
+            memcpy(model + at, bytes, BLOCK);
+        }
+        buf_put(b);
+    }
+    kfree(bytes);
+}
+
+static void both_scenario(void)
+{
+    fill_disk();
+    host_expect(buf_cache_set_block_size(cache, BLOCK), 0);
+    crowd(both_user);
+    forget_all();
+}
+
+/* What is synced is durable */
+
+static u64 host_below(u64 n)
+{
+    return machine_below(n);
+}
+
+static void durable_scenario(void)
+{
+    static u8 image[DISK_PAGES << PAGE_SHIFT];
+    u8 *bytes = host_alloc(SLOT);
+
+    fill_disk();
+    disk_record(disk);
+    stirring = true;
+    host_spawn("stirrer", stirrer, NULL);
+    for (int round = 0; round < 4; round++) {
+        for (u64 n = 1 + machine_below(10); n; n--)
+            slot_write(machine_below(SLOTS) * SLOT, bytes, false);
+        host_expect(buf_cache_sync(cache), 0);
+        disk_durable(disk, disk->event_count, image);
+        verify(!memcmp(image, model, BYTES));
+        disk_crash(disk, disk->event_count, host_below, image);
+        verify(!memcmp(image, model, BYTES));
+    }
+    stirring = false;
+    host_join();
+    forget_all();
+    kfree(bytes);
+}
+
+/* Age and number of changed pages */
+
+static void age_scenario(void)
+{
+    u8 *bytes = host_alloc(SLOT);
+    ns_t start;
+
+    fill_disk();
+    slot_write(0, bytes, false);
+    start = clock_monotonic();
+    sleep_until(start + 20 * NS_PER_SEC, WAIT_UNINTERRUPTIBLE);
+    slot_write(10 * SLOT, bytes, false);
+    verify(vm_dirty_pages() && disk->image[0] != model[0] + 1);
+    sleep_until(start + 31 * NS_PER_SEC, WAIT_UNINTERRUPTIBLE);
+    host_expect(vm_dirty_pages(), 0);
+    verify(!memcmp(disk->image, model, BYTES));
+    slot_write(20 * SLOT, bytes, false);
+    sleep_until(start + 50 * NS_PER_SEC, WAIT_UNINTERRUPTIBLE);
+    verify(vm_dirty_pages());
+    sleep_until(start + 63 * NS_PER_SEC, WAIT_UNINTERRUPTIBLE);
+    host_expect(vm_dirty_pages(), 0);
+    kfree(bytes);
+    forget_all();
+}
+
+// A writer that goes on is slowed down, and when it stops the flusher cleans up.
+static void many_scenario(void)
+{
+    u64 most = frames_total() / 5 + 2, background = frames_total() / 10;
+    u8 *page = host_alloc(PAGE_SIZE);
+    struct uio u;
+
+    fill_disk();
+    for (u64 i = PAGES; i < DISK_PAGES; i++) {
+        uio_init_kernel(&u, page, PAGE_SIZE);
+        host_expect(vm_object_write(object, &u, i << PAGE_SHIFT, PAGE_SIZE), PAGE_SIZE);
+        vm_dirty_throttle(object);
+        verify(vm_dirty_pages() <= most);
+    }
+    sleep_until(clock_monotonic() + NS_PER_SEC, WAIT_UNINTERRUPTIBLE);
+    verify(vm_dirty_pages() <= background);
+    kfree(page);
+    forget_all();
+}
+
+/* Errors */
+
+static void write_error_scenario(void)
+{
+    u32 a = vm_object_errors(object), b = a, c;
+    u8 *bytes = host_alloc(SLOT);
+
+    fill_disk();
+    disk->bad_sector = 8;
+    disk->bad_ops = BIT(BLOCK_WRITE);
+    slot_write(0, bytes, false);
+    slot_write(PAGE_SIZE, bytes, false);
+    host_expect(vm_object_sync(object, 0, ~0UL), -EIO);
+    host_expect(vm_object_error_since(object, &a), -EIO);
+    host_expect(vm_object_error_since(object, &a), 0);
+    host_expect(vm_object_sync(object, 0, ~0UL), 0);
+    c = vm_object_errors(object);
+    host_expect(vm_object_error_since(object, &c), 0);
+    host_expect(vm_object_error_since(object, &b), -EIO);
+    slot_write(PAGE_SIZE, bytes, false);
+    host_expect(vm_object_sync(object, 0, ~0UL), -EIO);
+    c = vm_object_errors(object); // opened after it, but nobody knows yet
+    host_expect(vm_object_error_since(object, &c), -EIO);
+    disk->bad_ops = 0;
+    slot_write(0, bytes, false);
+    slot_write(PAGE_SIZE, bytes, false);
+    host_expect(vm_object_error_since(object, &b), -EIO);
+    host_expect(vm_object_error_since(object, &b), 0);
+    kfree(bytes);
+    forget_all();
+}
+
+// A bad sector fails its page, and no other that is read with it.
+static void read_error_scenario(void)
+{
+    u64 bad = machine_below(PAGES);
+    struct frame *f;
+
+    fill_disk();
+    disk->bad_sector = bad << (PAGE_SHIFT - SECTOR_SHIFT) | machine_below(8);
+    disk->bad_ops = BIT(BLOCK_READ);
+    for (u64 i = 0; i < PAGES; i++) {
+        int err = vm_object_page(object, i, &f);
+
+        host_expect(err, i == bad ? -EIO : 0);
+        if (err)
+            continue;
+        verify(!memcmp(frame_address(f), model + (i << PAGE_SHIFT), PAGE_SIZE));
+        frame_put(f);
+    }
+    forget_all();
+}
+
+/* Read-ahead */
+
+static u32 requests_for(u64 first, u64 step, u64 count)
+{
+    u32 before = disk->requests;
+    struct frame *f;
+
+    for (u64 i = 0; i < count; i++) {
+        host_expect(vm_object_page(object, first + i * step, &f), 0);
+        frame_put(f);
+    }
+    return disk->requests - before;
+}
+
+static void ahead_scenario(void)
+{
+    fill_disk();
+    disk->block.limits.segments = 64; // a window of pages is one request
+    host_expect(requests_for(0, 1, 512), 12);
+    forget_all();
+    requests_for(900, 1, 1);
+    requests_for(700, 1, 1);
+    requests_for(800, 1, 1);
+    host_expect(object->read_window, 1);
+    host_expect(requests_for(5, 7, 40), 40); // here and there: one page each
+    host_expect(object->page_count, 16 + 4 + 1 + 40);
+    forget_all();
+}
+
+/* No memory */
+
+static void memory_scenario(void)
+{
+    u8 *bytes = host_alloc(SLOT);
+    struct buf *b;
+    int err;
+
+    fill_disk();
+    for (u64 at = 0; at + SLOT <= 6 * SLOT; at += SLOT) {
+        memset(bytes, (u8)machine_random(), SLOT);
+        for (int i = 0; i < 2 && slot_pass(true, at, bytes, false); i++)
+            verify(host_failed_yet());
+        memcpy(model + at, bytes, SLOT);
+    }
+    err = buf_read(cache, 200, &b);
+    if (!err)
+        buf_put(b);
+    verify(!err || (err == -ENOMEM && host_failed_yet()));
+    host_expect(vm_object_sync(object, 0, ~0UL), 0);
+    kfree(bytes);
+    forget_all();
+}
+
+HOST_TEST(bytes, RUNS)
+HOST_TEST(mapped, RUNS)
+HOST_TEST(blocks, RUNS)
+HOST_TEST(both, RUNS)
+HOST_TEST(durable, RUNS / 2)
+HOST_TEST(age, 4)
+HOST_TEST(many, 8)
+HOST_TEST(write_error, 8)
+HOST_TEST(read_error, 20)
+HOST_TEST(ahead, 8)
+HOST_FAIL_TEST(memory)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_bytes),      cmocka_unit_test(test_mapped),
+        cmocka_unit_test(test_blocks),     cmocka_unit_test(test_both),
+        cmocka_unit_test(test_durable),    cmocka_unit_test(test_age),
+        cmocka_unit_test(test_many),       cmocka_unit_test(test_write_error),
+        cmocka_unit_test(test_read_error), cmocka_unit_test(test_ahead),
+        cmocka_unit_test(test_memory),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
