@@ -3,6 +3,7 @@
 //
 //   steps SEED COUNT      random changes of names in a few folders, compared with a model
 //   many FROM TO LENGTH   files FROM..TO-1 with names of that length
+//   folders COUNT         folders 0..COUNT-1, as many as can be
 //   cookies COUNT         lists a folder that changes meanwhile
 //   threads SEED COUNT    as steps, in four threads with a folder each, and renames between them
 //   attributes SEED COUNT random attributes of one file, compared with a model
@@ -24,9 +25,9 @@
 #define FOLDERS   3
 #define NAMES_MAX 600
 
-#define CHECK(x) \
-    do {         \
-        if (!(x)) \
+#define CHECK(x)               \
+    do {                       \
+        if (!(x))              \
             die(#x, __LINE__); \
     } while (0)
 
@@ -287,12 +288,24 @@ static void step(struct folder *folders, int count)
     struct folder *f = &folders[any(count)], *to = &folders[any(count)];
 
     switch (f->count && to->count ? any(12) : 0) {
-    case 0 ... 4: make(f); break;
-    case 5 ... 6: drop(f); break;
-    case 7: link_one(f, to); break;
-    case 8: fill_folder(f); break;
-    case 9 ... 10: move(f, to); break;
-    default: exchange(f, to); break;
+    case 0 ... 4:
+        make(f);
+        break;
+    case 5 ... 6:
+        drop(f);
+        break;
+    case 7:
+        link_one(f, to);
+        break;
+    case 8:
+        fill_folder(f);
+        break;
+    case 9 ... 10:
+        move(f, to);
+        break;
+    default:
+        exchange(f, to);
+        break;
     }
 }
 
@@ -399,8 +412,24 @@ static void many(const char *base, uint64_t from, uint64_t to, int length)
     printf("ok\n");
 }
 
-// Names "s..." stay; "t..." come and go between the reads of a small buffer. Each that stays is seen
-// once; also from positions that telldir told long ago.
+static void folders_make(const char *base, uint64_t count)
+{
+    char name[32];
+    uint64_t i;
+
+    CHECK(!chdir(base));
+    for (i = 0; i < count; i++) {
+        text(name, sizeof(name), "%lu", (unsigned long)i);
+        if (mkdir(name, 0700)) {
+            CHECK(errno == EMLINK);
+            break;
+        }
+    }
+    printf("%lu\n", (unsigned long)i);
+}
+
+// Names "s..." stay; "t..." come and go between the reads of a small buffer. Each that stays is
+// seen once; also from positions that telldir told long ago.
 static void cookies(const char *base, uint64_t count)
 {
     static unsigned char seen[100000];
@@ -413,7 +442,7 @@ static void cookies(const char *base, uint64_t count)
     CHECK(!chdir(base));
     for (uint64_t i = 0; i < count; i++) {
         text(name, sizeof(name), "s%lu-%.*s", (unsigned long)i, (int)(i % 40),
-                 "----------------------------------------");
+             "----------------------------------------");
         CHECK(!mknod(name, S_IFREG | 0600, 0));
     }
     CHECK((d = opendir(".")));
@@ -503,7 +532,8 @@ static void attributes(const char *base, uint64_t count, int most)
     CHECK(!mknod(file, S_IFREG | 0600, 0));
     memset(sizes, -1, sizeof(sizes));
     for (uint64_t i = 0; i < count; i++) {
-        int n = any(ATTRIBUTES), flags = any(3), had = sizes[n] >= 0, size = any(any(4) ? 60 : most);
+        int n = any(ATTRIBUTES), flags = any(3), had = sizes[n] >= 0,
+            size = any(any(4) ? 60 : most);
         static char value[70000];
 
         attribute_name(n, name);
@@ -572,6 +602,8 @@ int main(int argc, char **argv)
         threads(argv[2], n[0], n[1]);
     else if (!strcmp(argv[1], "many"))
         many(argv[2], n[0], n[1], n[2]);
+    else if (!strcmp(argv[1], "folders"))
+        folders_make(argv[2], n[0]);
     else if (!strcmp(argv[1], "cookies"))
         cookies(argv[2], n[0]);
     else if (!strcmp(argv[1], "attributes"))
