@@ -32,6 +32,7 @@ SETS = {  # name: arguments of mke2fs, mount options
     "data-journal": (f"-b 4096 -I 256 -O {FULL}", "data=journal"),
     "meta_bg": (f"-b 1024 -I 256 -O {FULL},meta_bg,^resize_inode", ""),
     "sparse_super2": (f"-b 1024 -E num_backup_sb=2 -I 256 -O {FULL},sparse_super2", ""),
+    "inline_data": (f"-b 4096 -I 512 -O {FULL},inline_data", ""),
     "no-journal": (f"-b 4096 -I 256 -O {FULL},^has_journal", ""),
 }
 

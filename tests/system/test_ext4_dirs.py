@@ -9,6 +9,7 @@ from test_ext4 import FULL, OLD, SETS, debugfs, disk, fsck, host, mounted  # noq
 pytestmark = pytest.mark.rivulet
 
 DIRS = {name: SETS[name] for name in ("ext2-1k", "debian13", "ext4-1k", "data-journal")}
+DIRS["inline_data"] = (f"-b 1024 -I 512 -O {FULL},inline_data", "")
 DIRS["no-filetype"] = (f"-b 1024 -O {OLD},^filetype", "")
 DIRS["no-index"] = (f"-b 1024 -O {FULL},^dir_index", "")
 DIRS["small-inodes"] = (f"-b 4096 -I 128 -O {FULL},^extra_isize", "")
@@ -176,6 +177,43 @@ def test_links(disk):
                   f"[ \"$(readlink l{length} | wc -c)\" = {length + 1} ]")
     assert guest.sh("cd /mnt; ln -s \"$(head -c 4096 /dev/zero | tr '\\0' x)\" no").status
     guest.out("cd /mnt; rm l59 l61")
+    finish(one)
+
+
+def test_inline(disk, tmp_path):
+    """Small files and directories inside inodes: read, changed, moved to blocks."""
+    tree = tmp_path / "tree"
+    for size in (0, 1, 59, 60, 61, 100, 160, 400):
+        (tree / f"d{size}").mkdir(parents=True)
+        (tree / f"f{size}").write_bytes(bytes(n % 251 for n in range(size)))
+        for n in range(size // 16):
+            (tree / f"d{size}" / f"n{n}").touch()
+    (tree / "d400" / "sub").mkdir()
+    one = disk(f"-b 1024 -I 512 -O {FULL},inline_data", tree=tree)
+    inside = [name for name in sorted(p.name for p in tree.iterdir())
+              if int(re.search(r"Flags: 0x(\w+)", debugfs(one.path, f"stat {name}")[0]).group(1), 16)
+              & 0x10000000]
+    assert len(inside) > 10, inside
+    guest = mounted(one)
+    for path in tree.iterdir():
+        if path.is_file():
+            assert guest.get(f"/mnt/{path.name}") == path.read_bytes()
+        else:
+            assert guest.out(f"ls /mnt/{path.name}").split() == sorted(p.name for p in path.iterdir())
+    guest.out("""cd /mnt; rm d100/n0 d160/n9; mv d400/n1 d400/m1; mv d400/sub d0/; mv d0/sub d160/x
+                 touch d59/one; i=0; while [ $i -lt 100 ]; do touch d60/a$i d160/b$i; i=$((i + 1)); done
+                 echo more >>f59; echo more >>f0; truncate -s 10 f160; truncate -s 1000 f100
+                 printf x | dd of=f400 bs=1 seek=300 conv=notrunc 2>/dev/null; rm f60 f1; mkdir d1/z
+                 ln f61 d61/same; rm -r d0""")
+    wanted = {"f59": bytes(range(59)) + b"more\n", "f0": b"more\n", "f160": bytes(range(10)),
+              "f100": bytes(range(100)) + b"\0" * 900, "d61/same": bytes(range(61)),
+              "f400": bytes(120 if n == 300 else n % 251 for n in range(400))}
+    for mount in range(2):
+        for name, data in wanted.items():
+            assert guest.get(f"/mnt/{name}") == data, name
+        assert len(guest.out("ls /mnt/d160").split()) == 110 and guest.out("ls /mnt/d1") == "z\n"
+        finish(one)
+        guest = mounted(one)
     finish(one)
 
 

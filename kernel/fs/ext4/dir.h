@@ -91,6 +91,9 @@ int ext4_htree_add(struct handle *h, struct inode *dir,
 
 /* inline.c: a directory inside the inode */
 
+int ext4_inline_drop(struct handle *h,
+                     struct inode *i); // removes what is behind the first 60 bytes
+
 int ext4_inline_dir_find(struct inode *dir, const struct name *name, struct ext4_dir_place *place,
                          u32 *ino, u8 *type);
 int ext4_inline_dir_add(struct handle *h, struct inode *dir,

@@ -267,14 +267,12 @@ void ext4_data_end(struct inode *i); // at eviction, after a flush: gives unused
 int ext4_file_fallocate(struct file *f, int mode, loff_t offset, loff_t length);
 int ext4_fsync(struct file *f, bool data_only); // also directories
 
-/* inline.c: small files and directories inside the inode */
+/* inline.c: small files and directories inside the inode; new ones are not made there */
 
 bool ext4_has_inline(const struct inode *i);
 int ext4_inline_read(struct inode *i, void *out, u64 pos, size_t n); // bytes
-int ext4_inline_write(struct handle *h, struct inode *i, const void *from, u64 pos,
-                      size_t n);          // -ENOSPC
-int ext4_inline_convert(struct inode *i); // to blocks; a file's or a directory's
-u32 ext4_inline_capacity(const struct inode *i);
+// inline_file.c: a regular file's data moves to a block. Its inode is locked, no handle is open.
+int ext4_inline_convert(struct inode *i);
 
 /* dir.c, htree.c */
 

@@ -266,8 +266,7 @@ static int change_without_data(struct handle *h, struct inode *i, struct buf *b,
     return 0;
 }
 
-// The attribute goes, and with it what it holds.
-static int drop_value(struct handle *h, struct inode *i)
+int ext4_inline_drop(struct handle *h, struct inode *i)
 {
     struct ext4 *fs = ext4_of(i);
     u8 *bytes = kmalloc(fs->inode_size, 0);
@@ -332,7 +331,7 @@ static int convert_dir(struct handle *h, struct inode *dir, const u8 *bytes,
     dir->size = 0;
     err = fill_block(h, dir, *(const u32 *)bytes, views);
     if (!err)
-        err = drop_value(h, dir);
+        err = ext4_inline_drop(h, dir);
     if (!err)
         return ext4_inode_write(h, dir);
     write_lock(&i->map_lock);
