@@ -52,8 +52,8 @@ struct block_request {
     u64 total_sectors;            // of the transfer
     struct block_request *merged; // next in the transfer
     struct block_request *last;   // of the transfer
-    struct list link;             // (queue's lock) by arrival
-    struct rb_node node;          // (queue's lock) by sector while it waits
+    struct list link;    // (queue's lock) by arrival; the driver's once it has the transfer
+    struct rb_node node; // (queue's lock) by sector while it waits
     ns_t started;
 };
 
@@ -63,6 +63,11 @@ struct block_device_ops {
     // errors end the transfer. Called with no lock of the block layer held, maybe with interrupts
     // off; must not sleep. Ends in one block_complete, maybe before it returns.
     int (*submit)(struct block_device *d, struct block_request *r);
+    // An ioctl that not all devices have, through a file that may write or not; may sleep. A device
+    // with this can be opened without a medium. NULL: -ENOTTY.
+    s64 (*ioctl)(struct block_device *d, u32 cmd, u64 arg, bool may_write);
+    // A user is gone; may sleep. NULL: nothing.
+    void (*closed)(struct block_device *whole);
 };
 
 struct block_limits {    // a request that exceeds them is -EINVAL
@@ -89,13 +94,13 @@ struct block_device {
     char name[16];                      // (c) "vda", "vda1"
     dev_t dev;                          // (c)
     u64 sectors;                        // (a) 0: no medium, or a partition that is gone
-    bool read_only;                     // (c)
-    struct block_limits limits;         // (c) the partition's are its device's
+    bool read_only;                     // (c) but of loops, while nobody has them open
+    struct block_limits limits;         // (the same) the partition's are its device's
     const struct block_device_ops *ops; // (c) of whole devices
     struct block_device *whole;         // (c) of a partition: its device; else itself
     u64 start;                          // (a) of a partition: first sector on the whole device
     u32 number;                         // (c) of a partition; 0: a whole device
-    u32 minors;                         // (c) of a whole device: see block_register
+    u32 minors;                         // (the same) of a whole device: see block_register
     u32 opens;                          // (a) block_open
     u32 scanning;                       // (a) partitions are being read
     void *private;                      // (c) driver's
@@ -120,6 +125,7 @@ extern void (*block_added_hook)(struct block_device *d); // set by who makes nod
 // A user of the device: keeps its partition from changing. -ENXIO: no medium.
 int block_open(struct block_device *d);
 void block_close(struct block_device *d);
+u32 block_users(struct block_device *whole); // of it and its partitions
 
 void block_request_init(struct block_request *r, enum block_op op, u64 sector,
                         const struct block_segment *segments, u32 count,

@@ -48,7 +48,7 @@ struct block_device *block_find_name(const char *name)
 int block_open(struct block_device *d)
 {
     atomic_fetch_add(&d->opens, 1);
-    if (load_relaxed(&d->sectors))
+    if (load_relaxed(&d->sectors) || (d->ops && d->ops->ioctl))
         return 0;
     block_close(d);
     return -ENXIO;
@@ -57,6 +57,17 @@ int block_open(struct block_device *d)
 void block_close(struct block_device *d)
 {
     atomic_fetch_sub(&d->opens, 1);
+}
+
+u32 block_users(struct block_device *whole)
+{
+    struct block_device *d;
+    u32 n = 0;
+
+    LIST_FOR_EACH (d, &devices, link)
+        if (d->whole == whole)
+            n += load_relaxed(&d->opens);
+    return n;
 }
 
 static void add(struct block_device *d, u32 major, u32 minor)
@@ -109,8 +120,6 @@ static struct block_device *partition_create(struct block_device *whole, u32 num
         return NULL;
     snformat(p->name, sizeof(p->name), "%s%s%u", whole->name, last >= '0' && last <= '9' ? "p" : "",
              number);
-    p->read_only = whole->read_only;
-    p->limits = whole->limits;
     p->whole = whole;
     p->number = number;
     return p;
@@ -125,6 +134,8 @@ static int found_partition(struct partition_source *s, u32 number, u64 start, u6
     p = p ?: partition_create(whole, number);
     if (!p)
         return -ENOMEM;
+    p->read_only = whole->read_only;
+    p->limits = whole->limits;
     store_relaxed(&p->start, start * (s->block_size / SECTOR_SIZE));
     store_relaxed(&p->sectors, blocks * (s->block_size / SECTOR_SIZE));
     if (!old)

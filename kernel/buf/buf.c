@@ -396,6 +396,19 @@ int buf_cache_forget(struct buf_cache *c)
     return err;
 }
 
+void buf_device_resized(struct block_device *d)
+{
+    struct buf_cache *c = load_acquire(&d->cache);
+
+    if (!c)
+        return;
+    store_relaxed(&c->object.size, load_relaxed(&d->sectors) << SECTOR_SHIFT);
+    if (c->count)
+        return;
+    c->block_size = d->limits.block_size;
+    c->block_shift = bit_lowest(c->block_size);
+}
+
 static void sync_one(struct block_device *d, void *error)
 {
     struct buf_cache *c = load_acquire(&d->cache);
@@ -442,6 +455,8 @@ void buf_device_close(struct block_device *d)
     } else {
         block_close(d);
     }
+    if (d->whole->ops->closed)
+        d->whole->ops->closed(d->whole);
 }
 
 void buf_cache_check(struct buf_cache *c)

@@ -101,6 +101,8 @@ void buf_forget(struct buf_cache *c, u64 block, u64 count);
 int buf_cache_sync(struct buf_cache *c);
 // The same; then everything that nobody uses is forgotten, and read again when it is wanted.
 int buf_cache_forget(struct buf_cache *c);
+// The device's size, or that of its blocks, has changed; nothing of it is cached.
+void buf_device_resized(struct block_device *d);
 int buf_sync_all(void); // all devices, of which those written to are flushed
 // A user of the device: a file of its node, or a mount. The last one's close writes and forgets
 // everything: the device may change behind the cache then. -ENXIO: no medium.

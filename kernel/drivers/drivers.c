@@ -2,6 +2,7 @@
 // The list of drivers.
 #include "drivers/drivers.h"
 #include "base/log.h"
+#include "drivers/loop.h"
 #include "drivers/nvme/nvme.h"
 #include "drivers/plic.h"
 #include "drivers/ramdisk.h"
@@ -27,6 +28,7 @@ void drivers_init(void)
     int err = plic_init();
 
     ramdisk_init();
+    loop_init();
     if (err) {
         log_info("no interrupt controller: no devices");
         return;

@@ -69,9 +69,10 @@ struct thread {
     struct fdtable *files;
     struct fs_context *fs;
     struct vm_space *space;
-    void *plug;        // (h) block requests held back
-    void *journal;     // (h) innermost open handle of a journal
-    void *proc_thread; // signal mask, pending set and the like: struct task of proc/
+    void *plug;         // (h) block requests held back
+    bool no_write_back; // (h) others' write-back waits for it: it starts none for want of memory
+    void *journal;      // (h) innermost open handle of a journal
+    void *proc_thread;  // signal mask, pending set and the like: struct task of proc/
 
     // Deadline of the current sleep
     void *wait; // (h) innermost wait entry, for debuggers

@@ -105,8 +105,9 @@ ssize_t file_pwrite(struct file *f, struct uio *u, loff_t pos);
 // fsync(2), fdatasync(2): the file's own, then the error of an earlier write-back, once.
 int file_fsync(struct file *f, bool data_only);
 loff_t file_seek(struct file *f, loff_t offset, int whence);
-// Reads from kernel code into kernel memory.
+// Reads and writes of kernel memory, by the kernel: whatever the file's mode is.
 ssize_t file_read_kernel(struct file *f, void *buf, size_t n, loff_t pos);
+ssize_t file_write_kernel(struct file *f, const void *buf, size_t n, loff_t pos);
 // Generic ops over inode->object for regular files of file systems in memory or with a filled
 // object.
 ssize_t generic_file_read(struct file *f, struct uio *u, loff_t *pos);

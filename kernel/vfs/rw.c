@@ -80,6 +80,14 @@ ssize_t file_read_kernel(struct file *f, void *buf, size_t n, loff_t pos)
     return f->ops->read ? f->ops->read(f, &u, &pos) : no_io(f);
 }
 
+ssize_t file_write_kernel(struct file *f, const void *buf, size_t n, loff_t pos)
+{
+    struct uio u;
+
+    uio_init_kernel(&u, (void *)buf, n);
+    return f->ops->write ? f->ops->write(f, &u, &pos) : no_io(f);
+}
+
 loff_t file_seek(struct file *f, loff_t offset, int whence)
 {
     bool shared = pos_is_shared(f);

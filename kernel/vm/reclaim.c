@@ -148,7 +148,7 @@ u64 vm_reclaim(u64 want)
 
     if (!freed)
         freed = clock_run(want, all_turns(), true);
-    if (!freed && dirty_write_some())
+    if (!freed && !thread_self()->no_write_back && dirty_write_some())
         freed = clock_run(want, all_turns(), true);
     return freed;
 }

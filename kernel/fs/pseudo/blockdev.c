@@ -259,7 +259,7 @@ static s64 blockdev_ioctl(struct file *f, u32 cmd, u64 arg)
     case BLKZEROOUT:
         return ioctl_range(f, cmd, arg);
     }
-    return -ENOTTY;
+    return d->ops && d->ops->ioctl ? d->ops->ioctl(d, cmd, arg, f->mode & FILE_F_WRITE) : -ENOTTY;
 }
 
 static const struct file_ops blockdev_ops = {
