@@ -112,6 +112,12 @@ ssize_t file_write_kernel(struct file *f, const void *buf, size_t n, loff_t pos)
 // object.
 ssize_t generic_file_read(struct file *f, struct uio *u, loff_t *pos);
 ssize_t generic_file_write(struct file *f, struct uio *u, loff_t *pos);
+// The same by `fn`, which writes as many bytes below `limit` as it likes and advances *pos; the
+// inode is locked. -EFAULT: the next bytes of user memory are to be made present. No file grows to
+// more than `max` bytes.
+typedef ssize_t file_write_fn(struct file *f, struct uio *u, loff_t *pos, u64 limit);
+ssize_t generic_file_write_by(struct file *f, struct uio *u, loff_t *pos, u64 max,
+                              file_write_fn *fn);
 int generic_file_mmap(struct file *f, struct vm_object **out);
 loff_t generic_file_seek(struct file *f, loff_t offset, int whence); // also SEEK_DATA, SEEK_HOLE
 

@@ -106,10 +106,11 @@ static ssize_t write_done(struct file *f, ssize_t done, loff_t end)
     return err ? err : earlier ? earlier : done;
 }
 
-ssize_t generic_file_write(struct file *f, struct uio *u, loff_t *pos)
+ssize_t generic_file_write_by(struct file *f, struct uio *u, loff_t *pos, u64 max,
+                              file_write_fn *fn)
 {
     struct inode *i = f->inode;
-    u64 limit = MIN(file_size_limit_hook(), (u64)INT64_MAX);
+    u64 limit = MIN(file_size_limit_hook(), max);
     ssize_t done = 0, n;
 
     if (unlikely(f->flags & O_DIRECT) && direct_check(f, u, *pos))
@@ -118,7 +119,7 @@ ssize_t generic_file_write(struct file *f, struct uio *u, loff_t *pos)
         write_lock(&i->lock);
         if (f->flags & O_APPEND && !done)
             *pos = i->size;
-        n = (u64)*pos >= limit ? -EFBIG : write_locked(f, u, pos, limit);
+        n = (u64)*pos >= limit ? -EFBIG : fn(f, u, pos, limit);
         write_unlock(&i->lock);
         if (n == -EFAULT || n == 0)
             n = uio_prefault(u, ACCESS_READ);
@@ -129,6 +130,11 @@ ssize_t generic_file_write(struct file *f, struct uio *u, loff_t *pos)
         done += n;
     }
     return write_done(f, done, *pos);
+}
+
+ssize_t generic_file_write(struct file *f, struct uio *u, loff_t *pos)
+{
+    return generic_file_write_by(f, u, pos, INT64_MAX, write_locked);
 }
 
 int generic_file_mmap(struct file *f, struct vm_object **out)

@@ -234,25 +234,27 @@ static ssize_t copy_block(struct inode *i, struct uio *u, u64 pos, size_t n, u8 
     return n ? (ssize_t)n : -EFAULT;
 }
 
-static ssize_t write_block(struct inode *i, struct uio *u, u64 pos, size_t n)
+static ssize_t write_block(struct file *f, struct uio *u, loff_t *pos, u64 limit)
 {
-    struct xv6fs *fs = xv6fs_of(i);
-    struct frame *f;
+    struct inode *i = f->inode;
+    size_t n = MIN(u->left, MIN(XV6FS_BLOCK - *pos % XV6FS_BLOCK, limit - *pos));
+    struct frame *page;
     ssize_t moved;
-    int err = pos + n > i->size ? prepare_growth(i) : 0;
+    int err = *pos + n > i->size ? prepare_growth(i) : 0;
 
-    if (!err && pos > i->size)
+    if (!err && (u64)*pos > i->size)
         err = vm_object_clear_tail(&i->object);
-    err = err ? err : vm_object_page(&i->object, pos >> PAGE_SHIFT, &f);
+    err = err ? err : vm_object_page(&i->object, *pos >> PAGE_SHIFT, &page);
     if (err)
         return err;
-    moved = xv6fs_op_begin(fs);
+    moved = xv6fs_op_begin(xv6fs_of(i));
     if (!moved) {
-        moved = copy_block(i, u, pos, n, frame_address(f));
-        xv6fs_op_end(fs, moved < 0 ? moved : 0);
+        moved = copy_block(i, u, *pos, n, frame_address(page));
+        xv6fs_op_end(xv6fs_of(i), moved < 0 ? moved : 0);
     }
-    frame_put(f);
+    frame_put(page);
     if (moved > 0) {
+        *pos += moved;
         xv6fs_refresh(i);
         store_relaxed(&i->object.size, i->size);
         inode_touch_mtime(i);
@@ -260,42 +262,9 @@ static ssize_t write_block(struct inode *i, struct uio *u, u64 pos, size_t n)
     return moved;
 }
 
-static ssize_t write_some(struct file *f, struct uio *u, loff_t *pos, bool first)
-{
-    u64 limit = MIN(file_size_limit_hook(), XV6FS_MAX_SIZE);
-    struct inode *i = f->inode;
-    ssize_t n = -EFBIG;
-
-    write_lock(&i->lock);
-    if (f->flags & O_APPEND && first)
-        *pos = i->size;
-    if ((u64)*pos < limit) {
-        n = MIN(XV6FS_BLOCK - *pos % XV6FS_BLOCK, limit - *pos);
-        n = write_block(i, u, *pos, MIN((size_t)n, u->left));
-    }
-    write_unlock(&i->lock);
-    if (n == -EFAULT)
-        n = uio_prefault(u, ACCESS_READ);
-    if (n == -ENOMEM && vm_reclaim(RECLAIM_PAGES))
-        n = 0;
-    return n;
-}
-
 static ssize_t file_write_blocks(struct file *f, struct uio *u, loff_t *pos)
 {
-    ssize_t done = 0, n = 0;
-    int err = 0;
-
-    while (u->left && n >= 0) {
-        n = write_some(f, u, pos, !done);
-        if (n > 0) {
-            *pos += n;
-            done += n;
-        }
-    }
-    if (done && f->flags & O_DSYNC)
-        err = file_fsync(f, false);
-    return err ? err : done ? done : n;
+    return generic_file_write_by(f, u, pos, XV6FS_MAX_SIZE, write_block);
 }
 
 const struct file_ops xv6fs_file_ops = {

@@ -18,24 +18,6 @@ void xv6fs_inodes_init(void)
 
 /* What the disk says */
 
-static mode_t mode_of(struct inode *i)
-{
-    static const mode_t modes[] = {
-        [XV6FS_DIR] = S_IFDIR | 0777,
-        [XV6FS_FILE] = S_IFREG | 0777,
-        [XV6FS_DEVICE] = S_IFCHR | 0666,
-        [XV6FS_SYMLINK] = S_IFLNK | 0777,
-    };
-
-    return modes[xv6fs_i(i)->disk->type];
-}
-
-int xv6fs_dirty(struct inode *i)
-{
-    i->mode = mode_of(i);
-    return 0;
-}
-
 // On disk a directory's "." is no link to it.
 void xv6fs_refresh(struct inode *i)
 {
@@ -62,36 +44,46 @@ static int link_readlink(struct inode *i, char *buf, size_t size)
     return n;
 }
 
-static const struct inode_ops link_ops = {
+static const struct inode_ops other_ops = {
     .readlink = link_readlink,
     .setattr = xv6fs_setattr,
     .getattr = xv6fs_getattr,
 };
-static const struct inode_ops other_ops = {
-    .setattr = xv6fs_setattr,
-    .getattr = xv6fs_getattr,
+
+static const struct kind {
+    mode_t mode;
+    const struct inode_ops *ops;
+    const struct file_ops *fops;
+    const struct vm_object_ops *pages;
+} kinds[] = {
+    [XV6FS_DIR] = {S_IFDIR | 0777, &xv6fs_dir_inode_ops, &xv6fs_dir_ops, NULL},
+    [XV6FS_FILE] = {S_IFREG | 0777, &other_ops, &xv6fs_file_ops, &xv6fs_object_ops},
+    [XV6FS_DEVICE] = {S_IFCHR | 0666, &other_ops, NULL, NULL},
+    [XV6FS_SYMLINK] = {S_IFLNK | 0777, &other_ops, NULL, NULL},
 };
+
+int xv6fs_dirty(struct inode *i)
+{
+    i->mode = (i->mode & S_IFMT) | (S_ISCHR(i->mode) ? 0666 : 0777);
+    return 0;
+}
 
 int xv6fs_inode_setup(struct inode *i)
 {
     const struct xv6fs_dinode *d = xv6fs_i(i)->disk;
+    const struct kind *k;
 
     if (xv6fs_dinode_check(d))
         return xv6fs_damaged(xv6fs_of(i), i->ino, "an inode cannot be");
-    i->mode = mode_of(i);
-    i->ops = &other_ops;
-    if (d->type == XV6FS_DIR) {
-        i->ops = &xv6fs_dir_inode_ops;
-        i->fops = &xv6fs_dir_ops;
-    } else if (d->type == XV6FS_FILE) {
-        i->fops = &xv6fs_file_ops;
-        i->object.ops = &xv6fs_object_ops;
-        i->object.size = d->size;
-    } else if (d->type == XV6FS_SYMLINK) {
-        i->ops = &link_ops;
-    } else {
+    k = &kinds[d->type];
+    i->mode = k->mode;
+    i->ops = k->ops;
+    i->fops = k->fops;
+    if (k->pages)
+        i->object.ops = k->pages;
+    i->object.size = d->size;
+    if (d->type == XV6FS_DEVICE)
         i->rdev = makedev((u16)d->major, (u16)d->minor);
-    }
     xv6fs_refresh(i);
     return 0;
 }
