@@ -48,6 +48,8 @@ def common_options():
     p.add_argument("--disk", action="append", default=[], metavar="[KIND:]IMAGE",
                    help="a disk, which keeps what is written; KIND is virtio (the default: /dev/vda and "
                         "on), virtio-pci (the same, after those) or nvme (/dev/nvme0n1 and on)")
+    p.add_argument("--ramdisk", metavar="SIZE|IMAGE",
+                   help="/dev/ram0: of a size like 64M and empty, or filled from an image")
     p.add_argument("--append", default="", metavar="ARGS", help="more kernel arguments")
     p.add_argument("--firmware", choices=("opensbi", "own"),
                    help="what runs below the kernel (opensbi; with --icount own)")
@@ -57,6 +59,17 @@ def common_options():
     p.add_argument("--no-install", action="store_true",
                    help="do not install missing tools, list them")
     return p
+
+
+def use_ramdisk(options):
+    """Has the kernel make /dev/ram0; an image travels in the initramfs."""
+    what = options.ramdisk
+    if not re.fullmatch(r"[1-9][0-9]*[KMG]?", what):
+        if not os.path.isfile(what):
+            raise machine.Error(f"--ramdisk {what}: neither a size like 64M nor an image")
+        options.put.append((what, "/ramdisk.img"))
+        what = "/ramdisk.img"
+    options.append = f"{options.append} ramdisk={what}"
 
 
 def config_of(options):
@@ -69,6 +82,8 @@ def config_of(options):
     for path, _ in options.get:
         if not path.startswith("/") or not path.strip("/"):
             raise machine.Error(f"--get: the guest's path {path!r} is not absolute")
+    if options.ramdisk:
+        use_ramdisk(options)
     config = machine.Config(options.smp, options.mem, options.icount, options.firmware,
                             options.debug, options.uaccess, options.append, options.put,
                             getattr(options, "on", "rivulet"), options.disk)

@@ -5,7 +5,6 @@
 #include "drivers/loop.h"
 #include "drivers/nvme/nvme.h"
 #include "drivers/plic.h"
-#include "drivers/ramdisk.h"
 #include "drivers/rtc_goldfish.h"
 #include "drivers/uart16550.h"
 #include "drivers/virtio/virtio.h"
@@ -27,7 +26,6 @@ void drivers_init(void)
 {
     int err = plic_init();
 
-    ramdisk_init();
     loop_init();
     if (err) {
         log_info("no interrupt controller: no devices");

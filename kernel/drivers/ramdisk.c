@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The RAM disk /dev/ram0: single pages, made when first written; requests complete at once.
+//
+// It has a size and is empty, or takes its contents from a file of the initramfs, which is then
+// removed: so that, for a moment, they are in memory twice. Pages of zeroes are not kept.
 #include "drivers/ramdisk.h"
 #include "abi/errno.h"
 #include "base/devicetree.h"
@@ -9,6 +12,8 @@
 #include "lib/parse.h"
 #include "lib/string.h"
 #include "mm/slab.h"
+#include "vfs/file.h"
+#include "vfs/inode.h"
 
 #define MAJOR 1
 #define SHIFT (PAGE_SHIFT - SECTOR_SHIFT) // log2 of sectors in a page
@@ -138,18 +143,87 @@ static u64 parse_size(const char *text)
     return n << (unit ? 10 * (unit - units + 1) : 0);
 }
 
+static bool is_zero(const u64 *page)
+{
+    u64 bits = 0;
+
+    for (unsigned i = 0; i < PAGE_SIZE / sizeof(u64); i++)
+        bits |= page[i];
+    return !bits;
+}
+
+// Reads a page of the file, or its end.
+static int fill_page(struct ramdisk *d, struct file *f, u64 index)
+{
+    struct frame *frame = frame_alloc(0, ALLOC_ZERO);
+    ssize_t n;
+
+    if (!frame)
+        return -ENOMEM;
+    n = file_read_kernel(f, frame_address(frame), PAGE_SIZE, index << PAGE_SHIFT);
+    if (n > 0 && !is_zero(frame_address(frame)))
+        d->pages[index] = frame_address(frame);
+    else
+        frame_put(frame);
+    return n < 0 ? n : 0;
+}
+
+static void ramdisk_destroy(struct ramdisk *d)
+{
+    for (u64 i = 0; i < d->block.sectors >> SHIFT; i++)
+        if (d->pages[i])
+            frame_put(virt_to_frame(d->pages[i]));
+    kfree(d);
+}
+
+static int fill(struct ramdisk *d, struct file *f)
+{
+    u64 pages = DIV_ROUND_UP(f->inode->size, PAGE_SIZE);
+    int err = 0;
+
+    for (u64 i = 0; i < pages && !err; i++)
+        err = fill_page(d, f, i);
+    return err;
+}
+
+static int create_filled(const char *path, struct ramdisk **out)
+{
+    struct file *f SCOPED(file_end) = NULL;
+    int err = file_open(&root_path, path, O_RDONLY, 0, 0, &f);
+
+    if (err)
+        return err;
+    if (!S_ISREG(f->inode->mode) || !f->inode->size)
+        return -EINVAL;
+    err = ramdisk_create(ALIGN_UP(f->inode->size, PAGE_SIZE), out);
+    if (err)
+        return err;
+    err = fill(*out, f);
+    if (err)
+        ramdisk_destroy(*out);
+    else
+        (void)vfs_unlink(&root_path, path, false);
+    return err;
+}
+
+static int create_empty(const char *text, struct ramdisk **out)
+{
+    u64 size = parse_size(text);
+
+    if (size < PAGE_SIZE || size > frames_total() << PAGE_SHIFT)
+        return -EINVAL;
+    return ramdisk_create(size, out);
+}
+
 void ramdisk_init(void)
 {
     struct ramdisk *d;
-    char text[24];
-    u64 size;
-    int err = -EINVAL;
+    char text[64];
+    int err;
 
     if (!bootarg_get("ramdisk", text, sizeof(text)))
         return;
-    size = parse_size(text);
-    if (size >= PAGE_SIZE && size <= frames_total() << PAGE_SHIFT)
-        err = ramdisk_create(size, &d);
+    err = text[0] == '/' ? create_filled(text, &d) : create_empty(text, &d);
     if (!err)
         err = block_register(&d->block, MAJOR, 0, 0);
     if (err)

@@ -12,6 +12,7 @@
 #include "base/panic.h"
 #include "buf/buf.h"
 #include "drivers/drivers.h"
+#include "drivers/ramdisk.h"
 #include "drivers/virtio/virtio_console.h"
 #include "fs/ext4/ext4.h"
 #include "fs/initramfs.h"
@@ -120,6 +121,7 @@ static void root_init(void)
         panic_line("out of memory at boot: what the initramfs holds takes over half of RAM");
     if (err)
         log_info("initramfs: corrupt (%d)", err);
+    ramdisk_init();
     mount_on("devtmpfs", "dev");
     mount_on("proc", "proc");
 }

@@ -444,3 +444,22 @@ def test_rv_disks(rv, tmp_path):
     result = rv("exec", *options, "--", "busybox", "cat", "/dev/vda", "/dev/vdb", "/dev/nvme0n1")
     assert result.returncode == 0, result.stderr
     assert result.stdout == b"".join(paths[n].read_bytes() for n in (2, 1, 0))
+
+
+def test_ram_disk_from_an_image(rv, tmp_path):
+    data = bytearray(os.urandom(3 * MIB + 700))
+    data[MIB:2 * MIB] = bytes(MIB)
+    (tmp_path / "image").write_bytes(data)
+    result = rv("exec", "--ramdisk", str(tmp_path / "image"), "--", "busybox", "sh", "-c",
+                "cat /dev/ram0; ls /ramdisk.img; echo new >/dev/ram0; head -c 4 /dev/ram0")
+    assert result.returncode == 0 and b"No such file" in result.stderr
+    assert result.stdout == data + bytes(-len(data) % 4096) + b"new\n"
+    assert rv("exec", "--ramdisk", str(tmp_path / "none"), "--", "true").returncode == 2
+
+
+def test_ram_disk_of_no_use(disk_guest):
+    for wrong in ("0", "12Q", "99G", "/missing", "/bin"):
+        guest = disk_guest([], append=f"ramdisk={wrong}")
+        assert guest.sh("test -e /dev/ram0").status == 1
+        assert f"ramdisk={wrong}: error" in guest.console()
+        guest.stop()
