@@ -417,9 +417,12 @@ static void step(bool filling)
         remove_range(at, 1 + unit_below(unit_below(4) ? 5 : 200));
         break;
     case 1:
-        if (ino->flags & EXT4_EXTENTS_FL && !unit_below(5))
-            shift(20 + unit_below(SPAN - 50),
-                  unit_below(2) ? 1 + unit_below(20) : -1 - (s64)unit_below(20));
+        if (!(ino->flags & EXT4_EXTENTS_FL) || unit_below(5))
+            break;
+        if (unit_below(2))
+            shift(unit_below(unit_below(3) ? SPAN - 50 : 30), 1 + unit_below(20));
+        else
+            shift(20 + unit_below(SPAN - 50), -1 - (s64)unit_below(20));
         break;
     case 2:
     case 3:

@@ -36,3 +36,6 @@ void ext4_delayed_drop(struct ext4_inode *i, u64 first, u64 end);       // [firs
 
 u64 ext4_size_max(const struct inode *i);      // bytes
 int ext4_size_grow(struct inode *i, u64 size); // inode lock held
+// The size on disk is about to move towards `size`, past what was not written yet. After a crash
+// that may read as zeroes; but the rest of the block where the file ends on disk has to be written.
+int ext4_size_settle(struct inode *i, u64 size);

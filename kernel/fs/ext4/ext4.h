@@ -263,7 +263,6 @@ extern const struct inode_ops ext4_file_inode_ops;
 int ext4_data_flush(struct inode *i);         // writes all dirty pages and inserts their extents
 int ext4_truncate(struct inode *i, u64 size); // inode lock held; pages and blocks; sizes both ways
 int ext4_delete_contents(struct inode *i);    // at eviction with no links
-void ext4_data_end(struct inode *i); // at eviction, after a flush: gives unused promises back
 int ext4_file_fallocate(struct file *f, int mode, loff_t offset, loff_t length);
 int ext4_fsync(struct file *f, bool data_only); // also directories
 

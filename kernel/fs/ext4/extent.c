@@ -476,6 +476,14 @@ static int shift_leaf(struct handle *h, struct ext4_inode *i, struct path *p, un
     return 0;
 }
 
+static bool is_leftmost(const struct path *p)
+{
+    for (unsigned level = 0; level < p->depth; level++)
+        if (p->step[level].at)
+            return false;
+    return true;
+}
+
 // The entries of one leaf that begin in [first, end), where the leaf is the one of `logical`.
 // *low, *high: what the leaf spans.
 static int shift_step(struct handle *h, struct ext4_inode *i, u64 logical, u64 first, s64 delta,
@@ -488,7 +496,8 @@ static int shift_step(struct handle *h, struct ext4_inode *i, u64 logical, u64 f
     if (err)
         return err;
     *high = p.end;
-    *low = leaf_of(&p)->eh_entries ? extent_key(leaf_of(&p), 0) : 0;
+    *low = is_leftmost(&p) || !leaf_of(&p)->eh_entries ? 0 : extent_key(leaf_of(&p), 0);
+    *low = MIN(*low, logical);
     at = extent_position(leaf_of(&p), first) + 1;
     if (at && extent_key(leaf_of(&p), at - 1) == first)
         at--;

@@ -182,18 +182,20 @@ static int punch(struct inode *i, u64 offset, u64 end)
 {
     u32 size = ext4_of(i)->block_size;
     u64 low = ALIGN_UP(offset, size), high = ALIGN_DOWN(end, size);
+    struct ext4_inode *e = ext4_i(i);
     struct handle *h;
     int err;
 
     if (low > high)
         return zero_bytes(i, offset, end);
-    err = zero_bytes(i, offset, low) ?: zero_bytes(i, high, end);
+    err = zero_bytes(i, offset, low) ?: zero_bytes(i, high, end) ?: ext4_size_settle(i, high);
     if (err || low == high)
         return err;
     err = change_begin(i, low, high, change_credits(i), &h);
     if (err)
         return err;
-    err = ext4_map_remove(h, ext4_i(i), block_down(i, low), block_down(i, high) - 1, 1);
+    e->disk_size = MAX(e->disk_size, MIN(i->size, high));
+    err = ext4_map_remove(h, e, block_down(i, low), block_down(i, high) - 1, 1);
     return change_end(i, h, err);
 }
 

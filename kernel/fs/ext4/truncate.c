@@ -4,6 +4,10 @@
 // A file that gets shorter is an orphan until its blocks are free: a crash in between leaves them
 // to the next mount. One that gets longer must not show what its last block held past the end: that
 // is zeroed, and written, before the new size gets to the disk.
+//
+// Invariant: if disk_size < size, the page of the last byte is changed, and its write-back will
+// move the size. So who drops changed pages, or makes the file end elsewhere, moves disk_size
+// itself.
 #include "fs/ext4/data.h"
 #include "fs/ext4/map.h"
 
@@ -56,6 +60,15 @@ static int tail_clear(struct inode *i)
     return err ? err : vm_object_sync(&i->object, page, page);
 }
 
+int ext4_size_settle(struct inode *i, u64 size)
+{
+    u64 known = load_relaxed(&ext4_i(i)->disk_size), page = known >> PAGE_SHIFT;
+
+    if (known >= size || !(known & (ext4_of(i)->block_size - 1)))
+        return 0;
+    return vm_object_sync(&i->object, page, page);
+}
+
 static int set_size_on_disk(struct handle *h, struct inode *i, u64 size)
 {
     struct ext4_inode *e = ext4_i(i);
@@ -71,7 +84,7 @@ int ext4_size_grow(struct inode *i, u64 size)
 {
     struct vm_object *o = &i->object;
     struct handle *h;
-    int err = tail_clear(i), end;
+    int err = ext4_size_settle(i, size) ?: tail_clear(i), end;
 
     if (err)
         return err;
@@ -117,7 +130,7 @@ static int shrink_map(struct handle *h, struct inode *i, u64 size)
     if (any)
         err = ext4_orphan_add(h, i);
     if (!err)
-        err = set_size_on_disk(h, i, MIN(size, e->disk_size));
+        err = set_size_on_disk(h, i, size);
     if (!err && any)
         err = free_blocks(h, i, first);
     if (!err && any)
@@ -131,8 +144,10 @@ static int size_shrink(struct inode *i, u64 size)
 {
     struct vm_object *o = &i->object;
     struct handle *h;
-    int err, end;
+    int err = ext4_size_settle(i, size), end;
 
+    if (err)
+        return err;
     mutex_lock(&o->write_lock);
     mutex_lock(&o->fill_lock);
     err = journal_begin(ext4_of(i)->journal, ORPHAN_CREDITS + EXT4_BATCH_CREDITS, &h);
@@ -171,21 +186,11 @@ static bool has_map(const struct inode *i)
            i->ops != &ext4_fast_link_inode_ops;
 }
 
-void ext4_data_end(struct inode *i)
-{
-    struct ext4_inode *e = ext4_i(i);
-
-    write_lock(&e->map_lock);
-    ext4_delayed_drop(e, 0, ~0UL);
-    write_unlock(&e->map_lock);
-}
-
 int ext4_delete_contents(struct inode *i)
 {
     struct handle *h;
     int err, end;
 
-    ext4_data_end(i);
     if (!has_map(i))
         return 0;
     err = journal_begin(ext4_of(i)->journal, ORPHAN_CREDITS + EXT4_BATCH_CREDITS, &h);
