@@ -85,12 +85,19 @@ static struct file *file_alloc(u32 flags, const struct file_ops *ops, struct ino
 
     if (!f)
         return NULL;
-    *f = (struct file){
-        .flags = flags & (STATUS_FLAGS | O_NOCTTY), .mode = mode_of(flags), .ops = ops};
-    ref_init(&f->refs, 1);
-    mutex_init(&f->pos_lock, RANK_NONE);
+    f->flags = flags & (STATUS_FLAGS | O_NOCTTY); // each member, as a memset would cost more
+    f->mode = mode_of(flags);
+    f->ops = ops;
+    f->pos = 0;
+    f->path = (struct path){0};
     f->inode = inode;
     f->object = &inode->object;
+    f->private = NULL;
+    f->owner = 0;
+    f->error_seen = 0;
+    f->anon_name = NULL;
+    ref_init(&f->refs, 1);
+    mutex_init(&f->pos_lock, RANK_NONE);
     return f;
 }
 
