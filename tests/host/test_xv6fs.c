@@ -18,6 +18,7 @@
 #define BLOCKS  300 // of 1 KiB
 #define INODES  40
 #define LOG     30
+#define DATA    36UL // first data block: the root's
 #define BYTES   (BLOCKS * 1024UL)
 #define FOLDERS 3
 #define NAMES   5 // in each
@@ -634,6 +635,8 @@ static void damage(struct disk *d)
 
     if (at < 2048)
         at = 1024 + machine_below(32);
+    else if (machine_below(2))
+        at = DATA * 1024 + machine_below(60 * 1024);
     switch (machine_below(3)) {
     case 0:
         d->image[at] ^= 1 << machine_below(8);
@@ -666,12 +669,66 @@ static void damage_scenario(void)
 }
 HOST_TEST(damage, 100)
 
+// Another entry for a directory, in directory `block` at place n.
+static void entry_put(u64 block, u32 n, u16 ino, const char *name)
+{
+    u8 *at = one->image + block * 1024 + n * 16;
+
+    memcpy(at, &ino, sizeof(ino));
+    memset(at + 2, 0, 14);
+    memcpy(at + 2, name, strlen(name));
+}
+
+static int look(const char *name)
+{
+    struct path p;
+    int err = path_lookup(NULL, name, 0, &p);
+
+    if (!err)
+        path_put(&p);
+    return err;
+}
+
+// Directories in two places, or in themselves: entered by one name at most.
+static void loops_scenario(void)
+{
+    host_expect(try_mount("/dev/one"), 0);
+    host_expect(vfs_mkdir(NULL, "/m/a", 0755), 0);
+    host_expect(vfs_mkdir(NULL, "/m/a/b", 0755), 0);
+    unmount();
+    entry_put(DATA + 1, 3, 1, "root"); // in a
+    entry_put(DATA + 1, 4, 2, "self");
+    entry_put(DATA + 2, 2, 2, "up"); // in b
+    entry_put(DATA, 3, 2, "twin");
+    entry_put(DATA, 4, 3, "nephew");
+    one->image[DATA * 1024 - 4 * 1024 + 64 + 8] = 5 * 16; // sizes: of the root
+    one->image[DATA * 1024 - 4 * 1024 + 128 + 8] = 5 * 16;
+    one->image[DATA * 1024 - 4 * 1024 + 192 + 8] = 3 * 16;
+    host_expect(try_mount("/dev/one"), 0);
+    host_expect(look("/m/a/b"), 0);
+    host_expect(look("/m/a/root"), -EUCLEAN);
+    host_expect(look("/m/a/self"), -EUCLEAN);
+    host_expect(look("/m/a/b/up"), -EUCLEAN);
+    host_expect(look("/m/nephew"), -EUCLEAN);
+    host_expect(look("/m/twin"), -EUCLEAN);
+    host_expect(vfs_rename(NULL, "/m/twin", NULL, "/m/a/c", 0), -EUCLEAN);
+    host_expect(vfs_rename(NULL, "/m/a", NULL, "/m/twin", 0), -EUCLEAN);
+    host_expect(vfs_rename(NULL, "/m/a", NULL, "/m/c", 0), 0);
+    host_expect(look("/m/twin"), -EUCLEAN);
+    shrink_all(); // nobody is in c any more: twin is as good
+    host_expect(look("/m/twin"), 0);
+    host_expect(look("/m/c"), -EUCLEAN);
+    host_expect(vfs_unlink(NULL, "/m/twin", true), -ENOTEMPTY);
+    unmount();
+}
+HOST_TEST(loops, 5)
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_crash),  cmocka_unit_test(test_threads), cmocka_unit_test(test_fail),
         cmocka_unit_test(test_memory), cmocka_unit_test(test_mapped),  cmocka_unit_test(test_full),
-        cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_damage), cmocka_unit_test(test_loops),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
