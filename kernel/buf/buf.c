@@ -183,8 +183,8 @@ int buf_read(struct buf_cache *c, u64 block, struct buf **out)
 
 int buf_get(struct buf_cache *c, u64 block, struct buf **out)
 {
-    struct frame *f = NULL;
-    int err = 0;
+    struct frame *f;
+    int err;
 
     *out = buf_find(c, block);
     if (*out)
@@ -192,10 +192,10 @@ int buf_get(struct buf_cache *c, u64 block, struct buf **out)
     if (c->block_size != PAGE_SIZE || block >= buf_cache_blocks(c))
         return buf_read(c, block, out);
     err = vm_object_page_new(&c->object, block, &f);
-    if (!err)
-        err = buf_create(c, block, f, out);
-    if (f)
-        frame_put(f);
+    if (err)
+        return err;
+    err = buf_create(c, block, f, out);
+    frame_put(f);
     return err;
 }
 

@@ -51,6 +51,19 @@ static void node_free(void *p, size_t size)
     kfree(p);
 }
 
+static void say(const struct journal *j, const struct jbd_recovery *r, int err)
+{
+    const char *name = j->cache->device->name;
+
+    if (err == -EOPNOTSUPP)
+        log_info("%s: the journal ends in a fast commit: let e2fsck replay it", name);
+    else if (err == -EUCLEAN)
+        log_info("%s: the journal is damaged", name);
+    else if (!err && r->transactions)
+        log_info("%s: journal replayed: %u transactions, %u blocks, %u revoked", name,
+                 r->transactions, r->blocks, r->revoked);
+}
+
 static int replay(struct journal *j, struct jbd_recovery *r, bool read_only)
 {
     int err = jbd_scan(r);
@@ -81,11 +94,7 @@ int journal_recover(struct journal *j, bool read_only, struct journal_recovery *
     };
     if (j->log.start)
         err = replay(j, &r.recovery, read_only);
-    if (err == -EOPNOTSUPP)
-        log_info("%s: the journal ends in a fast commit: let e2fsck replay it",
-                 j->cache->device->name);
-    if (err == -EUCLEAN)
-        log_info("%s: the journal is damaged", j->cache->device->name);
+    say(j, &r.recovery, err);
     out->transactions = r.recovery.transactions;
     out->blocks = r.recovery.blocks;
     out->revoked = r.recovery.revoked;

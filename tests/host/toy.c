@@ -7,9 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CREDITS 12 // of a handle at most
-#define HISTORY 1000
-#define ACKS    4000
+#define CREDITS 12 // of a handle at most, but a large one
+#define LARGE   (TOY_LOG / 4 - 5)
+
+#define STEPS_LARGE 15 // on average between large handles
+#define HISTORY     1000
+#define ACKS        4000
 
 #define MAP_NEIGHBOURS 3              // blocks that may be in the map's page: never data
 #define SYNCED         (TOY_POOL - 1) // the block that is overwritten in place and synced
@@ -384,6 +387,18 @@ static void some_op(struct handle *h)
     }
 }
 
+// Changes more blocks than one descriptor has tags.
+static void large_handle(void)
+{
+    struct handle *h;
+
+    if (failed(journal_begin(toy_journal, LARGE, &h)))
+        return;
+    for (int n = 0; n < LARGE && journal_credits(h) > 3; n++)
+        machine_below(3) ? op_create(h) : op_change(h);
+    failed(journal_end(h));
+}
+
 static bool one_handle(u32 *tid)
 {
     struct handle *h;
@@ -410,6 +425,8 @@ static void worker(void *steps)
 
         if (machine_below(5) == 0)
             write_data();
+        if (toy.log_blocks == TOY_LOG && machine_below(STEPS_LARGE) == 0)
+            large_handle();
         if (!one_handle(&tid))
             continue;
         if (machine_below(waits) == 0 && !failed(journal_commit_wait(toy_journal, tid)))

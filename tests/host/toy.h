@@ -13,7 +13,7 @@
 
 #define TOY_POOL        120
 #define TOY_PLAIN_EVERY 8
-#define TOY_LOG         400 // blocks of the log, usually at most
+#define TOY_LOG         480 // blocks of the log, usually at most
 #define TOY_LOG_MOST    1024
 
 struct toy_state { // at the end of transaction tid
