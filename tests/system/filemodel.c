@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Random operations on a few files against copies in memory, on a mounted disk.
 //
-//     filemodel DEVICE DIRECTORY STEPS SEED [OPTIONS]
+//     filemodel DEVICE DIRECTORY STEPS SEED OPTIONS [no-extents]
 //
-// Mounts the device there, with OPTIONS; between rounds the file system is unmounted, mounted
-// again, and all files are compared. Files that are there already are kept and only added to.
-#define _GNU_SOURCE
+// Mounts the device there, with OPTIONS. Every now and then the file system is unmounted, mounted
+// again, and all files are compared. The files that are there at first are what they begin with.
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -278,13 +277,13 @@ int main(int argc, char **argv)
     unsigned long steps;
 
     setbuf(stdout, NULL);
-    if (argc < 5)
+    if (argc < 6)
         return 2;
     device = argv[1];
     directory = argv[2];
     steps = strtoul(argv[3], NULL, 0);
     state = strtoul(argv[4], NULL, 0) * 2654435761u + 1;
-    options = argc > 5 ? argv[5] : "";
+    options = argv[5];
     has_extents = argc <= 6;
     strcpy(type, "ext4");
     mkdir(directory, 0755);

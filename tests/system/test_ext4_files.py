@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: MIT
+"""ext4's file data: random operations against a model, holes and promises, sizes at the limits."""
+import random
+
+import pytest
+
+from test_ext4 import SETS, debugfs, disk, fsck, mounted  # noqa: F401
+
+pytestmark = pytest.mark.rivulet
+
+HAS_NO_EXTENTS = ("ext2-1k", "ext2-4k", "ext3", "indirect")
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_model(disk, tmp_path, name):
+    some = random.Random(name)
+    folder = tmp_path / "t"
+    folder.mkdir()
+    for n, size in enumerate((0, 50, 9000, 300_000)):
+        (folder / f"model{n}").write_bytes(some.randbytes(size))
+    arguments, options = SETS[name]
+    one = disk(arguments, tree=folder)
+    one.boot()
+    result = one.guest.run([one.guest.program("filemodel"), "/dev/vda", "/mnt", "1500", "1", options,
+                            *(["no-extents"] * (name in HAS_NO_EXTENTS))], timeout=300)
+    assert result.status == 0, (result, one.log())
+    one.stop()
+    fsck(one.path)
