@@ -242,6 +242,26 @@ def test_writes(disk, tree, name):
     fsck(one.path)
 
 
+@pytest.mark.parametrize("name", SETS)
+def test_stress(disk, name):
+    one = disk(*SETS[name])
+    guest = mounted(one)
+    seed = random.randrange(1 << 30)
+    for sync in ((), ("sync",)):
+        folder = f"/mnt/seed{seed}{len(sync)}"
+        guest.out(f"mkdir {folder}")
+        result = guest.run([guest.program("fsstress"), folder, "4", "1000", str(seed), *sync],
+                           timeout=240)
+        assert (result.status, result.out) == (0, b""), (seed, result)
+    before = guest_sums(guest)
+    one.umount()
+    fsck(one.path)
+    assert guest_sums(mounted(one, "ro")) == before
+    guest.out("umount /mnt; mount -t ext4 /dev/vda /mnt; rm -r /mnt/seed*; umount /mnt", timeout=60)
+    one.stop()
+    fsck(one.path)
+
+
 @pytest.mark.parametrize("name", ("ext3", "debian13", "ext4-1k", "indirect", "data-journal"))
 def test_power_cut(disk, tree, name):
     """What was synced is there after the power went, and the image is clean once recovered."""
