@@ -112,8 +112,8 @@ def tree(tmp_path_factory):
     return folder
 
 
-def mke2fs(path, arguments, size="64M", tree=None):
-    host("mke2fs", "-q", "-F", "-N", "4096", *arguments.split(), *(["-d", str(tree)] * bool(tree)),
+def mke2fs(path, arguments, size="64M", tree=None, inodes=4096):
+    host("mke2fs", "-q", "-F", "-N", str(inodes), *arguments.split(), *(["-d", str(tree)] * bool(tree)),
          str(path), size)
 
 
