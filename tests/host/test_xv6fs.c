@@ -339,6 +339,46 @@ static void crash_scenario(void)
 }
 HOST_TEST(crash, 60)
 
+// A file with many indirect blocks: it is cut and ends in many operations, some after its name.
+static void deep_file(void)
+{
+    struct file *f;
+    u8 byte = 1;
+
+    host_expect(file_open(NULL, "/m/deep", O_RDWR | O_CREAT, 0644, 0, &f), 0);
+    for (u32 i = 0; i < 25; i++) {
+        struct uio u;
+
+        uio_init_kernel(&u, &byte, 1);
+        host_expect(file_pwrite(f, &u, machine_below(65803 * 1024)), 1);
+    }
+    if (machine_below(2))
+        host_expect(vfs_truncate(f->inode, machine_below(65803 * 1024)), 0);
+    if (machine_below(4))
+        host_expect(vfs_unlink(NULL, "/m/deep", false), 0);
+    if (machine_below(2))
+        host_expect(file_fsync(f, false), 0);
+    file_put(f);
+}
+
+static void deep_scenario(void)
+{
+    host_expect(try_mount("/dev/one"), 0);
+    disk_record(one);
+    for (u32 i = 0; i < 4; i++)
+        deep_file();
+    unmount();
+    image_check(one, false);
+    for (u32 i = 0; i < STATES; i++) {
+        disk_crash(one, machine_below(one->event_count + 1), machine_below, two->image);
+        host_expect(try_mount("/dev/two"), 0);
+        deep_file();
+        unmount();
+        image_check(two, true);
+    }
+}
+HOST_TEST(deep, 20)
+
 /* Threads */
 
 static void thread_main(void *number)
@@ -726,9 +766,9 @@ HOST_TEST(loops, 5)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_crash),  cmocka_unit_test(test_threads), cmocka_unit_test(test_fail),
-        cmocka_unit_test(test_memory), cmocka_unit_test(test_mapped),  cmocka_unit_test(test_full),
-        cmocka_unit_test(test_damage), cmocka_unit_test(test_loops),
+        cmocka_unit_test(test_crash), cmocka_unit_test(test_deep),   cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_fail),  cmocka_unit_test(test_memory), cmocka_unit_test(test_mapped),
+        cmocka_unit_test(test_full),  cmocka_unit_test(test_damage), cmocka_unit_test(test_loops),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
