@@ -49,18 +49,16 @@ static int make_block(struct inode *i, u64 block)
 {
     struct xv6fs *fs = xv6fs_of(i);
     struct buf *b;
-    u32 found;
-    int err = xv6fs_map_find(i, block, &found);
+    int err = xv6fs_map_read(i, block, &b);
 
-    if (err || found)
-        return err;
-    err = xv6fs_op_begin(fs);
-    if (err)
-        return err;
-    err = xv6fs_map_get(i, block, &b);
+    if (!err && !b) {
+        err = xv6fs_op_begin(fs);
+        if (!err)
+            err = xv6fs_op_end(fs, xv6fs_map_get(i, block, &b));
+    }
     if (!err)
         buf_put(b);
-    return xv6fs_op_end(fs, err);
+    return err;
 }
 
 static int file_make_writable(struct vm_object *o, u64 index)

@@ -102,9 +102,9 @@ void xv6fs_ino_free(struct xv6fs *fs, u32 ino);
 
 /* map.c */
 
-// The block's number, 0 for a hole. -EUCLEAN, -EFBIG, -EIO. map_lock is not held.
-int xv6fs_map_find(struct inode *i, u64 block, u32 *out);
-int xv6fs_map_read(struct inode *i, u64 block, struct buf **out); // the block; NULL: a hole
+// The block, with valid contents; NULL: a hole. -EUCLEAN, -EFBIG, -EIO, -ENOMEM. map_lock is not
+// held.
+int xv6fs_map_read(struct inode *i, u64 block, struct buf **out);
 // In an operation: the block, made if it is a hole. Changes at most 7 blocks, itself included.
 int xv6fs_map_get(struct inode *i, u64 block, struct buf **out);
 // Frees what is mapped from block `first` on, in as many operations as it takes.

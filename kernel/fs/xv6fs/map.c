@@ -6,71 +6,28 @@
 // block holds, nothing but data blocks is touched, and each walk ends.
 #include "fs/xv6fs/internal.h"
 
-static int check(struct inode *i, u32 block)
+static int block_read(struct inode *i, u32 block, struct buf **out)
 {
-    if (xv6fs_is_data(&xv6fs_of(i)->layout, block))
-        return 0;
-    return xv6fs_damaged(xv6fs_of(i), i->ino, "a block outside of the data area is mapped");
+    struct xv6fs *fs = xv6fs_of(i);
+
+    if (!xv6fs_is_data(&fs->layout, block))
+        return xv6fs_damaged(fs, i->ino, "a block outside of the data area is mapped");
+    return buf_read(fs->cache, block, out);
 }
 
-static int table_read(struct inode *i, u32 block, struct buf **out)
-{
-    int err = check(i, block);
+/* Finding and making */
 
-    return err ? err : buf_read(xv6fs_of(i)->cache, block, out);
-}
-
-/* Finding */
-
-static int find_locked(struct inode *i, u64 block, u32 *out)
-{
-    u32 path[3];
-    int depth = xv6fs_path(block, path), err;
-
-    if (depth < 0)
-        return depth;
-    *out = xv6fs_i(i)->disk->addrs[path[0]];
-    for (int level = 1; level <= depth && *out; level++) {
-        struct buf *b;
-
-        err = table_read(i, *out, &b);
-        if (err)
-            return err;
-        *out = ((u32 *)b->data)[path[level]];
-        buf_put(b);
-    }
-    return *out ? check(i, *out) : 0;
-}
-
-int xv6fs_map_find(struct inode *i, u64 block, u32 *out)
-{
-    int err;
-
-    read_lock(&xv6fs_i(i)->map_lock);
-    err = find_locked(i, block, out);
-    read_unlock(&xv6fs_i(i)->map_lock);
-    return err;
-}
-
-int xv6fs_map_read(struct inode *i, u64 block, struct buf **out)
-{
-    u32 found;
-    int err = xv6fs_map_find(i, block, &found);
-
-    *out = NULL;
-    return err || !found ? err : buf_read(xv6fs_of(i)->cache, found, out);
-}
-
-/* Making */
-
-// The block that a slot of `table` leads to.
-static int step(struct inode *i, struct buf *table, u32 *slot, struct buf **out)
+// The block that a slot of `table` leads to, made if it is a hole and that is wanted; NULL: a hole.
+static int step(struct inode *i, struct buf *table, u32 *slot, bool make, struct buf **out)
 {
     struct xv6fs *fs = xv6fs_of(i);
     int err;
 
+    *out = NULL;
     if (*slot)
-        return table_read(i, *slot, out);
+        return block_read(i, *slot, out);
+    if (!make)
+        return 0;
     err = xv6fs_block_alloc(fs, out);
     if (!err) {
         xv6fs_op_change(fs, table);
@@ -79,25 +36,31 @@ static int step(struct inode *i, struct buf *table, u32 *slot, struct buf **out)
     return err;
 }
 
-static int get_locked(struct inode *i, u64 block, struct buf **out)
+static int walk(struct inode *i, u64 block, bool make, struct buf **out)
 {
     struct xv6fs_inode *x = xv6fs_i(i);
-    struct buf *table = x->buf;
-    u32 path[3], *slot;
-    int depth = xv6fs_path(block, path), err = depth < 0 ? depth : 0;
+    u32 path[3];
+    int depth = xv6fs_path(block, path), err;
 
-    buf_ref(table);
-    slot = &x->disk->addrs[err ? 0 : path[0]];
-    for (int level = 0; !err && level <= depth; level++) {
-        err = step(i, table, slot, out);
-        if (err)
-            break;
+    if (depth < 0)
+        return depth;
+    err = step(i, x->buf, &x->disk->addrs[path[0]], make, out);
+    for (int level = 1; !err && level <= depth && *out; level++) {
+        struct buf *table = *out;
+
+        err = step(i, table, (u32 *)table->data + path[level], make, out);
         buf_put(table);
-        table = *out;
-        slot = (u32 *)table->data + (level < depth ? path[level + 1] : 0);
     }
-    if (err)
-        buf_put(table);
+    return err;
+}
+
+int xv6fs_map_read(struct inode *i, u64 block, struct buf **out)
+{
+    int err;
+
+    read_lock(&xv6fs_i(i)->map_lock);
+    err = walk(i, block, false, out);
+    read_unlock(&xv6fs_i(i)->map_lock);
     return err;
 }
 
@@ -106,7 +69,7 @@ int xv6fs_map_get(struct inode *i, u64 block, struct buf **out)
     int err;
 
     write_lock(&xv6fs_i(i)->map_lock);
-    err = get_locked(i, block, out);
+    err = walk(i, block, true, out);
     write_unlock(&xv6fs_i(i)->map_lock);
     return err;
 }
@@ -139,7 +102,7 @@ static int free_tree(struct inode *i, struct buf *table, u32 *slot, int level, u
     if (!*slot)
         return 0;
     if (level) {
-        err = table_read(i, *slot, &b);
+        err = block_read(i, *slot, &b);
         if (err)
             return err;
         for (u32 n = first / span; n < XV6FS_SLOTS && !err; n++)
