@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 // Random operations on a few files against copies in memory, on a mounted disk.
 //
-//     filemodel DEVICE DIRECTORY STEPS SEED OPTIONS [no-extents]
+//     filemodel DEVICE DIRECTORY STEPS SEED OPTIONS EXTENTS PROCESSES
 //
-// Mounts the device there, with OPTIONS. Every now and then the file system is unmounted, mounted
-// again, and all files are compared. The files that are there at first are what they begin with.
+// Mounts the device there, with OPTIONS. The files that are there at first are what they begin
+// with. One process unmounts the file system every now and then, mounts it again, and compares all
+// files; several have files of their own, and that is done at the end.
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -15,9 +16,11 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-#define FILES 4
+#define TYPE  "ext4"
+#define FILES 4         // of a process
 #define SPAN  (3 << 18) // bytes of a file at most
 #define PAGE  4096
 
@@ -25,21 +28,21 @@ static struct model {
     int fd;
     size_t size;
     unsigned char bytes[SPAN];
-} models[FILES];
+} * models; // of all processes, in shared memory
 
 static unsigned char scratch[SPAN];
 static const char *device, *directory, *options;
-static char type[16];
 static uint64_t state;
 static unsigned long step;
-static int has_extents = 1;
+static int has_extents, processes;
+static int first; // of this process's files
 
 static void fail(const char *format, ...)
 {
     va_list args;
 
     va_start(args, format);
-    printf("step %lu: ", step);
+    printf("file %d on, step %lu: ", first, step);
     vprintf(format, args);
     printf(" (errno %d)\n", errno);
     va_end(args);
@@ -217,14 +220,13 @@ static void open_file(int n)
 
 static void remount(void)
 {
-    for (int n = 0; n < FILES; n++)
-        if (models[n].fd >= 0)
-            close(models[n].fd);
+    for (int n = 0; n < FILES * processes; n++)
+        close(models[n].fd);
     if (umount(directory))
         fail("umount");
-    if (mount(device, directory, type, 0, options))
+    if (mount(device, directory, TYPE, 0, options))
         fail("mount");
-    for (int n = 0; n < FILES; n++) {
+    for (int n = 0; n < FILES * processes; n++) {
         open_file(n);
         check_all(&models[n]);
     }
@@ -232,7 +234,7 @@ static void remount(void)
 
 static void some_step(void)
 {
-    int n = below(FILES);
+    int n = first + below(FILES);
     struct model *m = &models[n];
     size_t length = some_length(), at = below(below(3) && m->size ? m->size : SPAN);
 
@@ -272,24 +274,44 @@ static void some_step(void)
     }
 }
 
-int main(int argc, char **argv)
+static void steps_run(unsigned long steps)
 {
-    unsigned long steps;
+    for (step = 1; step <= steps; step++) {
+        some_step();
+        if (step % 500 == 0 && processes == 1)
+            remount();
+        if (processes > 1 && !below(200))
+            sync();
+    }
+    for (int n = first; n < first + FILES; n++)
+        check_all(&models[n]);
+}
 
-    setbuf(stdout, NULL);
-    if (argc < 6)
-        return 2;
-    device = argv[1];
-    directory = argv[2];
-    steps = strtoul(argv[3], NULL, 0);
-    state = strtoul(argv[4], NULL, 0) * 2654435761u + 1;
-    options = argv[5];
-    has_extents = argc <= 6;
-    strcpy(type, "ext4");
-    mkdir(directory, 0755);
-    if (mount(device, directory, type, 0, options))
-        fail("mount");
-    for (int n = 0; n < FILES; n++) {
+static void processes_run(unsigned long steps)
+{
+    int status, failed = 0;
+
+    for (int n = 0; n < processes; n++) {
+        if (fork())
+            continue;
+        first = n * FILES;
+        state += 0x9E3779B97F4A7C15 * n;
+        steps_run(steps);
+        exit(0);
+    }
+    while (wait(&status) > 0)
+        failed |= status;
+    if (failed)
+        exit(1);
+}
+
+static void files_open(void)
+{
+    models = mmap(NULL, sizeof(*models) * FILES * processes, PROT_READ | PROT_WRITE,
+                  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (models == MAP_FAILED)
+        fail("memory");
+    for (int n = 0; n < FILES * processes; n++) {
         ssize_t size;
 
         open_file(n);
@@ -297,18 +319,34 @@ int main(int argc, char **argv)
         if (size < 0)
             fail("read");
         models[n].size = size;
-        if (ftruncate(models[n].fd, size))
-            fail("cut");
     }
-    for (step = 1; step <= steps; step++) {
-        some_step();
-        if (step % 500 == 0)
-            remount();
-    }
-    for (int n = 0; n < FILES; n++) {
-        check_all(&models[n]);
+}
+
+int main(int argc, char **argv)
+{
+    unsigned long steps;
+
+    setbuf(stdout, NULL);
+    if (argc != 8)
+        return 2;
+    device = argv[1];
+    directory = argv[2];
+    steps = strtoul(argv[3], NULL, 0);
+    state = strtoul(argv[4], NULL, 0) * 2654435761u + 1;
+    options = argv[5];
+    has_extents = atoi(argv[6]);
+    processes = atoi(argv[7]);
+    mkdir(directory, 0755);
+    if (mount(device, directory, TYPE, 0, options))
+        fail("mount");
+    files_open();
+    if (processes == 1)
+        steps_run(steps);
+    else
+        processes_run(steps);
+    remount();
+    for (int n = 0; n < FILES * processes; n++)
         close(models[n].fd);
-    }
     if (umount(directory))
         fail("umount");
     printf("%lu steps are as in the model\n", steps);
