@@ -54,6 +54,7 @@ static void batch_send(struct block_batch *b)
 static void batch_drain(struct block_batch *b)
 {
     batch_send(b);
+    block_unplug();
     if (atomic_fetch_sub(&b->in_flight, 1U) != 1)
         completion_wait(&b->done, WAIT_UNINTERRUPTIBLE);
     b->in_flight = 1;

@@ -80,8 +80,11 @@ static int place_some(struct journal *j, struct transaction *t)
     bool is_blocked;
     u32 blocked;
     unsigned n = pick(j, t, bufs, &blocked, &is_blocked);
-    int err = buf_write_many(bufs, n, 0);
+    int err;
 
+    block_plug();
+    err = buf_write_many(bufs, n, 0);
+    block_unplug();
     placed(j, bufs, n, err);
     if (err) {
         journal_fail(j, err);

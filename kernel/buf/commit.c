@@ -127,6 +127,7 @@ static void *slot_freeze(struct journal *j, struct journal_slot *s)
 static void chunk_batch_begin(struct chunk *c)
 {
     block_batch_begin(&c->batch, c->j->cache->device, BLOCK_WRITE, 0);
+    block_plug(); // the descriptor comes last, and is the first in the log
     c->escape_taken = false;
 }
 
