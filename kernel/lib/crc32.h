@@ -9,6 +9,9 @@
 u32 crc32(u32 crc, const void *p, size_t n);
 // Without inversion at either end: `crc` is a seed, mostly ~0, or the result for the bytes before.
 u32 crc32c(u32 crc, const void *p, size_t n);
+// The CRC-32C of bytes of which n were changed, `after` bytes (below 64 KiB) before their end, from
+// what it was before: `change` is the exclusive or of the old bytes and the new.
+u32 crc32c_patch(u32 crc, const void *change, size_t n, size_t after);
 // CRC-16 (reflected, polynomial 0xa001), as group descriptors of ext4 without metadata_csum have
 // it; without inversion.
 u16 crc16(u16 crc, const void *p, size_t n);

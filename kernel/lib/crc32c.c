@@ -5,8 +5,33 @@
 
 #define POLYNOMIAL 0x82f63b78U
 
-static u32 table[4][256]; // [k][b]: byte b followed by k zero bytes
-static u32 table_ready;   // (a)
+static u32 table[4][256];  // [k][b]: byte b followed by k zero bytes
+static u32 shifts[2][256]; // x^(8n) and x^(2048n) modulo the polynomial
+static u32 table_ready;    // (a)
+
+// The product of two polynomials modulo POLYNOMIAL; bit 31 is the constant term.
+static u32 product(u32 a, u32 b)
+{
+    u32 sum = 0;
+
+    for (; a; a <<= 1) {
+        sum ^= -(a >> 31) & b;
+        b = b >> 1 ^ (-(b & 1) & POLYNOMIAL);
+    }
+    return sum;
+}
+
+static void shifts_make(void)
+{
+    u32 byte = 1U << 23; // x^8
+
+    for (u32 k = 0; k < 2; k++) {
+        shifts[k][0] = 1U << 31;
+        for (u32 n = 1; n < 256; n++)
+            shifts[k][n] = product(shifts[k][n - 1], byte);
+        byte = product(shifts[k][255], byte);
+    }
+}
 
 static void table_make(void)
 {
@@ -20,6 +45,7 @@ static void table_make(void)
     for (u32 k = 1; k < 4; k++)
         for (u32 b = 0; b < 256; b++)
             table[k][b] = table[k - 1][b] >> 8 ^ table[0][table[k - 1][b] & 255];
+    shifts_make();
     store_release(&table_ready, 1);
 }
 
@@ -44,4 +70,16 @@ u32 crc32c(u32 crc, const void *p, size_t n)
     while (n--)
         crc = step(crc, *b++);
     return crc;
+}
+
+// A CRC is linear: what a change does to it depends on the change alone, and is that of the changed
+// bytes followed by zeroes.
+u32 crc32c_patch(u32 crc, const void *change, size_t n, size_t after)
+{
+    u32 difference = crc32c(0, change, n);
+
+    difference = product(difference, shifts[0][after & 255]);
+    if (after >> 8)
+        difference = product(difference, shifts[1][after >> 8]);
+    return crc ^ difference;
 }

@@ -148,10 +148,11 @@ static void add_one(const struct dirblock *b, u32 ino)
 static void remove_one(const struct dirblock *b)
 {
     unsigned at = unit_below(model_count);
-    u32 offset;
+    u32 offset, before;
 
     assert_int_equal(dirblock_find(b, model[at].name, model[at].length, &offset), 0);
-    assert_int_equal(dirblock_remove(b, offset), 0);
+    assert_int_equal(dirblock_before(b, offset, &before), 0);
+    dirblock_remove(b, before, offset);
     assert_int_equal(dirblock_find(b, model[at].name, model[at].length, &offset), -ENOENT);
     model[at] = model[--model_count];
 }
@@ -181,7 +182,7 @@ static void test_changes(void **state)
 static void test_slack_is_used(void **state)
 {
     struct dirblock b = {new_bytes(1024), 1024};
-    u32 offset, count = 0;
+    u32 offset, before, count = 0;
     char name[16];
 
     dirblock_init(&b);
@@ -193,7 +194,8 @@ static void test_slack_is_used(void **state)
     for (u32 i = 0; i < count; i++) {
         snprintf(name, sizeof(name), "%08u", i);
         assert_int_equal(dirblock_find(&b, name, 8, &offset), 0);
-        assert_int_equal(dirblock_remove(&b, offset), 0);
+        assert_int_equal(dirblock_before(&b, offset, &before), 0);
+        dirblock_remove(&b, before, offset);
         assert_int_equal(dirblock_room(&b, 8, &offset), 0);
         dirblock_put(&b, offset, name, 8, 12, EXT4_FT_REG);
         assert_int_equal(dirblock_room(&b, 8, &offset), -ENOSPC);
@@ -206,7 +208,7 @@ static void test_slack_is_used(void **state)
 static void use_all(const struct dirblock *b)
 {
     struct ext4_dirent *e;
-    u32 offset = 0, seen = 0;
+    u32 offset = 0, seen = 0, before;
 
     dirblock_check(b);
     while (!dirblock_next(b, &offset, &e)) {
@@ -217,9 +219,13 @@ static void use_all(const struct dirblock *b)
     for (u32 length = 1; length < 256; length += 50)
         if (!dirblock_room(b, length, &offset))
             dirblock_put(b, offset, LONGEST, length, 12, EXT4_FT_REG);
-    dirblock_remove(b, unit_below(b->end + 8));
-    if (!dirblock_find(b, LONGEST, 51, &offset))
-        assert_int_equal(dirblock_remove(b, offset), 0);
+    offset = unit_below(b->end + 8);
+    if (!dirblock_before(b, offset, &before))
+        dirblock_remove(b, before, offset);
+    if (!dirblock_find(b, LONGEST, 51, &offset)) {
+        assert_int_equal(dirblock_before(b, offset, &before), 0);
+        dirblock_remove(b, before, offset);
+    }
 }
 
 static void test_hostile(void **state)

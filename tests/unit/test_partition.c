@@ -5,6 +5,7 @@
 #include "abi/errno.h"
 #include "block/partition.h"
 #include "lib/crc32.h"
+#include "lib/macro.h"
 
 #define DISK_BLOCKS 512
 #define MAX_FOUND   (PARTITIONS_MAX * 2)
@@ -278,12 +279,31 @@ static void test_crc32(void **state)
                          ~0xe3069283U);
 }
 
+static void test_crc32c_patch(void **state)
+{
+    static u8 bytes[65536], change[600];
+
+    for (unsigned i = 0; i < sizeof(bytes); i++)
+        bytes[i] = unit_random();
+    for (unsigned round = 0; round < 500; round++) {
+        size_t size = round % 2 ? 4084 : 1 + unit_below(sizeof(bytes));
+        size_t n = MIN(size, unit_below(sizeof(change)) + 1), at = unit_below(size - n + 1);
+        u32 before = crc32c(~0U, bytes, size);
+
+        for (size_t i = 0; i < n; i++) {
+            change[i] = unit_random() >> 40;
+            bytes[at + i] ^= change[i];
+        }
+        assert_int_equal(crc32c_patch(before, change, n, size - at - n), crc32c(~0U, bytes, size));
+    }
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_mbr),         cmocka_unit_test(test_not_mbr),
     cmocka_unit_test(test_extended),    cmocka_unit_test(test_extended_loop),
     cmocka_unit_test(test_gpt),         cmocka_unit_test(test_gpt_backup),
     cmocka_unit_test(test_gpt_hostile), cmocka_unit_test(test_damage),
-    cmocka_unit_test(test_crc32),
+    cmocka_unit_test(test_crc32),       cmocka_unit_test(test_crc32c_patch),
 };
 
 UNIT_MAIN(tests)

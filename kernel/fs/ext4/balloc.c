@@ -285,7 +285,7 @@ static int change_apply(struct handle *h, struct ext4 *fs, struct bitmap_change 
             bitmap_set((u64 *)c->bitmap->data, bit);
         else
             bitmap_clear((u64 *)c->bitmap->data, bit);
-    ext4_bitmap_seal(fs, d, c->bitmap->data, false);
+    ext4_bitmap_flipped(fs, d, c->bitmap->data, false, c->from, c->count);
     buf_unlock(c->bitmap);
     journal_dirty(h, c->bitmap);
     free = use ? free - c->count : free + c->count;

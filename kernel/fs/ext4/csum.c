@@ -84,27 +84,61 @@ static u32 bitmap_sum(const struct ext4 *fs, const void *bits, bool inodes)
     return crc32c(fs->csum_seed, bits, (inodes ? fs->inodes_per_group : fs->blocks_per_group) / 8);
 }
 
-bool ext4_bitmap_verify(const struct ext4 *fs, const struct ext4_group_desc *d, const void *bits,
-                        bool inodes)
+static u32 bitmap_sum_get(const struct ext4_group_desc *d, bool inodes)
 {
     u32 lo = inodes ? d->bg_inode_bitmap_csum_lo : d->bg_block_bitmap_csum_lo;
     u32 hi = inodes ? d->bg_inode_bitmap_csum_hi : d->bg_block_bitmap_csum_hi;
+
+    return lo | hi << 16;
+}
+
+static void bitmap_sum_set(const struct ext4 *fs, struct ext4_group_desc *d, bool inodes, u32 sum)
+{
+    *(inodes ? &d->bg_inode_bitmap_csum_lo : &d->bg_block_bitmap_csum_lo) = sum;
+    if (fs->desc_size >= sizeof(*d))
+        *(inodes ? &d->bg_inode_bitmap_csum_hi : &d->bg_block_bitmap_csum_hi) = sum >> 16;
+}
+
+bool ext4_bitmap_verify(const struct ext4 *fs, const struct ext4_group_desc *d, const void *bits,
+                        bool inodes)
+{
     u32 mask = fs->desc_size < sizeof(*d) ? 0xffff : ~0U;
 
-    return !summed(fs) || ((lo | hi << 16) & mask) == (bitmap_sum(fs, bits, inodes) & mask);
+    return !summed(fs) || !((bitmap_sum_get(d, inodes) ^ bitmap_sum(fs, bits, inodes)) & mask);
 }
 
 void ext4_bitmap_seal(const struct ext4 *fs, struct ext4_group_desc *d, const void *bits,
                       bool inodes)
 {
-    u32 sum = summed(fs) ? bitmap_sum(fs, bits, inodes) : 0;
-    bool wide = fs->desc_size >= sizeof(*d);
+    if (summed(fs))
+        bitmap_sum_set(fs, d, inodes, bitmap_sum(fs, bits, inodes));
+}
 
-    if (!summed(fs))
+#define FLIP_BYTES 64 // most that are worth it
+
+// The bytes in which the bits differ.
+static void flip_make(u8 *change, u32 first, u32 count)
+{
+    for (u32 bit = first; bit < first + count; bit++)
+        change[bit / 8 - first / 8] |= 1U << bit % 8;
+}
+
+void ext4_bitmap_flipped(const struct ext4 *fs, struct ext4_group_desc *d, const void *bits,
+                         bool inodes, u32 first, u32 count)
+{
+    u32 all = (inodes ? fs->inodes_per_group : fs->blocks_per_group) / 8;
+    u32 bytes = (first + count - 1) / 8 - first / 8 + 1;
+    u8 change[FLIP_BYTES] = {0};
+
+    if (bytes > FLIP_BYTES) {
+        ext4_bitmap_seal(fs, d, bits, inodes);
         return;
-    *(inodes ? &d->bg_inode_bitmap_csum_lo : &d->bg_block_bitmap_csum_lo) = sum;
-    if (wide)
-        *(inodes ? &d->bg_inode_bitmap_csum_hi : &d->bg_block_bitmap_csum_hi) = sum >> 16;
+    }
+    flip_make(change, first, count);
+    if (summed(fs))
+        bitmap_sum_set(
+            fs, d, inodes,
+            crc32c_patch(bitmap_sum_get(d, inodes), change, bytes, all - first / 8 - bytes));
 }
 
 /* Inodes */
@@ -212,6 +246,16 @@ void ext4_dir_seal(const struct ext4_inode *dir, void *block)
         *t = (struct ext4_dir_tail){.det_rec_len = sizeof(*t),
                                     .det_reserved_ft = EXT4_FT_CSUM,
                                     .det_checksum = dir_sum(dir, block, t)};
+}
+
+void ext4_dir_reseal(const struct ext4_inode *dir, void *block, const void *change, u32 from, u32 n)
+{
+    const struct ext4 *fs = dir->inode.sb->private;
+    struct ext4_dir_tail *t = dir_tail(fs, block);
+
+    if (summed(fs))
+        t->det_checksum =
+            crc32c_patch(t->det_checksum, change, n, fs->block_size - sizeof(*t) - from - n);
 }
 
 // Where the counts of an index block are: behind an empty entry that spans it, or in the root

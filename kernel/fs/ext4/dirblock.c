@@ -6,16 +6,23 @@
 
 #define HEADER offsetof(struct ext4_dirent, name)
 
+#define LEAST dirent_size(1)
+
+// Whether it is a sound entry, `rest` bytes (LEAST or more) before the end.
+static inline bool is_sound(const struct ext4_dirent *e, u32 rest)
+{
+    u32 need = e->inode ? MAX(dirent_size(e->name_len), LEAST) : LEAST;
+
+    return e->rec_len % 4 == 0 && e->rec_len >= need && e->rec_len <= rest;
+}
+
 struct ext4_dirent *dirblock_at(const struct dirblock *b, u32 offset)
 {
     struct ext4_dirent *e = (struct ext4_dirent *)(b->data + offset);
 
-    if (unlikely(offset % 4 || offset > b->end || b->end - offset < dirent_size(1)))
+    if (unlikely(offset % 4 || offset > b->end || b->end - offset < LEAST))
         return NULL;
-    if (unlikely(e->rec_len % 4 || e->rec_len < dirent_size(e->inode ? MAX(e->name_len, 1) : 1) ||
-                 e->rec_len > b->end - offset))
-        return NULL;
-    return e;
+    return is_sound(e, b->end - offset) ? e : NULL;
 }
 
 int dirblock_next(const struct dirblock *b, u32 *offset, struct ext4_dirent **out)
@@ -51,30 +58,35 @@ int dirblock_check(const struct dirblock *b)
 
 int dirblock_find(const struct dirblock *b, const char *name, u32 length, u32 *offset)
 {
-    const struct ext4_dirent *e;
+    const struct ext4_dirent *e = (const struct ext4_dirent *)b->data;
+    u32 rest = b->end;
 
-    for (*offset = 0; *offset < b->end; *offset += e->rec_len) {
-        e = dirblock_at(b, *offset);
-        if (!e)
+    for (; rest >= LEAST; rest -= e->rec_len, e = (const void *)((const u8 *)e + e->rec_len)) {
+        if (unlikely(!is_sound(e, rest)))
             return -EUCLEAN;
-        if (e->name_len == length && e->inode && !memcmp(e->name, name, length))
+        if (e->name_len == length && e->name[length - 1] == name[length - 1] && e->inode &&
+            !memcmp(e->name, name, length)) {
+            *offset = b->end - rest;
             return 0;
+        }
     }
-    return -ENOENT;
+    return rest ? -EUCLEAN : -ENOENT;
 }
 
 int dirblock_room(const struct dirblock *b, u32 length, u32 *offset)
 {
-    const struct ext4_dirent *e;
+    const struct ext4_dirent *e = (const struct ext4_dirent *)b->data;
+    u32 rest = b->end, need = dirent_size(length);
 
-    for (*offset = 0; *offset < b->end; *offset += e->rec_len) {
-        e = dirblock_at(b, *offset);
-        if (!e)
+    for (; rest >= LEAST; rest -= e->rec_len, e = (const void *)((const u8 *)e + e->rec_len)) {
+        if (unlikely(!is_sound(e, rest)))
             return -EUCLEAN;
-        if (e->rec_len - (e->inode ? dirent_size(e->name_len) : 0) >= dirent_size(length))
+        if (e->rec_len - (e->inode ? dirent_size(e->name_len) : 0) >= need) {
+            *offset = b->end - rest;
             return 0;
+        }
     }
-    return -ENOSPC;
+    return rest ? -EUCLEAN : -ENOSPC;
 }
 
 void dirblock_put(const struct dirblock *b, u32 offset, const char *name, u32 length, u32 ino,
@@ -96,26 +108,30 @@ void dirblock_put(const struct dirblock *b, u32 offset, const char *name, u32 le
     memset(e->name + length, 0, dirent_size(length) - HEADER - length);
 }
 
-int dirblock_remove(const struct dirblock *b, u32 target)
+int dirblock_before(const struct dirblock *b, u32 target, u32 *before)
 {
-    struct ext4_dirent *e = dirblock_at(b, target), *before = NULL;
-    u32 offset = 0;
+    *before = target;
+    for (u32 offset = 0; offset < target;) {
+        const struct ext4_dirent *e = dirblock_at(b, offset);
 
-    while (e && offset < target) {
-        before = dirblock_at(b, offset);
-        if (!before)
+        if (!e || e->rec_len > target - offset)
             return -EUCLEAN;
-        offset += before->rec_len;
+        *before = offset;
+        offset += e->rec_len;
     }
-    if (!e || offset != target)
-        return -EUCLEAN;
-    if (before)
-        before->rec_len += e->rec_len;
+    return dirblock_at(b, target) ? 0 : -EUCLEAN;
+}
+
+void dirblock_remove(const struct dirblock *b, u32 before, u32 offset)
+{
+    struct ext4_dirent *e = (struct ext4_dirent *)(b->data + offset);
+
+    if (before != offset)
+        ((struct ext4_dirent *)(b->data + before))->rec_len += e->rec_len;
     e->inode = 0;
     memset(e->name, 0, e->name_len);
     e->name_len = 0;
     e->file_type = 0;
-    return 0;
 }
 
 void dirblock_init(const struct dirblock *b)

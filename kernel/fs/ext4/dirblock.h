@@ -37,5 +37,8 @@ int dirblock_room(const struct dirblock *b, u32 length, u32 *offset);
 // Puts an entry there.
 void dirblock_put(const struct dirblock *b, u32 offset, const char *name, u32 length, u32 ino,
                   u8 type);
-int dirblock_remove(const struct dirblock *b, u32 offset); // -EUCLEAN
-void dirblock_init(const struct dirblock *b);              // without any used entry
+// The place of the entry before the one at `offset`; `offset` itself for the first one. -EUCLEAN:
+// there is none.
+int dirblock_before(const struct dirblock *b, u32 offset, u32 *before);
+void dirblock_remove(const struct dirblock *b, u32 before, u32 offset);
+void dirblock_init(const struct dirblock *b); // without any used entry

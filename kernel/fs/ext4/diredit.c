@@ -27,6 +27,39 @@ void ext4_dir_changed(struct handle *h, struct inode *dir, struct buf *b, bool i
     journal_dirty(h, b);
 }
 
+// The bytes [from, from + n) as they were; most: two entries.
+struct part {
+    u32 from, n;
+    u8 bytes[2 * (EXT4_NAME_MAX + 9)];
+};
+
+// A change of a part of a leaf, as `change` and `changed`. The sum follows from the old one.
+static int part_change(struct handle *h, struct buf *b, struct part *p, u32 from, u32 to)
+{
+    int err = ext4_dir_change(h, b);
+
+    if (err)
+        return err;
+    p->from = from;
+    p->n = to - from;
+    if (p->n <= sizeof(p->bytes))
+        memcpy(p->bytes, b->data + from, p->n);
+    return 0;
+}
+
+static void part_changed(struct handle *h, struct inode *dir, struct buf *b, struct part *p)
+{
+    if (p->n > sizeof(p->bytes)) {
+        ext4_dir_changed(h, dir, b, false);
+        return;
+    }
+    for (u32 n = 0; n < p->n; n++)
+        p->bytes[n] ^= b->data[p->from + n];
+    ext4_dir_reseal(ext4_i(dir), b->data, p->bytes, p->from, p->n);
+    buf_unlock(b);
+    journal_dirty(h, b);
+}
+
 static void set_size(struct inode *dir, u64 size)
 {
     struct ext4_inode *i = ext4_i(dir);
@@ -113,15 +146,21 @@ int ext4_dir_put(struct handle *h, struct inode *dir, struct buf *b, const struc
                  const struct ext4_new_entry *e)
 {
     u8 type = ext4_dirent_type(ext4_of(dir), e->type);
+    const struct ext4_dirent *host;
+    struct part p;
     u32 offset;
     int err = dirblock_room(view, e->name->length, &offset);
 
-    if (!err)
-        err = ext4_dir_change(h, b);
+    if (err)
+        return err;
+    host = (const struct ext4_dirent *)(view->data + offset);
+    err = part_change(h, b, &p, offset,
+                      offset + (host->inode ? dirent_size(host->name_len) : 0) +
+                          dirent_size(e->name->length));
     if (err)
         return err;
     dirblock_put(view, offset, e->name->text, e->name->length, e->ino, type);
-    ext4_dir_changed(h, dir, b, false);
+    part_changed(h, dir, b, &p);
     return 0;
 }
 
@@ -179,35 +218,43 @@ int ext4_dir_add(struct handle *h, struct inode *dir, const struct name *name, u
 int ext4_dir_remove(struct handle *h, struct inode *dir, struct ext4_dir_place *place)
 {
     struct dirblock view;
+    struct part p;
+    u32 before;
     int err;
 
     if (!place->block)
         return ext4_inline_dir_remove(h, dir, place);
-    err = ext4_dir_change(h, place->block);
+    view = ext4_dir_view(dir, place->logical, place->block);
+    err = dirblock_before(&view, place->offset, &before);
+    if (!err) {
+        u32 length = ((struct ext4_dirent *)(view.data + place->offset))->name_len;
+
+        err = part_change(h, place->block, &p, before, place->offset + dirent_size(length));
+    }
     if (err)
         return err;
-    view = ext4_dir_view(dir, place->logical, place->block);
-    err = dirblock_remove(&view, place->offset);
-    ext4_dir_changed(h, dir, place->block, false);
-    return err;
+    dirblock_remove(&view, before, place->offset);
+    part_changed(h, dir, place->block, &p);
+    return 0;
 }
 
 int ext4_dir_replace(struct handle *h, struct inode *dir, struct ext4_dir_place *place, u32 ino,
                      u8 type)
 {
     struct ext4_dirent *e;
+    struct part p;
     int err;
 
     type = ext4_dirent_type(ext4_of(dir), type);
     if (!place->block)
         return ext4_inline_dir_replace(h, dir, place, ino, type);
-    err = ext4_dir_change(h, place->block);
+    err = part_change(h, place->block, &p, place->offset, place->offset + dirent_size(1));
     if (err)
         return err;
     e = (struct ext4_dirent *)(place->block->data + place->offset);
     e->inode = ino;
     e->file_type = type;
-    ext4_dir_changed(h, dir, place->block, false);
+    part_changed(h, dir, place->block, &p);
     return 0;
 }
 

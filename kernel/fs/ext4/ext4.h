@@ -71,6 +71,7 @@ struct ext4 {
     u64 slack_blocks;           // (c) kept for the maps of delayed writes
     u64 overhead_blocks;        // (c) metadata, for statfs
     u32 free_inodes, dirs;      // (a)
+    u32 next_generation;        // (a) of the next inode made: any number to start with
 
     struct spinlock ranges_lock; // RANK_BLOCKS
     struct ranges in_flight;     // (ranges_lock) chosen, not yet in the bitmap
@@ -145,12 +146,20 @@ bool ext4_bitmap_verify(const struct ext4 *fs, const struct ext4_group_desc *d, 
                         bool inodes);
 void ext4_bitmap_seal(const struct ext4 *fs, struct ext4_group_desc *d, const void *bits,
                       bool inodes);
+// As seal, from the sum that was right before the bits [first, first + count) changed, each of
+// them.
+void ext4_bitmap_flipped(const struct ext4 *fs, struct ext4_group_desc *d, const void *bits,
+                         bool inodes, u32 first, u32 count);
 bool ext4_dinode_verify(const struct ext4 *fs, u32 ino, const struct ext4_dinode *d);
 void ext4_dinode_seal(const struct ext4 *fs, u32 ino, struct ext4_dinode *d);
 bool ext4_extent_verify(const struct ext4_inode *i, const void *block);
 void ext4_extent_seal(const struct ext4_inode *i, void *block);
 bool ext4_dir_verify(const struct ext4_inode *dir, const void *block); // leaf
 void ext4_dir_seal(const struct ext4_inode *dir, void *block);
+// As seal, from the sum that was right before the n bytes at `from` changed; `change` is the
+// exclusive or of what they were and are.
+void ext4_dir_reseal(const struct ext4_inode *dir, void *block, const void *change, u32 from,
+                     u32 n);
 bool ext4_index_verify(const struct ext4_inode *dir, const void *block); // index node or root
 void ext4_index_seal(const struct ext4_inode *dir, void *block);
 bool ext4_xattr_verify(const struct ext4 *fs, u64 block_number, const void *block);

@@ -365,6 +365,7 @@ static int bitmap_check(struct ext4 *fs, u32 n, struct ext4_group *g, struct buf
             inode_bitmap_make(fs, (u64 *)b->data);
         else
             block_bitmap_make(fs, n, (u64 *)b->data);
+        ext4_bitmap_seal(fs, &g->desc, b->data, inodes);
         buf_unlock(b);
     } else if (!(g->checked & kind) && !bitmap_good(fs, n, g, (u64 *)b->data, inodes)) {
         g->bad |= kind;

@@ -54,18 +54,6 @@ static inline u32 rotate(u32 x, u32 n)
     return x << n | x >> (32 - n);
 }
 
-// One step of a round: word `w` of each is added to one of the four, which are used in turn.
-struct md4_round {
-    u32 constant;
-    u8 order[8], shifts[4];
-};
-
-static const struct md4_round md4_rounds[3] = {
-    {0, {0, 1, 2, 3, 4, 5, 6, 7}, {3, 7, 11, 19}},
-    {0x5a827999, {1, 3, 5, 7, 0, 2, 4, 6}, {3, 5, 9, 13}},
-    {0x6ed9eba1, {3, 7, 2, 6, 1, 5, 0, 4}, {3, 9, 11, 15}},
-};
-
 static inline u32 md4_mix(u32 round, u32 x, u32 y, u32 z)
 {
     if (round == 0)
@@ -73,20 +61,29 @@ static inline u32 md4_mix(u32 round, u32 x, u32 y, u32 z)
     return round == 1 ? (x & y) + ((x ^ y) & z) : x ^ y ^ z;
 }
 
+// One round: a word of the input is added to one of the four, which are used in turn.
+static inline void md4_round(u32 s[4], const u32 in[8], u32 round, u32 constant, const u8 order[8],
+                             const u8 shifts[4])
+{
+#pragma GCC unroll 8
+    for (u32 i = 0; i < 8; i++) {
+        u32 *a = &s[-i & 3];
+
+        *a += md4_mix(round, s[(1 - i) & 3], s[(2 - i) & 3], s[(3 - i) & 3]);
+        *a = rotate(*a + in[order[i]] + constant, shifts[i & 3]);
+    }
+}
+
 static void md4_step(u32 state[4], const u32 in[8])
 {
+    static const u8 orders[3][8] = {
+        {0, 1, 2, 3, 4, 5, 6, 7}, {1, 3, 5, 7, 0, 2, 4, 6}, {3, 7, 2, 6, 1, 5, 0, 4}};
+    static const u8 shifts[3][4] = {{3, 7, 11, 19}, {3, 5, 9, 13}, {3, 9, 11, 15}};
     u32 s[4] = {state[0], state[1], state[2], state[3]};
 
-    for (u32 r = 0; r < 3; r++) {
-        const struct md4_round *round = &md4_rounds[r];
-
-        for (u32 i = 0; i < 8; i++) {
-            u32 *a = &s[-i & 3];
-
-            *a += md4_mix(r, s[(1 - i) & 3], s[(2 - i) & 3], s[(3 - i) & 3]);
-            *a = rotate(*a + in[round->order[i]] + round->constant, round->shifts[i & 3]);
-        }
-    }
+    md4_round(s, in, 0, 0, orders[0], shifts[0]);
+    md4_round(s, in, 1, 0x5a827999, orders[1], shifts[1]);
+    md4_round(s, in, 2, 0x6ed9eba1, orders[2], shifts[2]);
     for (u32 i = 0; i < 4; i++)
         state[i] += s[i];
 }

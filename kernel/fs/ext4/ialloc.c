@@ -127,7 +127,7 @@ static int store(struct handle *h, struct ext4 *fs, u32 n, struct buf *b, u32 in
         bitmap_set((u64 *)b->data, index);
     else
         bitmap_clear((u64 *)b->data, index);
-    ext4_bitmap_seal(fs, &g->desc, b->data, true);
+    ext4_bitmap_flipped(fs, &g->desc, b->data, true, index, 1);
     buf_unlock(b);
     journal_dirty(h, b);
     free_inodes_set(g, ext4_group_free_inodes(g) + (use ? -1 : 1));

@@ -206,11 +206,14 @@ int ext4_inline_dir_add(struct handle *h, struct inode *dir, const struct ext4_n
 int ext4_inline_dir_remove(struct handle *h, struct inode *dir, const struct ext4_dir_place *place)
 {
     struct part p;
+    u32 before;
     int err = part_begin(h, dir, place->logical, &p);
 
     if (err)
         return err;
-    err = dirblock_remove(&p.view, place->offset);
+    err = dirblock_before(&p.view, place->offset, &before);
+    if (!err)
+        dirblock_remove(&p.view, before, place->offset);
     part_end(h, dir, &p);
     return err;
 }

@@ -5,7 +5,6 @@
 // inodes to be found later.
 #include "base/log.h"
 #include "base/panic.h"
-#include "base/random.h"
 #include "fs/ext4/group.h"
 #include "lib/string.h"
 #include "mm/slab.h"
@@ -398,7 +397,7 @@ static void new_fill(struct ext4_inode *e, const struct inode *dir, const struct
     i->uid = args->uid;
     i->gid = args->gid;
     e->extra_isize = MIN(room, (u32)sizeof(struct ext4_dinode) - EXT4_GOOD_OLD_INODE_SIZE);
-    random_bytes(&e->generation, sizeof(e->generation));
+    e->generation = atomic_fetch_add(&fs->next_generation, 1);
     if (S_ISREG(i->mode) || S_ISDIR(i->mode))
         e->flags = ext4_i((struct inode *)dir)->flags & INHERITED;
     if (S_ISDIR(i->mode))

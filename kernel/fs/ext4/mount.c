@@ -7,6 +7,7 @@
 // the root, and, to write, the orphans and a superblock that says so. ext4_close undoes as much
 // as was done.
 #include "base/log.h"
+#include "base/random.h"
 #include "fs/ext4/super.h"
 #include "lib/string.h"
 #include "mm/slab.h"
@@ -279,6 +280,7 @@ static struct ext4 *ext4_create(struct superblock *sb, struct block_device *d)
     fs->device = d;
     fs->name = d->name;
     fs->read_only = true;
+    random_bytes(&fs->next_generation, sizeof(fs->next_generation));
     mutex_init(&fs->super_lock, RANK_SUPER);
     spin_init(&fs->ranges_lock, RANK_BLOCKS);
     ranges_init(&fs->in_flight, &ext4_ranges_mem);

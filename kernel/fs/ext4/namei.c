@@ -123,17 +123,19 @@ static int dir_lookup(struct inode *dir, const struct name *name, struct inode *
 
 /* New inodes */
 
-// Contents, and what is on disk of it; not in any directory yet.
+// Contents, and then the inode as it is; not in any directory yet.
 static int new_contents(struct handle *h, struct inode *dir, const struct create_args *args,
                         struct inode *inode)
 {
-    int err = 0;
+    int err;
 
     if (S_ISDIR(args->mode)) {
         inode->nlink = 2;
         err = ext4_dir_init(h, inode, dir->ino);
     } else if (S_ISLNK(args->mode)) {
         err = ext4_link_init(h, inode, args->target);
+    } else {
+        return 0;
     }
     return err ? err : ext4_inode_write(h, inode);
 }
