@@ -11,6 +11,7 @@
 #include "mm/slab.h"
 
 #define MAJOR_EXTENDED 259 // of devices without numbers of their own
+#define NS_PER_MS      1000000
 
 static struct spinlock devices_lock = SPINLOCK_INIT(RANK_DEVICE); // writers; nothing is removed
 static struct list devices = LIST_INIT(devices);                  // a partition after its device
@@ -84,6 +85,34 @@ static void add(struct block_device *d, u32 major, u32 minor)
     spin_unlock_irqrestore(&devices_lock, irq);
     if (block_added_hook)
         block_added_hook(d);
+}
+
+/* Statistics */
+
+static u64 *read_op(const struct block_stats *s, enum block_op op, u64 *out)
+{
+    *out++ = load_relaxed(&s->op[op].count);
+    *out++ = load_relaxed(&s->op[op].merged);
+    *out++ = load_relaxed(&s->op[op].sectors);
+    *out++ = load_relaxed(&s->op[op].time) / NS_PER_MS;
+    return out;
+}
+
+void block_stats_read(const struct block_device *d, u64 out[BLOCK_STAT_FIELDS])
+{
+    const struct block_stats *s = &d->stats;
+    ns_t weighted = 0;
+
+    for (unsigned i = 0; i < BLOCK_OPS; i++)
+        weighted += load_relaxed(&s->op[i].time);
+    out = read_op(s, BLOCK_READ, out);
+    out = read_op(s, BLOCK_WRITE, out);
+    *out++ = load_relaxed(&s->in_flight);
+    *out++ = load_relaxed(&s->busy) / NS_PER_MS;
+    *out++ = weighted / NS_PER_MS;
+    out = read_op(s, BLOCK_DISCARD, out);
+    *out++ = load_relaxed(&s->op[BLOCK_FLUSH].count);
+    *out++ = load_relaxed(&s->op[BLOCK_FLUSH].time) / NS_PER_MS;
 }
 
 /* Partitions */

@@ -106,6 +106,7 @@ static void root_init(void)
     ext4_init();
     procfs_init();
     devfs_init();
+    sysfs_init();
     memdev_init();
     blockdev_init();
     err = tmpfs_create("mode=755", &sb);
@@ -124,6 +125,7 @@ static void root_init(void)
     ramdisk_init();
     mount_on("devtmpfs", "dev");
     mount_on("proc", "proc");
+    mount_on("sysfs", "sys");
 }
 
 static void harts_start(void)

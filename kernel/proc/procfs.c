@@ -12,7 +12,6 @@
 #include "mm/slab.h"
 #include "proc/procfs_private.h"
 
-#define FIRST_POS  2         // after "." and ".."
 #define NUMBER_POS (1 << 20) // number n of a directory is at n behind this
 #define WRITE_MAX  PAGE_SIZE
 
@@ -103,11 +102,6 @@ static bool proc_valid(struct inode *i)
 
 /* Directories */
 
-static bool name_is(const struct name *n, const char *s)
-{
-    return n->length == strlen(s) && !memcmp(n->text, s, n->length);
-}
-
 // A decimal number without leading zeroes; -1 if it is none.
 static s64 name_number(const struct name *n)
 {
@@ -150,7 +144,7 @@ static int proc_lookup(struct inode *i, const struct name *name, struct inode **
 
     for (const struct proc_entry *e = dir->entry->entries; e && e->name; e++) {
         place.entry = e;
-        if (name_is(name, e->name))
+        if (name_equals(name, e->name))
             return proc_create(&place, out);
     }
     number = dir->entry->next ? name_number(name) : -1;
@@ -160,41 +154,16 @@ static int proc_lookup(struct inode *i, const struct name *name, struct inode **
     return proc_create(&place, out);
 }
 
-// Emits one entry and moves on; false when the sink is full.
-static bool emit(struct file *f, struct dir_sink *sink, const char *name, ino_t ino, mode_t mode,
-                 loff_t next)
-{
-    if (!sink->emit(sink, name, strlen(name), ino, (mode & S_IFMT) >> 12, next))
-        return false;
-    f->pos = next;
-    return true;
-}
-
 static bool emit_place(struct file *f, struct dir_sink *sink, const char *name,
                        const struct proc_place *place, loff_t next)
 {
-    return emit(f, sink, name, place_ino(place), place->entry->mode, next);
-}
-
-static bool emit_dots(struct file *f, struct dir_sink *sink)
-{
-    struct inode *parent;
-    ino_t ino;
-
-    if (f->pos == 0 && !emit(f, sink, ".", f->inode->ino, S_IFDIR, 1))
-        return false;
-    if (f->pos != 1)
-        return true;
-    parent = dentry_parent_inode(f->path.dentry);
-    ino = parent->ino;
-    inode_put(parent);
-    return emit(f, sink, "..", ino, S_IFDIR, FIRST_POS);
+    return dir_emit(f, sink, name, place_ino(place), place->entry->mode, next);
 }
 
 static bool emit_entries(struct file *f, struct dir_sink *sink, const struct proc_place *dir)
 {
     struct proc_place place = {.id = dir->id, .fd = -1};
-    loff_t at = FIRST_POS;
+    loff_t at = DIR_FIRST_POS;
 
     for (const struct proc_entry *e = dir->entry->entries; e && e->name; e++, at++) {
         place.entry = e;
@@ -222,7 +191,7 @@ static int proc_readdir(struct file *f, struct dir_sink *sink)
 {
     const struct proc_place *dir = place_of(f->inode);
 
-    if (f->pos < 0 || !emit_dots(f, sink))
+    if (f->pos < 0 || !dir_emit_dots(f, sink))
         return 0;
     if (dir->id && !place_exists(dir))
         return -ENOENT;
@@ -268,110 +237,22 @@ static const struct file_ops dir_fops = {.readdir = proc_readdir};
 
 /* Texts */
 
-bool text_reserve(struct text *t, size_t n)
+static int text_make(struct text *t, struct inode *i)
 {
-    size_t capacity = MAX(t->capacity, (size_t)256);
-    char *data;
-
-    if (t->error)
-        return false;
-    if (t->length + n < t->capacity)
-        return true;
-    while (capacity <= t->length + n)
-        capacity *= 2;
-    data = kmalloc(capacity, 0);
-    if (!data) {
-        t->error = -ENOMEM;
-        return false;
-    }
-    if (t->data)
-        memcpy(data, t->data, t->length);
-    kfree(t->data);
-    t->data = data;
-    t->capacity = capacity;
-    return true;
-}
-
-void text_append(struct text *t, const char *s, size_t n)
-{
-    if (!text_reserve(t, n))
-        return;
-    memcpy(t->data + t->length, s, n);
-    t->length += n;
-}
-
-void text_printf(struct text *t, const char *fmt, ...)
-{
-    va_list args;
-    int n;
-
-    va_start(args, fmt);
-    n = vsnformat(NULL, 0, fmt, args);
-    va_end(args);
-    if (!text_reserve(t, n))
-        return;
-    va_start(args, fmt);
-    vsnformat(t->data + t->length, n + 1, fmt, args);
-    va_end(args);
-    t->length += n;
-}
-
-struct open_text {
-    struct mutex lock; // RANK_NONE: readers of one open file
-    struct text text;  // (lock)
-};
-
-static int text_open(struct inode *i, struct file *f)
-{
-    struct open_text *o = kmalloc(sizeof(*o), ALLOC_ZERO);
-
-    if (!o)
-        return -ENOMEM;
-    mutex_init(&o->lock, RANK_NONE);
-    f->private = o;
-    return 0;
-}
-
-static void text_release(struct file *f)
-{
-    struct open_text *o = f->private;
-
-    kfree(o->text.data);
-    kfree(o);
-}
-
-static int text_make(struct text *t, const struct proc_place *place)
-{
-    struct proc_place p = *place;
+    struct proc_place p = *place_of(i);
     int err = p.id ? proc_place_begin(&p) : 0;
 
     if (err)
         return err;
-    t->length = t->error = 0;
     err = p.entry->show ? p.entry->show(t, &p) : -EINVAL;
     if (p.id)
         proc_place_end(&p);
-    return err ?: t->error;
+    return err;
 }
 
 static ssize_t text_read(struct file *f, struct uio *u, loff_t *pos)
 {
-    struct open_text *o = f->private;
-    ssize_t n = 0;
-    int err = 0;
-
-    mutex_lock(&o->lock);
-    if (*pos == 0 || !o->text.data)
-        err = text_make(&o->text, place_of(f->inode));
-    if (!err && *pos < o->text.length) {
-        n = MIN(u->left, o->text.length - *pos);
-        err = uio_put(u, o->text.data + *pos, n);
-    }
-    mutex_unlock(&o->lock);
-    if (err)
-        return err;
-    *pos += n;
-    return n;
+    return text_file_read(f, u, pos, text_make);
 }
 
 static ssize_t text_write(struct file *f, struct uio *u, loff_t *pos)
@@ -399,8 +280,8 @@ static ssize_t text_write(struct file *f, struct uio *u, loff_t *pos)
 }
 
 static const struct file_ops text_fops = {
-    .open = text_open,
-    .release = text_release,
+    .open = text_file_open,
+    .release = text_file_release,
     .read = text_read,
     .write = text_write,
 };

@@ -2,19 +2,9 @@
 // What /proc is made of: tables of entries, and the texts that they show.
 #pragma once
 #include "proc/proc_private.h"
+#include "vfs/pseudo.h"
 
 #define TICK_NS (NS_PER_SEC / 100) // what proc(5) counts CPU time in
-
-// A growing text.
-struct text {
-    char *data;
-    size_t length, capacity;
-    int error; // -ENOMEM sticks
-};
-void text_printf(struct text *t, const char *fmt, ...) PRINTF_LIKE(2, 3);
-void text_append(struct text *t, const char *s, size_t n);
-// Room for n more bytes and a NUL, for texts that are made under a spinlock.
-bool text_reserve(struct text *t, size_t n);
 
 // A place in /proc: an entry of a table, and whose it is.
 struct proc_place {

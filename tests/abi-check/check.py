@@ -29,7 +29,7 @@ linux/reboot.h linux/membarrier.h linux/rseq.h linux/capability.h linux/ptrace.h
 asm/siginfo.h asm/sigcontext.h asm/ucontext.h asm/hwcap.h asm/auxvec.h linux/auxvec.h linux/mman.h linux/memfd.h
 linux/limits.h linux/elf.h linux/errno.h asm/unistd.h linux/wait.h linux/fcntl.h asm/stat.h
 asm/statfs.h linux/times.h linux/utsname.h linux/sysinfo.h linux/resource.h linux/uio.h
-linux/eventpoll.h linux/time.h linux/poll.h linux/mount.h linux/time_types.h'''.split()
+linux/eventpoll.h linux/time.h linux/poll.h linux/mount.h linux/time_types.h linux/loop.h linux/xattr.h'''.split()
 
 # Constants of our own, of newer kernels than the reference, or private to Linux.
 UNCHECKED = set('''

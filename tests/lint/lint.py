@@ -25,7 +25,7 @@ FUNCTION_NINE_TENTHS = 45  # nine in ten are below
 KERNEL_GOAL = 14000
 KERNEL_MAX = 25600  # a ratchet towards the goal: lower it whenever the kernel shrinks, never raise it
 STORAGE = ("kernel/block/", "kernel/buf/", "kernel/fs/ext4/", "kernel/fs/xv6fs/",
-           "kernel/fs/pseudo/blockdev.c", "kernel/proc/procfs_block.c", "kernel/lib/crc32.",
+           "kernel/fs/pseudo/blockdev.c", "kernel/fs/pseudo/sysfs", "kernel/proc/procfs_block.c", "kernel/lib/crc32.",
            "kernel/drivers/ramdisk.", "kernel/drivers/virtio/virtio_blk.c",
            "kernel/base/devicetree_pci.c", "kernel/drivers/pci/", "kernel/drivers/nvme/", "kernel/drivers/loop",
            "kernel/drivers/virtio/virtio_pci.c")

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT
+// What /sys is made of: tables of entries, each for a device or for none.
+#pragma once
+#include "block/block.h"
+#include "vfs/pseudo.h"
+
+struct sys_entry {
+    const char *name;
+    mode_t mode; // with the type
+    // False: the device has no such entry. NULL: all have.
+    bool (*applies)(const struct block_device *d);
+    void (*show)(struct text *t, struct block_device *d);          // texts
+    int (*target)(struct block_device *d, char *buf, size_t size); // links: the text's length
+    // Directories: entries up to one without a name, and then devices that it has, each as
+    // `member`.
+    const struct sys_entry *entries;
+    bool (*has)(const struct block_device *dir, const struct block_device *d);
+    const struct sys_entry *member;
+    bool by_number; // members are called "254:0", not "vda"
+};
+
+extern const struct sys_entry sys_root_entry; // sysfs_block.c
