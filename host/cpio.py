@@ -112,11 +112,12 @@ def extract(archive, pairs):
         for guest, host in matches:
             found.add(guest)
             below = name[len(guest.strip("/")):].lstrip("/")
-            _place(host, below, mode, mtime, data)
+            place(host, below, mode, mtime, data)
     return [g for g, _ in pairs if g not in found]
 
 
-def _place(top, below, mode, mtime, data):
+def place(top, below, mode, mtime, data):
+    """Makes an entry of an archive at the path `below` a folder."""
     path = top
     for part in below.split("/") if below else ():
         if os.path.islink(path) and path != top:

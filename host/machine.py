@@ -11,8 +11,11 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 
+import cpio
 import mkinitramfs
+import mkroot
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.path.abspath(os.environ.get("RV_BUILD") or os.path.join(ROOT, "build"))
@@ -80,6 +83,7 @@ class Config:
         self.put = list(put)
         self.disks = [d if isinstance(d, Disk) else Disk.parse(d) for d in disks]
         self.devices = ()  # more of QEMU's, before the disks
+        self.root = None  # the image that is the root file system; root_use() sets it
         self.on = on  # rivulet, or linux: Debian's kernel with the same root
 
     def kernel(self):
@@ -152,8 +156,8 @@ def exec_file(argv, environment, cwd="/", uid=0, size=(0, 0), get=()):
 
 
 def initramfs(config, extra=None):
-    """The archive: root, config.put, and `extra` {guest path: bytes}."""
-    root = mkinitramfs.build_root(BUILD)
+    """The archive: the root unless a disk has it, config.put, and `extra` {guest path: bytes}."""
+    root = cpio.Writer() if config.root else mkinitramfs.build_root(BUILD)
     for host, guest in config.put:
         try:
             root.parents(guest.strip("/"))
@@ -168,6 +172,25 @@ def initramfs(config, extra=None):
     for name, data in (extra or {}).items():
         root.file(name.strip("/"), data)
     return root.finish()
+
+
+def root_use(config, what, persist=False):
+    """`what`: "ext4", the native root on a disk of its own, forgotten afterwards unless `persist`
+    keeps it in the build directory; or an image, which keeps what is written."""
+    if what == "ext4" and persist:
+        config.root = os.path.join(BUILD, "root.img")
+    elif what == "ext4":
+        config.scratch = tempfile.TemporaryDirectory(prefix="rv-root-")
+        config.root = os.path.join(config.scratch.name, "root.img")
+    else:
+        config.root = what
+    if what == "ext4" and not os.path.exists(config.root):
+        try:
+            mkroot.make(BUILD, config.root)
+        except mkroot.Error as e:
+            raise Error(str(e)) from None
+    config.disks.insert(0, Disk(config.root))
+    config.append = f"root=/dev/vda {config.append}"
 
 
 def memory_file(name, data=b""):

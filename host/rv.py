@@ -43,8 +43,9 @@ def common_options():
                    help="a file or directory into the root")
     p.add_argument("--get", type=pair, action="append", default=[], metavar="GUEST:HOST",
                    help="a file or directory out of it, after the command")
-    p.add_argument("--root", default="native", metavar="native|world|IMAGE",
-                   help="root file system (native)")
+    p.add_argument("--root", default="native", metavar="native|ext4|IMAGE",
+                   help="root file system: in memory (native); the same on a disk that is "
+                        "forgotten (ext4); or an image, which keeps what is written")
     p.add_argument("--disk", action="append", default=[], metavar="[KIND:]IMAGE",
                    help="a disk, which keeps what is written; KIND is virtio (the default: /dev/vda and "
                         "on), virtio-pci (the same, after those) or nvme (/dev/nvme0n1 and on)")
@@ -74,8 +75,12 @@ def use_ramdisk(options):
 
 def config_of(options):
     """The machine that the common options describe; Error for what nothing serves yet."""
-    if options.root != "native":
-        raise machine.Error(f"--root {options.root}: there is no disk driver to serve it")
+    persist = getattr(options, "persist", False)
+    on_disk = options.root != "native" or persist
+    if options.root == "world":
+        raise machine.Error("--root world: nothing makes it")
+    if on_disk and getattr(options, "on", "rivulet") == "linux":
+        raise machine.Error("--on linux has its root in memory")
     for _, path in options.put:
         if not path.startswith("/") or not path.strip("/"):
             raise machine.Error(f"--put: the guest's path {path!r} is not absolute")
@@ -88,6 +93,8 @@ def config_of(options):
                             options.debug, options.uaccess, options.append, options.put,
                             getattr(options, "on", "rivulet"), options.disk)
     machine.build(config)
+    if on_disk:
+        machine.root_use(config, "ext4" if options.root == "native" else options.root, persist)
     return config
 
 
@@ -106,10 +113,9 @@ def cmd_run(arguments):
     p = argparse.ArgumentParser(prog="rv run", parents=[common_options()],
                                 description="Boots to a shell on this terminal. Ctrl-A x ends "
                                             "QEMU, Ctrl-A c is its monitor.")
-    p.add_argument("--persist", action="store_true", help="keep the disk")
+    p.add_argument("--persist", action="store_true",
+                   help="root on a disk that is kept, build/root.img")
     options = p.parse_args(arguments)
-    if options.persist:
-        raise machine.Error("--persist: there is no disk driver to serve it")
     if options.get:
         raise machine.Error("--get goes with exec")
     config = config_of(options)

@@ -91,11 +91,31 @@ static void mount_on(const char *type, const char *directory)
 // Ports of a virtio console announce themselves; programs expect to find all of them.
 #define PORTS_PATIENCE NS_PER_SEC
 
-// The root file system: a tmpfs with the initramfs in it, /dev and /proc.
+// The kernel's argument root=DEVICE (and rootfstype=, "ext4"), or a tmpfs.
+static int root_mount(void)
+{
+    struct superblock *sb;
+    char source[32], type[16];
+    struct fs_type *fs;
+    int err;
+
+    if (bootarg_get("root", source, sizeof(source))) {
+        if (!bootarg_get("rootfstype", type, sizeof(type)))
+            memcpy(type, "ext4", sizeof("ext4"));
+        fs = fs_find(type);
+        err = fs ? fs->mount(source, NULL, 0, &sb) : -ENODEV;
+        if (err)
+            panic_line("cannot mount %s as the root: error %d", source, err);
+    } else {
+        err = tmpfs_create("mode=755", &sb);
+    }
+    return err ? err : mount_root(sb);
+}
+
+// The root file system, with what the initramfs holds in it too, /dev and /proc.
 static void root_init(void)
 {
     struct phys_range *initrd = &machine.initrd;
-    struct superblock *sb;
     int err;
 
     vfs_init();
@@ -109,9 +129,7 @@ static void root_init(void)
     sysfs_init();
     memdev_init();
     blockdev_init();
-    err = tmpfs_create("mode=755", &sb);
-    if (!err)
-        err = mount_root(sb);
+    err = root_mount();
     if (err)
         panic("out of memory at boot: root file system");
     if (initrd->size) {

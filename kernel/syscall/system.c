@@ -125,12 +125,12 @@ s64 sys_reboot(u64 magic1, u64 magic2, u64 cmd, u64 arg)
     case LINUX_REBOOT_CMD_CAD_OFF:
         return 0;
     case LINUX_REBOOT_CMD_RESTART:
-        vfs_sync();
+        vfs_shutdown();
         smp_stop_others();
         sbi_system_reset(true);
     case LINUX_REBOOT_CMD_HALT:
     case LINUX_REBOOT_CMD_POWER_OFF:
-        vfs_sync();
+        vfs_shutdown();
         smp_stop_others();
         sbi_system_reset(false);
     default:

@@ -112,6 +112,8 @@ void mount_flags_text(u32 flags, char *buf, size_t size);
 // fn for each mount in order, with the mount lock held for reading.
 void mount_each(void (*fn)(struct mount *m, void *arg), void *arg);
 int vfs_sync(void);
+// Before the power goes: everything is written, and what can be is left as after an unmount.
+void vfs_shutdown(void);
 
 // Root, working directory and umask, shared by CLONE_FS.
 struct fs_context {

@@ -2,6 +2,7 @@
 // File-system types and superblocks: their registry and their life.
 #include "abi/errno.h"
 #include "abi/limits.h"
+#include "abi/mount.h"
 #include "buf/buf.h"
 #include "lib/string.h"
 #include "mm/slab.h"
@@ -149,6 +150,16 @@ int superblock_statfs(struct superblock *sb, struct statfs64 *out)
     return sb->ops->statfs ? sb->ops->statfs(sb, out) : 0;
 }
 
+void vfs_shutdown(void)
+{
+    struct superblock *sb = NULL;
+
+    vfs_sync();
+    while ((sb = superblock_next(sb)))
+        if (sb->ops->remount && !(sb->flags & MS_RDONLY))
+            sb->ops->remount(sb, sb->flags | MS_RDONLY, NULL);
+}
+
 int vfs_sync(void)
 {
     struct superblock *sb = NULL;
@@ -166,9 +177,12 @@ int vfs_sync(void)
 int fs_source_device(const char *source, struct block_device **out)
 {
     struct path p SCOPED(path_end) = {0};
-    int err = source ? path_lookup(NULL, source, WALK_FOLLOW, &p) : -EINVAL;
-    struct inode *i = err ? NULL : path_inode(&p);
+    struct inode *i;
+    int err = source ? -ENOENT : -EINVAL;
 
+    if (source && root_path.dentry)
+        err = path_lookup(NULL, source, WALK_FOLLOW, &p);
+    i = err ? NULL : path_inode(&p);
     *out = NULL;
     if (err == -ENOENT && !strncmp(source, "/dev/", 5))
         *out = block_find_name(source + 5);

@@ -10,6 +10,7 @@ import subprocess
 import pytest
 
 import machine
+import mkroot
 from conftest import Guest
 
 pytestmark = pytest.mark.rivulet
@@ -359,6 +360,19 @@ def test_full(disk, name):
     one.umount()
     one.stop()
     fsck(one.path)
+
+
+def test_root(rv_start, config, tmp_path):
+    """The root on a disk: clean after power-off, and kept."""
+    image = tmp_path / "root.img"
+    mkroot.make(machine.BUILD, str(image), "64M")
+    for script, wanted in (("echo kept >/kept; grep ' / ' /proc/mounts; sh -c 'exit 3'",
+                            (3, "ext4 / ext4 rw,relatime 0 0\n")), ("cat /kept", (0, "kept\n"))):
+        process = rv_start("exec", "--root", str(image), "--", "busybox", "sh", "-c", script)
+        out, err = process.communicate(timeout=120)
+        assert (process.returncode, out.decode()) == wanted, err
+        fsck(image)
+        assert "Filesystem state:         clean" in host("dumpe2fs", "-h", str(image))
 
 
 def test_statfs(disk, tree):
