@@ -226,6 +226,30 @@ def cmd_debug(arguments):
         machine.stop(process)
 
 
+def cmd_crash(arguments):
+    p = argparse.ArgumentParser(prog="rv crash",
+                                description="What power cuts leave of ext4, recovered by e2fsck and "
+                                            "by the kernel, and judged. docs/crash.md explains it.")
+    p.add_argument("--states", type=int, metavar="N", help="distinct states (20000)")
+    p.add_argument("--long", action="store_true", help="1,000,000 states")
+    p.add_argument("--seed", type=int, metavar="N", help="another choice of workloads (1)")
+    p.add_argument("--replay", metavar="FILE", help="a state that was saved, and its workload's others")
+    p.add_argument("--only", metavar="WORKLOAD", help="this workload, written as in a saved state")
+    p.add_argument("--planted", action="store_true", help="whether each planted bug is found")
+    p.add_argument("--no-install", action="store_true",
+                   help="do not install missing tools, list them")
+    options = p.parse_args(arguments)
+    subprocess.run(["make", "-s", "-C", os.path.join(machine.ROOT, "tests/crash"),
+                    f"BUILD={machine.BUILD}", f"-j{os.cpu_count()}"], check=True)
+    folder = os.path.join(machine.BUILD, "crash")
+    command = [os.path.join(folder, "crash"), "--save", os.path.join(folder, "found")]
+    command += ["--states", "1000000"] * options.long + ["--planted"] * options.planted
+    for name in ("states", "seed", "replay", "only"):
+        if getattr(options, name) is not None:
+            command += ["--" + name, str(getattr(options, name))]
+    os.execv(command[0], command)
+
+
 def hand_over(script):
     """A command that is a program of its own."""
     def command(arguments):
@@ -236,7 +260,7 @@ def hand_over(script):
 
 
 COMMANDS = {"run": cmd_run, "exec": cmd_exec, "debug": cmd_debug,
-            "test": hand_over("tests/run"), "bench": hand_over("host/bench.py")}
+            "crash": cmd_crash, "test": hand_over("tests/run"), "bench": hand_over("host/bench.py")}
 
 
 def main():

@@ -7,6 +7,7 @@
 // block left, but only after a flush of the device, and what it frees is used again only when the
 // superblock says so on the device.
 #include "abi/errno.h"
+#include "base/planted.h"
 #include "buf/journal_private.h"
 
 #define BATCH        128
@@ -112,13 +113,16 @@ static u32 tail_find(struct journal *j, u32 *block, u32 *tid)
 static int tail_move(struct journal *j)
 {
     u32 block, tid, gained;
-    int err;
+    int err = 0;
 
     mutex_lock(&j->super_lock);
     spin_lock(&j->lock);
     gained = tail_find(j, &block, &tid);
     spin_unlock(&j->lock);
-    err = gained ? block_flush(j->cache->device) ?: journal_write_super(j, block, tid) : 0;
+    if (gained && !planted(BUG_UNORDERED_SUPERBLOCK))
+        err = block_flush(j->cache->device);
+    if (gained && !err)
+        err = journal_write_super(j, block, tid);
     if (!err) {
         spin_lock(&j->lock);
         j->tail = block;

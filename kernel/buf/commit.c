@@ -6,6 +6,7 @@
 // blocks that the journal always has.
 #include "abi/errno.h"
 #include "base/panic.h"
+#include "base/planted.h"
 #include "block/batch.h"
 #include "buf/journal_private.h"
 #include "lib/string.h"
@@ -89,7 +90,7 @@ static int commit_revokes(struct journal *j, struct transaction *t)
     int err = 0;
     u32 at;
 
-    while (!err && ranges_next(&t->revoked, next, &start, &end)) {
+    while (!err && !planted(BUG_LOST_REVOKE) && ranges_next(&t->revoked, next, &start, &end)) {
         jbd_revoke_begin(&j->log, j->head_block, t->tid, &at);
         for (next = start; jbd_revoke_add(&j->log, j->head_block, &at, next);) {
             if (++next == end && !ranges_next(&t->revoked, next, &next, &end))
@@ -163,6 +164,10 @@ static void chunk_add(struct chunk *c, struct journal_slot *s)
 
     if (escape)
         data = chunk_escape(c, s, data);
+    if (planted(BUG_EARLY_CHECKPOINT))
+        block_batch_add(&c->batch, s->jb->buf->block << (j->cache->block_shift - SECTOR_SHIFT),
+                        data, j->log.block_size);
+    escape &= !planted(BUG_WRONG_ESCAPE);
     jbd_descriptor_add(&j->log, j->head_block, &c->at, s->jb->buf->block, escape, data);
     block_batch_add(&c->batch, log_take(j, c->t), data, j->log.block_size);
 }
@@ -198,6 +203,8 @@ static struct journal_slot *commit_chunk(struct chunk *c, struct journal_slot *f
     while (end && !jbd_descriptor_full(&j->log, c->at)) {
         chunk_add(c, end);
         end = slot_next(c->t, list_next(&c->t->members, end, link));
+        if (planted(BUG_SKIPPED_TAG) && end)
+            end = slot_next(c->t, list_next(&c->t->members, end, link));
     }
     jbd_descriptor_end(&j->log, j->head_block, c->at);
     block_batch_add(&c->batch, sector, j->head_block, j->log.block_size);
@@ -231,7 +238,8 @@ static int commit_seal(struct journal *j, struct transaction *t)
     if (err)
         return err;
     jbd_commit_make(&j->log, j->head_block, t->tid, clock_realtime());
-    return write_head(j, log_take(j, t), BLOCK_PREFLUSH | BLOCK_FUA);
+    return write_head(j, log_take(j, t),
+                      (planted(BUG_MISSING_FLUSH) ? 0 : BLOCK_PREFLUSH) | BLOCK_FUA);
 }
 
 /* Step 8: those who wait for it go on. */

@@ -114,7 +114,7 @@ static void free_old_threads(void)
     sleep_until(clock_monotonic() + 10000000, WAIT_UNINTERRUPTIBLE);
 }
 
-static int run(host_scenario *scenario, u64 seed, u32 fail_nth)
+int host_run(host_scenario *scenario, u64 seed, u32 fail_nth)
 {
     boot(seed);
     thread_hooks.release = thread_gone;
@@ -165,7 +165,7 @@ static int run_apart(host_scenario *scenario, u64 seed, u32 fail_nth)
     if (child == 0) {
         handlers_restore();
         alarm(RUN_LIMIT);
-        status = run(scenario, seed, fail_nth);
+        status = host_run(scenario, seed, fail_nth);
         fflush(NULL);
         _exit(status);
     }
@@ -214,12 +214,12 @@ void host_fail_each(host_scenario *scenario)
 }
 
 // Addresses are the same in each run: some orders (of hashes, of locks) depend on them.
-__attribute__((constructor)) static void addresses_fix(void)
+__attribute__((constructor)) static void addresses_fix(int argc, char **argv)
 {
     int old = personality(0xffffffff);
 
     if (old == -1 || old & ADDR_NO_RANDOMIZE)
         return;
     if (personality(old | ADDR_NO_RANDOMIZE) != -1)
-        execl("/proc/self/exe", program_invocation_name, NULL);
+        execv("/proc/self/exe", argv);
 }

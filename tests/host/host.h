@@ -36,6 +36,8 @@ void host_explore(host_scenario *scenario, unsigned runs);
 // Runs it again and again: the 1st, the 2nd, ... allocation of the scenario's own thread fails,
 // until a run asks for fewer. It must then report -ENOMEM (or cope) and leave nothing behind.
 void host_fail_each(host_scenario *scenario);
+// One run, in this process, which ends soon after: its exit status.
+int host_run(host_scenario *scenario, u64 seed, u32 fail_nth);
 // True in a run of host_fail_each from the failure on.
 bool host_failed_yet(void);
 

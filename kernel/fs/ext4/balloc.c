@@ -17,6 +17,7 @@
 // it is. Else the first run that is long enough, from the goal's group on; then what is an eighth
 // as long; then anything.
 #include "abi/capability.h"
+#include "base/planted.h"
 #include "fs/ext4/group.h"
 #include "lib/bitmap.h"
 #include "sched/thread.h"
@@ -337,7 +338,7 @@ static int freed_add(struct handle *h, struct ext4 *fs, u64 block, u32 count)
     int err = 0;
 
     spin_lock(&fs->ranges_lock);
-    if (fs->journal) {
+    if (fs->journal && !planted(BUG_REUSED_BLOCK)) {
         assert(!fs->freed[slot].total || fs->freed_tid[slot] == tid);
         fs->freed_tid[slot] = tid;
         err = ranges_add(&fs->freed[slot], block, block + count);

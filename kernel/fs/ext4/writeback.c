@@ -11,6 +11,7 @@
 // the journal, in the same handle.
 //
 // What cannot be written is lost: its pages count as clean, and fsync will tell.
+#include "base/planted.h"
 #include "block/batch.h"
 #include "fs/ext4/data.h"
 #include "fs/ext4/map.h"
@@ -297,8 +298,11 @@ static bool needs_handle(const struct run *r)
 
 static int write_pieces(struct run *r)
 {
-    int err = r->journaled ? 0 : write_data(r);
+    int err;
 
+    if (planted(BUG_COMMIT_BEFORE_DATA) && !r->journaled && needs_handle(r))
+        return enter(r) ?: journal_sync(r->span.fs->journal) ?: write_data(r);
+    err = r->journaled ? 0 : write_data(r);
     if (err) {
         write_lock(&ext4_i(r->inode)->map_lock);
         give_up(r, 0);
