@@ -135,6 +135,26 @@ def test_attributes(disk):
         finish(one)
 
 
+def test_large_attributes(disk):
+    """Values in inodes of their own: made, changed, removed, and gone with their file."""
+    one = disk(f"-b 1024 -O {FULL},ea_inode")
+    guest = mounted(one)
+    assert not int(dirio(guest, "attributes", "/mnt", 2, 400, 30000))
+    guest.out("cp /mnt/attributes /mnt/other")
+    dirio(guest, "set", "/mnt/other", "user.large", "w" * 5000)
+    before = guest.out("df -i /mnt").split()[-4]
+    finish(one)
+    assert 'value size 5000' in debugfs(one.path, "ea_list other")[0] or \
+        "(5000)" in debugfs(one.path, "ea_list other")[0]
+    assert debugfs(one.path, "ea_get -V other user.large")[0].strip() == "w" * 5000
+    guest = mounted(one)
+    assert guest.out("df -i /mnt").split()[-4] == before
+    assert dirio(guest, "get", "/mnt/other", "user.large") == "w" * 5000
+    guest.out("rm /mnt/attributes /mnt/other; sync")
+    assert guest.out("df -i /mnt").split()[-4] == "11"
+    finish(one)
+
+
 def test_attributes_between(disk, tmp_path):
     """What debugfs sets is read, and the other way round; links and rights."""
     one = disk(*SETS["debian13"])

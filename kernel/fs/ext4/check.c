@@ -9,12 +9,13 @@
 #include "lib/crc32.h"
 #include "lib/string.h"
 
-#define INCOMPAT_KNOWN                                                        \
-    (EXT4_INCOMPAT_FILETYPE | EXT4_INCOMPAT_RECOVER | EXT4_INCOMPAT_META_BG | \
-     EXT4_INCOMPAT_EXTENTS | EXT4_INCOMPAT_64BIT | EXT4_INCOMPAT_FLEX_BG |    \
-     EXT4_INCOMPAT_CSUM_SEED | EXT4_INCOMPAT_LARGEDIR | EXT4_INCOMPAT_INLINE_DATA)
+#define INCOMPAT_KNOWN                                                              \
+    (EXT4_INCOMPAT_FILETYPE | EXT4_INCOMPAT_RECOVER | EXT4_INCOMPAT_META_BG |       \
+     EXT4_INCOMPAT_EXTENTS | EXT4_INCOMPAT_64BIT | EXT4_INCOMPAT_FLEX_BG |          \
+     EXT4_INCOMPAT_CSUM_SEED | EXT4_INCOMPAT_LARGEDIR | EXT4_INCOMPAT_INLINE_DATA | \
+     EXT4_INCOMPAT_EA_INODE)
 // Can be read, but what keeps them right is not there.
-#define INCOMPAT_READABLE (EXT4_INCOMPAT_EA_INODE | EXT4_INCOMPAT_MMP)
+#define INCOMPAT_READABLE EXT4_INCOMPAT_MMP
 #define RO_KNOWN                                                                          \
     (EXT4_RO_SPARSE_SUPER | EXT4_RO_LARGE_FILE | EXT4_RO_BTREE_DIR | EXT4_RO_HUGE_FILE |  \
      EXT4_RO_GDT_CSUM | EXT4_RO_DIR_NLINK | EXT4_RO_EXTRA_ISIZE | EXT4_RO_METADATA_CSUM | \
@@ -29,7 +30,6 @@ static const struct feature incompat_names[] = {
     {EXT4_INCOMPAT_COMPRESSION, "compression"},
     {EXT4_INCOMPAT_JOURNAL_DEV, "journal_dev"},
     {EXT4_INCOMPAT_MMP, "mmp"},
-    {EXT4_INCOMPAT_EA_INODE, "ea_inode"},
     {EXT4_INCOMPAT_DIRDATA, "dirdata"},
     {EXT4_INCOMPAT_ENCRYPT, "encrypt"},
     {EXT4_INCOMPAT_CASEFOLD, "casefold"},

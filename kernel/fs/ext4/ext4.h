@@ -310,6 +310,8 @@ extern const struct inode_ops ext4_dir_inode_ops, ext4_link_inode_ops, ext4_spec
 extern const struct inode_ops ext4_fast_link_inode_ops;
 extern const struct xattr_ops ext4_xattr_ops;
 #define EXT4_XATTR_FREE_CREDITS (1 + EXT4_ALLOC_CREDITS)
-int ext4_xattr_free(struct handle *h, struct inode *i); // at deletion
+// At deletion: what has inodes of its own, before the handle; then the block.
+int ext4_xattr_drop_values(struct inode *i);
+int ext4_xattr_free(struct handle *h, struct inode *i);
 
 void ext4_init(void); // registers ext4, ext3, ext2

@@ -150,7 +150,8 @@ static void inode_free(struct ext4_inode *e)
 
 static bool is_fast_link(const struct ext4_inode *e)
 {
-    return !(e->flags & EXT4_INLINE_DATA_FL) && e->blocks == (e->acl_block != 0);
+    return !(e->flags & (EXT4_INLINE_DATA_FL | EXT4_EXTENTS_FL)) &&
+           e->inode.size < sizeof(e->block);
 }
 
 void ext4_inode_set_ops(struct inode *i)
@@ -464,7 +465,7 @@ static int inode_delete(struct ext4_inode *e)
     struct inode *i = &e->inode;
     struct ext4 *fs = i->sb->private;
     struct handle *h;
-    int err = ext4_delete_contents(i), end;
+    int err = ext4_delete_contents(i) ?: ext4_xattr_drop_values(i), end;
 
     if (!err)
         err = journal_begin(fs->journal, DELETE_CREDITS, &h);

@@ -75,7 +75,8 @@ int ext4_map_restart(struct handle *h, struct ext4_inode *i, u32 credits)
 // Old contents of these blocks may be in the journal: freeing them must be noted there.
 static bool blocks_are_journaled(struct ext4_inode *i)
 {
-    return !S_ISREG(i->inode.mode) || ext4_is_journal_data(&i->inode);
+    return !S_ISREG(i->inode.mode) || i->flags & EXT4_EA_INODE_FL ||
+           ext4_is_journal_data(&i->inode);
 }
 
 // The mapping, of at most a group's blocks so that two groups at most are touched.

@@ -113,9 +113,12 @@ static int dir_lookup(struct inode *dir, const struct name *name, struct inode *
     err = ext4_inode_get(dir->sb, ino, out);
     if (err == -ENOENT || err == -ESTALE)
         return damaged(dir, ino, "an entry of a free inode");
-    if (err || !S_ISDIR((*out)->mode))
+    if (err)
         return err;
-    err = check_parent(dir, *out);
+    if (ext4_i(*out)->flags & EXT4_EA_INODE_FL)
+        err = damaged(dir, ino, "a name for an attribute's value");
+    else if (S_ISDIR((*out)->mode))
+        err = check_parent(dir, *out);
     if (err)
         inode_put(*out);
     return err;

@@ -8,7 +8,7 @@
 #include "abi/xattr.h"
 #include "abi/limits.h"
 #include "fs/ext4/namei.h"
-#include "fs/ext4/xattr_set.h"
+#include "fs/ext4/xattr_value.h"
 #include "lib/string.h"
 #include "mm/slab.h"
 
@@ -128,29 +128,13 @@ static const struct ext4_xattr_entry *place_find(const struct place *p, const st
 // Large values are the contents of an inode of their own.
 static int read_value_inode(struct inode *i, const struct ext4_xattr_entry *e, u8 *to)
 {
-    struct ext4 *fs = ext4_of(i);
-    struct inode *holder;
-    int err = ext4_inode_get(i->sb, e->e_value_inum, &holder);
-    u32 done = 0;
+    struct inode *value;
+    int err = ext4_value_get(i, e, &value);
 
     if (err)
         return err;
-    if (!(ext4_i(holder)->flags & EXT4_EA_INODE_FL) || holder->size != e->e_value_size)
-        err = damaged(i, e->e_value_inum);
-    while (!err && done < e->e_value_size) {
-        u32 n = MIN(fs->block_size, e->e_value_size - done);
-        struct buf *b;
-
-        err = ext4_file_block(NULL, holder, done >> fs->block_shift, &b);
-        if (err == -ENOENT)
-            err = damaged(i, e->e_value_inum);
-        if (err)
-            break;
-        memcpy(to + done, b->data, n);
-        buf_put(b);
-        done += n;
-    }
-    inode_put(holder);
+    err = ext4_value_read(value, to);
+    inode_put(value);
     return err;
 }
 
@@ -234,6 +218,8 @@ struct change {
     struct xattr_set inode_set;      // as they are going to be, in fresh memory
     struct xattr_set block_set;      // all of the block, without its header's contents
     bool block_used;                 // block_set has any
+    struct inode *old_value;         // the attribute's, in an inode of its own, referenced, or NULL
+    struct inode *new_value;         // ... that is made for it
 };
 
 // What is in a place now, but the attribute.
@@ -244,51 +230,83 @@ static int copy_rest(const struct xattr_set *to, const struct place *from,
     return from->exists ? xattr_set_copy(to, &from->set, key, hashed) : 0;
 }
 
+// In the inode if it fits, else in the block.
+static int add_item(struct change *c, const struct xattr_item *item)
+{
+    int err = c->inode_set.end ? xattr_set_add(&c->inode_set, item, false) : -ENOSPC;
+
+    return err == -ENOSPC ? xattr_set_add(&c->block_set, item, true) : err;
+}
+
+static int add_large(struct handle *h, struct inode *i, struct change *c, struct xattr_item item)
+{
+    int err;
+
+    if (!EXT4_HAS_INCOMPAT(ext4_of(i), EA_INODE) || !item.size)
+        return -ENOSPC;
+    err = ext4_value_new(h, i, item.value, item.size, &c->new_value, &item.inum_hash);
+    if (err)
+        return err;
+    item.inum = c->new_value->ino;
+    return add_item(c, &item);
+}
+
 // Decides where the attribute is going to be.
-static int change_plan(struct change *c, const struct xattr_item *item)
+static int change_plan(struct handle *h, struct inode *i, struct change *c,
+                       const struct xattr_item *item)
 {
     int err = copy_rest(&c->block_set, &c->in_block, &item->key, true);
 
     if (!err && c->inode_set.end)
         err = copy_rest(&c->inode_set, &c->in_inode, &item->key, false);
     if (!err && item->value) {
-        err = c->inode_set.end ? xattr_set_add(&c->inode_set, item, false) : -ENOSPC;
+        err = add_item(c, item);
         if (err == -ENOSPC)
-            err = xattr_set_add(&c->block_set, item, true);
+            err = add_large(h, i, c, *item);
     }
     c->block_used = xattr_set_first(&c->block_set) != NULL;
     return err;
 }
 
-static void count_block(struct inode *i, u64 block, int change)
+static void count_blocks(struct inode *i, s64 change)
 {
     struct ext4_inode *e = ext4_i(i);
 
     write_lock(&e->map_lock);
-    e->acl_block = block;
-    e->blocks += change;
+    e->blocks += MAX(change, -(s64)e->blocks);
     write_unlock(&e->map_lock);
 }
 
-// The inode does not use its block any more.
-static int set_block_release(struct handle *h, struct inode *i, struct buf *b)
+static void set_block(struct inode *i, u64 block)
+{
+    count_blocks(i, (block != 0) - (ext4_i(i)->acl_block != 0));
+    ext4_i(i)->acl_block = block;
+}
+
+// The blocks of values in inodes of their own count as the file's.
+static s64 value_blocks(struct inode *value)
+{
+    return value ? DIV_ROUND_UP(value->size, ext4_of(value)->block_size) : 0;
+}
+
+// The inode does not use its block any more; *last: nor does any other.
+static int set_block_release(struct handle *h, struct inode *i, struct buf *b, bool *last)
 {
     struct ext4_xattr_header *header = (struct ext4_xattr_header *)b->data;
     struct ext4 *fs = ext4_of(i);
-    bool last;
     int err = journal_get_write(h, b);
 
     if (err)
         return err;
     buf_lock(b);
-    last = header->h_refcount <= 1;
-    if (!last) {
+    *last = header->h_refcount <= 1;
+    if (!*last) {
         header->h_refcount--;
         ext4_xattr_seal(fs, b->block, header);
     }
     buf_unlock(b);
     journal_dirty(h, b);
-    return last ? ext4_blocks_free(h, ext4_i(i), b->block, 1, true) : 0;
+    return *last ? ext4_blocks_free(h, ext4_i(i), b->block, 1, true) : 0;
 }
 
 static void set_block_fill(struct handle *h, struct inode *i, struct buf *b,
@@ -335,7 +353,42 @@ static bool block_is_shared(const struct buf *b)
     return ((const struct ext4_xattr_header *)b->data)->h_refcount > 1;
 }
 
-static int set_block_write(struct handle *h, struct inode *i, struct change *c)
+// What our copy of a shared block refers to has one reference more. The attribute's own value is
+// not in the copy: the block that stays goes on referring to it.
+static int share_values(struct handle *h, struct inode *i, struct change *c)
+{
+    struct ext4_xattr_entry *e = xattr_set_first(&c->block_set);
+    int err = 0;
+
+    for (; !err && e; e = xattr_set_next(&c->block_set, e))
+        if (e->e_value_inum && !(c->new_value && e->e_value_inum == c->new_value->ino))
+            err = ext4_value_share(h, ext4_of(i), e->e_value_inum);
+    return err;
+}
+
+static bool old_value_in_block(const struct change *c, const struct xattr_key *key)
+{
+    return c->old_value && !place_find(&c->in_inode, key);
+}
+
+// The block is left for another one, or for none.
+static int set_block_leave(struct handle *h, struct inode *i, struct change *c,
+                           const struct xattr_key *key)
+{
+    bool last = true, old = old_value_in_block(c, key);
+    int err = set_block_release(h, i, c->in_block.b, &last);
+
+    if (err || last)
+        return err;
+    if (old) {
+        inode_put(c->old_value);
+        c->old_value = NULL;
+    }
+    return share_values(h, i, c);
+}
+
+static int set_block_write(struct handle *h, struct inode *i, struct change *c,
+                           const struct xattr_key *key)
 {
     struct buf *old = c->in_block.b;
     u64 block = 0;
@@ -353,11 +406,11 @@ static int set_block_write(struct handle *h, struct inode *i, struct change *c)
     if (err)
         return err;
     if (old)
-        err = set_block_release(h, i, old);
+        err = set_block_leave(h, i, c, key);
     if (err && block)
         ext4_blocks_free(h, ext4_i(i), block, 1, true);
     if (!err)
-        count_block(i, block, (block != 0) - (old != NULL));
+        set_block(i, block);
     return err;
 }
 
@@ -391,12 +444,17 @@ static int feature_set(struct handle *h, struct ext4 *fs)
     return err;
 }
 
-static int change_write(struct handle *h, struct inode *i, struct change *c)
+static int change_write(struct handle *h, struct inode *i, struct change *c,
+                        const struct xattr_key *key)
 {
-    int err = ext4_name_hold(h, i) ?: feature_set(h, ext4_of(i)) ?: set_block_write(h, i, c);
+    s64 blocks = value_blocks(c->new_value) - value_blocks(c->old_value);
+    int err = feature_set(h, ext4_of(i)) ?: set_block_write(h, i, c, key);
 
+    if (!err && c->old_value)
+        err = ext4_value_unshare(h, c->old_value);
     if (err)
         return err;
+    count_blocks(i, blocks);
     inode_set_write(h, i, c);
     inode_touch_ctime(i);
     return ext4_inode_write(h, i);
@@ -424,38 +482,71 @@ static int check_flags(const struct change *c, const struct xattr_item *item, in
 }
 
 static int change_in(struct handle *h, struct inode *i, struct change *c,
-                     const struct xattr_item *item, int flags)
+                     const struct xattr_item *item)
 {
-    int err = check_flags(c, item, flags) ?: change_alloc(i, c);
+    int err = ext4_name_hold(h, i) ?: change_alloc(i, c);
 
     if (err)
         return err;
-    err = change_plan(c, item) ?: change_write(h, i, c);
+    err = change_plan(h, i, c, item) ?: change_write(h, i, c, &item->key);
+    if (err && c->new_value)
+        ext4_value_discard(h, c->new_value);
     kfree(c->block_set.base);
     return err;
 }
 
-#define CHANGE_CREDITS (4 + EXT4_ALLOC_CREDITS + 2 * EXT4_ALLOC_CREDITS)
+#define CHANGE_CREDITS (4 + 3 * EXT4_ALLOC_CREDITS)
+#define SHARED_MAX     16 // values that a shared block has, for which credits are kept
 
-static int change_once(struct inode *i, const struct xattr_item *item, int flags)
+static u32 change_credits(const struct ext4 *fs, const struct xattr_item *item)
 {
-    struct change c = {0};
+    if (!EXT4_HAS_INCOMPAT(fs, EA_INODE))
+        return CHANGE_CREDITS;
+    return CHANGE_CREDITS + EXT4_VALUE_UNSHARE_CREDITS + SHARED_MAX +
+           (item->value ? ext4_value_credits(fs, item->size) : 0);
+}
+
+static int change_handle(struct inode *i, struct change *c, const struct xattr_item *item)
+{
     struct handle *h;
-    int err = journal_begin(ext4_of(i)->journal, CHANGE_CREDITS, &h), end;
+    int err = journal_begin(ext4_of(i)->journal, change_credits(ext4_of(i), item), &h), end;
 
     if (err)
         return err;
-    err = inode_place(i, &c.in_inode);
-    if (!err) {
-        err = block_place(i, &c.in_block);
-        if (!err) {
-            err = change_in(h, i, &c, item, flags);
-            place_close(&c.in_block);
-        }
-        place_close(&c.in_inode);
-    }
+    err = change_in(h, i, c, item);
     end = journal_end(h);
     return err ? err : end;
+}
+
+static int find_old_value(struct inode *i, struct change *c, const struct xattr_key *key)
+{
+    const struct ext4_xattr_entry *e = place_find(&c->in_inode, key);
+
+    if (!e)
+        e = place_find(&c->in_block, key);
+    return e && e->e_value_inum ? ext4_value_get(i, e, &c->old_value) : 0;
+}
+
+// The places stay as they are while the inode is locked, but for a shared block's count.
+static int change_once(struct inode *i, const struct xattr_item *item, int flags)
+{
+    struct change c = {0};
+    int err = inode_place(i, &c.in_inode);
+
+    if (err)
+        return err;
+    err = block_place(i, &c.in_block);
+    if (!err)
+        err = check_flags(&c, item, flags) ?: find_old_value(i, &c, &item->key);
+    if (!err)
+        err = change_handle(i, &c, item);
+    if (c.old_value)
+        inode_put(c.old_value);
+    if (c.new_value)
+        inode_put(c.new_value);
+    place_close(&c.in_block);
+    place_close(&c.in_inode);
+    return err;
 }
 
 static int xattr_set(struct inode *i, const char *name, const void *value, size_t size, int flags)
@@ -473,17 +564,68 @@ static int xattr_set(struct inode *i, const char *name, const void *value, size_
     return err;
 }
 
+/* Deletion */
+
+// Copies the key of an entry with a value of its own to *key and `name`: whether there is one.
+static bool large_key(const struct place *p, struct xattr_key *key, char *name)
+{
+    const struct ext4_xattr_entry *e = p->exists ? xattr_set_first(&p->set) : NULL;
+
+    while (e && !e->e_value_inum)
+        e = xattr_set_next(&p->set, (struct ext4_xattr_entry *)e);
+    if (!e)
+        return false;
+    *key = (struct xattr_key){e->e_name_index, e->e_name_len, name};
+    memcpy(name, e->e_name, e->e_name_len);
+    return true;
+}
+
+static int find_large(struct inode *i, struct xattr_key *key, char *name, bool *found)
+{
+    struct place p;
+    int err = inode_place(i, &p);
+
+    if (err)
+        return err;
+    *found = large_key(&p, key, name);
+    place_close(&p);
+    if (*found)
+        return 0;
+    err = block_place(i, &p);
+    if (err)
+        return err;
+    *found = large_key(&p, key, name);
+    place_close(&p);
+    return 0;
+}
+
+int ext4_xattr_drop_values(struct inode *i)
+{
+    char name[EXT4_NAME_MAX];
+    struct xattr_item item = {0};
+    bool found = EXT4_HAS_INCOMPAT(ext4_of(i), EA_INODE) && !(ext4_i(i)->flags & EXT4_EA_INODE_FL);
+    int err = 0;
+
+    while (!err && found) {
+        err = find_large(i, &item.key, name, &found);
+        if (!err && found)
+            err = change_once(i, &item, 0);
+    }
+    return err;
+}
+
 int ext4_xattr_free(struct handle *h, struct inode *i)
 {
     struct buf *b;
+    bool last;
     int err = ext4_i(i)->acl_block ? set_block_open(i, &b) : 0;
 
     if (err || !ext4_i(i)->acl_block)
         return err;
-    err = set_block_release(h, i, b);
+    err = set_block_release(h, i, b, &last);
     buf_put(b);
     if (!err)
-        count_block(i, 0, -1);
+        set_block(i, 0);
     return err;
 }
 
