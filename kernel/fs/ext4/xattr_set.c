@@ -51,7 +51,7 @@ int xattr_set_check(const struct xattr_set *s)
 
         if (offset + sizeof(*e) > s->end || offset + entry_size(e->e_name_len) > s->end)
             return -EUCLEAN;
-        if (memchr(e->e_name, '\0', e->e_name_len))
+        if (memchr(e->e_name, '\0', e->e_name_len) || (!e->e_name_len && !e->e_name_index))
             return -EUCLEAN;
         offset += entry_size(e->e_name_len);
     }
