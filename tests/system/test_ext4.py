@@ -6,6 +6,7 @@ import os
 import random
 import re
 import subprocess
+import threading
 
 import pytest
 
@@ -40,7 +41,7 @@ SETS = {  # name: arguments of mke2fs, mount options
 
 def host(*command, status=0):
     """Runs a program of the host: its output."""
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    done = subprocess.run([str(c) for c in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           env=dict(os.environ, PATH="/usr/sbin:/sbin:" + os.environ["PATH"],
                                    MKE2FS_CONFIG="/dev/null"), text=True, errors="replace")
     assert done.returncode == status, f"{command}: status {done.returncode}\n{done.stdout}"
@@ -373,6 +374,42 @@ def test_root(rv_start, config, tmp_path):
         assert (process.returncode, out.decode()) == wanted, err
         fsck(image)
         assert "Filesystem state:         clean" in host("dumpe2fs", "-h", str(image))
+
+
+def test_mmp(disk):
+    """A disk that another machine writes, or did, or checks, is not mounted to be written."""
+    one = disk(f"-b 1024 -I 256 -E mmp_update_interval=1 -O {EXT4},mmp")
+
+    def sequence(change=None):
+        at = int(re.search(r"MMP block number: +(\d+)", host("dumpe2fs", "-h", one.path))[1]) * 1024
+        with open(one.path, "r+b") as f:
+            f.seek(at + 4)
+            now = int.from_bytes(f.read(4), "little")
+            if change is not None:
+                f.seek(at + 4)
+                f.write(change.to_bytes(4, "little"))
+        return now
+    clean, checked = 0xff4d4d50, 0xe24d4d50
+    guest = mounted(one)
+    first = sequence()
+    assert 0 < first < checked
+    guest.out("echo x >/mnt/x; sleep 3")
+    assert first != sequence() < checked
+    one.umount()
+    assert sequence() == clean
+    fsck(one.path)
+    sequence(checked)
+    assert one.mount().status and "e2fsck" in one.log()
+    sequence(77)
+    other = threading.Timer(4, sequence, (78,))
+    other.start()
+    assert guest.sh("mount -t ext4 /dev/vda /mnt", timeout=60).status and "in use" in one.log()
+    other.join()
+    assert sequence() == 78  # the other machine's
+    assert not guest.sh("mount -t ext4 /dev/vda /mnt && umount /mnt", timeout=90).status
+    assert sequence() == clean
+    one.stop()
+    fsck(one.path)
 
 
 def test_statfs(disk, tree):

@@ -13,9 +13,7 @@
     (EXT4_INCOMPAT_FILETYPE | EXT4_INCOMPAT_RECOVER | EXT4_INCOMPAT_META_BG |       \
      EXT4_INCOMPAT_EXTENTS | EXT4_INCOMPAT_64BIT | EXT4_INCOMPAT_FLEX_BG |          \
      EXT4_INCOMPAT_CSUM_SEED | EXT4_INCOMPAT_LARGEDIR | EXT4_INCOMPAT_INLINE_DATA | \
-     EXT4_INCOMPAT_EA_INODE)
-// Can be read, but what keeps them right is not there.
-#define INCOMPAT_READABLE EXT4_INCOMPAT_MMP
+     EXT4_INCOMPAT_EA_INODE | EXT4_INCOMPAT_MMP)
 #define RO_KNOWN                                                                          \
     (EXT4_RO_SPARSE_SUPER | EXT4_RO_LARGE_FILE | EXT4_RO_BTREE_DIR | EXT4_RO_HUGE_FILE |  \
      EXT4_RO_GDT_CSUM | EXT4_RO_DIR_NLINK | EXT4_RO_EXTRA_ISIZE | EXT4_RO_METADATA_CSUM | \
@@ -27,11 +25,8 @@ struct feature {
 };
 
 static const struct feature incompat_names[] = {
-    {EXT4_INCOMPAT_COMPRESSION, "compression"},
-    {EXT4_INCOMPAT_JOURNAL_DEV, "journal_dev"},
-    {EXT4_INCOMPAT_MMP, "mmp"},
-    {EXT4_INCOMPAT_DIRDATA, "dirdata"},
-    {EXT4_INCOMPAT_ENCRYPT, "encrypt"},
+    {EXT4_INCOMPAT_COMPRESSION, "compression"}, {EXT4_INCOMPAT_JOURNAL_DEV, "journal_dev"},
+    {EXT4_INCOMPAT_DIRDATA, "dirdata"},         {EXT4_INCOMPAT_ENCRYPT, "encrypt"},
     {EXT4_INCOMPAT_CASEFOLD, "casefold"},
 };
 static const struct feature ro_names[] = {
@@ -69,7 +64,7 @@ static bool features_load(struct ext4 *fs, const struct ext4_super *s)
     fs->compat = s->s_feature_compat;
     fs->incompat = s->s_feature_incompat;
     fs->ro_compat = s->s_feature_ro_compat;
-    unknown = fs->incompat & ~(INCOMPAT_KNOWN | INCOMPAT_READABLE);
+    unknown = fs->incompat & ~INCOMPAT_KNOWN;
     features_tell(fs, "not mounted", unknown, incompat_names, ARRAY_SIZE(incompat_names));
     return !unknown;
 }
@@ -170,9 +165,8 @@ int ext4_super_load(struct ext4 *fs, const struct ext4_super *s, const char *typ
 
 bool ext4_super_writable(const struct ext4 *fs, const struct ext4_super *s)
 {
-    u32 unknown = fs->ro_compat & ~RO_KNOWN, incompat = fs->incompat & INCOMPAT_READABLE;
+    u32 unknown = fs->ro_compat & ~RO_KNOWN;
 
     features_tell(fs, "read-only", unknown, ro_names, ARRAY_SIZE(ro_names));
-    features_tell(fs, "read-only", incompat, incompat_names, ARRAY_SIZE(incompat_names));
-    return !unknown && !incompat && !fs->device->read_only;
+    return !unknown && !fs->device->read_only;
 }

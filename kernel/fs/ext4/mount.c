@@ -166,13 +166,16 @@ static int journal_protect(struct ext4 *fs)
 
 /* Reading on, writing */
 
-// Everything up to the root inode.
-static int open_to_read(struct ext4 *fs, const char *type, const struct ext4_options *o)
+// Everything up to the root inode. The recovery writes already, so who means to write asks for the
+// device first.
+static int open_to_read(struct ext4 *fs, const char *type, const struct ext4_options *o, bool write)
 {
     int err = super_read(fs, type);
 
     if (!err)
         err = policy_choose(fs, o);
+    if (!err && write)
+        err = ext4_mmp_start(fs);
     if (!err)
         err = ext4_groups_open(fs);
     if (!err && EXT4_HAS_COMPAT(fs, HAS_JOURNAL) && !fs->noload)
@@ -243,13 +246,19 @@ static int writing_end(struct ext4 *fs)
     fs->writing = false;
     if (!err)
         clean_mark(fs);
-    return ext4_super_write(fs) ?: err;
+    if (!ext4_mmp_lost(fs))
+        err = ext4_super_write(fs) ?: err;
+    ext4_mmp_stop(fs);
+    return err;
 }
 
 static int open_to_write(struct ext4 *fs)
 {
     int err;
 
+    err = ext4_mmp_start(fs);
+    if (err)
+        return err;
     fs->writing = true;
     atomic_fetch_and(&fs->sb->flags, ~MS_RDONLY);
     store_relaxed(&fs->read_only, false);
@@ -305,7 +314,7 @@ static int fill(struct superblock *sb, const char *options, u32 flags)
     if (!err)
         err = buf_cache_get(fs->device, &fs->cache);
     if (!err)
-        err = open_to_read(fs, sb->type, &o);
+        err = open_to_read(fs, sb->type, &o, !(flags & MS_RDONLY));
     if (err)
         return err;
     sb->block_size = fs->block_size;
@@ -438,6 +447,7 @@ void ext4_close(struct ext4 *fs)
         inode_put(fs->orphan_file);
     if (fs->writing)
         writing_end(fs);
+    ext4_mmp_stop(fs); // of a mount that came no further
     err = fs->journal ? journal_close(fs->journal) : 0;
     if (err)
         log_info("ext4 (%s): unmounted with error %d", fs->name, -err);

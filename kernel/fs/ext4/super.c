@@ -24,7 +24,7 @@ bool ext4_is_journal_data(const struct inode *i)
             ((const struct ext4_inode *)i)->flags & EXT4_JOURNAL_DATA_FL);
 }
 
-static void stop_writing(struct ext4 *fs, int error)
+void ext4_stop_writing(struct ext4 *fs, int error)
 {
     store_relaxed(&fs->read_only, true);
     atomic_fetch_or(&fs->sb->flags, MS_RDONLY);
@@ -38,7 +38,7 @@ void ext4_error(struct ext4 *fs, int error)
         panic_line("ext4 (%s): error %d, and it was mounted with errors=panic", fs->name, -error);
     if (fs->errors == EXT4_ERRORS_RO && !load_relaxed(&fs->read_only)) {
         log_info("ext4 (%s): read-only from now on", fs->name);
-        stop_writing(fs, error);
+        ext4_stop_writing(fs, error);
     }
 }
 

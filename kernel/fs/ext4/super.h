@@ -19,6 +19,7 @@ struct ext4_options {
 
 // An error of the device or the journal: acts on errors=. Any context.
 void ext4_error(struct ext4 *fs, int error);
+void ext4_stop_writing(struct ext4 *fs, int error); // whatever errors= says. Any context
 // Free as the bitmaps have it: also what is in flight or not yet durably free.
 u64 ext4_free_on_disk(struct ext4 *fs);
 // Counts and errors go into the superblock, and that to the device at once: nothing of it is in a
@@ -26,6 +27,12 @@ u64 ext4_free_on_disk(struct ext4 *fs);
 int ext4_super_write(struct ext4 *fs);
 
 int ext4_sync_all(struct ext4 *fs); // data of all files, and the journal
+
+/* mmp.c: 0 without the feature; -EBUSY: another machine writes. Takes seconds */
+
+int ext4_mmp_start(struct ext4 *fs);
+void ext4_mmp_stop(struct ext4 *fs);
+bool ext4_mmp_lost(const struct ext4 *fs); // another took it
 
 /* options.c */
 
