@@ -13,26 +13,30 @@
 // The blocks as runs, into j->runs if that is there: how many.
 static int map_runs(struct journal *j, u32 *count)
 {
-    struct log_run run = {0};
+    struct log_run run = {0}, *last = NULL;
+    u64 blocks = buf_cache_blocks(j->cache);
     u32 n = 0;
 
-    for (u32 i = 0; i < j->config.log_blocks; i++) {
-        u64 block;
-        int err = j->config.map(j->config.owner, i, &block);
+    for (u32 i = 0; i < j->config.log_blocks; i += run.count) {
+        u64 end = run.device_block + run.count;
+        int err;
 
+        run.log_block = i;
+        run.count = j->config.log_blocks - i;
+        err = j->config.map(j->config.owner, i, &run.device_block, &run.count);
         if (err)
             return err;
-        if (block >= buf_cache_blocks(j->cache))
+        if (!run.count || run.device_block >= blocks || run.count > blocks - run.device_block)
             return -EUCLEAN;
-        if (!run.count || run.device_block + run.count != block) {
-            run = (struct log_run){.log_block = i, .device_block = block};
-            n++;
-        }
-        run.count++;
-        if (j->runs && n > j->run_count)
+        n += !i || run.device_block != end;
+        if (!j->runs)
+            continue;
+        if (n > j->run_count)
             return -EUCLEAN;
-        if (j->runs)
-            j->runs[n - 1] = run;
+        if (last == &j->runs[n - 1])
+            last->count += run.count;
+        else
+            *(last = &j->runs[n - 1]) = run;
     }
     *count = n;
     return n ? 0 : -EUCLEAN;

@@ -26,9 +26,9 @@ struct handle;
 
 struct journal_config {
     struct buf_cache *cache; // (c) of the device that holds the log, the same as the file system's
-    // Log block number -> device block: the journal inode's mapping. Called by journal_open only,
-    // once or twice for each block. 0, -EIO.
-    int (*map)(void *owner, u32 log_block, u64 *device_block);
+    // Log block number -> device block: the journal inode's mapping, called by journal_open only.
+    // *count is how many are wanted, and then how many follow each other there, or fewer. 0, -EIO.
+    int (*map)(void *owner, u32 log_block, u64 *device_block, u32 *count);
     // The log failed, once: the file system acts on its errors= policy. May not sleep.
     void (*failed)(void *owner, int error);
     // After a transaction is durable: what it freed may be used again (tid says which). May sleep,

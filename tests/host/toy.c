@@ -516,9 +516,14 @@ static void committed(void *owner, u32 tid)
             pending[x] = 0;
 }
 
-static int map_log(void *owner, u32 log_block, u64 *block)
+static int map_log(void *owner, u32 log_block, u64 *block, u32 *count)
 {
+    u64 n = 1, most = 1 + machine_below(*count);
+
     *block = toy.log[log_block];
+    while (n < most && toy.log[log_block + n] == *block + n)
+        n++;
+    *count = n;
     return 0;
 }
 

@@ -81,22 +81,18 @@ static int policy_choose(struct ext4 *fs, const struct ext4_options *o)
 
 /* Journal */
 
-static int journal_map(void *owner, u32 log_block, u64 *device_block)
+static int journal_map(void *owner, u32 log_block, u64 *device_block, u32 *count)
 {
-    struct inode *i = owner;
-    struct ext4_map m = {.logical = log_block, .count = 1};
+    struct inode *i = ((struct ext4 *)owner)->journal_inode;
+    struct ext4_map m = {.logical = log_block, .count = *count};
     int err;
 
     read_lock(&ext4_i(i)->map_lock);
     err = ext4_map_find(ext4_i(i), &m);
     read_unlock(&ext4_i(i)->map_lock);
     *device_block = m.physical;
+    *count = m.count;
     return !err && (m.physical == EXT4_MAP_FAIL || m.unwritten) ? -EIO : err;
-}
-
-static int config_map(void *owner, u32 log_block, u64 *device_block)
-{
-    return journal_map(((struct ext4 *)owner)->journal_inode, log_block, device_block);
 }
 
 static void config_failed(void *owner, int error)
@@ -119,7 +115,7 @@ static int journal_start(struct ext4 *fs)
     struct journal_recovery r;
     struct journal_config config = {
         .cache = fs->cache,
-        .map = config_map,
+        .map = journal_map,
         .failed = config_failed,
         .committed = config_committed,
         .owner = fs,
@@ -150,14 +146,15 @@ static int journal_start(struct ext4 *fs)
 // The log's blocks are nobody else's: entered where the groups' are.
 static int journal_protect(struct ext4 *fs)
 {
-    u32 blocks = fs->journal_inode->size >> fs->block_shift;
+    u32 blocks = fs->journal_inode->size >> fs->block_shift, count;
     u64 block;
     int err = 0;
 
-    for (u32 n = 0; !err && n < blocks; n++) {
-        err = config_map(fs, n, &block);
+    for (u32 n = 0; !err && n < blocks; n += count) {
+        count = blocks - n;
+        err = journal_map(fs, n, &block, &count);
         if (!err)
-            err = ranges_add(&fs->system, block, block + 1);
+            err = ranges_add(&fs->system, block, block + count);
     }
     inode_put(fs->journal_inode);
     fs->journal_inode = NULL;
