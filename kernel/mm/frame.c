@@ -5,9 +5,10 @@
 // off and no lock; an empty stack is refilled, a full one half emptied, in one visit to the zone.
 // A frame on a hart's stack has refs 0 and kind FRAME_RESERVED, so the buddy never merges it.
 //
-// Failure. The last `reserve` pages of the zone are for ALLOC_URGENT: what must succeed so that
-// memory comes free (exits, reclaim). Below `low` pages each refill calls frames_low_hook, with no
-// lock of this layer held. A request that the zone cannot meet first returns this hart's stack.
+// Failure. The last `reserve` pages of the zone are for threads that are `urgent`: what they do
+// must succeed so that memory comes free (write-back). Below `low` pages each refill calls
+// frames_low_hook, with no lock of this layer held. A request that the zone cannot meet first
+// returns this hart's stack.
 //
 // Page tables come and go with every process, and are empty when they go: a hart keeps some of them
 // aside (`tables`, allocated and zero), which saves filling them anew.
@@ -42,7 +43,7 @@ static struct {
     struct spinlock lock;
     struct buddy buddy; // (l)
     u64 ram;            // (c) pages of RAM
-    u64 reserve;        // (c) pages only for ALLOC_URGENT
+    u64 reserve;        // (c) pages only for urgent threads
     u64 low;            // (c) below this the hook is called
 } zone = {.lock = SPINLOCK_INIT(RANK_FRAMES)};
 
@@ -146,9 +147,9 @@ void frames_release(paddr_t base, u64 size)
 
 /* Zone */
 
-static bool zone_may_take(u64 pages, unsigned flags)
+static bool zone_may_take(u64 pages)
 {
-    return flags & ALLOC_URGENT || zone.buddy.free >= zone.reserve + pages;
+    return zone.buddy.free >= zone.reserve + pages;
 }
 
 static void zone_note_low(void)
@@ -159,40 +160,40 @@ static void zone_note_low(void)
         hook();
 }
 
-static struct frame *zone_alloc(unsigned order, unsigned flags)
+static struct frame *zone_alloc(unsigned order)
 {
     struct frame *f = NULL;
     irqflags_t irq = spin_lock_irqsave(&zone.lock);
 
-    if (zone_may_take(BIT(order), flags))
+    if (zone_may_take(BIT(order)) || arch_self()->urgent)
         f = buddy_alloc(&zone.buddy, order);
     spin_unlock_irqrestore(&zone.lock, irq);
     return f;
 }
 
-static struct frame *block_alloc(unsigned order, unsigned flags)
+static struct frame *block_alloc(unsigned order)
 {
     struct frame *f;
 
     if (order > FRAME_MAX_ORDER)
         return NULL;
-    f = zone_alloc(order, flags);
+    f = zone_alloc(order);
     if (!f) {
         frames_drain();
-        f = zone_alloc(order, flags);
+        f = zone_alloc(order);
     }
     zone_note_low();
     return f;
 }
 
 // Interrupts are off; the stack is empty. Leaves at least one frame on it, or none at all.
-static void cache_refill(struct frame_cache *c, unsigned flags)
+static void cache_refill(struct frame_cache *c)
 {
     unsigned want = CACHE_BATCH;
 
     spin_lock_irqsave(&zone.lock);
-    if (unlikely(!zone_may_take(want, flags)))
-        want = zone_may_take(1, flags);
+    if (unlikely(!zone_may_take(want)))
+        want = zone_may_take(1) || arch_self()->urgent;
     c->count = buddy_alloc_singles(&zone.buddy, c->frames, want);
     spin_unlock_irqrestore(&zone.lock, 0);
     zone_note_low();
@@ -281,13 +282,13 @@ static __attribute__((noinline)) struct frame *alloc_slow(unsigned order, unsign
     struct frame *f = NULL;
 
     if (order) {
-        f = block_alloc(order, flags);
+        f = block_alloc(order);
     } else {
         if (!c->count)
-            cache_refill(c, flags);
+            cache_refill(c);
         if (!c->count && tables[hart_index()].count) {
             frames_drain();
-            cache_refill(c, flags);
+            cache_refill(c);
         }
         if (c->count)
             f = c->frames[--c->count];

@@ -48,7 +48,6 @@ enum { // frame.flags
 
 enum {                     // allocation flags, also of slab_alloc and kmalloc
     ALLOC_ZERO = 1,        // contents cleared
-    ALLOC_URGENT = 2,      // may use the reserve kept for exits and reclaim
     ALLOC_NOFAIL_TEST = 4, // exempt from /proc/<pid>/fail-nth
 };
 

@@ -78,9 +78,9 @@ static inline struct slab *slab_of(const struct slab_cache *c, const void *objec
 }
 
 // No lock held: the frame allocator may call its low-memory hook.
-static struct slab *slab_create(struct slab_cache *c, unsigned flags)
+static struct slab *slab_create(struct slab_cache *c)
 {
-    struct frame *f = frame_alloc(c->order, (flags & ALLOC_URGENT) | ALLOC_NOFAIL_TEST);
+    struct frame *f = frame_alloc(c->order, ALLOC_NOFAIL_TEST);
     struct slab *s;
 
     if (!f)
@@ -162,7 +162,7 @@ static unsigned cache_take(struct slab_cache *c, void **out, unsigned want, unsi
 
     if (!s) {
         spin_unlock_irqrestore(&c->lock, irq);
-        s = slab_create(c, flags);
+        s = slab_create(c);
         if (!s)
             return 0;
         irq = spin_lock_irqsave(&c->lock);

@@ -109,7 +109,9 @@ int file_fsync(struct file *f, bool data_only)
 
     if (!f->ops->fsync)
         return -EINVAL;
-    err = f->ops->fsync(f, data_only);
+    do
+        err = f->ops->fsync(f, data_only);
+    while (err == -ENOMEM && vm_reclaim(RECLAIM_PAGES));
     earlier = vm_object_error_since(f->object, &f->error_seen);
     return err ? err : earlier;
 }

@@ -23,7 +23,8 @@ struct vm_object_ops {
     // Before a page may be written by a mapping or a write; may start a journal handle. NULL: free.
     int (*make_writable)(struct vm_object *o, u64 index);
     // Writes the changed pages of [first, last], which it gets from vm_object_take_dirty, and waits
-    // for them; write_lock is held; may sleep. The first error; what failed counts as clean.
+    // for them; write_lock is held; may sleep. The first error: what failed is lost and counts as
+    // clean, but after -ENOMEM it is marked again.
     int (*write_back)(struct vm_object *o, u64 first, u64 last);
     // Reclaim is going to look at the pages: lets go of some that only caches refer to. NULL: none.
     void (*shrink)(struct vm_object *o);

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 // Reclaim: clean pages that can be read again are dropped when memory is short.
 //
-// A clock over the objects with such pages, and over the pages of each: a page found since the hand
-// last passed gets another round, one that is dirty or in use (mapped, being copied) is passed
-// over. When that frees nothing, pages are taken out of mappings on the way, and dirty ones are
-// written. A call looks at each page a few times at most, and ends when it has what it wants.
+// A clock over the objects with such pages, and over the pages of each. The hand takes the mark of
+// a page that was found since it last passed; next time it takes the page out of mappings, whose
+// next touch is a fault, and so finds it; and the time after that the page goes. Dirty pages, and
+// those that somebody holds, are passed over. When nothing can go, dirty pages are written.
+//
+// A call ends when it has what it wants, or has looked at every page three times in vain: each look
+// is paid for by a page that was read or found since.
 #include "sched/thread.h"
 #include "vm/vm_private.h"
 
@@ -38,48 +41,45 @@ void object_leave_clock(struct vm_object *o)
     spin_unlock(&cached_lock);
 }
 
-static bool can_go(struct frame *f, u16 unless)
-{
-    return ref_read(&f->refs) == 1 && !(f->flags & unless);
-}
+struct sweep {
+    struct frame *batch[RECLAIM_STRIDE]; // taken out
+    unsigned taken;
+    u64 low, high; // among these are unused pages with more references
+};
 
-// Looks at some pages of [*index, last]; those that can go are put into `batch`. False: that was
-// all of them.
-static bool drop_some(struct vm_object *o, u64 *index, u64 last, u16 unless, struct frame **batch,
-                      unsigned *taken)
+// Looks at some pages of [*index, last] that have no flag of `unless`. False: that was all of them.
+static bool sweep_some(struct vm_object *o, u64 *index, u64 last, u16 unless, struct sweep *s)
 {
     struct frame *f = NULL;
 
-    *taken = 0;
+    *s = (struct sweep){.low = ~0UL};
     spin_lock(&o->pages_lock);
     for (unsigned looked = 0; looked < RECLAIM_STRIDE; looked++) {
         f = radix_next(&o->pages, index);
         if (!f || *index > last)
             break;
-        if (can_go(f, unless)) {
+        if (!(f->flags & unless) && ref_read(&f->refs) == 1) {
             object_take_out(o, *index, f);
-            batch[(*taken)++] = f;
+            s->batch[s->taken++] = f;
+        } else if (!(f->flags & unless)) {
+            s->low = MIN(s->low, *index);
+            s->high = *index;
         }
         f->flags &= ~FRAME_F_USED;
         ++*index;
     }
     spin_unlock(&o->pages_lock);
+    for (unsigned i = 0; i < s->taken; i++)
+        frame_put(s->batch[i]);
     return f && *index <= last;
 }
 
 void vm_object_drop_clean(struct vm_object *o, u64 first, u64 last)
 {
-    struct frame *batch[RECLAIM_STRIDE];
-    unsigned n;
-    bool more;
+    struct sweep s;
 
-    if (!o->ops->fill)
-        return;
-    do {
-        more = drop_some(o, &first, last, FRAME_F_DIRTY, batch, &n);
-        for (unsigned i = 0; i < n; i++)
-            frame_put(batch[i]);
-    } while (more);
+    while (o->ops->fill && sweep_some(o, &first, last, FRAME_F_DIRTY, &s))
+        ;
 }
 
 static struct vm_object *clock_next(u64 *hand)
@@ -99,34 +99,31 @@ static struct vm_object *clock_next(u64 *hand)
     return o;
 }
 
-static unsigned clock_turn(struct vm_object *o, u64 hand, bool unmap)
+static unsigned clock_turn(struct vm_object *o, u64 hand)
 {
-    struct frame *batch[RECLAIM_STRIDE];
-    unsigned n;
+    struct sweep s;
 
     if (o->ops->shrink)
         o->ops->shrink(o);
-    if (unmap)
-        vm_object_unmap_pages(o, hand, hand + RECLAIM_STRIDE - 1);
-    if (!drop_some(o, &hand, ~0UL, FRAME_F_DIRTY | FRAME_F_USED, batch, &n))
+    if (!sweep_some(o, &hand, ~0UL, FRAME_F_DIRTY | FRAME_F_USED, &s))
         hand = 0;
+    if (s.low <= s.high && !list_empty(&o->areas))
+        vm_object_unmap_pages(o, s.low, s.high);
     spin_lock(&cached_lock);
     o->clock_hand = hand;
     spin_unlock(&cached_lock);
-    for (unsigned i = 0; i < n; i++)
-        frame_put(batch[i]);
-    return n;
+    return s.taken;
 }
 
 // Turns the clock until so much is freed, or nothing is in so many turns.
-static u64 clock_run(u64 want, u64 patience, bool unmap)
+static u64 clock_run(u64 want, u64 patience)
 {
     u64 freed = 0, idle = 0;
 
     while (freed < want && idle++ < patience) {
         u64 hand;
         struct vm_object *o = clock_next(&hand);
-        unsigned n = o ? clock_turn(o, hand, unmap) : 0;
+        unsigned n = o ? clock_turn(o, hand) : 0;
 
         if (o && o->ops->release)
             o->ops->release(o);
@@ -136,21 +133,17 @@ static u64 clock_run(u64 want, u64 patience, bool unmap)
     return freed;
 }
 
-// Turns that look at each page twice: as used, and as not used since.
-static u64 all_turns(void)
+u64 reclaim_clean(u64 want)
 {
-    return 2 * (load_relaxed(&cached_count) + cached_pages_total() / RECLAIM_STRIDE);
+    return clock_run(want,
+                     3 * (load_relaxed(&cached_count) + cached_pages_total() / RECLAIM_STRIDE));
 }
 
 u64 vm_reclaim(u64 want)
 {
-    u64 freed = clock_run(want, all_turns(), false);
+    u64 freed = reclaim_clean(want);
 
-    if (!freed)
-        freed = clock_run(want, all_turns(), true);
-    if (!freed && !thread_self()->no_write_back && dirty_write_some())
-        freed = clock_run(want, all_turns(), true);
-    return freed;
+    return !freed && dirty_write_some() ? reclaim_clean(want) : freed;
 }
 
 /* The thread */
@@ -165,7 +158,7 @@ static void reclaim_main(void *unused)
 {
     for (;;) {
         wait_event(&reclaim_wait, load_relaxed(&reclaim_asked), WAIT_UNINTERRUPTIBLE, NS_NEVER);
-        clock_run(RECLAIM_WANT, RECLAIM_TURNS, false);
+        clock_run(RECLAIM_WANT, RECLAIM_TURNS);
         store_release(&reclaim_asked, 0);
     }
 }

@@ -205,4 +205,5 @@ void dirty_wait(void);
 
 void object_enter_clock(struct vm_object *o); // it has pages
 void object_leave_clock(struct vm_object *o);
+u64 reclaim_clean(u64 want); // as vm_reclaim, but nothing is written
 void reclaim_start(void);

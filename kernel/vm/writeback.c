@@ -24,6 +24,7 @@
 #include "vm/vm_private.h"
 
 #define FLUSH_AGE        (30 * NS_PER_SEC)
+#define RETRY_AFTER      (NS_PER_SEC / 10)
 #define BACKGROUND_SHARE 10 // parts of a hundred of all memory
 #define LIMIT_SHARE      20
 
@@ -181,9 +182,11 @@ int vm_object_sync(struct vm_object *o, u64 first, u64 last)
         return 0;
     mutex_lock(&o->write_lock);
     begun = clock_monotonic();
+    arch_self()->urgent++; // so that memory comes free
     if (vm_object_is_dirty(o))
         err = o->ops->write_back(o, first, last);
-    if (err) { // noted before anyone who waits for the lock finds the pages clean
+    arch_self()->urgent--;
+    if (err && err != -ENOMEM) { // noted before anyone who waits for the lock finds the pages clean
         store_relaxed(&o->error, err);
         atomic_fetch_add(&o->errors, 1);
     }
@@ -274,22 +277,23 @@ static struct vm_object *flusher_next_locked(bool now)
     return NULL;
 }
 
-// Writes the object that is dirty for longest, if it is time or if it has to be `now`.
-static bool flush_next(bool now)
+// Writes the object that is dirty for longest, if it is time or if it has to be `now`. 0, -ENOENT:
+// there is none, -ENOMEM; other errors are fsync's.
+static int flush_next(bool now)
 {
     struct vm_object *o;
 
     spin_lock(&dirty_lock);
     o = flusher_next_locked(now);
     spin_unlock(&dirty_lock);
-    if (o)
-        sync_held(o);
-    return o;
+    if (!o)
+        return -ENOENT;
+    return sync_held(o) == -ENOMEM ? -ENOMEM : 0;
 }
 
 bool dirty_write_some(void)
 {
-    return vm_dirty_pages() && flush_next(true);
+    return vm_dirty_pages() && !flush_next(true);
 }
 
 static ns_t flusher_deadline(void)
@@ -309,11 +313,18 @@ static ns_t flusher_deadline(void)
 
 static void flusher_main(void *unused)
 {
+    int err;
+
     for (;;) {
         wait_event(&flusher_wait, !list_empty(&dirty_objects), WAIT_UNINTERRUPTIBLE, NS_NEVER);
         wait_event(&flusher_wait, background_passed(), WAIT_UNINTERRUPTIBLE, flusher_deadline());
-        while (flush_next(false))
-            ;
+        do {
+            err = flush_next(false);
+            if (err == -ENOMEM && !reclaim_clean(RECLAIM_PAGES))
+                break;
+        } while (err != -ENOENT);
+        if (err == -ENOMEM) // there was not even the reserve: others have to free memory
+            wait_event(&flusher_wait, false, WAIT_UNINTERRUPTIBLE, clock_monotonic() + RETRY_AFTER);
     }
 }
 

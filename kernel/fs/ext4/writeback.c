@@ -10,7 +10,8 @@
 // With data=journal nothing is written here: new blocks are entered, and all contents handed to
 // the journal, in the same handle.
 //
-// What cannot be written is lost: its pages count as clean, and fsync will tell.
+// What cannot be written is lost: its pages count as clean, and fsync will tell. But for want of
+// memory they are only marked again: what got nowhere is a stray block then.
 #include "base/planted.h"
 #include "block/batch.h"
 #include "fs/ext4/data.h"
@@ -355,8 +356,13 @@ int ext4_write_back(struct vm_object *o, u64 first, u64 last)
         int one = write_run(i, first, frames, n);
 
         err = err ? err : one;
-        for (unsigned k = 0; k < n; k++)
+        for (unsigned k = 0; k < n; k++) {
+            if (one == -ENOMEM)
+                vm_object_mark_dirty(o, frames[k]);
             frame_put(frames[k]);
+        }
+        if (one == -ENOMEM)
+            break;
         first += n;
     }
     return err;

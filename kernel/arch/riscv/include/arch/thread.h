@@ -56,6 +56,7 @@ struct arch_thread {
     u32 in_syscall; // (h) frame.orig_a0 is valid: an interrupted call may be restarted
     struct arch_context context; // (h) while not running
     struct fpu_state fpu;        // (h) while not in the FP registers
+    u32 urgent;                  // (h) not 0: may have the last memory, as it frees more
     u32 lock_depth;              // (h) DEBUG: locks held
     u32 lock_base;               // (h) DEBUG: of these, the ones that an interrupt found held
     u8 lock_rank[LOCK_DEPTH_MAX];

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: MIT
+"""Files that are larger than memory, read and written by every way there is; what a call has made
+durable is there when the power goes."""
+import random
+import shutil
+
+import pytest
+
+from test_ext4 import disk, fsck, host, mounted # disk is a fixture
+
+pytestmark = pytest.mark.rivulet
+
+EXT4 = "-b 4096 -O has_journal,extent,64bit,metadata_csum"
+SMALL = "-b 1024 -O has_journal,extent,64bit,metadata_csum"
+WAYS = ("fsync", "fdatasync", "syncfs", "sync", "range", "O_SYNC", "O_DSYNC", "O_DIRECT", "msync")
+OVERWRITES = ("range", "O_DIRECT") # data only: the file has to be there already
+
+
+def cachio(guest, *arguments, timeout=120):
+    result = guest.run([guest.program("cachio"), *map(str, arguments)], timeout=timeout)
+    assert (result.status, result.out) == (0, b""), result
+
+
+def pattern(seed, pages):
+    words = bytearray()
+    for _ in range(pages * 4096):
+        seed = (seed * 6364136223846793005 + 1442695040888963407) % (1 << 64)
+        words.append(seed >> 33 & 255)
+    return bytes(words)
+
+
+def small(one, size):
+    """The same disk, of a machine with little memory."""
+    one.config.mem, before = size, one.config.mem
+    try:
+        return mounted(one)
+    finally:
+        one.config.mem = before
+
+
+@pytest.mark.parametrize("features", (EXT4, SMALL), ids=("4k", "1k"))
+def test_more_than_memory(disk, features):
+    one = disk(features, size="200M")
+    guest = small(one, "48M")
+    cachio(guest, "mapped", "/mnt/file", 14000, random.randrange(1 << 20))
+    copy = guest.sh("cp /mnt/file /mnt/copy && cmp /mnt/file /mnt/copy && rm /mnt/file", timeout=120)
+    assert copy.status == 0, copy
+    one.umount()
+    one.stop()
+    fsck(one.path)
+
+
+@pytest.mark.parametrize("features", (EXT4, SMALL), ids=("4k", "1k"))
+def test_mix(disk, features):
+    one = disk(features)
+    guest = small(one, "64M")
+    for _ in range(2):
+        cachio(guest, "mix", "/mnt/file", random.randrange(1 << 20), 1500)
+    cachio(guest, "mix", "/tmp/file", random.randrange(1 << 20), 1500)
+    one.umount()
+    one.stop()
+    fsck(one.path)
+
+
+@pytest.mark.parametrize("how", WAYS)
+def test_durable(disk, tmp_path, how):
+    one = disk(EXT4, size="32M")
+    guest = mounted(one)
+    if how in OVERWRITES:
+        cachio(guest, "put", "/mnt/file", "fsync", 1, 20)
+    seed = random.randrange(1 << 32)
+    cachio(guest, "put", "/mnt/file", how, seed, 20)
+    state = tmp_path / "state.img"
+    shutil.copy(one.path, state) # as if the power went now
+    one.stop()
+    host("e2fsck", "-y", "-E", "journal_only", str(state))
+    host("debugfs", "-R", f"dump /file {tmp_path}/file", str(state))
+    assert (tmp_path / "file").read_bytes() == pattern(seed, 20)
