@@ -189,6 +189,12 @@ def test_attributes_between(disk, tmp_path):
     assert '"another"' in debugfs(one.path, "ea_get f user.two")[0]
 
 
+def test_tmpfs_attributes(guest):
+    guest.out("mkdir -p /tmp/here")
+    assert dirio(guest, "attributes", "/tmp/here", 4, 600, 5000) == "0"
+    guest.out("rm -r /tmp/here")
+
+
 def test_links(disk):
     one = disk(*SETS["debian13"])
     guest = mounted(one)

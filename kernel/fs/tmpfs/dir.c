@@ -323,6 +323,7 @@ const struct inode_ops tmpfs_dir_inode_ops = {
     .unlink = dir_unlink,
     .rename = dir_rename,
     .tmpfile = dir_tmpfile,
+    .xattr = &tmpfs_xattr_ops,
 };
 
 const struct file_ops tmpfs_dir_ops = {

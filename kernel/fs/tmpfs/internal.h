@@ -17,6 +17,7 @@ struct tmpfs_entry {
 
 struct tmpfs_inode {
     struct inode inode;
+    struct list xattrs; // (inode lock)
     union {
         struct { // directories (inode lock)
             struct rb_root by_name, by_cookie;
@@ -49,6 +50,10 @@ extern const struct inode_ops tmpfs_dir_inode_ops;
 extern const struct file_ops tmpfs_dir_ops;
 void tmpfs_dir_init(struct tmpfs_inode *t);
 void tmpfs_dir_fini(struct tmpfs_inode *t);
+
+/* xattr.c */
+extern const struct xattr_ops tmpfs_xattr_ops;
+void tmpfs_xattrs_fini(struct tmpfs_inode *t);
 
 /* tmpfs.c */
 int tmpfs_fsync(struct file *f, bool data_only); // 0: nothing is elsewhere

@@ -101,7 +101,7 @@ static int file_fallocate(struct file *f, int mode, loff_t offset, loff_t length
     return err;
 }
 
-static const struct inode_ops file_inode_ops = {.setattr = file_setattr};
+static const struct inode_ops file_inode_ops = {.setattr = file_setattr, .xattr = &tmpfs_xattr_ops};
 static const struct file_ops file_ops = {
     .read = generic_file_read,
     .write = generic_file_write,
@@ -120,8 +120,9 @@ static int link_readlink(struct inode *i, char *buf, size_t size)
     return n;
 }
 
-static const struct inode_ops link_inode_ops = {.readlink = link_readlink};
-static const struct inode_ops node_inode_ops;
+static const struct inode_ops link_inode_ops = {.readlink = link_readlink,
+                                                .xattr = &tmpfs_xattr_ops};
+static const struct inode_ops node_inode_ops = {.xattr = &tmpfs_xattr_ops};
 
 static int link_init(struct tmpfs_inode *t, const char *target)
 {
@@ -179,6 +180,7 @@ int tmpfs_inode_create(struct superblock *sb, const struct create_args *args, st
         inode_init(&t->inode, sb, args->mode);
         t->inode.uid = args->uid;
         t->inode.gid = args->gid;
+        list_init(&t->xattrs);
         err = type_init(t, args);
     }
     if (err) {
@@ -200,6 +202,7 @@ static void tmpfs_evict(struct inode *i)
         tmpfs_dir_fini(t);
     else if (S_ISLNK(i->mode))
         kfree(t->target);
+    tmpfs_xattrs_fini(t);
     vm_object_fini(&i->object);
     atomic_fetch_sub(&tmpfs_of(i)->inodes, 1);
     slab_free(inode_cache, t);
