@@ -305,16 +305,23 @@ bool journal_is_durable(struct journal *j, u32 tid)
     return yes;
 }
 
-int journal_sync(struct journal *j)
+static u32 newest_tid(struct journal *j)
 {
     u32 tid;
 
-    if (!j)
-        return 0;
     spin_lock(&j->lock);
     tid = j->running ? j->running->tid : j->next_tid - 1;
     spin_unlock(&j->lock);
-    return journal_commit_wait(j, tid);
+    return tid;
+}
+
+int journal_sync(struct journal *j)
+{
+    u32 tid = j ? newest_tid(j) : 0;
+    bool flush = !journal_will_flush(j, tid);
+    int err = journal_commit_wait(j, tid);
+
+    return err || !j || !flush ? err : block_flush(j->cache->device);
 }
 
 // Marks the log empty on the device if it is; false: something was begun meanwhile.
@@ -354,7 +361,7 @@ int journal_flush(struct journal *j)
     if (!j)
         return 0;
     do {
-        err = journal_error(j) ?: journal_sync(j);
+        err = journal_error(j) ?: journal_commit_wait(j, newest_tid(j));
         err = err ?: journal_checkpoint(j, true);
     } while (!err && !mark_empty(j, &err));
     if (err)

@@ -85,7 +85,8 @@ int journal_commit_wait(struct journal *j, u32 tid);
 // Whether the commit of `tid` is still going to flush the device: if not, an fsync that has written
 // data in place flushes by itself after journal_commit_wait. To be asked when the data is written.
 bool journal_will_flush(struct journal *j, u32 tid);
-int journal_sync(struct journal *j); // everything begun before
+// Everything begun before is durable, and all that was written in place before.
+int journal_sync(struct journal *j);
 bool journal_is_durable(struct journal *j, u32 tid);
 void journal_abort(struct journal *j, int error); // nothing reaches the log any more
 int journal_error(struct journal *j);             // 0, or the -errno it aborted with
