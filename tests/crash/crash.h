@@ -31,9 +31,9 @@ void crash_unmount(void);
 
 /* workload.c */
 
-enum { SYNC_NONE, SYNC_FSYNC, SYNC_FDATASYNC, SYNC_ALL, SYNC_COUNT };
+enum { SYNC_NONE, SYNC_FSYNC, SYNC_FDATASYNC, SYNC_ALL, SYNC_FS, SYNC_COUNT };
 #define STEPS_MAX 4
-#define OP_COUNT  15
+#define OP_COUNT  18
 #define TEXT_MAX  200
 
 struct step {
@@ -54,6 +54,7 @@ void workload_print(const struct workload *w, char text[TEXT_MAX]);
 bool workload_parse(const char *text, struct workload *w);
 void workload_populate(bool tight); // what every workload finds
 void workload_run(const struct workload *w);
+void workload_use(void); // a little of everything, on what was recovered
 
 /* model.c: what was there, and what may be there after a crash */
 
@@ -77,8 +78,8 @@ const char *slot_name(u32 slot, char text[32]);
 void tree_read(struct tree *t);
 
 void model_begin(const struct disk *d);
-void model_op_begins(void); // what follows may be on the disk from now on
-void model_op_ended(void);
+void model_op_begins(void);      // what follows may be on the disk from now on
+void model_op_ended(bool holes); // a byte of it may be zero until it is promised
 const struct tree *model_now(void);
 // From now on, after a crash: all that was done, the file's contents, or everything.
 void model_promise_names(void);

@@ -24,6 +24,7 @@ struct promise {
 static const struct disk *disk;
 static struct tree trees[STEPS_MAX + 1];
 static u64 begun[STEPS_MAX + 1]; // event from which a tree may be there
+static bool holes[STEPS_MAX + 1];
 static u32 tree_count;
 static struct promise promises[PROMISES_MAX];
 static u32 promise_count;
@@ -160,8 +161,9 @@ void model_op_begins(void)
     begun[tree_count] = tree_count ? disk->event_count : 0;
 }
 
-void model_op_ended(void)
+void model_op_ended(bool may_have_holes)
 {
+    holes[tree_count] = may_have_holes;
     tree_add();
 }
 
@@ -247,6 +249,7 @@ struct versions { // of a file
     const struct seen *all[STEPS_MAX + 1];
     u32 count;
     u64 least, most; // sizes
+    bool holes;
 };
 
 static void versions_find(struct versions *v, u32 life, u32 first, u32 last)
@@ -259,6 +262,7 @@ static void versions_find(struct versions *v, u32 life, u32 first, u32 last)
 
         if (!e)
             continue;
+        v->holes |= v->count && holes[n];
         v->all[v->count++] = e;
         v->least = MIN(v->least, e->size);
         v->most = MAX(v->most, e->size);
@@ -267,6 +271,8 @@ static void versions_find(struct versions *v, u32 life, u32 first, u32 last)
 
 static bool may_have(const struct versions *v, u64 at, u8 byte)
 {
+    if (!byte && v->holes)
+        return true;
     for (u32 i = 0; i < v->count; i++)
         if (at < v->all[i]->size && v->all[i]->bytes[at] == byte)
             return true;

@@ -19,6 +19,8 @@
 enum kinds { FREE = 1, FILES = 2, LINKS = 4, FOLDERS_ = 8 };
 
 static u32 step_number;
+static struct file *held[STEPS_MAX]; // open, without a name
+static u32 held_count;
 
 /* Bytes */
 
@@ -318,6 +320,63 @@ static int op_xattr(u32 variant, struct target *t)
     return err;
 }
 
+// Blocks move along: in between, some are neither here nor there.
+static int op_shift(u32 variant, struct target *t)
+{
+    u64 n = feature_sets[crash_set].megabytes > 4 ? 4096 : 1024;
+
+    *t = (struct target){slot_pick(FILES, variant), true};
+    return allocate(variant, t, variant & 2 ? FALLOC_FL_INSERT_RANGE : FALLOC_FL_COLLAPSE_RANGE,
+                    n * (variant / 4 % 3), n * (1 + variant % 2 * 3));
+}
+
+// Its blocks are freed when the file is closed: after a crash that is recovery's to do.
+static int op_orphan(u32 variant, struct target *t)
+{
+    char name[32];
+    int err;
+
+    *t = (struct target){slot_pick(FILES, variant), false};
+    err = slot_open(t->slot, O_RDWR, &held[held_count]);
+    if (err)
+        return err;
+    held_count++;
+    return vfs_unlink(NULL, slot_name(t->slot, name), false);
+}
+
+static void churn_once(struct file *folder, u32 variant, u32 n)
+{
+    char text[200];
+
+    memset(text, 'y', sizeof(text));
+    text[sizeof(text) - 1 - n % 3] = '\0';
+    if (n % 4 != 3)
+        vfs_symlink(text, NULL, "/m/churn/a");
+    else
+        vfs_mkdir(NULL, "/m/churn/a", 0700);
+    if (n % (1 + variant % 3) == 0)
+        host_expect(file_fsync(folder, false), 0);
+    vfs_unlink(NULL, "/m/churn/a", n % 4 == 3);
+    if (n % (1 + variant % 4) == 0)
+        host_expect(file_fsync(folder, false), 0);
+}
+
+// Many transactions, of names that nobody looks at: the log wraps.
+static int op_churn(u32 variant, struct target *t)
+{
+    struct file *folder;
+    int err;
+
+    *t = (struct target){0, true};
+    err = file_open(NULL, "/m/churn", O_RDONLY | O_DIRECTORY, 0, 0, &folder);
+    if (err)
+        return err;
+    for (u32 n = 0; n < 40 + variant * 4; n++)
+        churn_once(folder, variant, n);
+    file_put(folder);
+    return 0;
+}
+
 static const struct op {
     const char *name;
     op_fn *fn;
@@ -327,8 +386,9 @@ static const struct op {
     {"unlink", op_unlink}, {"rename", op_rename},     {"mkdir", op_mkdir},
     {"rmdir", op_rmdir},   {"symlink", op_symlink},   {"fallocate", op_fallocate},
     {"punch", op_punch},   {"mmap", op_mmap},         {"xattr", op_xattr},
+    {"shift", op_shift},   {"orphan", op_orphan},     {"churn", op_churn},
 };
-static const char *const sync_names[SYNC_COUNT] = {"none", "fsync", "fdatasync", "sync"};
+static const char *const sync_names[SYNC_COUNT] = {"none", "fsync", "fdatasync", "sync", "syncfs"};
 
 /* Running one */
 
@@ -352,10 +412,22 @@ static int target_sync(const struct target *t, bool data_only)
     return err;
 }
 
+// syncfs(2)
+static int sync_one(void)
+{
+    struct path p;
+    int err;
+
+    host_expect(path_lookup(NULL, "/m", WALK_FOLLOW, &p), 0);
+    err = p.mount->sb->ops->sync(p.mount->sb);
+    path_put(&p);
+    return err;
+}
+
 static void step_sync(const struct step *s, const struct target *t)
 {
-    if (s->sync == SYNC_ALL) {
-        host_expect(vfs_sync(), 0);
+    if (s->sync == SYNC_ALL || s->sync == SYNC_FS) {
+        host_expect(s->sync == SYNC_ALL ? vfs_sync() : sync_one(), 0);
         model_promise_all();
         return;
     }
@@ -378,9 +450,9 @@ static void step_run(const struct step *s)
         fprintf(stderr, "step %s.%u on %u: %d\n", ops[s->op].name, s->variant, t.slot, err);
     if (err == -EUCLEAN || err == -EIO || err == -EROFS)
         panic("%s: error %d on a good disk", ops[s->op].name, err);
-    model_op_ended();
+    model_op_ended(ops[s->op].fn == op_shift);
     wait_seconds(s->wait);
-    if (s->sync && (!err || s->sync == SYNC_ALL))
+    if (s->sync && (!err || s->sync >= SYNC_ALL))
         step_sync(s, &t);
     wait_seconds(s->wait);
 }
@@ -397,6 +469,8 @@ void workload_run(const struct workload *w)
     step_number = w->seed % 100;
     for (u32 i = 0; i < w->count; i++)
         step_run(&w->steps[i]);
+    while (held_count)
+        file_put(held[--held_count]);
     crash_unmount();
     model_promise_all();
 }
@@ -429,6 +503,24 @@ static void stale_fill(const char *name, bool keep)
     host_expect(vfs_sync(), 0);
 }
 
+// Directories that are nearly full: the next names need more blocks, and an index.
+static void names_fill(const char *folder)
+{
+    static const u32 lengths[] = {230, 230, 230, 214};
+    char name[260];
+    struct path p;
+
+    host_expect(path_lookup(NULL, "/m/n0", 0, &p), 0);
+    for (u32 i = 0; i < ARRAY_SIZE(lengths); i++) {
+        int at = snprintf(name, sizeof(name), "%s/%u", folder, i);
+
+        memset(name + at, 'z', lengths[i] - 1);
+        name[at + lengths[i] - 1] = '\0';
+        host_expect(vfs_mknod(NULL, name, S_IFIFO | 0644, 0), 0);
+    }
+    path_put(&p);
+}
+
 // Every free block gets stale bytes: in a tight file system a file keeps nearly all of them.
 void workload_populate(bool tight)
 {
@@ -436,6 +528,7 @@ void workload_populate(bool tight)
 
     host_expect(vfs_mkdir(NULL, "/m/d", 0755), 0);
     host_expect(vfs_mkdir(NULL, "/m/e", 0755), 0);
+    host_expect(vfs_mkdir(NULL, "/m/churn", 0755), 0);
     host_expect(fill(0, 700), 0);
     host_expect(fill(1, 6500), 0);
     host_expect(fill(2, 40000), 0);
@@ -445,7 +538,23 @@ void workload_populate(bool tight)
     host_expect(fill(8, 3000), 0);
     host_expect(fill(10, 2000), 0);
     host_expect(vfs_mkdir(NULL, slot_name(11, text), 0755), 0);
+    names_fill("/m/d");
     stale_fill("/m/filler", tight);
+}
+
+void workload_use(void)
+{
+    char a[32], b[32];
+
+    step_number = 99;
+    vfs_unlink(NULL, slot_name(0, a), false);
+    vfs_mkdir(NULL, slot_name(4, a), 0755);
+    fill(9, 9000);
+    fill(5, 12000);
+    vfs_rename(NULL, slot_name(1, a), NULL, slot_name(14, b), 0);
+    host_expect(vfs_sync(), 0);
+    vfs_unlink(NULL, slot_name(2, a), false);
+    fill(13, 5000);
 }
 
 /* Which ones */
@@ -460,6 +569,10 @@ static const char *const classics[] = {
     "unlink.2:none:0,write.2:sync:0,append.0:fsync:0",
     "write.1:none:0,rename.17:fsync:0",
     "overwrite.1:none:6,overwrite.1:sync:6",
+    "overwrite.1:syncfs:6",
+    "write.2:fsync:0,churn.20:none:0,append.0:fsync:0",
+    "orphan.2:none:0,orphan.1:syncfs:0,write.2:fsync:0",
+    "create.6:none:0,create.6:fsync:0,create.6:none:0,rename.3:fsync:0",
 };
 
 u64 workload_round(void)
