@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // /proc/<pid>: what procfs shows of processes (proc(5) formats).
 
+#include "abi/capability.h"
 #include "abi/errno.h"
 #include "lib/parse.h"
 #include "mm/slab.h"
@@ -96,6 +97,7 @@ static int show_stat(struct text *t, const struct proc_place *place)
 {
     const struct process *p = place->process;
     const struct vm_space *m;
+    struct rusage usage;
     struct view v;
     int rt, err = view_begin(&v, t, place);
 
@@ -104,7 +106,8 @@ static int show_stat(struct text *t, const struct proc_place *place)
     m = v.space;
     rt = v.thread->rt_priority;
     stat_identity(t, &v, place->id);
-    text_printf(t, "%lu %lu 0 0 %lu %lu %lu %lu %d %d %u 0 %lu %lu %lu %lu ", p->minor_faults,
+    process_rusage(place->process, RUSAGE_SELF, &usage);
+    text_printf(t, "%lu %lu 0 0 %lu %lu %lu %lu %d %d %u 0 %lu %lu %lu %lu ", usage.ru_minflt,
                 p->child_minor_faults, v.user / TICK_NS, v.system / TICK_NS,
                 p->child_user / TICK_NS, p->child_system / TICK_NS,
                 rt ? -1 - rt : 20 + v.thread->nice, v.thread->nice, p->task_count,
@@ -301,24 +304,43 @@ static void task_unlock(struct task *t, irqflags_t flags)
     spin_unlock(&proctree_lock);
 }
 
+// ptrace(2), PTRACE_MODE_READ_FSCREDS.
+static bool may_look_locked(const struct process *p)
+{
+    const struct cred *self = thread_self()->cred;
+
+    return p == process_self() || cred_capable(self, CAP_SYS_PTRACE) ||
+           process_is_of_locked(p, self->fsuid, self->fsgid);
+}
+
+static int place_begin_locked(struct proc_place *p)
+{
+    struct task *t = task_find(p->id);
+    struct process *process = t ? t->proc : process_find(p->id);
+    irqflags_t flags;
+
+    if (!process)
+        return -ESRCH;
+    if (p->entry->guarded && !may_look_locked(process))
+        return -EACCES;
+    p->process = process;
+    process_ref(process);
+    flags = spin_lock_irqsave(&process->siglock);
+    p->space = process->space;
+    if (p->space)
+        vm_space_get(p->space);
+    spin_unlock_irqrestore(&process->siglock, flags);
+    return 0;
+}
+
 int proc_place_begin(struct proc_place *p)
 {
-    irqflags_t flags;
-    struct task *t;
+    int err;
 
     spin_lock(&proctree_lock);
-    t = task_find(p->id);
-    p->process = t ? t->proc : process_find(p->id);
-    if (p->process) {
-        process_ref(p->process);
-        flags = spin_lock_irqsave(&p->process->siglock);
-        p->space = p->process->space;
-        if (p->space)
-            vm_space_get(p->space);
-        spin_unlock_irqrestore(&p->process->siglock, flags);
-    }
+    err = place_begin_locked(p);
     spin_unlock(&proctree_lock);
-    return p->process ? 0 : -ESRCH;
+    return err;
 }
 
 void proc_place_end(struct proc_place *p)
@@ -522,7 +544,7 @@ static bool next_thread(pid_t id, u32 *tid)
 }
 
 static const struct proc_entry fd_entry = {
-    .mode = S_IFLNK | 0700, .readlink = read_fd, .follow = follow_fd};
+    .mode = S_IFLNK | 0700, .guarded = true, .readlink = read_fd, .follow = follow_fd};
 static const struct proc_entry fdinfo_entry = {.mode = S_IFREG | 0444, .show = show_fdinfo};
 static const struct proc_entry thread_entry;
 
@@ -534,13 +556,13 @@ static const struct proc_entry entries[] = {
     {"status", S_IFREG | 0444, .show = show_status},
     {"statm", S_IFREG | 0444, .show = show_statm},
     {"cmdline", S_IFREG | 0444, .show = show_cmdline},
-    {"environ", S_IFREG | 0400, .show = show_environ},
+    {"environ", S_IFREG | 0400, true, .show = show_environ},
     {"comm", S_IFREG | 0444, .show = show_comm},
-    {"maps", S_IFREG | 0444, .show = show_maps},
+    {"maps", S_IFREG | 0444, true, .show = show_maps},
     {"limits", S_IFREG | 0444, .show = show_limits},
-    {"exe", S_IFLNK | 0777, .follow = follow_exe},
-    {"cwd", S_IFLNK | 0777, .follow = follow_cwd},
-    {"root", S_IFLNK | 0777, .follow = follow_root},
+    {"exe", S_IFLNK | 0777, true, .follow = follow_exe},
+    {"cwd", S_IFLNK | 0777, true, .follow = follow_cwd},
+    {"root", S_IFLNK | 0777, true, .follow = follow_root},
     // Last: without it the list ends here.
     {DEBUG ? "fail-nth" : NULL, S_IFREG | 0644, .show = show_fail_nth, .write = write_fail_nth},
     {0},

@@ -209,7 +209,7 @@ s64 sys_truncate(u64 name, u64 length)
     inode = path_inode(&p);
     if (!S_ISREG(inode->mode))
         return S_ISDIR(inode->mode) ? -EISDIR : -EINVAL;
-    err = inode_permission(inode, MAY_WRITE) ?: inode_get_write(inode);
+    err = path_may_write(&p) ?: inode_permission(inode, MAY_WRITE) ?: inode_get_write(inode);
     if (err)
         return err;
     err = growth_failed(vfs_truncate(inode, length));
