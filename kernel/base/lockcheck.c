@@ -12,18 +12,14 @@
 #include "base/panic.h"
 
 static const char *const rank_names[RANK_COUNT] = {
-    [RANK_NONE] = "none",       [RANK_PROC_EXEC] = "proc_exec",
-    [RANK_TTY] = "tty",         [RANK_MOUNT] = "mount",
-    [RANK_RENAME] = "rename",   [RANK_SPACE] = "space",
-    [RANK_INODE] = "inode",     [RANK_PIPE] = "pipe",
-    [RANK_OBJECT] = "object",   [RANK_PROCTREE] = "proctree",
-    [RANK_SIGNAL] = "signal",   [RANK_FUTEX] = "futex",
-    [RANK_FDTABLE] = "fdtable", [RANK_FS] = "fs",
-    [RANK_DCACHE] = "dcache",   [RANK_PAGETABLE] = "pagetable",
-    [RANK_PAGES] = "pages",     [RANK_DEVICE] = "device",
-    [RANK_WAIT] = "wait",       [RANK_TIMER] = "timer",
-    [RANK_RUNQ] = "runq",       [RANK_SLAB] = "slab",
-    [RANK_FRAMES] = "frames",   [RANK_LOG] = "log",
+    [RANK_NONE] = "none",     [RANK_TTY] = "tty",       [RANK_MOUNT] = "mount",
+    [RANK_RENAME] = "rename", [RANK_SPACE] = "space",   [RANK_INODE] = "inode",
+    [RANK_PIPE] = "pipe",     [RANK_OBJECT] = "object", [RANK_PROCTREE] = "proctree",
+    [RANK_SIGNAL] = "signal", [RANK_FUTEX] = "futex",   [RANK_FDTABLE] = "fdtable",
+    [RANK_FS] = "fs",         [RANK_DCACHE] = "dcache", [RANK_PAGETABLE] = "pagetable",
+    [RANK_PAGES] = "pages",   [RANK_DEVICE] = "device", [RANK_WAIT] = "wait",
+    [RANK_TIMER] = "timer",   [RANK_RUNQ] = "runq",     [RANK_SLAB] = "slab",
+    [RANK_FRAMES] = "frames", [RANK_LOG] = "log",
 };
 
 void lockorder_acquire(enum lock_rank rank, const void *lock, bool nested)

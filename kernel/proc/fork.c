@@ -205,6 +205,13 @@ static void birth_undo(struct birth *b)
     thread_destroy(t);
 }
 
+static u64 forks = 1; // (proctree) init is not made by one
+
+u64 process_forks(void)
+{
+    return load_relaxed(&forks);
+}
+
 // Joins the thread to its process; -EAGAIN if that one is ending. siglock inside proctree_lock.
 static int task_publish_locked(struct birth *b)
 {
@@ -219,6 +226,7 @@ static int task_publish_locked(struct birth *b)
     } else {
         list_insert_tail(&p->tasks, &b->task->link);
         p->task_count++;
+        forks++;
         p->space = b->thread->space;
         b->pid->task = b->task;
     }

@@ -185,6 +185,7 @@ static inline void process_ref(struct process *p)
     ref_get(&p->refs);
 }
 u64 process_count(void);     // alive and zombies
+u64 process_forks(void);     // threads and processes made since the boot
 void process_dump_all(void); // ^P
 
 // clone(2)/clone3(2)/fork: the child's pid. `frame` is the caller's full frame.

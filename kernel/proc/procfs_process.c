@@ -38,15 +38,27 @@ static const char *state_word(const struct process *p, const struct task *t)
 
 // What stat and status print, with proctree_lock held from begin to end.
 struct view {
-    const struct process *process;
+    struct process *process;
     const struct task *task;
     const struct thread *thread;
     const struct vm_space *space;
     ns_t user, system;
     u64 ignored, caught; // bit signal-1
+    bool has_fs;         // not a zombie
+    mode_t umask;
 };
 
 #define TEXT_ROOM 2048 // for what is printed under a spinlock, where no memory can be had
+
+static void view_umask(struct view *v)
+{
+    struct spinlock *lock = &v->process->siglock;
+    irqflags_t flags = spin_lock_irqsave(lock);
+
+    v->has_fs = v->thread->fs;
+    v->umask = v->has_fs ? load_relaxed(&v->thread->fs->umask) : 0;
+    spin_unlock_irqrestore(lock, flags);
+}
 
 static int view_begin(struct view *v, struct text *t, const struct proc_place *place)
 {
@@ -56,6 +68,7 @@ static int view_begin(struct view *v, struct text *t, const struct proc_place *p
     *v = (struct view){.process = place->process, .task = task_find_any(place->id)};
     v->thread = v->task->thread;
     v->space = place->space ? place->space : &no_space;
+    view_umask(v);
     if (place->id == place->process->pid->id)
         process_times(place->process, &v->user, &v->system);
     else
@@ -125,9 +138,8 @@ static void status_memory(struct text *t, const struct vm_space *space)
 {
     u64 anon = space->anon_pages * 4, object = space->object_pages * 4;
 
-    text_printf(t, "VmPeak:\t%8lu kB\nVmSize:\t%8lu kB\nVmHWM:\t%8lu kB\nVmRSS:\t%8lu kB\n",
-                space->mapped_pages * 4, space->mapped_pages * 4, space->peak_pages * 4,
-                anon + object);
+    text_printf(t, "VmSize:\t%8lu kB\nVmHWM:\t%8lu kB\nVmRSS:\t%8lu kB\n", space->mapped_pages * 4,
+                space->peak_pages * 4, anon + object);
     text_printf(t, "RssAnon:\t%8lu kB\nRssFile:\t%8lu kB\nVmPTE:\t%8lu kB\n", anon, object,
                 vm_space_table_pages(space) * 4);
 }
@@ -142,8 +154,13 @@ static int show_status(struct text *t, const struct proc_place *place)
     if (err)
         return err;
     c = v.thread->cred;
-    text_printf(t, "Name:\t%s\nUmask:\t0022\nState:\t%s\nTgid:\t%d\nPid:\t%d\nPPid:\t%d\n",
-                v.thread->name, state_word(p, v.task), p->pid->id, place->id, p->parent_pid);
+    text_append(t, "Name:\t", 6);
+    text_escaped(t, v.thread->name, "\n\\");
+    if (v.has_fs)
+        text_printf(t, "\nUmask:\t%04o", v.umask);
+    text_append(t, "\n", 1);
+    text_printf(t, "State:\t%s\nTgid:\t%d\nPid:\t%d\nPPid:\t%d\n", state_word(p, v.task),
+                p->pid->id, place->id, p->parent_pid);
     text_printf(t, "TracerPid:\t0\nUid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", c->uid, c->euid,
                 c->suid, c->fsuid, c->gid, c->egid, c->sgid, c->fsgid);
     if (place->space)
@@ -238,9 +255,11 @@ static int show_area(const struct vm_area *a, void *arg)
                 a->prot & PROT_EXEC ? 'x' : '-', a->flags & AREA_SHARED ? 's' : 'p',
                 a->file ? a->offset << PAGE_SHIFT : 0, dev_major(dev), dev_minor(dev),
                 inode ? inode->ino : 0);
-    if (name)
-        text_printf(m->text, "%*s%s", 27, "", name);
-    text_printf(m->text, "\n");
+    if (name) {
+        text_printf(m->text, "%*s", 27, "");
+        text_escaped(m->text, name, "\n");
+    }
+    text_append(m->text, "\n", 1);
     return m->text->error;
 }
 

@@ -173,7 +173,7 @@ static s64 copy_between(u64 in_fd, uaddr_t in_at, u64 out_fd, uaddr_t out_at, u6
 
     if (!in || !out || !(in->mode & FILE_F_READ) || !(out->mode & FILE_F_WRITE))
         return -EBADF;
-    if (!(in->mode & FILE_F_SEEKABLE) || (regular && (out->flags & O_APPEND)))
+    if (!(in->mode & FILE_F_SEEKABLE) || out->flags & O_APPEND)
         return regular ? -EBADF : -EINVAL;
     if (regular && !(S_ISREG(in->inode->mode) && S_ISREG(out->inode->mode)))
         return -EINVAL;
