@@ -2,6 +2,7 @@
 // Calls on processes and threads.
 
 #include "abi/capability.h"
+#include "abi/fcntl.h"
 #include "abi/futex.h"
 #include "abi/limits.h"
 #include "abi/prctl.h"
@@ -62,7 +63,7 @@ static s64 exec_at(u64 dirfd, u64 name, u64 argv, u64 envp, u32 flags)
 
     if (flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
         return -EINVAL;
-    if (!err && path_arg_start(&a)) {
+    if (!err && (int)dirfd != AT_FDCWD && path_arg_start(&a)) {
         shown = kmalloc(PATH_MAX, 0);
         if (!shown)
             return -ENOMEM;
