@@ -13,7 +13,6 @@
 
 static const char *const rank_names[RANK_COUNT] = {
     [RANK_NONE] = "none",
-    [RANK_PROC_EXEC] = "proc_exec",
     [RANK_TTY] = "tty",
     [RANK_MOUNT] = "mount",
     [RANK_RENAME] = "rename",

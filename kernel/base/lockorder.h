@@ -5,7 +5,6 @@
 // indents. Ranks rise downwards; debug builds check each acquire (same rank only where noted).
 //
 //  sleeping locks (mutex, rwlock)
-//    RANK_PROC_EXEC       one exec or ptrace change of a process at a time
 //      RANK_TTY           terminal state (line discipline input, modes)
 //      RANK_MOUNT         mount tree writers
 //      RANK_RENAME        cross-directory renames, whole file system
@@ -45,7 +44,6 @@
 
 enum lock_rank {
     RANK_NONE, // not checked
-    RANK_PROC_EXEC,
     RANK_TTY,
     RANK_MOUNT,
     RANK_RENAME,

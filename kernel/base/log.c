@@ -107,6 +107,11 @@ size_t log_read(u64 *pos, char *buf, size_t n)
     return done;
 }
 
+u64 log_end(void)
+{
+    return load_relaxed(&ring_end);
+}
+
 size_t log_size(void)
 {
     return LOG_RING_SIZE;

@@ -18,4 +18,5 @@ void log_enter_panic(void);
 
 // Copies out the ring from byte position *pos on, for dmesg and /proc/kmsg; bytes copied.
 size_t log_read(u64 *pos, char *buf, size_t n);
-size_t log_size(void);
+size_t log_size(void); // what the log keeps
+u64 log_end(void);     // bytes ever logged

@@ -293,12 +293,16 @@ s64 futex_wake_op(uaddr_t addr1, uaddr_t addr2, u32 wake1, u32 wake2, u32 op, bo
 
 #define ROBUST_LIMIT 2048 // entries looked at: the list is the program's and may be a ring
 
-static int robust_release(uaddr_t word, pid_t tid)
+// `taking`: an entry that was being taken or given up; if the word is free, its waker may have died
+// before it woke.
+static int robust_release(uaddr_t word, pid_t tid, bool taking)
 {
     u32 value, seen, marked;
 
     if (get_user_u32(&value, word))
         return -EFAULT;
+    if (taking && !value)
+        futex_wake(word, 1, ~0U, false);
     while ((value & FUTEX_TID_MASK) == (u32)tid) {
         marked = (value & FUTEX_WAITERS) | FUTEX_OWNER_DIED;
         if (user_cas_u32(word, value, marked, &seen))
@@ -317,19 +321,21 @@ static int robust_release(uaddr_t word, pid_t tid)
 // an entry whose lock was being taken.
 void futex_exit_robust(uaddr_t head, pid_t tid)
 {
-    u64 entry, offset, pending;
+    u64 entry, next, offset, pending;
 
     if (get_user_u64(&entry, head) || get_user_u64(&offset, head + 8) ||
         get_user_u64(&pending, head + 16))
         return;
     for (int i = 0; i < ROBUST_LIMIT && entry != head; i++) {
-        uaddr_t word = (entry & ~1UL) + offset;
+        // Once it is released a new owner may link it elsewhere.
+        bool last = get_user_u64(&next, entry & ~1UL);
 
-        if (entry != pending && robust_release(word, tid))
+        if (entry != pending && robust_release((entry & ~1UL) + offset, tid, false))
             return;
-        if (get_user_u64(&entry, entry & ~1UL))
-            return;
+        if (last)
+            break;
+        entry = next;
     }
     if (pending)
-        robust_release((pending & ~1UL) + offset, tid);
+        robust_release((pending & ~1UL) + offset, tid, true);
 }

@@ -490,7 +490,7 @@ s64 pipe_set_size(struct file *f, u64 size)
 
     if (f->ops != &pipe_ops)
         return -EBADF;
-    if (!size || size > 1UL << 31)
+    if (size > 1UL << 31)
         return -EINVAL;
     while (count << PAGE_SHIFT < size)
         count *= 2;

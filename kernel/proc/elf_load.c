@@ -90,7 +90,7 @@ static int segment_map_zeroes(struct vm_space *space, const struct elf_phdr *ph,
 {
     static const char zeroes[PAGE_SIZE];
     uaddr_t file_end = start + ph->filesz, end = start + ph->memsz;
-    uaddr_t page = ALIGN_UP(file_end, PAGE_SIZE);
+    uaddr_t page = ph->filesz ? ALIGN_UP(file_end, PAGE_SIZE) : ALIGN_DOWN(start, PAGE_SIZE);
     struct vm_map_args args = {.addr = page, .prot = segment_prot(ph), .flags = AREA_MAYWRITE};
     uaddr_t at;
 

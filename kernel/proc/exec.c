@@ -27,7 +27,7 @@ struct exec {
     unsigned prefix_count;
     struct vm_space *space;
     struct program prog;
-    struct cred *cred; // set-user-id programs
+    struct cred *cred; // NULL: as before
     uaddr_t sp;
     const char *name;
 };
@@ -85,7 +85,7 @@ static int prefix_insert(struct exec *x, const char *word)
 }
 
 // "#! interpreter [argument]": argv becomes interpreter, argument, script, old argv[1..].
-static int script_open(struct exec *x, const char *script)
+static int script_open(struct exec *x)
 {
     char *line = x->head + 2, *interpreter, *argument;
     int err = 0;
@@ -100,7 +100,7 @@ static int script_open(struct exec *x, const char *script)
         return -ENOEXEC;
     argument = script_word(&line, true);
     if (x->prefix_count == 0)
-        err = prefix_insert(x, script);
+        err = prefix_insert(x, x->name);
     if (!err && argument)
         err = prefix_insert(x, argument);
     err = err ?: prefix_insert(x, interpreter);
@@ -113,7 +113,6 @@ static int script_open(struct exec *x, const char *script)
 
 static int exec_resolve(struct exec *x, const struct path *start, const char *name, u32 walk)
 {
-    const char *script = name;
     int err = exec_open(x, start, name, walk);
 
     for (int depth = 0; !err; depth++) {
@@ -121,7 +120,7 @@ static int exec_resolve(struct exec *x, const struct path *start, const char *na
             return 0;
         if (depth == SCRIPT_DEPTH)
             return -ELOOP;
-        err = script_open(x, script);
+        err = script_open(x);
     }
     return err;
 }
@@ -160,31 +159,41 @@ static int exec_build(struct exec *x)
                        PROT_READ | PROT_WRITE);
     if (!err)
         err = elf_load(space, x->file, x->head, x->head_size, &x->prog) ?: vdso_map(space)
-                  ?: exec_stack_build(space, &x->strings, &x->prog, x->name, &x->sp);
+                  ?: exec_stack_build(space, &x->strings, &x->prog, x->name,
+                                      x->cred ?: thread_self()->cred, &x->sp);
     space->arg_end = space->env_start = space->arg_start + arg_bytes;
     return err;
 }
 
-// Set-user-id and set-group-id bits, unless the mount or the process forbids them.
+// execve(2), capabilities(7): set-user-id and set-group-id bits unless the mount or the process
+// forbids them, saved ids, capabilities.
 static int exec_credentials(struct exec *x)
 {
     const struct cred *old = thread_self()->cred;
-    struct inode *inode = x->file->inode;
-    mode_t bits = inode->mode & (S_ISUID | S_ISGID);
+    const struct inode *inode = x->file->inode;
+    const struct mount *mount = x->file->path.mount;
+    bool obeyed = !process_self()->no_new_privs && mount && !(mount->flags & MS_NOSUID);
+    struct cred c = *old;
 
-    if (!bits || process_self()->no_new_privs || (x->file->path.mount->flags & MS_NOSUID))
+    if (obeyed && inode->mode & S_ISUID)
+        c.euid = inode->uid;
+    if (obeyed && inode->mode & S_ISGID && inode->mode & S_IXGRP)
+        c.egid = inode->gid;
+    if (c.euid != old->euid || c.egid != old->egid)
+        c.cap_ambient = 0;
+    c.suid = c.fsuid = c.euid;
+    c.sgid = c.fsgid = c.egid;
+    c.cap_permitted = c.cap_ambient;
+    if (!c.uid || !c.euid)
+        c.cap_permitted |= c.cap_inheritable | c.cap_bounding;
+    c.cap_effective = c.euid ? c.cap_ambient : c.cap_permitted;
+    if (!memcmp(&c, old, sizeof(c)))
         return 0;
-    x->cred = kmalloc(sizeof(*x->cred), 0);
+    x->cred = kmalloc(sizeof(c), 0);
     if (!x->cred)
         return -ENOMEM;
-    *x->cred = *old;
+    *x->cred = c;
     ref_init(&x->cred->refs, 1);
-    if (bits & S_ISUID)
-        x->cred->euid = x->cred->suid = x->cred->fsuid = inode->uid;
-    if (bits & S_ISGID)
-        x->cred->egid = x->cred->sgid = x->cred->fsgid = inode->gid;
-    if (x->cred->euid == 0)
-        x->cred->cap_effective = x->cred->cap_permitted = x->cred->cap_bounding;
     return 0;
 }
 
@@ -233,9 +242,7 @@ static void exec_swap_space(struct exec *x)
     mmu_space_switch(&x->space->mmu);
     spin_unlock_irqrestore(&p->siglock, flags);
     x->space = NULL;
-    if (task_self()->vfork_done)
-        complete_all(task_self()->vfork_done);
-    task_self()->vfork_done = NULL;
+    vfork_end(task_self());
     if (old)
         vm_space_put(old);
 }
@@ -274,7 +281,6 @@ static void exec_rename_thread(const char *path)
 static void exec_enter(struct exec *x)
 {
     struct thread *thread = thread_self();
-    struct task *task = task_self();
     struct trapframe *frame = arch_frame(&thread->arch);
     struct process *p = process_self();
 
@@ -283,9 +289,8 @@ static void exec_enter(struct exec *x)
     frame->x[FRAME_SP] = x->sp;
     thread->arch.in_syscall = 0;
     arch_fpu_reset(&thread->arch);
-    task->clear_child_tid = task->robust_list = 0;
     spin_lock(&proctree_lock);
-    p->did_exec = true;
+    p->execs++;
     p->exit_signal = SIGCHLD;
     spin_unlock(&proctree_lock);
     posix_timers_fini(p);
@@ -296,12 +301,14 @@ static int exec_commit(struct exec *x)
 {
     struct process *p = process_self();
     // The last two fail only for tables shared with another process.
-    int err = exec_credentials(x) ?: exec_alone(p) ?: files_unshare() ?: signal_exec(p);
+    int err = exec_alone(p) ?: files_unshare() ?: signal_exec(p);
 
     if (err)
         return err;
     x->space->exe = x->file;
     x->file = NULL;
+    if (thread_self()->space)
+        task_leave_memory(task_self());
     exec_swap_space(x);
     fdtable_close_exec(thread_self()->files);
     if (x->cred) {
@@ -325,9 +332,10 @@ static void exec_fini(struct exec *x)
     kfree(x->head);
 }
 
-int process_exec(const struct path *start, const char *name, uaddr_t argv, uaddr_t envp, u32 flags)
+int process_exec(const struct path *start, const char *name, const char *shown, uaddr_t argv,
+                 uaddr_t envp, u32 flags)
 {
-    struct exec x = {.name = name};
+    struct exec x = {.name = shown};
     u32 walk =
         (flags & AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW) | (flags & AT_EMPTY_PATH ? WALK_EMPTY : 0);
     int err;
@@ -336,7 +344,7 @@ int process_exec(const struct path *start, const char *name, uaddr_t argv, uaddr
     x.head = kmalloc(PAGE_SIZE, 0);
     err = x.head ? vm_space_create(&x.space) : -ENOMEM;
     if (!err)
-        err = exec_resolve(&x, start, name, walk) ?: exec_collect(&x, argv, envp)
+        err = exec_resolve(&x, start, name, walk) ?: exec_credentials(&x) ?: exec_collect(&x, argv, envp)
                   ?: exec_build(&x) ?: exec_commit(&x);
     exec_fini(&x);
     return err;

@@ -82,9 +82,8 @@ static bool write_all(struct vm_space *space, uaddr_t to, const void *from, size
 }
 
 static bool auxv_write(const struct program *prog, struct vm_space *space, uaddr_t to,
-                       uaddr_t random, uaddr_t name)
+                       const struct cred *cred, uaddr_t random, uaddr_t name)
 {
-    const struct cred *cred = thread_self()->cred;
     const u64 isa = COMPAT_HWCAP_ISA_I | COMPAT_HWCAP_ISA_M | COMPAT_HWCAP_ISA_A |
                     COMPAT_HWCAP_ISA_F | COMPAT_HWCAP_ISA_D | COMPAT_HWCAP_ISA_C;
     const struct auxv_entry v[] = {
@@ -114,7 +113,7 @@ static bool auxv_write(const struct program *prog, struct vm_space *space, uaddr
 }
 
 int exec_stack_build(struct vm_space *space, struct exec_strings *s, const struct program *prog,
-                     const char *name, uaddr_t *sp)
+                     const char *name, const struct cred *cred, uaddr_t *sp)
 {
     uaddr_t top = space->stack_top - STACK_END;
     uaddr_t name_at = top - strlen(name) - 1;
@@ -131,7 +130,7 @@ int exec_stack_build(struct vm_space *space, struct exec_strings *s, const struc
     random_bytes(seed, sizeof(seed));
     if (!write_all(space, name_at, name, strlen(name) + 1) ||
         !write_all(space, random, seed, sizeof(seed)) ||
-        !auxv_write(prog, space, vectors + s->offsets.length, random, name_at) ||
+        !auxv_write(prog, space, vectors + s->offsets.length, cred, random, name_at) ||
         !write_all(space, *sp, &argc, sizeof(argc)))
         return -ENOMEM;
     stream_relocate(&s->offsets, text);

@@ -30,10 +30,8 @@ static void children_give_away_locked(struct process *p)
     bool zombies = false;
 
     while ((child = list_first(&p->children, struct process, sibling))) {
-        if (child->state == PROCESS_ZOMBIE) {
-            child->exit_signal = SIGCHLD;
-            zombies = true;
-        }
+        child->exit_signal = SIGCHLD;
+        zombies = zombies || child->state == PROCESS_ZOMBIE;
         child_move_locked(child, init_process);
     }
     if (zombies) {
@@ -49,7 +47,7 @@ static void parent_notify_locked(struct process *p, int sig, int code, int statu
 
     siginfo_kernel(&info, sig, code);
     info.si_pid = p->pid->id;
-    info.si_uid = p->charged_uid;
+    info.si_uid = p->uid;
     info.si_status = status;
     if (sig)
         signal_send_process(p->parent, sig, &info);
@@ -69,12 +67,18 @@ void process_event_locked(struct process *p, int code, int status)
     parent_notify_locked(p, quiet ? 0 : SIGCHLD, code, status);
 }
 
+// A program that was not there at the clone is not sent what it may not know of.
+static int exit_signal(const struct process *p)
+{
+    return p->parent_execs == p->parent->execs ? p->exit_signal : SIGCHLD;
+}
+
 // True if nobody will wait: SIGCHLD ignored, or SA_NOCLDWAIT.
 static bool parent_does_not_wait(const struct process *p)
 {
     const struct k_sigaction *a = sighand_action(p->parent->sighand, SIGCHLD);
 
-    return p->exit_signal == SIGCHLD && (a->handler == SIG_IGN || (a->flags & SA_NOCLDWAIT));
+    return exit_signal(p) == SIGCHLD && (a->handler == SIG_IGN || (a->flags & SA_NOCLDWAIT));
 }
 
 // The last thread of p is leaving.
@@ -87,7 +91,6 @@ static void process_become_zombie(struct process *p)
     verify(p != init_process);
     itimer_fini(p);
     posix_timers_fini(p);
-    user_uncharge(p->charged_uid);
     spin_lock(&proctree_lock);
     if (p->group->session->leader == p)
         session_leader_exit_hook(p->group->session);
@@ -100,7 +103,7 @@ static void process_become_zombie(struct process *p)
         group_orphaned_locked(p->group);
     reaped = parent_does_not_wait(p);
     child_insert_locked(p);
-    parent_notify_locked(p, p->exit_signal, code,
+    parent_notify_locked(p, exit_signal(p), code,
                          WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
     if (reaped)
         process_unlink_zombie_locked(p);
@@ -109,7 +112,18 @@ static void process_become_zombie(struct process *p)
         process_put(p);
 }
 
-// What the thread shares with others; its robust locks and its id word first, in its own memory.
+void task_leave_memory(struct task *t)
+{
+    if (t->robust_list)
+        futex_exit_robust(t->robust_list, t->pid->id);
+    if (t->clear_child_tid && ref_read(&t->thread->space->refs) > 1) {
+        put_user_u32(t->clear_child_tid, 0);
+        futex_wake(t->clear_child_tid, 1, ~0U, false);
+    }
+    t->clear_child_tid = t->robust_list = 0;
+}
+
+// What the thread shares with others.
 static void thread_give_back(struct task *t)
 {
     struct thread *thread = t->thread;
@@ -118,15 +132,9 @@ static void thread_give_back(struct task *t)
     struct fs_context *fs = thread->fs;
     irqflags_t flags;
 
-    if (t->robust_list)
-        futex_exit_robust(t->robust_list, t->pid->id);
-    if (t->clear_child_tid && ref_read(&space->refs) > 1) {
-        put_user_u32(t->clear_child_tid, 0);
-        futex_wake(t->clear_child_tid, 1, ~0U, false);
-    }
-    if (vm_space_resident(space) * 4 > t->proc->peak_rss)
-        t->proc->peak_rss = vm_space_resident(space) * 4;
+    task_leave_memory(t);
     flags = spin_lock_irqsave(&t->proc->siglock); // readers of /proc take references under it
+    t->proc->peak_rss = MAX(t->proc->peak_rss, load_relaxed(&space->peak_pages) * 4);
     thread->files = NULL;
     thread->fs = NULL;
     spin_unlock_irqrestore(&t->proc->siglock, flags);
@@ -145,9 +153,7 @@ static struct vm_space *space_leave(struct task *t)
     thread->space = NULL;
     mmu_space_switch(NULL);
     irq_restore(flags);
-    if (t->vfork_done)
-        complete_all(t->vfork_done);
-    t->vfork_done = NULL;
+    vfork_end(t);
     return space;
 }
 
@@ -167,13 +173,18 @@ static bool task_leave(struct task *t, int status)
     p->dead_user += user;
     p->dead_system += system;
     p->minor_faults += thread->minor_faults;
+    p->switches += thread->switches;
+    p->voluntary_switches += thread->voluntary_switches;
     stopped = task_stop_count_locked(t) && !last && !p->group_exit;
     if (last) {
+        p->uid = t->charged_uid;
         p->exit_status = p->group_exit ? p->group_exit_status : status;
         p->space = NULL;
     }
     spin_unlock_irqrestore(&p->siglock, flags);
     wake_all(&p->exit_wait);
+    if (!last)
+        user_uncharge(t->charged_uid);
     if (stopped)
         process_report(p, true);
     return last;

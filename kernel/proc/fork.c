@@ -121,10 +121,48 @@ static int birth_process(struct birth *b)
     err = process_create(&b->proc, b->pid);
     if (err)
         return err;
-    err = user_charge(b->proc, thread_self()->cred->uid);
-    b->charged = !err;
     process_inherit(b->proc, b->args);
+    return 0;
+}
+
+static int birth_charge(struct birth *b)
+{
+    int err = user_charge(b->task, thread_self()->cred->uid);
+
+    b->charged = !err;
     return err;
+}
+
+// The parent's wait for a child of vfork(2), which a kill may end before the child does.
+struct vfork {
+    struct ref refs; // parent and child
+    struct completion done;
+};
+
+static void vfork_put(struct vfork *v)
+{
+    if (v && ref_put(&v->refs))
+        kfree(v);
+}
+
+void vfork_end(struct task *t)
+{
+    if (t->vfork)
+        complete_all(&t->vfork->done);
+    vfork_put(t->vfork);
+    t->vfork = NULL;
+}
+
+static int birth_vfork(struct birth *b)
+{
+    if (!(b->args->flags & CLONE_VFORK))
+        return 0;
+    b->task->vfork = kmalloc(sizeof(*b->task->vfork), 0);
+    if (!b->task->vfork)
+        return -ENOMEM;
+    ref_init(&b->task->vfork->refs, 1);
+    completion_init(&b->task->vfork->done);
+    return 0;
 }
 
 // Makes all the parts; what was made stays in *b and t for birth_undo.
@@ -136,7 +174,8 @@ static int birth_parts(struct birth *b)
     t->cred = thread_self()->cred;
     ref_get(&t->cred->refs);
     return pid_alloc(&b->pid) ?: birth_process(b) ?: task_create(&b->task, b->proc, b->pid, t)
-               ?: share_or_copy(t, flags) ?: signal_fork(b->task, b->proc, flags);
+               ?: birth_charge(b) ?: birth_vfork(b) ?: share_or_copy(t, flags)
+               ?: signal_fork(b->task, b->proc, flags);
 }
 
 static void birth_undo(struct birth *b)
@@ -153,7 +192,9 @@ static void birth_undo(struct birth *b)
     t->fs = NULL;
     t->files = NULL;
     if (b->charged)
-        user_uncharge(b->proc->charged_uid);
+        user_uncharge(b->task->charged_uid);
+    if (b->task)
+        vfork_put(b->task->vfork);
     if (b->proc)
         process_put(b->proc); // the task's own reference goes with the thread
     if (b->pid) {
@@ -162,6 +203,13 @@ static void birth_undo(struct birth *b)
         spin_unlock(&proctree_lock);
     }
     thread_destroy(t);
+}
+
+static u64 forks = 1; // (proctree) init is not made by one
+
+u64 process_forks(void)
+{
+    return load_relaxed(&forks);
 }
 
 // Joins the thread to its process; -EAGAIN if that one is ending. siglock inside proctree_lock.
@@ -178,6 +226,7 @@ static int task_publish_locked(struct birth *b)
     } else {
         list_insert_tail(&p->tasks, &b->task->link);
         p->task_count++;
+        forks++;
         p->space = b->thread->space;
         b->pid->task = b->task;
     }
@@ -203,21 +252,17 @@ static int birth_publish(struct birth *b)
 
 static s64 clone_run(struct birth *b)
 {
-    struct completion vfork_done;
-    bool vfork = b->args->flags & CLONE_VFORK;
+    struct vfork *vfork = b->task->vfork;
     pid_t id = b->pid->id;
 
-    if (vfork) {
-        completion_init(&vfork_done);
-        b->task->vfork_done = &vfork_done;
-    }
+    if (vfork)
+        ref_get(&vfork->refs);
     if (b->args->flags & CLONE_THREAD)
         process_put(b->proc); // its task holds it; a new process's first reference is the tree's
     thread_start(b->thread);
-    // The child points into this stack frame, so even a killed parent waits; exec and exit are
-    // what the child does next.
     if (vfork)
-        completion_wait(&vfork_done, WAIT_UNINTERRUPTIBLE);
+        completion_wait(&vfork->done, WAIT_KILLABLE);
+    vfork_put(vfork);
     return id;
 }
 

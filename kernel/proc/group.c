@@ -111,7 +111,7 @@ static int setpgid_check_locked(struct process *p, pid_t pgid)
         return -ESRCH;
     if (p->group->session != self->group->session)
         return -EPERM;
-    if (p != self && p->did_exec)
+    if (p != self && p->execs)
         return -EACCES;
     if (p->group->session->leader == p)
         return -EPERM;

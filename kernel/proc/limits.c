@@ -13,7 +13,7 @@
 struct user {
     struct hnode node; // (users_lock)
     uid_t uid;         // (c)
-    u64 processes;     // (users_lock)
+    u64 processes;     // (users_lock) threads, and zombies
 };
 
 static struct spinlock users_lock = SPINLOCK_INIT(RANK_SIGNAL);
@@ -52,13 +52,14 @@ static int user_add(uid_t uid, u64 limit)
 }
 
 // Capable users are counted but not held to the limit.
-int user_charge(struct process *p, uid_t uid)
+int user_charge(struct task *t, uid_t uid)
 {
     const struct cred *cred = thread_self()->cred;
     bool capable = cred_capable(cred, CAP_SYS_RESOURCE) || cred_capable(cred, CAP_SYS_ADMIN);
     bool held = process_self() && uid && !capable;
 
-    p->charged_uid = uid;
+    t->charged_uid = uid;
+    t->proc->uid = uid;
     return user_add(uid, held ? process_limit(RLIMIT_NPROC) : RLIM_INFINITY);
 }
 
@@ -76,15 +77,16 @@ void user_uncharge(uid_t uid)
 }
 
 // Counted under the new user without regard to its limit, as set*id(2) does; if memory for the
-// count is out the process stays with its old user.
+// count is out the thread stays with its old user.
 void process_user_changed(uid_t to)
 {
-    struct process *p = process_self();
+    struct task *t = task_self();
 
-    if (p->charged_uid == to || user_add(to, RLIM_INFINITY))
+    if (t->charged_uid == to || user_add(to, RLIM_INFINITY))
         return;
-    user_uncharge(p->charged_uid);
-    p->charged_uid = to;
+    user_uncharge(t->charged_uid);
+    t->charged_uid = to;
+    store_relaxed(&t->proc->uid, to);
 }
 
 u64 process_limit(unsigned resource)
@@ -117,14 +119,9 @@ static int limit_change_locked(struct process *p, unsigned resource, const struc
 static bool prlimit_permitted_locked(const struct process *p)
 {
     const struct cred *self = thread_self()->cred;
-    const struct task *main = p->pid->task;
-    const struct cred *other = main ? main->thread->cred : NULL;
 
-    if (p == process_self() || cred_capable(self, CAP_SYS_RESOURCE))
-        return true;
-    return other && self->uid == other->uid && self->uid == other->euid &&
-           self->uid == other->suid && self->gid == other->gid && self->gid == other->egid &&
-           self->gid == other->sgid;
+    return p == process_self() || cred_capable(self, CAP_SYS_RESOURCE) ||
+           process_is_of_locked(p, self->uid, self->gid);
 }
 
 int process_prlimit(pid_t pid, unsigned resource, const struct rlimit64 *new, struct rlimit64 *old)

@@ -11,8 +11,10 @@
 
 #define OOM_PLENTY   8 // a request that failed with this part of memory free is worth another try
 #define OOM_PATIENCE (20UL * 1000 * 1000) // ns to wait for a victim's memory before asking again
+#define OOM_DYING    NS_PER_SEC // who takes longer to end does not hold up the next choice
 
 static struct wait_queue oom_wait = WAIT_QUEUE_INIT(oom_wait);
+static ns_t oom_last; // (proctree) when one was chosen
 
 // Pages that ending p would give back; 0 if it must not or need not be chosen.
 static u64 oom_score(struct process *p)
@@ -26,36 +28,44 @@ static u64 oom_score(struct process *p)
     return score;
 }
 
-static struct process *oom_choose_locked(bool *dying)
+static struct process *oom_choose_locked(bool *dying, u64 *most)
 {
     struct process *p, *worst = NULL;
-    u64 most = 0;
+    bool recent = clock_monotonic() < oom_last + OOM_DYING;
 
     *dying = false;
+    *most = 0;
     LIST_FOR_EACH (p, &process_list, all_node) {
         u64 score = oom_score(p);
 
-        *dying = *dying || (load_relaxed(&p->group_exit) && load_relaxed(&p->space));
-        if (score > most) {
-            most = score;
+        *dying = *dying || (recent && load_relaxed(&p->group_exit) && load_relaxed(&p->space));
+        if (score > *most) {
+            *most = score;
             worst = p;
         }
     }
     return worst;
 }
 
-static void oom_end_locked(struct process *p)
+// All processes that share the victim's space, as the memory is theirs too.
+static void oom_end_locked(struct process *victim, u64 pages)
 {
-    log_info("out of memory: ending process %d (%s), %lu pages resident", p->pid->id,
-             p->pid->task ? p->pid->task->thread->name : "?",
-             p->space ? vm_space_resident(p->space) : 0);
-    signal_send_process(p, SIGKILL, NULL);
+    const struct vm_space *space = load_relaxed(&victim->space);
+    struct process *p;
+
+    log_info("out of memory: ending process %d (%s), %lu pages", victim->pid->id,
+             victim->pid->task ? victim->pid->task->thread->name : "?", pages);
+    oom_last = clock_monotonic();
+    LIST_FOR_EACH (p, &process_list, all_node)
+        if (p == victim || (space && load_relaxed(&p->space) == space && p != init_process))
+            signal_send_process(p, SIGKILL, NULL);
 }
 
 static int oom_act(void)
 {
     struct process *victim;
     bool dying;
+    u64 pages;
     int err;
 
     if (signal_fatal_pending())
@@ -64,9 +74,9 @@ static int oom_act(void)
         return 0;
     shrink_all();
     spin_lock(&proctree_lock);
-    victim = oom_choose_locked(&dying);
+    victim = oom_choose_locked(&dying, &pages);
     if (!dying && victim)
-        oom_end_locked(victim);
+        oom_end_locked(victim, pages);
     spin_unlock(&proctree_lock);
     if (signal_fatal_pending())
         return -EINTR;

@@ -87,7 +87,7 @@ static void timer_fired(struct timer *timer)
     } else {
         info.si_overrun = t->overrun_last = t->overrun;
         t->overrun = 0;
-        if (t->notify != SIGEV_NONE)
+        if (t->notify != SIGEV_NONE && (task || t->notify != SIGEV_THREAD_ID))
             signal_send_locked(p, task, t->signo, &info);
     }
     timer_advance_locked(t);
@@ -114,6 +114,7 @@ s64 posix_timer_create(int clock, const struct sigevent *e)
     struct process *p = process_self();
     struct posix_timer *t;
     irqflags_t flags;
+    s64 id;
     int err;
 
     if (clock == CLOCK_PROCESS_CPUTIME_ID || clock == CLOCK_THREAD_CPUTIME_ID)
@@ -125,7 +126,7 @@ s64 posix_timer_create(int clock, const struct sigevent *e)
     t->clock = clock;
     timer_init(&t->timer, timer_fired);
     flags = spin_lock_irqsave(&p->siglock);
-    t->id = p->next_timer_id++;
+    id = t->id = p->next_timer_id++;
     err = p->posix_timer_count >= POSIX_TIMERS_MAX ? -EAGAIN : timer_event(t, e);
     if (!err) {
         list_insert_tail(&p->posix_timers, &t->link);
@@ -133,7 +134,7 @@ s64 posix_timer_create(int clock, const struct sigevent *e)
     }
     spin_unlock_irqrestore(&p->siglock, flags);
     if (!err)
-        return t->id;
+        return id;
     kfree(t);
     return err;
 }
@@ -164,7 +165,7 @@ int posix_timer_set(s32 id, bool absolute, ns_t value, ns_t interval, ns_t *left
         t->next = 0;
     else if (!absolute)
         t->next = now + value;
-    else if (t->clock == CLOCK_REALTIME)
+    else if (t->clock == CLOCK_REALTIME || t->clock == CLOCK_TAI)
         t->next = (s64)value > clock_realtime_offset() ? value - clock_realtime_offset() : 1;
     else
         t->next = value;

@@ -17,9 +17,11 @@ int task_create(struct task **out, struct process *p, struct pid *pid, struct th
 void process_link(struct process *p, struct process *parent); // into tree and group; lock held
 void child_insert_locked(struct process *child);      // where its state wants it among its siblings
 void process_unlink_zombie_locked(struct process *p); // reaped: out of every list
-void tree_attach_locked(struct process *p);           // counts p for its group's `outside`
-bool tree_detach_locked(struct process *p);           // true: its group lost the last of them
-extern struct list process_list;                      // (proctree)
+// Whether all its user and group ids are these; false for a zombie.
+bool process_is_of_locked(const struct process *p, uid_t uid, gid_t gid);
+void tree_attach_locked(struct process *p); // counts p for its group's `outside`
+bool tree_detach_locked(struct process *p); // true: its group lost the last of them
+extern struct list process_list;            // (proctree)
 
 // group.c
 struct group *group_create(struct pid *pid, struct session *s); // NULL: no memory
@@ -28,7 +30,12 @@ void group_publish_locked(struct group *g, struct session *s);
 // The group has just lost its last member with a parent outside: stopped members get HUP and CONT.
 void group_orphaned_locked(struct group *g);
 
+// fork.c: the parent of a vfork goes on.
+void vfork_end(struct task *t);
+
 // exit.c
+// At the end or another program: robust locks and the id word, in the thread's own memory.
+void task_leave_memory(struct task *t);
 #define WAIT_CONTINUED 0xffff                                       // the wait status of a SIGCONT
 void process_event_locked(struct process *p, int code, int status); // stop or continue to report
 
@@ -136,7 +143,7 @@ int exec_strings_add_user(struct exec_strings *s, uaddr_t vector, u32 skip);
 int exec_strings_end(struct exec_strings *s);
 // Lays strings, vectors and the auxiliary vector out on the new stack; *sp = where it starts.
 int exec_stack_build(struct vm_space *space, struct exec_strings *s, const struct program *prog,
-                     const char *name, uaddr_t *sp);
+                     const char *name, const struct cred *cred, uaddr_t *sp);
 
 // itimer.c, posix_timer.c
 #define FAR_FUTURE     (NS_NEVER / 4) // longer times are as good as this
@@ -157,7 +164,7 @@ void vdso_init(void);
 
 // limits, users, oom
 void limits_copy(struct vm_space *space, const struct process *p); // what mappings look at
-int user_charge(struct process *p, uid_t uid); // one more process of uid; -EAGAIN at RLIMIT_NPROC
+int user_charge(struct task *t, uid_t uid); // one more of uid; -EAGAIN at RLIMIT_NPROC
 void user_uncharge(uid_t uid);
 void oom_init(void);
 

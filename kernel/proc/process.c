@@ -157,8 +157,10 @@ void process_link(struct process *p, struct process *parent)
     assert(lock_held(&proctree_lock));
     p->parent = parent;
     store_relaxed(&p->parent_pid, parent ? parent->pid->id : 0);
-    if (parent)
+    if (parent) {
+        p->parent_execs = parent->execs;
         child_insert_locked(p);
+    }
     list_insert_tail(&process_list, &p->all_node);
     p->pid->process = p;
     if (p->group)
@@ -166,9 +168,18 @@ void process_link(struct process *p, struct process *parent)
     tree_attach_locked(p);
 }
 
+bool process_is_of_locked(const struct process *p, uid_t uid, gid_t gid)
+{
+    const struct cred *c = p->pid->task ? p->pid->task->thread->cred : NULL;
+
+    return c && uid == c->uid && uid == c->euid && uid == c->suid && gid == c->gid &&
+           gid == c->egid && gid == c->sgid;
+}
+
 void process_unlink_zombie_locked(struct process *p)
 {
     assert(lock_held(&proctree_lock));
+    user_uncharge(p->uid);
     p->state = PROCESS_DEAD;
     list_remove(&p->sibling);
     list_remove(&p->all_node);

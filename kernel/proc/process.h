@@ -94,7 +94,8 @@ struct process {
     struct list all_node;            // (proctree) list of all processes, for ^P and the OOM choice
     struct group *group;             // (proctree)
     struct list sibling, group_node; // (proctree)
-    bool did_exec;                   // (proctree) setpgid by the parent is refused
+    u32 execs;                       // (proctree) programs begun; if any setpgid is refused
+    u32 parent_execs;                // (proctree) the parent's at the fork
     s32 exit_signal;                 // (proctree) to the parent, usually SIGCHLD; 0 none
     s32 exit_status;                 // (proctree) wait status when a zombie
     s32 exit_code;                   // (siglock) what was given to exit, all 32 bits
@@ -119,15 +120,17 @@ struct process {
     struct itimer itimers[3];             // (siglock)
     struct list posix_timers;             // (siglock)
     u32 next_timer_id, posix_timer_count; // (siglock)
-    uid_t charged_uid;                    // (siglock) user whose process count holds this one
+    uid_t uid;                            // (a) real user; of a zombie: charged for it
 
     struct rlimit64 limits[RLIM_NLIMITS]; // (siglock)
-    struct vm_space *space;        // (c) but exec replaces it under siglock; NULL once exited
-    bool dumpable, no_new_privs;   // (a)
-    ns_t start_time;               // (c) monotonic
-    ns_t dead_user, dead_system;   // (siglock) of threads that have exited
+    struct vm_space *space;      // (c) but exec replaces it under siglock; NULL once exited
+    bool dumpable, no_new_privs; // (a)
+    ns_t start_time;             // (c) monotonic
+    ns_t dead_user, dead_system; // (siglock) of threads that have exited, as the next line
+    u64 minor_faults, switches, voluntary_switches;
     ns_t child_user, child_system; // (proctree) of reaped children
-    u64 minor_faults, child_minor_faults, peak_rss, child_peak_rss; // RSS in KiB
+    u64 child_minor_faults;        // (proctree)
+    u64 peak_rss, child_peak_rss;  // (siglock), (proctree) KiB; the first of ended threads' spaces
 };
 
 struct task {
@@ -141,8 +144,9 @@ struct task {
     struct sigpending pending; // (siglock)
     struct sigstack altstack;  // (h)
     uaddr_t clear_child_tid, robust_list, set_child_tid; // (h)
-    struct completion *vfork_done;                       // (h) the parent waits for exec or exit
-    bool stop_pending;                                   // (siglock) must stop at the next way out
+    struct vfork *vfork; // (h) the parent waits for exec or exit, or NULL
+    uid_t charged_uid;   // (h) user whose count of processes holds this one
+    bool stop_pending;   // (siglock) must stop at the next way out
     // restart_syscall(2): what to call again, and until when
     s64 (*restart)(struct task *task);
     ns_t restart_deadline;
@@ -181,13 +185,16 @@ static inline void process_ref(struct process *p)
     ref_get(&p->refs);
 }
 u64 process_count(void);     // alive and zombies
+u64 process_forks(void);     // threads and processes made since the boot
 void process_dump_all(void); // ^P
 
 // clone(2)/clone3(2)/fork: the child's pid. `frame` is the caller's full frame.
 s64 process_clone(const struct clone_args *args, const struct trapframe *frame);
 
 // execve(2): on success the frame of the running thread is the new program's.
-int process_exec(const struct path *start, const char *name, uaddr_t argv, uaddr_t envp, u32 flags);
+// `shown` is what the program is told of its own name.
+int process_exec(const struct path *start, const char *name, const char *shown, uaddr_t argv,
+                 uaddr_t envp, u32 flags);
 // The first program, from kmain: never returns on success.
 int process_start_init(const char *path);
 

@@ -19,7 +19,8 @@ struct proc_place {
 // Callbacks return 0 or -errno (readlink: the length).
 struct proc_entry {
     const char *name;
-    mode_t mode; // with the type
+    mode_t mode;  // with the type
+    bool guarded; // for those who may look into the process (ptrace(2), PTRACE_MODE_READ)
     // Texts
     int (*show)(struct text *t, const struct proc_place *p);
     int (*write)(const char *s, const struct proc_place *p); // without the final newline
@@ -39,11 +40,9 @@ extern const struct proc_entry proc_process_entry; // procfs_process.c: /proc/<p
 int proc_show_partitions(struct text *t, const struct proc_place *p); // procfs_block.c
 int proc_show_diskstats(struct text *t, const struct proc_place *p);
 bool proc_next_process(pid_t unused, u32 *id);
-int proc_show_partitions(struct text *t, const struct proc_place *p); // procfs_block.c
-int proc_show_diskstats(struct text *t, const struct proc_place *p);
 
 bool proc_is_alive(pid_t id);               // a process or thread
-int proc_place_begin(struct proc_place *p); // gets process and space; -ESRCH
+int proc_place_begin(struct proc_place *p); // gets process and space; -ESRCH -EACCES
 void proc_place_end(struct proc_place *p);
 void proc_owner(pid_t id, uid_t *uid, gid_t *gid);
 struct file *proc_file_of(const struct proc_place *p); // open as p->fd; referenced, NULL

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // /proc/<pid>: what procfs shows of processes (proc(5) formats).
 
+#include "abi/capability.h"
 #include "abi/errno.h"
 #include "lib/parse.h"
 #include "mm/slab.h"
@@ -37,15 +38,27 @@ static const char *state_word(const struct process *p, const struct task *t)
 
 // What stat and status print, with proctree_lock held from begin to end.
 struct view {
-    const struct process *process;
+    struct process *process;
     const struct task *task;
     const struct thread *thread;
     const struct vm_space *space;
     ns_t user, system;
     u64 ignored, caught; // bit signal-1
+    bool has_fs;         // not a zombie
+    mode_t umask;
 };
 
 #define TEXT_ROOM 2048 // for what is printed under a spinlock, where no memory can be had
+
+static void view_umask(struct view *v)
+{
+    struct spinlock *lock = &v->process->siglock;
+    irqflags_t flags = spin_lock_irqsave(lock);
+
+    v->has_fs = v->thread->fs;
+    v->umask = v->has_fs ? load_relaxed(&v->thread->fs->umask) : 0;
+    spin_unlock_irqrestore(lock, flags);
+}
 
 static int view_begin(struct view *v, struct text *t, const struct proc_place *place)
 {
@@ -55,6 +68,7 @@ static int view_begin(struct view *v, struct text *t, const struct proc_place *p
     *v = (struct view){.process = place->process, .task = task_find_any(place->id)};
     v->thread = v->task->thread;
     v->space = place->space ? place->space : &no_space;
+    view_umask(v);
     if (place->id == place->process->pid->id)
         process_times(place->process, &v->user, &v->system);
     else
@@ -96,6 +110,7 @@ static int show_stat(struct text *t, const struct proc_place *place)
 {
     const struct process *p = place->process;
     const struct vm_space *m;
+    struct rusage usage;
     struct view v;
     int rt, err = view_begin(&v, t, place);
 
@@ -104,7 +119,8 @@ static int show_stat(struct text *t, const struct proc_place *place)
     m = v.space;
     rt = v.thread->rt_priority;
     stat_identity(t, &v, place->id);
-    text_printf(t, "%lu %lu 0 0 %lu %lu %lu %lu %d %d %u 0 %lu %lu %lu %lu ", p->minor_faults,
+    process_rusage(place->process, RUSAGE_SELF, &usage);
+    text_printf(t, "%lu %lu 0 0 %lu %lu %lu %lu %d %d %u 0 %lu %lu %lu %lu ", usage.ru_minflt,
                 p->child_minor_faults, v.user / TICK_NS, v.system / TICK_NS,
                 p->child_user / TICK_NS, p->child_system / TICK_NS,
                 rt ? -1 - rt : 20 + v.thread->nice, v.thread->nice, p->task_count,
@@ -122,9 +138,8 @@ static void status_memory(struct text *t, const struct vm_space *space)
 {
     u64 anon = space->anon_pages * 4, object = space->object_pages * 4;
 
-    text_printf(t, "VmPeak:\t%8lu kB\nVmSize:\t%8lu kB\nVmHWM:\t%8lu kB\nVmRSS:\t%8lu kB\n",
-                space->mapped_pages * 4, space->mapped_pages * 4, space->peak_pages * 4,
-                anon + object);
+    text_printf(t, "VmSize:\t%8lu kB\nVmHWM:\t%8lu kB\nVmRSS:\t%8lu kB\n", space->mapped_pages * 4,
+                space->peak_pages * 4, anon + object);
     text_printf(t, "RssAnon:\t%8lu kB\nRssFile:\t%8lu kB\nVmPTE:\t%8lu kB\n", anon, object,
                 vm_space_table_pages(space) * 4);
 }
@@ -139,8 +154,13 @@ static int show_status(struct text *t, const struct proc_place *place)
     if (err)
         return err;
     c = v.thread->cred;
-    text_printf(t, "Name:\t%s\nUmask:\t0022\nState:\t%s\nTgid:\t%d\nPid:\t%d\nPPid:\t%d\n",
-                v.thread->name, state_word(p, v.task), p->pid->id, place->id, p->parent_pid);
+    text_append(t, "Name:\t", 6);
+    text_escaped(t, v.thread->name, "\n\\");
+    if (v.has_fs)
+        text_printf(t, "\nUmask:\t%04o", v.umask);
+    text_append(t, "\n", 1);
+    text_printf(t, "State:\t%s\nTgid:\t%d\nPid:\t%d\nPPid:\t%d\n", state_word(p, v.task),
+                p->pid->id, place->id, p->parent_pid);
     text_printf(t, "TracerPid:\t0\nUid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", c->uid, c->euid,
                 c->suid, c->fsuid, c->gid, c->egid, c->sgid, c->fsgid);
     if (place->space)
@@ -235,9 +255,11 @@ static int show_area(const struct vm_area *a, void *arg)
                 a->prot & PROT_EXEC ? 'x' : '-', a->flags & AREA_SHARED ? 's' : 'p',
                 a->file ? a->offset << PAGE_SHIFT : 0, dev_major(dev), dev_minor(dev),
                 inode ? inode->ino : 0);
-    if (name)
-        text_printf(m->text, "%*s%s", 27, "", name);
-    text_printf(m->text, "\n");
+    if (name) {
+        text_printf(m->text, "%*s", 27, "");
+        text_escaped(m->text, name, "\n");
+    }
+    text_append(m->text, "\n", 1);
     return m->text->error;
 }
 
@@ -301,24 +323,43 @@ static void task_unlock(struct task *t, irqflags_t flags)
     spin_unlock(&proctree_lock);
 }
 
+// ptrace(2), PTRACE_MODE_READ_FSCREDS.
+static bool may_look_locked(const struct process *p)
+{
+    const struct cred *self = thread_self()->cred;
+
+    return p == process_self() || cred_capable(self, CAP_SYS_PTRACE) ||
+           process_is_of_locked(p, self->fsuid, self->fsgid);
+}
+
+static int place_begin_locked(struct proc_place *p)
+{
+    struct task *t = task_find(p->id);
+    struct process *process = t ? t->proc : process_find(p->id);
+    irqflags_t flags;
+
+    if (!process)
+        return -ESRCH;
+    if (p->entry->guarded && !may_look_locked(process))
+        return -EACCES;
+    p->process = process;
+    process_ref(process);
+    flags = spin_lock_irqsave(&process->siglock);
+    p->space = process->space;
+    if (p->space)
+        vm_space_get(p->space);
+    spin_unlock_irqrestore(&process->siglock, flags);
+    return 0;
+}
+
 int proc_place_begin(struct proc_place *p)
 {
-    irqflags_t flags;
-    struct task *t;
+    int err;
 
     spin_lock(&proctree_lock);
-    t = task_find(p->id);
-    p->process = t ? t->proc : process_find(p->id);
-    if (p->process) {
-        process_ref(p->process);
-        flags = spin_lock_irqsave(&p->process->siglock);
-        p->space = p->process->space;
-        if (p->space)
-            vm_space_get(p->space);
-        spin_unlock_irqrestore(&p->process->siglock, flags);
-    }
+    err = place_begin_locked(p);
     spin_unlock(&proctree_lock);
-    return p->process ? 0 : -ESRCH;
+    return err;
 }
 
 void proc_place_end(struct proc_place *p)
@@ -522,7 +563,7 @@ static bool next_thread(pid_t id, u32 *tid)
 }
 
 static const struct proc_entry fd_entry = {
-    .mode = S_IFLNK | 0700, .readlink = read_fd, .follow = follow_fd};
+    .mode = S_IFLNK | 0700, .guarded = true, .readlink = read_fd, .follow = follow_fd};
 static const struct proc_entry fdinfo_entry = {.mode = S_IFREG | 0444, .show = show_fdinfo};
 static const struct proc_entry thread_entry;
 
@@ -534,13 +575,13 @@ static const struct proc_entry entries[] = {
     {"status", S_IFREG | 0444, .show = show_status},
     {"statm", S_IFREG | 0444, .show = show_statm},
     {"cmdline", S_IFREG | 0444, .show = show_cmdline},
-    {"environ", S_IFREG | 0400, .show = show_environ},
+    {"environ", S_IFREG | 0400, true, .show = show_environ},
     {"comm", S_IFREG | 0444, .show = show_comm},
-    {"maps", S_IFREG | 0444, .show = show_maps},
+    {"maps", S_IFREG | 0444, true, .show = show_maps},
     {"limits", S_IFREG | 0444, .show = show_limits},
-    {"exe", S_IFLNK | 0777, .follow = follow_exe},
-    {"cwd", S_IFLNK | 0777, .follow = follow_cwd},
-    {"root", S_IFLNK | 0777, .follow = follow_root},
+    {"exe", S_IFLNK | 0777, true, .follow = follow_exe},
+    {"cwd", S_IFLNK | 0777, true, .follow = follow_cwd},
+    {"root", S_IFLNK | 0777, true, .follow = follow_root},
     // Last: without it the list ends here.
     {DEBUG ? "fail-nth" : NULL, S_IFREG | 0644, .show = show_fail_nth, .write = write_fail_nth},
     {0},

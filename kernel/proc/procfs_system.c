@@ -158,9 +158,9 @@ static int show_stat(struct text *t, const struct proc_place *p)
         text_printf(t, "cpu%u", i);
         show_cpu_times(t, times);
     }
-    text_printf(
-        t, "intr 0\nctxt %lu\nbtime %lu\nprocesses %lu\nprocs_running %lu\nprocs_blocked 0\n",
-        stats.switches, clock_realtime_offset() / NS_PER_SEC, process_count(), stats.running);
+    text_printf(t, "ctxt %lu\nbtime %lu\nprocesses %lu\nprocs_running %lu\nprocs_blocked 0\n",
+                stats.switches, clock_realtime_offset() / NS_PER_SEC, process_forks(),
+                stats.running);
     return 0;
 }
 
@@ -234,8 +234,12 @@ static void mount_line(struct mount *m, void *arg)
         return;
     }
     mount_flags_text(m->flags | (m->sb->flags & MS_RDONLY), flags, sizeof(flags));
-    if (path_to_text(&p, where, PAGE_SIZE) > 0)
-        text_printf(t, "%s %s %s %s 0 0\n", m->source, where, m->sb->type, flags);
+    if (path_to_text(&p, where, PAGE_SIZE) > 0) {
+        text_escaped(t, m->source, " \t\n\\");
+        text_append(t, " ", 1);
+        text_escaped(t, where, " \t\n\\");
+        text_printf(t, " %s %s 0 0\n", m->sb->type, flags);
+    }
     kfree(where);
 }
 

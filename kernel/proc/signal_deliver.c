@@ -204,8 +204,8 @@ void up_user_trap(struct trapframe *frame, int error)
 {
     if (error == -EINTR || signal_fatal_pending())
         return;
-    if (error == -ENOMEM || error == -EIO)
-        signal_force(SIGBUS, error == -EIO ? BUS_ADRERR : BUS_OBJERR, frame->tval);
+    if (error == -ENOMEM || error == -EIO || error == -ENOSPC)
+        signal_force(SIGBUS, error == -ENOMEM ? BUS_OBJERR : BUS_ADRERR, frame->tval);
     else if (error)
         signal_force(SIGSEGV, error == -EACCES ? SEGV_ACCERR : SEGV_MAPERR, frame->tval);
     else if (frame->cause == CAUSE_ILLEGAL)

@@ -268,7 +268,7 @@ static bool signal_permitted_locked(struct process *p, int sig)
 {
     const struct cred *self = thread_self()->cred;
     const struct task *main = p->pid->task;
-    uid_t uid = main ? main->thread->cred->uid : p->charged_uid;
+    uid_t uid = main ? main->thread->cred->uid : p->uid;
     uid_t suid = main ? main->thread->cred->suid : uid;
 
     if (!process_self() || cred_capable(self, CAP_KILL) || self->euid == uid ||

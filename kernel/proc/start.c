@@ -62,5 +62,5 @@ int process_start_init(const char *path)
     p->exit_signal = SIGCHLD;
     init_process = p;
     limits_default(p);
-    return user_charge(p, 0) ?: init_family(p) ?: process_exec(NULL, path, 0, 0, 0);
+    return user_charge(task, 0) ?: init_family(p) ?: process_exec(NULL, path, path, 0, 0, 0);
 }

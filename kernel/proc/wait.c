@@ -9,6 +9,27 @@
 #include "lib/string.h"
 #include "proc/proc_private.h"
 
+// Counts of threads, ended and not.
+static void usage_counts(struct process *p, struct rusage *out)
+{
+    irqflags_t flags = spin_lock_irqsave(&p->siglock);
+    u64 all = p->switches, voluntary = p->voluntary_switches, peak = p->peak_rss;
+    struct task *t;
+
+    out->ru_minflt = p->minor_faults;
+    LIST_FOR_EACH (t, &p->tasks, link) {
+        out->ru_minflt += t->thread->minor_faults;
+        all += t->thread->switches;
+        voluntary += t->thread->voluntary_switches;
+    }
+    if (p->space)
+        peak = MAX(peak, load_relaxed(&p->space->peak_pages) * 4);
+    spin_unlock_irqrestore(&p->siglock, flags);
+    out->ru_maxrss = peak;
+    out->ru_nvcsw = voluntary;
+    out->ru_nivcsw = all - voluntary;
+}
+
 void process_rusage(struct process *p, int who, struct rusage *out)
 {
     ns_t user = 0, system = 0;
@@ -16,8 +37,7 @@ void process_rusage(struct process *p, int who, struct rusage *out)
     memset(out, 0, sizeof(*out));
     if (who != RUSAGE_CHILDREN) {
         process_times(p, &user, &system);
-        out->ru_minflt = p->minor_faults;
-        out->ru_maxrss = p->peak_rss;
+        usage_counts(p, out);
     }
     if (who == RUSAGE_THREAD) {
         sched_times(thread_self(), &user, &system);
@@ -38,7 +58,7 @@ void process_rusage(struct process *p, int who, struct rusage *out)
 static void wait_fill(struct process *child, int status, struct wait_result *out)
 {
     out->pid = child->pid->id;
-    out->uid = child->charged_uid;
+    out->uid = child->uid;
     out->status = status;
     out->code = status == WAIT_CONTINUED ? CLD_CONTINUED
                 : WIFSTOPPED(status)     ? CLD_STOPPED

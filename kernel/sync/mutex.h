@@ -10,6 +10,10 @@ struct mutex {
     struct wait_queue queue;
 };
 
+#define MUTEX_INIT(name, of_rank)                                 \
+    {                                                             \
+        .rank = (of_rank), .queue = WAIT_QUEUE_INIT((name).queue) \
+    }
 void mutex_init(struct mutex *m, enum lock_rank rank);
 void mutex_lock(struct mutex *m);
 int mutex_lock_killable(struct mutex *m); // 0, -EINTR

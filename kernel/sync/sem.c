@@ -22,9 +22,15 @@ static bool sem_take(struct semaphore *s)
 
 int sem_down(struct semaphore *s, enum wait_mode mode, ns_t deadline)
 {
+    int err;
+
     if (DEBUG)
         lockorder_may_sleep();
-    return wait_event_exclusive(&s->queue, sem_take(s), mode, deadline);
+    err = wait_event_exclusive(&s->queue, sem_take(s), mode, deadline);
+    // Who took it on its way to sleep may have been given a wake-up as well: another's.
+    if (!err && load_relaxed(&s->count) > 0)
+        wake_one(&s->queue);
+    return err;
 }
 
 void sem_up(struct semaphore *s)

@@ -122,7 +122,7 @@ static s64 fcntl_file(struct file *f, int fd, u32 command, u64 arg)
     case F_SETLKW:
     case F_OFD_SETLK:
     case F_OFD_SETLKW:
-        return restartable(filelock_set(f, command, arg));
+        return restartable(filelock_set(f, fd, command, arg));
     case F_SETOWN:
         return fcntl_set_owner(f, (int)arg);
     case F_GETOWN:

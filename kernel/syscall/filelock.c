@@ -81,7 +81,19 @@ s64 filelock_get(struct file *f, u32 command, uaddr_t at)
     return copy_to_user(at, &l, sizeof(l));
 }
 
-s64 filelock_set(struct file *f, u32 command, uaddr_t at)
+// A lock that came when another thread had closed the descriptor would be nobody's.
+static int lock_keep(struct file *f, int fd, struct file_range *range)
+{
+    struct file *now SCOPED(file_end) = fd_get(fd);
+
+    if (now == f)
+        return 0;
+    range->type = F_UNLCK;
+    file_lock_set(f, thread_self()->files, range, false);
+    return -EBADF;
+}
+
+s64 filelock_set(struct file *f, int fd, u32 command, uaddr_t at)
 {
     bool wait = command == F_SETLKW || command == F_OFD_SETLKW;
     struct file_range range;
@@ -93,5 +105,8 @@ s64 filelock_set(struct file *f, u32 command, uaddr_t at)
     if ((range.type == F_RDLCK && !(f->mode & FILE_F_READ)) ||
         (range.type == F_WRLCK && !(f->mode & FILE_F_WRITE)))
         return -EBADF;
-    return file_lock_set(f, lock_owner(f, command), &range, wait);
+    err = file_lock_set(f, lock_owner(f, command), &range, wait);
+    if (!err && range.type != F_UNLCK && lock_owner(f, command) != f)
+        err = lock_keep(f, fd, &range);
+    return err;
 }

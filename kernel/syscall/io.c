@@ -173,7 +173,7 @@ static s64 copy_between(u64 in_fd, uaddr_t in_at, u64 out_fd, uaddr_t out_at, u6
 
     if (!in || !out || !(in->mode & FILE_F_READ) || !(out->mode & FILE_F_WRITE))
         return -EBADF;
-    if (!(in->mode & FILE_F_SEEKABLE) || (regular && (out->flags & O_APPEND)))
+    if (!(in->mode & FILE_F_SEEKABLE) || out->flags & O_APPEND)
         return regular ? -EBADF : -EINVAL;
     if (regular && !(S_ISREG(in->inode->mode) && S_ISREG(out->inode->mode)))
         return -EINVAL;
@@ -209,7 +209,7 @@ s64 sys_truncate(u64 name, u64 length)
     inode = path_inode(&p);
     if (!S_ISREG(inode->mode))
         return S_ISDIR(inode->mode) ? -EISDIR : -EINVAL;
-    err = inode_permission(inode, MAY_WRITE) ?: inode_get_write(inode);
+    err = path_may_write(&p) ?: inode_permission(inode, MAY_WRITE) ?: inode_get_write(inode);
     if (err)
         return err;
     err = growth_failed(vfs_truncate(inode, length));

@@ -105,6 +105,8 @@ static int map_file(struct file *f, struct vm_map_args *m, u32 flags, u64 offset
     err = f->ops->mmap(f, &m->object);
     if (err)
         return err;
+    if (!m->object) // /dev/zero
+        return map_anonymous(m, flags, out);
     m->file = f;
     m->offset = offset >> PAGE_SHIFT;
     return vm_map(self_space(), m, out);

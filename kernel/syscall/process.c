@@ -2,11 +2,13 @@
 // Calls on processes and threads.
 
 #include "abi/capability.h"
+#include "abi/fcntl.h"
 #include "abi/futex.h"
 #include "abi/limits.h"
 #include "abi/prctl.h"
 #include "abi/wait.h"
 #include "ipc/futex.h"
+#include "lib/format.h"
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "syscall/args.h"
@@ -57,10 +59,19 @@ static s64 exec_at(u64 dirfd, u64 name, u64 argv, u64 envp, u32 flags)
 {
     struct path_arg a SCOPED(path_arg_fini);
     int err = path_arg_init(&a, dirfd, name, flags & AT_EMPTY_PATH);
+    char *shown = NULL;
 
     if (flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
         return -EINVAL;
-    return err ?: process_exec(path_arg_start(&a), a.name, argv, envp, flags);
+    if (!err && (int)dirfd != AT_FDCWD && path_arg_start(&a)) {
+        shown = kmalloc(PATH_MAX, 0);
+        if (!shown)
+            return -ENOMEM;
+        snformat(shown, PATH_MAX, "/dev/fd/%d%s%s", (int)dirfd, *a.name ? "/" : "", a.name);
+    }
+    err = err ?: process_exec(path_arg_start(&a), a.name, shown ?: a.name, argv, envp, flags);
+    kfree(shown);
+    return err;
 }
 
 s64 sys_execve(u64 name, u64 argv, u64 envp)

@@ -84,9 +84,11 @@ s64 sys_rt_sigprocmask(u64 how, u64 new, u64 old, u64 size)
 
 s64 sys_rt_sigpending(u64 set, u64 size)
 {
+    u64 pending = signal_pending_set();
+
     if (size > SIGSET_SIZE)
         return -EINVAL;
-    return put_user_u64(set, signal_pending_set()) ? -EFAULT : 0;
+    return copy_to_user(set, &pending, size);
 }
 
 s64 sys_rt_sigsuspend(u64 mask, u64 size)

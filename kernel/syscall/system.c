@@ -61,13 +61,14 @@ s64 sys_sysinfo(u64 out)
 #define SYSLOG_SIZE_UNREAD 9
 #define SYSLOG_SIZE_BUFFER 10
 
+static u64 syslog_cleared; // (a) what was logged before is not read again
+
 static s64 syslog_read_all(uaddr_t buf, u64 size)
 {
     char chunk[256];
-    u64 pos = 0, end = log_size(), done = 0, n;
+    u64 end = log_end(), done = 0, n;
+    u64 pos = MAX(load_relaxed(&syslog_cleared), end - MIN(size, end)); // the newest that fit
 
-    if (size < end)
-        pos = end - size; // the newest bytes that fit
     while (done < size && (n = log_read(&pos, chunk, MIN(sizeof(chunk), size - done)))) {
         if (copy_to_user(buf + done, chunk, n))
             return -EFAULT;
@@ -78,9 +79,23 @@ static s64 syslog_read_all(uaddr_t buf, u64 size)
 
 s64 sys_syslog(u64 type, u64 buf, u64 size)
 {
-    switch ((int)type) {
+    u64 end = log_end();
+    s64 ret;
+
+    type = (u32)type;
+    if (type != SYSLOG_READ_ALL && type != SYSLOG_SIZE_BUFFER &&
+        !cred_capable(thread_self()->cred, CAP_SYSLOG))
+        return -EPERM;
+    switch (type) {
     case SYSLOG_READ_ALL:
-        return !buf || (s32)size < 0 ? -EINVAL : syslog_read_all(buf, (u32)size);
+    case SYSLOG_READ_CLEAR:
+        ret = !buf || (s32)size < 0 ? -EINVAL : syslog_read_all(buf, (u32)size);
+        if (ret >= 0 && type == SYSLOG_READ_CLEAR)
+            store_relaxed(&syslog_cleared, end);
+        return ret;
+    case SYSLOG_CLEAR:
+        store_relaxed(&syslog_cleared, end);
+        return 0;
     case SYSLOG_SIZE_UNREAD:
     case SYSLOG_SIZE_BUFFER:
         return log_size();

@@ -221,6 +221,18 @@ static int claim_writer(struct file *f, u32 flags)
     return err;
 }
 
+// O_TRUNC with O_RDONLY truncates too, but no file that runs.
+static int open_truncate(struct file *f)
+{
+    int err = inode_get_write(f->inode);
+
+    if (err)
+        return err;
+    err = vfs_truncate(f->inode, 0);
+    inode_put_write(f->inode);
+    return err;
+}
+
 // Takes over the references of *p in any case.
 static int open_taken(const struct path *p, u32 flags, bool created, struct file **out)
 {
@@ -250,7 +262,7 @@ static int open_taken(const struct path *p, u32 flags, bool created, struct file
         return err;
     }
     if (flags & O_TRUNC && !created && S_ISREG(f->inode->mode))
-        err = vfs_truncate(f->inode, 0);
+        err = open_truncate(f);
     if (err)
         file_put(f);
     else

@@ -5,7 +5,8 @@
 // read that meets a write or a truncation sees some mixture, as on other systems. Writes hold the
 // inode's lock, which may not be held while user memory is faulted in: so the copy stops at a
 // page that is not ready, the lock is dropped, the page fetched, and the write goes on. One
-// write of many pages is therefore not atomic against another when its buffer is not resident.
+// write of many pages is therefore not atomic against another when its buffer is not resident; one
+// that appends goes on at the end.
 #include "abi/errno.h"
 #include "abi/limits.h"
 #include "vfs/internal.h"
@@ -54,13 +55,6 @@ ssize_t generic_file_read(struct file *f, struct uio *u, loff_t *pos)
     return done;
 }
 
-// Changing a file's contents takes its set-user-id bits, unless the writer is privileged.
-static void drop_privileges(struct inode *i)
-{
-    if (unlikely(i->mode & (S_ISUID | S_ISGID)) && cred_self()->fsuid != 0)
-        i->mode &= ~(S_ISUID | (i->mode & S_IXGRP ? S_ISGID : 0));
-}
-
 static u64 no_limit(void)
 {
     return INT64_MAX;
@@ -82,7 +76,7 @@ static ssize_t write_locked(struct file *f, struct uio *u, loff_t *pos, u64 limi
     *pos += n;
     if (*pos > i->size)
         store_relaxed(&i->size, *pos);
-    drop_privileges(i);
+    inode_drop_set_id(i);
     inode_touch_mtime(i);
     inode_changed(i);
     return n;
@@ -117,7 +111,7 @@ ssize_t generic_file_write_by(struct file *f, struct uio *u, loff_t *pos, u64 ma
         return -EINVAL;
     while (u->left) {
         write_lock(&i->lock);
-        if (f->flags & O_APPEND && !done)
+        if (f->flags & O_APPEND)
             *pos = i->size;
         n = (u64)*pos >= limit ? -EFBIG : fn(f, u, pos, limit);
         write_unlock(&i->lock);

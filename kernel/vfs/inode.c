@@ -118,6 +118,12 @@ int inode_stat(struct inode *i, struct linux_stat *out)
     return i->ops->getattr ? i->ops->getattr(i, out) : 0;
 }
 
+void inode_drop_set_id(struct inode *i)
+{
+    if (unlikely(i->mode & (S_ISUID | S_ISGID)) && !cred_capable(cred_self(), CAP_FSETID))
+        i->mode &= ~(S_ISUID | (i->mode & S_IXGRP ? S_ISGID : 0));
+}
+
 static void setattr_owner(struct inode *i, const struct attr *a)
 {
     if (a->valid & ATTR_UID)
@@ -137,8 +143,10 @@ static void setattr_generic(struct inode *i, const struct attr *a)
         store_relaxed(&i->size, a->size);
         vm_object_truncate(&i->object, a->size);
     }
-    if (a->valid & ATTR_SIZE)
+    if (a->valid & ATTR_SIZE) {
         i->mtime = clock_realtime();
+        inode_drop_set_id(i);
+    }
     if (a->valid & ATTR_ATIME)
         i->atime = a->atime;
     if (a->valid & ATTR_MTIME)

@@ -228,6 +228,8 @@ int inode_stat(struct inode *i, struct linux_stat *out);
 int inode_setattr(struct inode *i, const struct attr *attr);
 void inode_touch_atime(struct inode *i); // relatime
 void inode_touch_mtime(struct inode *i); // mtime and ctime; lock held
+// New contents take the set-user-id bits, unless who makes them is privileged; lock held.
+void inode_drop_set_id(struct inode *i);
 void inode_touch_ctime(struct inode *i); // lock held
 // 0 or -EPERM: the running thread owns the inode or has CAP_FOWNER.
 int inode_check_owner(struct inode *i);

@@ -42,6 +42,8 @@ void create_args_init(struct create_args *args, struct inode *dir, mode_t mode)
         args->gid = dir->gid;
         if (S_ISDIR(mode))
             args->mode |= S_ISGID;
+        else if (mode & S_IXGRP && !cred_in_group(c, dir->gid) && !cred_capable(c, CAP_FSETID))
+            args->mode &= ~S_ISGID;
     }
 }
 

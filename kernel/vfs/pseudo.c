@@ -88,6 +88,12 @@ void text_printf(struct text *t, const char *fmt, ...)
     t->length += n;
 }
 
+void text_escaped(struct text *t, const char *s, const char *set)
+{
+    for (; *s; s++)
+        text_printf(t, strchr(set, *s) ? "\\%03o" : "%c", *s);
+}
+
 struct text_file {
     struct mutex lock; // RANK_NONE: readers of one open file
     struct text text;  // (lock)

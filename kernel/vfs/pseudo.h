@@ -13,6 +13,7 @@ struct text {
 };
 void text_printf(struct text *t, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void text_append(struct text *t, const char *s, size_t n);
+void text_escaped(struct text *t, const char *s, const char *set); // those of `set` in octal
 // Room for n more bytes and a NUL, for texts that are made under a spinlock.
 bool text_reserve(struct text *t, size_t n);
 

@@ -4,9 +4,10 @@
 #include "abi/errno.h"
 #include "vfs/internal.h"
 
-static struct spinlock registry_lock = SPINLOCK_INIT(RANK_DCACHE); // writers; nothing is removed
+static struct mutex registry_lock =
+    MUTEX_INIT(registry_lock, RANK_NONE); // writers; nothing is removed
 static struct list devices = LIST_INIT(devices);
-void (*device_added_hook)(struct device *d);
+static void (*watcher)(struct device *d); // (registry_lock)
 
 /* Devices */
 
@@ -24,22 +25,23 @@ int device_register(struct device *d)
 {
     bool exists;
 
-    spin_lock(&registry_lock);
+    mutex_lock(&registry_lock);
     exists = device_find(d->dev, S_ISBLK(d->mode));
     if (!exists)
         list_insert_tail(&devices, &d->link);
-    spin_unlock(&registry_lock);
-    if (exists)
-        return -EEXIST;
-    if (device_added_hook)
-        device_added_hook(d);
-    return 0;
+    if (!exists && watcher)
+        watcher(d);
+    mutex_unlock(&registry_lock);
+    return exists ? -EEXIST : 0;
 }
 
-void device_each(void (*fn)(struct device *d))
+void device_watch(void (*fn)(struct device *d))
 {
     struct device *d;
 
+    mutex_lock(&registry_lock);
+    watcher = fn;
     LIST_FOR_EACH (d, &devices, link)
         fn(d);
+    mutex_unlock(&registry_lock);
 }

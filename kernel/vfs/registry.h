@@ -15,9 +15,8 @@ struct device {
 };
 int device_register(struct device *d); // -EEXIST
 struct device *device_find(dev_t dev, bool block);
-void device_each(void (*fn)(struct device *d));
-// Set by devfs to add nodes for devices registered later.
-extern void (*device_added_hook)(struct device *d);
+// Calls fn for each device there is and will be; it may sleep.
+void device_watch(void (*fn)(struct device *d));
 
 // Operations of FIFOs; set by ipc/.
 extern const struct file_ops *fifo_ops;

@@ -4,7 +4,8 @@
 // A rename within one directory needs only that directory's lock. One between two directories
 // first takes the superblock's rename_lock, under which no directory changes its place, so that
 // "is an ancestor of" stays true while the locks are taken in order: an ancestor before its
-// descendant, unrelated ones by address; then the two files concerned, by address.
+// descendant, unrelated ones by address; then the two files concerned, a directory first as when a
+// name in it is made or removed, and equal kinds by address.
 #include "abi/errno.h"
 #include "vfs/internal.h"
 
@@ -28,7 +29,8 @@ static bool is_ancestor(const struct dentry *ancestor, const struct dentry *d)
 
 static void lock_pair(struct inode *a, struct inode *b)
 {
-    struct inode *first = a < b ? a : b, *second = a < b ? b : a;
+    bool in_order = S_ISDIR(a->mode) == S_ISDIR(b->mode) ? a < b : S_ISDIR(a->mode);
+    struct inode *first = in_order ? a : b, *second = in_order ? b : a;
 
     write_lock_nested(&first->lock);
     if (first != second)
@@ -85,6 +87,7 @@ static int check_target(struct rename *r)
 static int check_tree(struct rename *r)
 {
     struct dentry *from = r->from.dentry, *to = r->to.dentry;
+    int err = 0;
 
     if (load_relaxed(&from->mounted) || load_relaxed(&to->mounted))
         return -EBUSY;
@@ -95,8 +98,10 @@ static int check_tree(struct rename *r)
     if (to->inode && is_ancestor(to, r->from.dir.dentry))
         return r->flags & RENAME_EXCHANGE ? -EINVAL : -ENOTEMPTY;
     if (S_ISDIR(from->inode->mode)) // its ".." changes
-        return inode_permission(from->inode, MAY_WRITE);
-    return 0;
+        err = inode_permission(from->inode, MAY_WRITE);
+    if (!err && r->flags & RENAME_EXCHANGE && S_ISDIR(to->inode->mode))
+        err = inode_permission(to->inode, MAY_WRITE);
+    return err;
 }
 
 static int check_slashes(struct rename *r)

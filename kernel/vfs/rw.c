@@ -55,7 +55,7 @@ ssize_t file_write(struct file *f, struct uio *u)
 
 static ssize_t io_at(struct file *f, struct uio *u, loff_t pos, io_fn *fn)
 {
-    if (!(f->mode & FILE_F_SEEKABLE) && !S_ISCHR(f->inode->mode))
+    if (!(f->mode & FILE_F_SEEKABLE) && !f->ops->seek)
         return -ESPIPE;
     if (pos < 0)
         return -EINVAL;

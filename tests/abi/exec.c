@@ -108,6 +108,13 @@ static void test_auxv(void)
     CHECK("stack is aligned", ((uintptr_t)__builtin_frame_address(0) & 15) == 0);
 }
 
+static void exec_by_descriptor(void *argv)
+{
+    int fd = open("script", O_RDONLY);
+
+    fexecve(fd, argv, no_env);
+}
+
 static void test_scripts(void)
 {
     char text[512], *argv[] = {"zero", "x", "y", NULL};
@@ -115,6 +122,7 @@ static void test_scripts(void)
     snprintf(text, sizeof(text), "#! %s --script one argument  \nrest\n", self);
     file_write("script", text, 0755);
     EXPECT("script", exec_run("./script", argv, no_env), EXITED(0));
+    EXPECT("script by its descriptor", child_run(exec_by_descriptor, argv), EXITED(5));
     file_write("plain", "echo hi\n", 0755);
     EXPECT_ERR("no #!", execve("plain", argv, no_env), ENOEXEC);
     file_write("nowhere", "#!/no/such/interpreter\n", 0755);

@@ -638,6 +638,66 @@ static void test_limits(void)
     EXPECT_ERR("closed all", fcntl(3, F_GETFD), EBADF);
 }
 
+#define RECORD   (2 * PAGE)
+#define APPENDS  100
+#define PROGRAMS 3
+
+static void append_cold(void *unused)
+{
+    int fd = open("log", O_WRONLY | O_APPEND);
+    char *record = mmap(NULL, RECORD, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    (void)unused;
+    NEED(fd >= 0 && record != MAP_FAILED);
+    for (int i = 0; i < APPENDS; i++) {
+        memset(record, 'a', PAGE);
+        madvise(record + PAGE, PAGE, MADV_DONTNEED); // the write stops there for a page
+        NEED(write(fd, record, RECORD) == RECORD);
+    }
+}
+
+static void test_append(void)
+{
+    pid_t pid[PROGRAMS];
+
+    close(make("log"));
+    for (int i = 0; i < PROGRAMS; i++)
+        pid[i] = child_start(append_cold, NULL);
+    for (int i = 0; i < PROGRAMS; i++)
+        child_end(pid[i]);
+    EXPECT("appends write over nothing", stat_of("log").st_size, PROGRAMS * APPENDS * RECORD);
+    unlink("log");
+}
+
+static void exchange_often(void *unused)
+{
+    (void)unused;
+    for (int i = 0; i < 3000; i++)
+        NEED(renameat2(AT_FDCWD, "x.file", AT_FDCWD, "x.dir", RENAME_EXCHANGE) == 0);
+}
+
+// While a file and a directory change places, the file gets and loses a name in the directory.
+static void test_exchange_and_link(void)
+{
+    int file = make("x.file"), dir;
+    char name[40];
+    pid_t pid;
+
+    NEED(mkdir("x.dir", 0777) == 0);
+    dir = open("x.dir", O_RDONLY | O_DIRECTORY);
+    snprintf(name, sizeof(name), "/proc/self/fd/%d", file);
+    pid = child_start(exchange_often, NULL);
+    for (int i = 0; i < 3000; i++) {
+        NEED(linkat(AT_FDCWD, name, dir, "l", AT_SYMLINK_FOLLOW) == 0);
+        NEED(unlinkat(dir, "l", 0) == 0);
+    }
+    EXPECT("neither waits for ever", child_end(pid), 0);
+    close(file);
+    close(dir);
+    unlink("x.file");
+    rmdir("x.dir");
+}
+
 int main(void)
 {
     abi_begin();
@@ -651,6 +711,8 @@ int main(void)
     test_links();
     test_symlinks();
     test_rename();
+    test_append();
+    test_exchange_and_link();
     test_directories();
     test_getdents();
     test_permissions();

@@ -8,6 +8,7 @@
 
 #include <elf.h>
 #include <pthread.h>
+#include <stddef.h>
 #include <sys/resource.h>
 #include <sys/time.h>
 
@@ -310,6 +311,12 @@ static const struct small small = {
     .code = {0x00700513, 0x05d00893, 0x00000073, 0x0000006f},
 };
 
+struct with_bss {
+    struct small small;
+    uint32_t ecall;
+    Elf64_Phdr program[2];
+};
+
 static void exec_image(void *path)
 {
     struct itimerval bound = {.it_value = {2, 0}}; // what was damaged may run for ever
@@ -371,6 +378,21 @@ static void test_images(void)
     s = small;
     s.header.e_entry = KERNEL_ADDR;
     EXPECT("entry in the kernel", image_run(&s, sizeof(s)) & 0x7f, SIGSEGV);
+    struct with_bss b = {.small = small};
+    b.small.header.e_phnum = 2;
+    b.small.program.p_offset = 0;
+    b.small.header.e_phoff = offsetof(struct with_bss, program);
+    b.program[0] = small.program;
+    b.program[0].p_filesz = b.program[0].p_memsz = sizeof(b);
+    b.program[1] = (Elf64_Phdr){.p_type = PT_LOAD,
+                                .p_flags = PF_R | PF_W,
+                                .p_offset = 0x100,
+                                .p_vaddr = 0x20100,
+                                .p_memsz = 0x100,
+                                .p_align = 0x1000};
+    memcpy(b.small.code, (uint32_t[]){0x00020537, 0x10050023, 0x00700513, 0x05d00893}, 16);
+    b.ecall = 0x00000073; // lui a0,0x20; sb zero,0x100(a0); li a0,7; li a7,93; ecall
+    EXPECT("memory without a file part, unaligned", image_run(&b, sizeof(b)), EXITED(7));
     EXPECT("programs still run", image_run(&small, sizeof(small)), EXITED(7));
 }
 

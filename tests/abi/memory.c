@@ -218,6 +218,24 @@ static void test_file(void)
     munmap(p, 4 * PAGE);
 }
 
+// Each mapping of /dev/zero is anonymous memory of its own.
+static void test_dev_zero(void)
+{
+    int fd = open("/dev/zero", O_RDWR);
+    char *a = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    char *b = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    char *c = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+
+    NEED(a != MAP_FAILED && b != MAP_FAILED && c != MAP_FAILED);
+    a[0] = 42;
+    EXPECT("another mapping of /dev/zero", b[0], 0);
+    EXPECT("a private one", c[0], 0);
+    munmap(a, PAGE);
+    munmap(b, PAGE);
+    munmap(c, PAGE);
+    close(fd);
+}
+
 static void test_file_modes(void)
 {
     int fd = open("/tmp/abi.memory", O_WRONLY | O_CREAT | O_TRUNC, 0600);
@@ -419,6 +437,7 @@ int main(void)
     test_cow();
     test_shared();
     test_file();
+    test_dev_zero();
     test_file_modes();
     test_mremap();
     EXPECT("limit", child_run(remap_within_limit, NULL), 0);

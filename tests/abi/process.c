@@ -91,6 +91,56 @@ static void test_vfork(void)
     EXPECT("vfork and exec", child_end(pid), EXITED(9));
 }
 
+static void vfork_parent(void *child)
+{
+    if (vfork() == 0) {
+        *(volatile pid_t *)child = getpid();
+        pause();
+        _exit(0);
+    }
+}
+
+static void test_vfork_killed(void)
+{
+    volatile pid_t *child = shared_page();
+    pid_t pid = child_start(vfork_parent, (void *)child);
+
+    while (*child == 0)
+        sched_yield();
+    process_await(pid, "D");
+    kill(pid, SIGKILL);
+    EXPECT("a vfork's parent is killed", child_end(pid), SIGNALED(SIGKILL));
+    EXPECT("its child is there", kill(*child, SIGKILL), 0);
+    munmap((void *)child, PAGE);
+}
+
+static void touch_much(void *unused)
+{
+    size_t size = 2048 * PAGE;
+    char *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    struct rusage usage;
+
+    (void)unused;
+    madvise(p, size, MADV_NOHUGEPAGE);
+    for (size_t at = 0; at < size; at += PAGE)
+        p[at] = 1;
+    munmap(p, size);
+    NEED(getrusage(RUSAGE_SELF, &usage) == 0);
+    CHECK("its own faults", usage.ru_minflt >= 2048);
+    CHECK("its own peak, in KiB", usage.ru_maxrss >= 8192);
+}
+
+static void test_usage(void)
+{
+    pid_t pid = child_start(touch_much, NULL);
+    struct rusage usage;
+    int status;
+
+    EXPECT("wait4", wait4(pid, &status, 0, &usage), pid);
+    CHECK("faults", usage.ru_minflt >= 2048);
+    CHECK("the peak, not the end", usage.ru_maxrss >= 8192);
+}
+
 static void test_clone3(void)
 {
     int child_tid = 0, parent_tid = 0;
@@ -398,6 +448,8 @@ int main(int argc, char **argv)
     test_fork();
     test_exit_codes();
     test_vfork();
+    test_vfork_killed();
+    test_usage();
     test_clone3();
     test_wait_options();
     test_wait_groups();

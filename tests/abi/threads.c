@@ -255,6 +255,55 @@ static void test_robust(void)
     EXPECT("not recoverable", pthread_mutex_lock(lock), ENOTRECOVERABLE);
 }
 
+struct robust_head { // the kernel's, as set_robust_list(2) has it
+    void *first;
+    long offset;
+    void *pending;
+};
+
+static void robust_waiter(void *lock)
+{
+    NEED(futex(lock, FUTEX_WAIT, 5, NULL, NULL, 0) == 0);
+}
+
+// Killed between giving the lock up and waking who waits for it.
+static void robust_giver(void *lock)
+{
+    static struct robust_head head;
+
+    head = (struct robust_head){&head, 0, lock};
+    NEED(syscall(SYS_set_robust_list, &head, sizeof(head)) == 0);
+    __atomic_store_n((uint32_t *)lock, 0, __ATOMIC_SEQ_CST);
+    raw(SYS_exit_group, 0, 0, 0, 0, 0, 0);
+}
+
+static void robust_exec(void *lock)
+{
+    static struct robust_head head;
+    static void *entry[1];
+
+    head = (struct robust_head){entry, (char *)lock - (char *)entry, NULL};
+    entry[0] = &head;
+    NEED(syscall(SYS_set_robust_list, &head, sizeof(head)) == 0);
+    *(uint32_t *)lock = getpid();
+    execl("/usr/bin/busybox", "true", NULL);
+}
+
+static void test_robust_ends(void)
+{
+    uint32_t *lock = shared_page();
+    pid_t waiter;
+
+    *lock = 5;
+    waiter = child_start(robust_waiter, lock);
+    process_await(waiter, "S");
+    EXPECT("gives up", child_run(robust_giver, lock), 0);
+    EXPECT("the waiter goes on", child_end(waiter), 0);
+    EXPECT("another program", child_run(robust_exec, lock), 0);
+    EXPECT("gives its locks up", *lock & FUTEX_OWNER_DIED, FUTEX_OWNER_DIED);
+    munmap(lock, PAGE);
+}
+
 static volatile int caught_by, release;
 
 static void catch (int number)
@@ -443,6 +492,7 @@ int main(int argc, char **argv)
     test_futex_wake();
     test_futex_shared();
     test_robust();
+    test_robust_ends();
     test_signals();
     test_ends();
     test_many();

@@ -98,7 +98,6 @@ void devfs_init(void)
         log_info("devfs: error %d", -err);
         return;
     }
-    device_added_hook = node_add;
-    device_each(node_add);
+    device_watch(node_add);
     fs_register(&devfs_type);
 }

@@ -73,27 +73,10 @@ static loff_t still_seek(struct file *f, loff_t offset, int whence)
     return 0;
 }
 
-// All mappings through one open file show one object, which lives as long as the file.
 static int zero_mmap(struct file *f, struct vm_object **out)
 {
-    struct vm_object *o;
-    int err;
-
-    if (!load_acquire(&f->private)) {
-        err = vm_object_create(&o, (u64)INT64_MAX & PAGE_MASK);
-        if (err)
-            return err;
-        if (!atomic_cas(&f->private, NULL, o))
-            vm_object_put(o);
-    }
-    *out = f->private;
+    *out = NULL;
     return 0;
-}
-
-static void zero_release(struct file *f)
-{
-    if (f->private)
-        vm_object_put(f->private);
 }
 
 static const struct file_ops null_ops = {
@@ -103,7 +86,6 @@ static const struct file_ops zero_ops = {
     .write = sink_write,
     .seek = still_seek,
     .mmap = zero_mmap,
-    .release = zero_release,
 };
 static const struct file_ops full_ops = {
     .read = zero_read, .write = full_write, .seek = still_seek};
