@@ -103,6 +103,7 @@ struct ext4_inode {
     u64 disk_size;          // (map_lock) i_size on disk: never past data that was written
     struct ranges delayed;  // (map_lock) logical blocks reserved, not yet mapped
     u64 goal;               // (map_lock) next physical block wanted; 0: none
+    u32 times_changed;      // (a) by a write: the write-back of its pages stores them
     u32 tid, data_tid;      // (a) last transactions with any change, with one fdatasync needs
     struct list orphan;     // (super_lock) empty: not an orphan
     u32 orphan_slot;        // (super_lock) in the orphan file, or ~0
