@@ -47,6 +47,7 @@ struct ext4 {
 
     u32 block_size, block_shift, inode_size;                          // (c) bytes
     u32 inodes_per_group, blocks_per_group, first_block, group_count; // (c)
+    u32 cluster_shift;                                                // (c) of BIGALLOC, else 0
     u32 desc_size, desc_per_block;                                    // (c)
     u32 inode_count, first_ino;                                       // (c)
     u32 compat, incompat, ro_compat;                                  // (c)
