@@ -118,6 +118,8 @@ ssize_t generic_file_write(struct file *f, struct uio *u, loff_t *pos);
 typedef ssize_t file_write_fn(struct file *f, struct uio *u, loff_t *pos, u64 limit);
 ssize_t generic_file_write_by(struct file *f, struct uio *u, loff_t *pos, u64 max,
                               file_write_fn *fn);
+// Such a function: into the inode's pages. Its attributes change, and nobody is told.
+ssize_t generic_write_pages(struct file *f, struct uio *u, loff_t *pos, u64 limit);
 int generic_file_mmap(struct file *f, struct vm_object **out);
 loff_t generic_file_seek(struct file *f, loff_t offset, int whence); // also SEEK_DATA, SEEK_HOLE
 

@@ -62,7 +62,7 @@ static u64 no_limit(void)
 
 u64 (*file_size_limit_hook)(void) = no_limit;
 
-static ssize_t write_locked(struct file *f, struct uio *u, loff_t *pos, u64 limit)
+ssize_t generic_write_pages(struct file *f, struct uio *u, loff_t *pos, u64 limit)
 {
     struct inode *i = f->inode;
     ssize_t n = 0;
@@ -78,7 +78,15 @@ static ssize_t write_locked(struct file *f, struct uio *u, loff_t *pos, u64 limi
         store_relaxed(&i->size, *pos);
     inode_drop_set_id(i);
     inode_touch_mtime(i);
-    inode_changed(i);
+    return n;
+}
+
+static ssize_t write_locked(struct file *f, struct uio *u, loff_t *pos, u64 limit)
+{
+    ssize_t n = generic_write_pages(f, u, pos, limit);
+
+    if (n > 0)
+        inode_changed(f->inode);
     return n;
 }
 

@@ -2,6 +2,7 @@
 """ext2, ext3, ext4: what the host's e2fsprogs make is read, what is written passes e2fsck."""
 import copy
 import hashlib
+import lzma
 import os
 import random
 import re
@@ -283,6 +284,67 @@ def test_power_cut(disk, tree, name):
     fsck(one.path)
 
 
+MODULES = ("lib/crc16", "crypto/crc32c_generic", "lib/libcrc32c", "fs/mbcache", "fs/jbd2/jbd2",
+           "fs/ext4/ext4", "drivers/block/virtio_blk")
+CHANGE = """set -e
+cd /mnt; mkdir theirs; cp -a new/sub/moved theirs/; i=0
+while [ $i -lt 120 ]; do echo "their $i" >"theirs/a file with the number $i"; i=$((i + 1)); done
+rm -r new/copy; mv new/sub theirs/; truncate -s 70000 theirs/moved; ln theirs/moved new/hard2
+dd if=/dev/urandom of=theirs/random bs=5000 count=100 2>/dev/null
+sync
+"""
+
+
+@pytest.fixture
+def linux(config, tmp_path):
+    """A configuration that boots Debian's kernel, with the modules that it needs for the disk."""
+    folder = tmp_path / "modules"
+    folder.mkdir()
+    mine = copy.copy(config)
+    mine.on, mine.append, mine.icount = "linux", "", False
+    mine.firmware = "opensbi"
+    for name in MODULES:
+        packed = machine.linux_file(f"**/kernel/{name}.ko.xz")
+        with lzma.open(packed) as f:
+            (folder / f"{os.path.basename(name)}.ko").write_bytes(f.read())
+    mine.put = [*config.put, (str(folder), "/ko")]
+    return mine
+
+
+@pytest.mark.configs("smp4")
+@pytest.mark.parametrize("name", ("debian12", "indirect", "debian13", *(
+    pytest.param(n, marks=pytest.mark.long) for n in (
+        "ext2-1k", "ext3", "ext4-1k", "ext4-2k", "uninit_bg", "data-journal", "meta_bg",
+        "sparse_super2"))))
+def test_linux(disk, tree, linux, name):
+    """Linux reads what we wrote, and we read what it wrote, each after the other's power cut."""
+    one = disk(*SETS[name], tree=tree)
+    guest = mounted(one)
+    guest.out(WORK + "sync", timeout=120)
+    before = guest_sums(guest)
+    if "has_journal" not in SETS[name][0]:
+        one.umount()
+    one.stop()
+
+    other = Disk(linux, one.path, one.options)
+    other.boot()
+    other.guest.out("for m in " + " ".join(map(os.path.basename, MODULES)) +
+                    "; do insmod /ko/$m.ko; done; until [ -b /dev/vda ]; do sleep 0.1; done")
+    guest = mounted(other)
+    assert guest_sums(guest) == before
+    assert "error" not in other.log()
+    guest.out(CHANGE, timeout=120)
+    before = guest_sums(guest)
+    if "has_journal" not in SETS[name][0]:
+        other.umount()
+    other.stop()
+
+    assert guest_sums(mounted(one)) == before
+    one.umount()
+    one.stop()
+    fsck(one.path)
+
+
 @pytest.mark.parametrize("feature", ("encrypt", "casefold", "quota", "project", "bigalloc",
                                      "verity"))
 def test_foreign_features(disk, feature):
@@ -296,6 +358,30 @@ def test_foreign_features(disk, feature):
         assert one.guest.sh("echo >/mnt/x").status
         assert "lost+found" in one.guest.out("ls /mnt")
         one.umount()
+
+
+@pytest.mark.parametrize("policy", ("continue", "remount-ro"))
+def test_errors(disk, policy):
+    """A bitmap is wrong: what errors= says, and the superblock remembers."""
+    one = disk(f"-b 1024 -I 256 -O {FULL}")
+    at = int(re.search(r"Inode bitmap at (\d+)", host("dumpe2fs", one.path)).group(1)) * 1024
+    with open(one.path, "r+b") as f:
+        f.seek(at + 40)
+        f.write(b"\1")
+    guest = mounted(one, f"errors={policy}")
+    result = guest.sh("echo x >/mnt/x")
+    if policy == "continue":  # another group takes it
+        guest.out("echo y >/mnt/y; cat /mnt/y")
+    else:
+        assert result.status and guest.sh("mkdir /mnt/y").status
+        guest.out("ls /mnt")
+    assert "bitmap of inodes" in one.log()
+    guest.sh("umount /mnt")
+    one.stop()
+    header = host("dumpe2fs", "-h", one.path)
+    assert "with errors" in header and "FS Error count:" in header
+    host("e2fsck", "-fy", one.path, status=1)
+    fsck(one.path)
 
 
 def test_unknown_features(disk):

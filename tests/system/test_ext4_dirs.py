@@ -42,7 +42,7 @@ def test_threads(disk):
     one = disk(*SETS["ext4-1k"])
     one.config.smp = 4
     guest = mounted(one)
-    dirio(guest, "threads", "/mnt", 5, 1500)
+    dirio(guest, "threads", "/mnt", 5, 700)
     finish(one)
 
 

@@ -113,6 +113,10 @@ static bool geometry_load(struct ext4 *fs, const struct ext4_super *s)
     fs->blocks_per_group = s->s_blocks_per_group;
     fs->inodes_per_group = s->s_inodes_per_group;
     fs->inode_count = s->s_inodes_count;
+    if (EXT4_HAS_RO(fs, BIGALLOC))
+        fs->cluster_shift = s->s_log_cluster_size - s->s_log_block_size;
+    if (fs->cluster_shift > 16)
+        return refuse(fs, "size of clusters");
     if (!EXT4_HAS_RO(fs, BIGALLOC) && (fs->blocks_per_group > fs->block_size * 8 ||
                                        fs->blocks_per_group % 8 || fs->blocks_per_group < 256))
         return refuse(fs, "blocks in a group");

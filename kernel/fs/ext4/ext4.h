@@ -47,6 +47,7 @@ struct ext4 {
 
     u32 block_size, block_shift, inode_size;                          // (c) bytes
     u32 inodes_per_group, blocks_per_group, first_block, group_count; // (c)
+    u32 cluster_shift;                                                // (c) of BIGALLOC, else 0
     u32 desc_size, desc_per_block;                                    // (c)
     u32 inode_count, first_ino;                                       // (c)
     u32 compat, incompat, ro_compat;                                  // (c)
@@ -103,6 +104,7 @@ struct ext4_inode {
     u64 disk_size;          // (map_lock) i_size on disk: never past data that was written
     struct ranges delayed;  // (map_lock) logical blocks reserved, not yet mapped
     u64 goal;               // (map_lock) next physical block wanted; 0: none
+    u32 times_changed;      // (a) by a write: the write-back of its pages stores them
     u32 tid, data_tid;      // (a) last transactions with any change, with one fdatasync needs
     struct list orphan;     // (super_lock) empty: not an orphan
     u32 orphan_slot;        // (super_lock) in the orphan file, or ~0

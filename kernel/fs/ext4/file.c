@@ -17,18 +17,26 @@ static int move_out(struct inode *i)
     return err;
 }
 
-static ssize_t regular_write(struct file *f, struct uio *u, loff_t *pos)
+// The times are stored when the pages are. If by now they have been, nobody may come any more.
+static ssize_t write_pages(struct file *f, struct uio *u, loff_t *pos, u64 limit)
 {
     struct inode *i = f->inode;
-    u64 at = f->flags & O_APPEND ? load_relaxed(&i->size) : (u64)*pos, max = ext4_size_max(i);
-    int err = move_out(i);
+    ssize_t n = generic_write_pages(f, u, pos, limit);
 
-    if (err)
-        return err;
-    if (at >= max && u->left)
-        return -EFBIG;
-    u->left = MIN(u->left, max - at);
-    return generic_file_write(f, u, pos);
+    if (n <= 0)
+        return n;
+    store_relaxed(&ext4_i(i)->times_changed, 1);
+    smp_mb();
+    if (!vm_object_is_dirty(&i->object))
+        inode_changed(i);
+    return n;
+}
+
+static ssize_t regular_write(struct file *f, struct uio *u, loff_t *pos)
+{
+    int err = move_out(f->inode);
+
+    return err ? err : generic_file_write_by(f, u, pos, ext4_size_max(f->inode), write_pages);
 }
 
 static int regular_mmap(struct file *f, struct vm_object **out)

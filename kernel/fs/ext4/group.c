@@ -264,6 +264,8 @@ int ext4_groups_read(struct ext4 *fs)
     fs->free_inodes = fs->dirs = 0;
     for (u32 n = 0; !err && n < fs->group_count; n++)
         err = group_read(fs, n);
+    if (EXT4_HAS_RO(fs, BIGALLOC)) // counted in clusters
+        fs->free_blocks <<= fs->cluster_shift;
     return err;
 }
 

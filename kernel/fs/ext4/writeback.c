@@ -280,6 +280,8 @@ static int enter(struct run *r)
         return err;
     }
     err = enter_pieces(h, r);
+    store_relaxed(&ext4_i(r->inode)->times_changed, 0);
+    smp_mb();
     one = ext4_inode_write(h, r->inode);
     err = err ? err : one;
     one = journal_end(h);
@@ -364,6 +366,11 @@ int ext4_write_back(struct vm_object *o, u64 first, u64 last)
         if (one == -ENOMEM)
             break;
         first += n;
+    }
+    if (atomic_xchg(&ext4_i(i)->times_changed, 0U)) {
+        int one = ext4_inode_dirty(i);
+
+        err = err ? err : one;
     }
     return err;
 }
