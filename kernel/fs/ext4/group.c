@@ -166,6 +166,9 @@ void ext4_groups_close(struct ext4 *fs)
     kfree(fs->groups);
     fs->groups = NULL;
     ranges_clear(&fs->system);
+    ranges_clear(&fs->in_flight);
+    ranges_clear(&fs->freed[0]); // not empty when the journal has failed
+    ranges_clear(&fs->freed[1]);
 }
 
 static bool in_device(const struct ext4 *fs, u64 block, u64 count)

@@ -87,6 +87,8 @@ static int turn_to(struct reader *r, u64 logical)
     buf_put(r->block);
     r->block = NULL;
     err = ext4_dir_block(r->dir, logical, &r->block, &r->view);
+    if (err)
+        r->block = NULL;
     r->logical = logical;
     return err;
 }

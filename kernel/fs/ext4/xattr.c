@@ -68,6 +68,7 @@ static int set_block_open(struct inode *i, struct buf **out)
         return 0;
     }
     buf_put(*out);
+    *out = NULL;
     return damaged(i, block);
 }
 
@@ -82,6 +83,7 @@ struct place {
 static void place_close(struct place *p)
 {
     buf_put(p->b);
+    p->b = NULL;
 }
 
 static int inode_place(struct inode *i, struct place *p)

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: MIT
+// The images that ext4images.py made, in the folder EXT4_IMAGES of the environment.
+#pragma once
+#include <stdint.h>
+
+#define EXT4_IMAGES             12
+#define EXT4_IMAGE_DATA_JOURNAL 10 // the one to be mounted so
+
+// Image n, to be freed, and its bytes; ends the process if there is none.
+uint8_t *ext4_image_read(unsigned n, uint64_t *size);

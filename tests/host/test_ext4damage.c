@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+// ext2, ext3 and ext4 on damaged images: refused, errors, read-only; never a panic, a report of the
+// sanitizers, a loop, or memory that is lost.
+//
+// What the test cannot judge is what a damaged file system holds afterwards; but it is mounted once
+// more, to bear that too.
+#include "abi/mount.h"
+#include "base/log.h"
+#include "buf/buf.h"
+#include "disk.h"
+#include "ext4damage.h"
+#include "ext4images.h"
+#include "ext4visit.h"
+#include "fs/ext4/ext4.h"
+#include "lib/string.h"
+#include "mm/slab.h"
+#include "world.h"
+
+static struct disk *one, *two; // their caches are never freed
+static unsigned image_number;
+static u64 image_size;
+static u8 *good; // of that size: what is damaged
+
+static struct disk *disk_make(const char *name)
+{
+    struct disk *d = disk_create(name, image_size / SECTOR_SIZE, SECTOR_SIZE);
+    struct buf_cache *c;
+
+    memcpy(d->image, good, image_size);
+    verify(!buf_cache_get(&d->block, &c));
+    return d;
+}
+
+void host_setup(void)
+{
+    image_number = machine_below(EXT4_IMAGES);
+    good = ext4_image_read(image_number, &image_size);
+    world_setup();
+    buf_init();
+    ext4_init();
+    one = disk_make("one");
+    two = disk_make("two");
+    host_expect(vfs_mkdir(NULL, "/m", 0755), 0);
+    shrink_all();
+}
+
+static const char *options(void)
+{
+    bool read_only = machine_below(2);
+
+    if (image_number == EXT4_IMAGE_DATA_JOURNAL)
+        return read_only ? "data=journal,errors=remount-ro" : "data=journal,errors=continue";
+    return read_only ? "errors=remount-ro" : "errors=continue";
+}
+
+// What a crash leaves while the file system is mounted and in use; or what its end leaves.
+static void prepare(void)
+{
+    bool crash = machine_below(2);
+
+    host_expect(ext4_visit_mount("/dev/one", options(), 0), 0);
+    ext4_visit_fill(machine_below);
+    if (crash)
+        memcpy(good, one->image, image_size);
+    ext4_visit_unmount();
+    if (!crash)
+        memcpy(good, one->image, image_size);
+}
+
+static void visit_damaged(enum ext4_damage kind)
+{
+    static const int refusals[] = {0,           -EUCLEAN, -EIO,    -EINVAL,
+                                   -EOPNOTSUPP, -EROFS,   -ENOSPC, -EFBIG};
+    u32 flags = machine_below(8) ? 0 : MS_RDONLY;
+    int err = ext4_visit("/dev/two", options(), flags, machine_below);
+
+    for (u32 n = 0; n < ARRAY_SIZE(refusals); n++)
+        if (refusals[n] == err)
+            return;
+    panic("damage %u: the mount gives error %d", kind, -err);
+}
+
+static void damage_scenario(void)
+{
+    prepare();
+    for (u32 n = 0; n < 3; n++) {
+        enum ext4_damage kind = machine_below(DAMAGE_KINDS);
+
+        log_info("image %u, damage %u", image_number, kind);
+        memcpy(two->image, good, image_size);
+        ext4_damage_trust = machine_below(2);
+        ext4_damage_begin(two->image, image_size, machine_below);
+        for (u64 more = 1 + machine_below(3); more; more--)
+            ext4_damage(kind);
+        visit_damaged(kind);
+        visit_damaged(kind);
+    }
+}
+HOST_TEST(damage, 300)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_damage)};
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
