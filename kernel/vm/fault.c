@@ -139,6 +139,16 @@ static int fault_object_copy(struct fault *f, struct frame *from)
     return frame ? fault_enter(f, frame, fault_bits(f->a) | PTE_ANON, NULL) : -ENOMEM;
 }
 
+// A page of a file in memory comes into being when it is touched: that, too, its owner must allow.
+static bool fault_makes_page(struct vm_object *o, u64 index)
+{
+    struct frame *there = o->ops->fill ? NULL : vm_object_find(o, index);
+
+    if (there)
+        frame_put(there);
+    return !o->ops->fill && !there;
+}
+
 static int fault_object(struct fault *f)
 {
     struct vm_object *o = f->a->object;
@@ -147,7 +157,7 @@ static int fault_object(struct fault *f)
     struct frame *frame;
     int err = 0;
 
-    if (write && shared && o->ops->make_writable)
+    if (o->ops->make_writable && ((write && shared) || fault_makes_page(o, index)))
         err = o->ops->make_writable(o, index);
     if (!err)
         err = object_page(o, index, true, &frame);
