@@ -72,11 +72,17 @@ static bool batch_fits(const struct block_batch *b, u64 sector, u64 sectors)
            r->count < MIN((u32)SEGMENTS, limits->segments);
 }
 
+// Pieces that follow each other in memory, too, are one segment.
 static void batch_put(struct batch_request *r, u64 sector, void *data, u32 bytes)
 {
+    struct block_segment *last = r->count ? &r->segments[r->count - 1] : NULL;
+
     if (!r->count)
         r->request.sector = sector;
-    r->segments[r->count++] = (struct block_segment){data, bytes};
+    if (last && (u8 *)last->data + last->length == data)
+        last->length += bytes;
+    else
+        r->segments[r->count++] = (struct block_segment){data, bytes};
     r->sectors += bytes >> SECTOR_SHIFT;
 }
 

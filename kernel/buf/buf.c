@@ -15,7 +15,8 @@
 #include "lib/bitmap.h"
 #include "mm/slab.h"
 
-#define BUCKETS       1024
+#define BUCKETS_MIN   1024
+#define BUCKETS_MAX   16384
 #define SHRINK_STRIDE 512 // buffers looked at by one call: those of 64 pages
 
 struct buf_bucket {
@@ -33,17 +34,28 @@ void buf_init(void)
 
 /* Caches */
 
+// A power of two, so large that chains stay short when much of memory is blocks.
+static u32 bucket_count(void)
+{
+    u32 n = BUCKETS_MIN;
+
+    while (n < BUCKETS_MAX && n < frames_total() / 32)
+        n *= 2;
+    return n;
+}
+
 static int cache_create(struct block_device *d, struct buf_cache **out)
 {
     struct buf_cache *c = kmalloc(sizeof(*c), ALLOC_ZERO);
-    struct buf_bucket *buckets = kmalloc(BUCKETS * sizeof(*buckets), ALLOC_ZERO);
+    u32 count = bucket_count();
+    struct buf_bucket *buckets = kmalloc(count * sizeof(*buckets), ALLOC_ZERO);
 
     if (!c || !buckets) {
         kfree(c);
         kfree(buckets);
         return -ENOMEM;
     }
-    for (unsigned i = 0; i < BUCKETS; i++)
+    for (unsigned i = 0; i < count; i++)
         spin_init(&buckets[i].lock, RANK_BUFFERS);
     c->device = d;
     vm_object_init(&c->object, &buf_device_object_ops, c);
@@ -54,6 +66,7 @@ static int cache_create(struct block_device *d, struct buf_cache **out)
     c->block_size = d->limits.block_size;
     c->block_shift = bit_lowest(c->block_size);
     c->buckets = buckets;
+    c->bucket_count = count;
     wait_queue_init(&c->writing_wait);
     spin_init(&c->lock, RANK_BUFFERS);
     list_init(&c->bufs);
@@ -90,7 +103,7 @@ u64 buf_cache_blocks(const struct buf_cache *c)
 
 static struct buf_bucket *bucket_of(struct buf_cache *c, u64 block)
 {
-    return &c->buckets[(block ^ block >> 10) % BUCKETS];
+    return &c->buckets[(block ^ block >> 10) & (c->bucket_count - 1)];
 }
 
 // The bucket's lock is held.

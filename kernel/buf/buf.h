@@ -47,6 +47,7 @@ struct buf_cache {
     u32 block_size;              // (c) while buffers exist: 512..4096, a power of two
     u32 block_shift;
     struct buf_bucket *buckets;     // (c)
+    u32 bucket_count;               // (c)
     struct wait_queue writing_wait; // for the end of a write-back of pages
     struct mutex close_lock;        // RANK_NONE: closing
     bool written;                   // (a) since the last flush

@@ -1,13 +1,22 @@
 // SPDX-License-Identifier: MIT
-// Four bytes a step, with tables that are made at first use: whoever makes them, they are the same.
+// Eight bytes a step, with tables that are made at first use: whoever makes them, they are the
+// same.
+//
+// A CRC is linear: that of 64 bits is the exclusive or of what each bit makes of it. A table has
+// the sums for all values of 11 adjacent bits, so that six lookups do. More bits in a table would
+// be fewer lookups, but tables that do not stay in a cache.
 #include "lib/atomic.h"
 #include "lib/crc32.h"
+#include "lib/macro.h"
 
 #define POLYNOMIAL 0x82f63b78U
 
-static u32 table[4][256];  // [k][b]: byte b followed by k zero bytes
-static u32 shifts[2][256]; // x^(8n) and x^(2048n) modulo the polynomial
-static u32 table_ready;    // (a)
+#define SLICE  11 // bits
+#define TABLES DIV_ROUND_UP(64, SLICE)
+
+static u32 table[TABLES][1 << SLICE]; // [k][v]: the eight bytes v << (k * SLICE)
+static u32 shifts[2][256];            // x^(8n) and x^(2048n) modulo the polynomial
+static u32 table_ready;               // (a)
 
 // The product of two polynomials modulo POLYNOMIAL; bit 31 is the constant term.
 static u32 product(u32 a, u32 b)
@@ -35,23 +44,38 @@ static void shifts_make(void)
 
 static void table_make(void)
 {
-    for (u32 b = 0; b < 256; b++) {
-        u32 crc = b;
+    u32 crc = 1;
 
-        for (int bit = 0; bit < 8; bit++)
-            crc = crc >> 1 ^ (crc & 1 ? POLYNOMIAL : 0);
-        table[0][b] = crc;
+    for (int bit = 63; bit >= 0; bit--) {
+        crc = crc >> 1 ^ (crc & 1 ? POLYNOMIAL : 0);
+        table[bit / SLICE][1 << bit % SLICE] = crc;
     }
-    for (u32 k = 1; k < 4; k++)
-        for (u32 b = 0; b < 256; b++)
-            table[k][b] = table[k - 1][b] >> 8 ^ table[0][table[k - 1][b] & 255];
+    for (u32 k = 0; k < TABLES; k++)
+        for (u32 v = 1; v < 1 << SLICE; v++)
+            table[k][v] = table[k][v & (v - 1)] ^ table[k][v & -v];
     shifts_make();
     store_release(&table_ready, 1);
 }
 
-static u32 step(u32 crc, u8 byte)
+// The part of slice k, for eight bytes.
+static inline u32 part(u64 bytes, u32 k)
 {
-    return crc >> 8 ^ table[0][(crc ^ byte) & 255];
+    u64 at = k ? bytes >> (k * SLICE - 2) : bytes << 2; // in bytes of the table
+
+    return *(const u32 *)((const u8 *)table[k] + (at & ((1 << SLICE) - 1) << 2));
+}
+
+// Four bytes, or one, are the end of eight that begin with zeroes.
+static u32 step_word(u32 crc, u32 word)
+{
+    u64 bytes = (u64)(crc ^ word) << 32;
+
+    return part(bytes, 2) ^ part(bytes, 3) ^ part(bytes, 4) ^ part(bytes, 5);
+}
+
+static u32 step_byte(u32 crc, u8 byte)
+{
+    return crc >> 8 ^ part((u64)(crc ^ byte) << 56, 5);
 }
 
 u32 crc32c(u32 crc, const void *p, size_t n)
@@ -61,14 +85,25 @@ u32 crc32c(u32 crc, const void *p, size_t n)
     if (!load_acquire(&table_ready))
         table_make();
     for (; n && (u64)b & 3; n--)
-        crc = step(crc, *b++);
-    for (; n >= 4; n -= 4, b += 4) {
-        crc ^= *(const u32 *)(const void *)b;
-        crc = table[3][crc & 255] ^ table[2][crc >> 8 & 255] ^ table[1][crc >> 16 & 255] ^
-              table[0][crc >> 24];
+        crc = step_byte(crc, *b++);
+    if (n >= 4 && (u64)b & 4) {
+        crc = step_word(crc, *(const u32 *)(const void *)b);
+        b += 4;
+        n -= 4;
+    }
+    for (; n >= 8; n -= 8, b += 8) {
+        u64 bytes = *(const u64 *)(const void *)b ^ crc;
+
+        crc = part(bytes, 0) ^ part(bytes, 1) ^ part(bytes, 2) ^ part(bytes, 3) ^ part(bytes, 4) ^
+              part(bytes, 5);
+    }
+    if (n >= 4) {
+        crc = step_word(crc, *(const u32 *)(const void *)b);
+        b += 4;
+        n -= 4;
     }
     while (n--)
-        crc = step(crc, *b++);
+        crc = step_byte(crc, *b++);
     return crc;
 }
 

@@ -31,17 +31,19 @@ static void meminfo_line(struct text *t, const char *name, u64 pages)
 static int show_meminfo(struct text *t, const struct proc_place *p)
 {
     u64 total = frames_total(), free = frames_free(), objects = vm_object_pages_total(), slab = 0;
+    u64 cached = vm_cached_pages(), dirty = MIN(vm_dirty_pages(), cached);
 
     slab_each(slab_sum, &slab);
     meminfo_line(t, "MemTotal:", total);
     meminfo_line(t, "MemFree:", free);
-    meminfo_line(t, "MemAvailable:", free + kstack_cached_pages());
+    meminfo_line(t, "MemAvailable:", free + kstack_cached_pages() + cached - dirty);
     meminfo_line(t, "Buffers:", 0);
     meminfo_line(t, "Cached:", objects);
     meminfo_line(t, "SwapTotal:", 0);
     meminfo_line(t, "SwapFree:", 0);
+    meminfo_line(t, "Dirty:", dirty);
     meminfo_line(t, "AnonPages:", vm_anon_pages_total());
-    meminfo_line(t, "Shmem:", objects);
+    meminfo_line(t, "Shmem:", objects - MIN(cached, objects));
     meminfo_line(t, "Slab:", slab);
     meminfo_line(t, "SReclaimable:", 0);
     meminfo_line(t, "SUnreclaim:", slab);
@@ -74,6 +76,7 @@ static int write_drop_caches(const char *s, const struct proc_place *p)
     if (err || what < 1 || what > 4)
         return err ? err : -EINVAL;
     shrink_all();
+    vm_reclaim(~0UL);
     slab_shrink();
     kstack_shrink();
     frames_drain();

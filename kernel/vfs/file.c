@@ -118,8 +118,10 @@ int file_create_anon(const struct file_ops *ops, const char *name, struct inode 
 
 static void file_release_claims(struct file *f)
 {
-    if (f->mode & FILE_F_WRITER)
+    if (f->mode & FILE_F_WRITER) {
         inode_put_write(f->inode);
+        atomic_fetch_sub(&f->inode->sb->writers, 1U);
+    }
     if (f->mode & FILE_F_PROGRAM)
         inode_allow_write(f->inode);
 }
@@ -217,6 +219,8 @@ static int claim_writer(struct file *f, u32 flags)
     } else if (f->mode & FILE_F_WRITE) {
         err = inode_get_write(f->inode);
         f->mode |= err ? 0 : FILE_F_WRITER;
+        if (!err)
+            atomic_fetch_add(&f->inode->sb->writers, 1U);
     }
     return err;
 }

@@ -261,6 +261,9 @@ static int remount(const struct path *at, u32 flags, const char *options)
 
     if (at->dentry != at->mount->root)
         return -EINVAL;
+    if ((flags & (MS_RDONLY | MS_BIND)) == MS_RDONLY && !(sb->flags & MS_RDONLY) &&
+        load_relaxed(&sb->writers))
+        return -EBUSY;
     if (sb->ops->remount && !(flags & MS_BIND))
         err = sb->ops->remount(sb, flags, options);
     if (err)

@@ -221,10 +221,10 @@ void object_drop(struct vm_object *o, u64 index, u64 last)
 
 u64 vm_object_pages_total(void)
 {
-    return load_relaxed(&pages_total) + cached_pages_total();
+    return load_relaxed(&pages_total) + vm_cached_pages();
 }
 
-u64 cached_pages_total(void)
+u64 vm_cached_pages(void)
 {
     return load_relaxed(&cached_total);
 }

@@ -140,4 +140,5 @@ u64 vm_reclaim(u64 want);
 void vm_object_drop_clean(struct vm_object *o, u64 first, u64 last);
 
 u64 vm_object_pages_total(void); // pages in all objects, for /proc/meminfo (an atomic count)
+u64 vm_cached_pages(void);       // of these, pages that can be filled again
 void vm_object_check(struct vm_object *o);

@@ -135,8 +135,7 @@ static u64 clock_run(u64 want, u64 patience)
 
 u64 reclaim_clean(u64 want)
 {
-    return clock_run(want,
-                     3 * (load_relaxed(&cached_count) + cached_pages_total() / RECLAIM_STRIDE));
+    return clock_run(want, 3 * (load_relaxed(&cached_count) + vm_cached_pages() / RECLAIM_STRIDE));
 }
 
 u64 vm_reclaim(u64 want)

@@ -178,7 +178,6 @@ void object_take_out(struct vm_object *o, u64 index, struct frame *f);
 int object_page(struct vm_object *o, u64 index, bool bounded, struct frame **out);
 // Takes pages [index, last] out of the object, not out of mappings.
 void object_drop(struct vm_object *o, u64 index, u64 last);
-u64 cached_pages_total(void); // in objects with a fill
 
 // For the clock of reclaim; pages_lock held.
 static inline void frame_mark_used(struct frame *f)

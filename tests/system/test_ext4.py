@@ -412,6 +412,8 @@ def test_not_a_file_system(disk):
 def test_remount(disk, tree):
     one = disk(*SETS["debian13"], tree=tree)
     guest = mounted(one)
+    held = guest.sh("exec 3>/mnt/held; mount -o remount,ro /dev/vda /mnt")
+    assert held.status and b"busy" in held.err
     guest.out("echo one >/mnt/one; mount -o remount,ro /dev/vda /mnt")
     assert guest.sh("echo two >/mnt/two").status
     fsck(one.path)

@@ -34,3 +34,29 @@ def test_model(disk, tmp_path, name):
 @pytest.mark.parametrize("name", ("ext2-1k", "debian13", "ext4-1k", "data-journal"))
 def test_processes(disk, name):
     filemodel(disk(SETS[name][0]), name, 1000, 2, 4)
+
+
+@pytest.mark.parametrize("name, size", (
+    ("debian13", 2**44 - 2**12), ("ext4-1k", 2**42 - 2**10),
+    ("ext2-1k", (12 + 256 + 256**2 + 256**3) << 10)))
+def test_limits(disk, name, size):
+    """The last byte that a file can have, and the next; holes of gigabytes."""
+    one = disk(*SETS[name])
+    guest = mounted(one)
+    put = "printf %s | dd of=/mnt/huge bs=1 seek=%d conv=notrunc 2>&1"
+    guest.out(put % ("x", size - 1))
+    assert "too large" in guest.sh(put % ("x", size)).out.decode()
+    assert "too large" in guest.sh(f"truncate -s {size + 1} /mnt/huge").err.decode()
+    for at in range(0, min(size, 64 << 30), 4 << 30):
+        guest.out(put % (f"{at:012x}", at))
+    one.umount()
+    guest = mounted(one)
+    get = "dd if=/mnt/huge bs=1 skip=%d count=%d 2>/dev/null"
+    assert guest.out("stat -c %s /mnt/huge").strip() == str(size)
+    assert guest.out(get % (size - 2, 9)) == "\0x"
+    for at in range(0, min(size, 64 << 30), 4 << 30):
+        assert guest.out(get % (at, 12)) == f"{at:012x}"
+    guest.out("rm /mnt/huge")
+    one.umount()
+    one.stop()
+    fsck(one.path)

@@ -9,8 +9,8 @@
 //
 // Blocks that a transaction frees stay out of use until it is durable (`freed`).
 //
-// Lock order: inode->lock, journal handle, object fill_lock, map_lock, group locks, buffers, then
-// spinlocks.
+// Lock order: inode->lock, object write_lock and fill_lock, journal handle, map_lock, group locks,
+// buffers, then spinlocks.
 #pragma once
 #include "abi/errno.h"
 #include "buf/journal.h"
