@@ -305,10 +305,12 @@ bool journal_is_durable(struct journal *j, u32 tid)
     return yes;
 }
 
-static u32 newest_tid(struct journal *j)
+u32 journal_newest_tid(struct journal *j)
 {
     u32 tid;
 
+    if (!j)
+        return 0;
     spin_lock(&j->lock);
     tid = j->running ? j->running->tid : j->next_tid - 1;
     spin_unlock(&j->lock);
@@ -317,7 +319,7 @@ static u32 newest_tid(struct journal *j)
 
 int journal_sync(struct journal *j)
 {
-    u32 tid = j ? newest_tid(j) : 0;
+    u32 tid = journal_newest_tid(j);
     bool flush = !journal_will_flush(j, tid);
     int err = journal_commit_wait(j, tid);
 
@@ -361,7 +363,7 @@ int journal_flush(struct journal *j)
     if (!j)
         return 0;
     do {
-        err = journal_error(j) ?: journal_commit_wait(j, newest_tid(j));
+        err = journal_error(j) ?: journal_commit_wait(j, journal_newest_tid(j));
         err = err ?: journal_checkpoint(j, true);
     } while (!err && !mark_empty(j, &err));
     if (err)

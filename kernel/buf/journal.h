@@ -80,6 +80,7 @@ void journal_dirty(struct handle *h, struct buf *b);
 int journal_revoke(struct handle *h, struct buf_cache *c, u64 block, u64 count);
 
 u32 journal_handle_tid(const struct handle *h); // the transaction it is in; 0 without journal
+u32 journal_newest_tid(struct journal *j);      // the last that was begun; 0 without journal
 // Starts the commit of `tid` if it runs, and waits until it is durable. 0, -EIO. No handle is open.
 int journal_commit_wait(struct journal *j, u32 tid);
 // Whether the commit of `tid` is still going to flush the device: if not, an fsync that has written

@@ -205,6 +205,8 @@ static int inode_read(struct superblock *sb, u32 ino, struct ext4_inode **out)
         return ext4_corrupt(fs, ino, 0, fault);
     }
     if (e) {
+        // What was changed before it last left the cache may not be durable.
+        e->tid = e->data_tid = journal_newest_tid(fs->journal);
         extra_widen(e);
         ext4_inode_set_ops(&e->inode);
     }
@@ -443,6 +445,7 @@ int ext4_inode_new(struct handle *h, struct inode *dir, const struct create_args
     inode_fields_init(e, dir->sb, ino, args->mode);
     new_fill(e, dir, args);
     err = inode_store(h, e, true);
+    e->data_tid = e->tid; // without the inode there are no data
     if (!err)
         err = new_insert(e);
     if (!err) {
