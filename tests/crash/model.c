@@ -269,13 +269,18 @@ static void versions_find(struct versions *v, u32 life, u32 first, u32 last)
     }
 }
 
+// Zeroes may be seen where the file was cut off: the rest of its last block is written first.
 static bool may_have(const struct versions *v, u64 at, u8 byte)
 {
+    bool had = false;
+
     if (!byte && v->holes)
         return true;
-    for (u32 i = 0; i < v->count; i++)
-        if (at < v->all[i]->size && v->all[i]->bytes[at] == byte)
+    for (u32 i = 0; i < v->count; i++) {
+        if (at < v->all[i]->size ? v->all[i]->bytes[at] == byte : had && !byte)
             return true;
+        had |= at < v->all[i]->size;
+    }
     return false;
 }
 

@@ -15,6 +15,7 @@
 #define STALE     0xdb               // in blocks that are free when a workload begins
 #define SIZE_MAX_ 60000
 #define VARIANTS  4 // of an operation, when all are tried
+#define FORGETS   4 // bit of variants: before the sync, what nobody uses leaves the caches
 
 enum kinds { FREE = 1, FILES = 2, LINKS = 4, FOLDERS_ = 8 };
 
@@ -452,6 +453,8 @@ static void step_run(const struct step *s)
         panic("%s: error %d on a good disk", ops[s->op].name, err);
     model_op_ended(ops[s->op].fn == op_shift);
     wait_seconds(s->wait);
+    if (s->variant & FORGETS)
+        dcache_shrink(); // what nobody uses leaves the cache
     if (s->sync && (!err || s->sync >= SYNC_ALL))
         step_sync(s, &t);
     wait_seconds(s->wait);
