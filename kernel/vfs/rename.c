@@ -181,7 +181,9 @@ int vfs_rename(const struct path *old_start, const char *old_name, const struct 
     if (err)
         goto put_from;
     err = -EXDEV;
-    if (r.from.dir.mount == r.to.dir.mount) {
+    if (r.from.dir.dentry != r.to.dir.dentry && path_inode(&r.from.dir) == path_inode(&r.to.dir)) {
+        err = -EUCLEAN; // a damaged disk: a directory with two names
+    } else if (r.from.dir.mount == r.to.dir.mount) {
         lock_directories(&r);
         err = rename_locked(&r);
     }
