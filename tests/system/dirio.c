@@ -6,8 +6,10 @@
 //   folders COUNT         folders 0..COUNT-1, as many as can be
 //   cookies COUNT         lists a folder that changes meanwhile
 //   threads SEED COUNT    as steps, in four threads with a folder each, and renames between them
-//   attributes SEED COUNT random attributes of one file, compared with a model
-//   set, get, list, remove NAME [VALUE]: one attribute of FOLDER, which may be a file
+//   failures SIZE         operations (an attribute of SIZE bytes among them) of which each
+//   allocation fails once (a debug kernel) attributes SEED COUNT random attributes of one file,
+//   compared with a model set, get, list, remove NAME [VALUE]: one attribute of FOLDER, which may
+//   be a file
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -480,6 +482,150 @@ static void cookies(const char *base, uint64_t count)
     printf("ok\n");
 }
 
+/* Failing allocations */
+
+static char long_value[3000];
+static int long_size; // of an attribute
+
+static int do_mkdir(void)
+{
+    return mkdir("new", 0700);
+}
+static int do_rmdir(void)
+{
+    return rmdir("new");
+}
+static int do_create(void)
+{
+    return mknod("file", S_IFREG | 0600, 0);
+}
+static int do_link(void)
+{
+    return link("file", "link");
+}
+static int do_symlink(void)
+{
+    return symlink(long_value + 2000, "slow");
+}
+static int do_rename(void)
+{
+    return rename("link", "new/link");
+}
+static int do_exchange(void)
+{
+    return syscall(SYS_renameat2, AT_FDCWD, "file", AT_FDCWD, "slow", 2);
+}
+static int do_over(void)
+{
+    return rename("file", "new/link");
+}
+static int do_set(void)
+{
+    return setxattr("new", "user.small", "x", 1, 0);
+}
+static int do_set_large(void)
+{
+    return setxattr("new", "user.large", long_value, long_size, 0);
+}
+static int do_remove(void)
+{
+    return removexattr("new", "user.large");
+}
+static int do_unlink(void)
+{
+    return unlink("new/link");
+}
+static int do_unlink_file(void)
+{
+    return unlink("slow");
+}
+static int do_split(void)
+{
+    static int n;
+    char name[250];
+
+    numbered(name, n, 240);
+    if (mknod(name, S_IFREG | 0600, 0))
+        return -1;
+    n++;
+    return 0;
+}
+static int do_list(void)
+{
+    char bytes[300];
+    int fd = open(".", O_RDONLY | O_DIRECTORY), got = fd, error;
+
+    if (fd < 0)
+        return -1;
+    while ((got = syscall(SYS_getdents64, fd, bytes, sizeof(bytes))) > 0)
+        ;
+    error = errno;
+    close(fd);
+    errno = error;
+    return got;
+}
+
+static int fail_nth_fd;
+
+// Runs it with its nth allocation failing: whether it did fail.
+static int armed(int (*run)(void), int n, int *got)
+{
+    char number[16], left[16] = "";
+    int length = sprintf(number, "%d", n), error;
+
+    CHECK(pwrite(fail_nth_fd, number, length, 0) == length);
+    *got = run();
+    error = errno;
+    CHECK(pread(fail_nth_fd, left, sizeof(left) - 1, 0) > 0);
+    errno = error;
+    pwrite(fail_nth_fd, "0", 1, 0);
+    return atoi(left) == 0;
+}
+
+static unsigned sweep(int (*run)(void))
+{
+    unsigned failed = 0;
+    int got;
+
+    for (int n = 1; armed(run, n, &got); n++) {
+        CHECK(n < 300);
+        if (!got)
+            return failed; // it went on without that memory, or could not be done twice
+        CHECK(errno == ENOMEM || errno == ENOSPC);
+        failed++;
+    }
+    if (got)
+        printf("after %u failures: ", failed);
+    CHECK(!got);
+    return failed;
+}
+
+static void fail_all(const char *base)
+{
+    static int (*const all[])(void) = {
+        do_mkdir, do_create,    do_link, do_symlink, do_rename, do_exchange, do_over,
+        do_set,   do_set_large, do_list, do_remove,  do_unlink, do_rmdir,    do_unlink_file,
+    };
+    unsigned failed = 0;
+    int got;
+
+    memset(long_value, 'v', sizeof(long_value) - 1);
+    CHECK((fail_nth_fd = open("/proc/thread-self/fail-nth", O_RDWR)) >= 0 ||
+          (fail_nth_fd = open("/proc/self/fail-nth", O_RDWR)) >= 0);
+    CHECK(!chdir(base));
+    armed(do_list, 0, &got);
+    for (unsigned i = 0; i < sizeof(all) / sizeof(*all); i++) // all pages of the program are there
+        CHECK(!all[i]());
+    CHECK(!do_split());
+    for (int round = 0; round < 3; round++) {
+        for (unsigned i = 0; i < sizeof(all) / sizeof(*all); i++)
+            failed += sweep(all[i]);
+        for (int i = 0; i < 60; i++) // new blocks, leaves and the index among them
+            failed += sweep(do_split);
+    }
+    printf("%u\n", failed);
+}
+
 /* Attributes */
 
 #define ATTRIBUTES 12
@@ -606,7 +752,10 @@ int main(int argc, char **argv)
         folders_make(argv[2], n[0]);
     else if (!strcmp(argv[1], "cookies"))
         cookies(argv[2], n[0]);
-    else if (!strcmp(argv[1], "attributes"))
+    else if (!strcmp(argv[1], "failures")) {
+        long_size = n[0];
+        fail_all(argv[2]);
+    } else if (!strcmp(argv[1], "attributes"))
         attributes(argv[2], n[1], n[2]);
     else
         return one_attribute(argv);

@@ -109,6 +109,18 @@ def test_cookies(disk, name):
     finish(one)
 
 
+@pytest.mark.configs("debug")
+@pytest.mark.parametrize("features,size", ((SETS["ext2-1k"][0], 700), (SETS["debian13"][0], 700),
+                                           (f"-b 1024 -O {FULL},ea_inode", 2500)))
+def test_failing_allocations(disk, features, size):
+    """Each operation without the nth memory it asks for: it fails whole, and nothing is damaged."""
+    one = disk(features)
+    guest = mounted(one)
+    assert int(dirio(guest, "failures", "/mnt", size)) > 100
+    assert "damaged" not in one.log()
+    finish(one)
+
+
 def test_many_subdirectories(disk):
     """Past 65,000 links a directory has 1 for good, with dir_nlink; without it: EMLINK."""
     for features, wanted in ((FULL, "1"), (f"{OLD},extent,dir_nlink", "1"), (OLD, "65000")):

@@ -94,13 +94,13 @@ static int append_buf(struct handle *h, struct inode *dir, u64 logical, struct b
         return err;
     err = ext4_file_block(h, dir, logical, out);
     ext4_unreserve(fs, 1);
-    if (err)
-        return err;
-    err = journal_get_create(h, *out);
-    if (err) {
-        buf_put(*out);
-        drop_block(h, dir, logical);
+    if (!err) {
+        err = journal_get_create(h, *out);
+        if (err)
+            buf_put(*out);
     }
+    if (err)
+        drop_block(h, dir, logical);
     return err;
 }
 

@@ -461,6 +461,8 @@ int ext4_inode_new(struct handle *h, struct inode *dir, const struct create_args
 
 #define DELETE_CREDITS (EXT4_ORPHAN_CREDITS + EXT4_INODE_NEW_CREDITS + EXT4_XATTR_FREE_CREDITS + 1)
 
+#define DELETE_TRIES 10
+
 // In one handle: from an orphan without contents to a free number. It leaves the cache before the
 // number is free, so that whoever gets it next finds nobody there.
 static int inode_delete(struct ext4_inode *e)
@@ -480,11 +482,23 @@ static int inode_delete(struct ext4_inode *e)
         err = ext4_inode_write(h, i);
     }
     if (!err) {
-        inode_cache_remove(i);
+        if (!hlist_unlinked(&i->cache_node))
+            inode_cache_remove(i);
         err = ext4_ino_free(h, fs, i->ino, S_ISDIR(i->mode));
     }
     end = journal_end(h);
     return err ? err : end;
+}
+
+// What a shortage of memory leaves undone would stay until the file system is checked: each step
+// can be done again, and memory comes back.
+static int inode_delete_surely(struct ext4_inode *e)
+{
+    int err = -ENOMEM;
+
+    for (unsigned tries = 0; err == -ENOMEM && tries < DELETE_TRIES; tries++)
+        err = inode_delete(e);
+    return err;
 }
 
 void ext4_inode_evict(struct inode *i)
@@ -494,7 +508,7 @@ void ext4_inode_evict(struct inode *i)
     int err = 0;
 
     if (!i->nlink && !ext4_check_writable(fs))
-        err = inode_delete(e);
+        err = inode_delete_surely(e);
     else if (S_ISREG(i->mode) && i->nlink && vm_object_is_dirty(&i->object))
         err = ext4_data_flush(i);
     if (err)

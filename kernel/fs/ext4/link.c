@@ -57,6 +57,7 @@ static int slow_init(struct handle *h, struct inode *i, const char *target, size
     struct buf *b;
     int err;
 
+    i->ops = &ext4_link_inode_ops;
     write_lock(&ext4_i(i)->map_lock);
     ext4_map_init(ext4_i(i));
     write_unlock(&ext4_i(i)->map_lock);
@@ -79,7 +80,6 @@ static int slow_init(struct handle *h, struct inode *i, const char *target, size
         write_unlock(&ext4_i(i)->map_lock);
     }
     buf_put(b);
-    i->ops = &ext4_link_inode_ops;
     return err;
 }
 
