@@ -12,6 +12,7 @@
 // Who changes a journaled block calls journal_get_write() before and journal_dirty() after instead
 // of buf_mark_dirty(); the journal then decides when the block may be written in place.
 #pragma once
+#include "base/panic.h"
 #include "block/block.h"
 #include "lib/hlist.h"
 #include "sync/mutex.h"
@@ -74,8 +75,10 @@ static inline void buf_ref(struct buf *b)
 }
 static inline void buf_put(struct buf *b) // NULL: nothing
 {
-    if (b)
-        ref_put(&b->refs);
+    if (!b)
+        return;
+    assert(ref_read(&b->refs));
+    ref_put(&b->refs);
 }
 static inline void buf_lock(struct buf *b)
 {

@@ -13,13 +13,16 @@
 
 #include <dirent.h>
 #include <sanitizer/common_interface_defs.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 
 #define EDGES      65536
 #define CORPUS_MAX 2000
+#define LIMIT      20 // seconds of processor time for an input
 
 struct input {
     u8 *data;
@@ -89,14 +92,21 @@ void assert_failed(const char *what, const char *file, int line)
     fuzz_failed(what, file, line);
 }
 
+static void too_long(int unused)
+{
+    fuzz_failed("there is an end", __FILE__, __LINE__);
+}
+
 static void run(const u8 *data, size_t size)
 {
+    const struct itimerval limit = {.it_value.tv_sec = LIMIT};
     u8 *exact = malloc(size); // the sanitizer sees a byte too far
 
     memcpy(exact, data, size);
     running = exact;
     running_size = size;
     previous = 0;
+    setitimer(ITIMER_VIRTUAL, &limit, NULL);
     fuzz_one(exact, size);
     free(exact);
 }
@@ -242,6 +252,7 @@ int main(int argc, char **argv)
 
     snprintf(failed_path, sizeof(failed_path), "%s.failed", argv[0]);
     __sanitizer_set_death_callback(save);
+    signal(SIGVTALRM, too_long);
     state = seed * 0x9e3779b97f4a7c15UL | 1;
     if (argc == 2 && !stat(argv[1], &st) && S_ISDIR(st.st_mode)) {
         run_folder(argv[1]);

@@ -114,13 +114,27 @@ static void free_old_threads(void)
     sleep_until(clock_monotonic() + 10000000, WAIT_UNINTERRUPTIBLE);
 }
 
-int host_run(host_scenario *scenario, u64 seed, u32 fail_nth)
+void host_begin(u64 seed)
 {
     boot(seed);
     thread_hooks.release = thread_gone;
     host_setup();
     free_old_threads();
     host_leaks_mark();
+}
+
+void host_settle(void)
+{
+    host_join();
+    free_old_threads();
+    shrink_all();
+    if (host_leaks_report())
+        machine_end("the run leaves memory behind");
+}
+
+int host_run(host_scenario *scenario, u64 seed, u32 fail_nth)
+{
+    host_begin(seed);
     arch_self()->fail_nth = fail_nth;
     scenario();
     host_join();
@@ -128,9 +142,7 @@ int host_run(host_scenario *scenario, u64 seed, u32 fail_nth)
     if (fail_nth && arch_self()->fail_nth)
         return RUN_NO_FAILURE;
     arch_self()->fail_nth = 0;
-    shrink_all();
-    if (host_leaks_report())
-        machine_end("the run leaves memory behind");
+    host_settle();
     return RUN_GOOD;
 }
 

@@ -38,6 +38,10 @@ void host_explore(host_scenario *scenario, unsigned runs);
 void host_fail_each(host_scenario *scenario);
 // One run, in this process, which ends soon after: its exit status.
 int host_run(host_scenario *scenario, u64 seed, u32 fail_nth);
+// Its parts, for programs that do more in one process: boots, and calls host_setup(); then, as
+// often as needed, waits for the threads, and ends the process if memory is missing since it began.
+void host_begin(u64 seed);
+void host_settle(void);
 // True in a run of host_fail_each from the failure on.
 bool host_failed_yet(void);
 
