@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Random operations on a few files against copies in memory, on a mounted disk.
 //
+//     filemodel fsync|fdatasync PATH
 //     filemodel DEVICE DIRECTORY STEPS SEED OPTIONS EXTENTS PROCESSES
 //
 // Mounts the device there, with OPTIONS. The files that are there at first are what they begin
@@ -322,11 +323,22 @@ static void files_open(void)
     }
 }
 
+static int sync_one(const char *how, const char *path)
+{
+    int fd = open(path, O_RDONLY);
+
+    if (fd < 0 || (!strcmp(how, "fsync") ? fsync(fd) : fdatasync(fd)))
+        fail("%s %s", how, path);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     unsigned long steps;
 
     setbuf(stdout, NULL);
+    if (argc == 3)
+        return sync_one(argv[1], argv[2]);
     if (argc != 8)
         return 2;
     device = argv[1];

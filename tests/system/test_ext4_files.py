@@ -60,3 +60,26 @@ def test_limits(disk, name, size):
     one.umount()
     one.stop()
     fsck(one.path)
+
+
+def test_synced_at_once(disk):
+    """What fsync and fdatasync answer for is there after the power went, the smallest things too."""
+    one = disk(*SETS["debian13"])
+
+    def work(command, how, path):
+        guest = mounted(one)
+        program = guest.program("filemodel")
+        guest.out(f"cd /mnt; {command}; {program} {how} {path}")
+        one.stop()
+        return mounted(one)
+    guest = work(": >empty", "fdatasync", "empty")
+    assert guest.out("ls /mnt/empty") == "/mnt/empty\n"
+    one.stop()
+    guest = work("mkdir a; touch a/b", "fdatasync", "a")
+    assert guest.out("ls /mnt/a/b") == "/mnt/a/b\n"
+    one.stop()
+    guest = work("echo one >empty; chmod 600 empty", "fsync", "empty")
+    assert guest.out("cat /mnt/empty; stat -c %a /mnt/empty") == "one\n600\n"
+    one.umount()
+    one.stop()
+    fsck(one.path)

@@ -56,7 +56,8 @@ int ext4_fsync(struct file *f, bool data_only)
     struct inode *i = f->inode;
     struct ext4 *fs = ext4_of(i);
     int err = S_ISREG(i->mode) ? ext4_data_flush(i) : 0, one;
-    u32 tid = load_relaxed(data_only ? &ext4_i(i)->data_tid : &ext4_i(i)->tid);
+    bool data = data_only && S_ISREG(i->mode);
+    u32 tid = load_relaxed(data ? &ext4_i(i)->data_tid : &ext4_i(i)->tid);
     bool flush;
 
     if (!fs->journal) {
