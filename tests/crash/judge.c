@@ -9,7 +9,7 @@
 
 #define FOUND     2  // exit status: the complaint was made
 #define USE_SHARE 5  // of so many recovered file systems one is used
-#define CUT_SHARE 16 // of so many recoveries one is cut, too
+#define CUT_SHARE 16 // of so many recoveries one is cut, too; one of e2fsck's is looked at
 
 static const struct workload *workload;
 static const struct choice *choice;
@@ -128,6 +128,7 @@ static void fsck_clean(const struct disk *d, const char *what)
 /* The kernel; in a process of its own */
 
 static u64 state_hash;
+static bool fsck_made; // the file is of this state
 
 static void recover(const struct disk *d, const char *what)
 {
@@ -150,11 +151,23 @@ static void recover(const struct disk *d, const char *what)
     crash_unmount();
 }
 
+// What e2fsck made of the state, which is in the file.
+static void look_after_fsck(void)
+{
+    char path[100];
+
+    if (native_read(path_of("image", path), disk_three->image, image_size()) < 0)
+        panic("%s cannot be read", path);
+    recover(disk_three, "e2fsck recovers it, and a promise is broken");
+}
+
 static void recover_all(void)
 {
     bool cut = state_hash % CUT_SHARE == 0;
 
     planted_bug = BUG_NONE;
+    if (fsck_made && state_hash % CUT_SHARE == 1)
+        look_after_fsck();
     if (cut)
         disk_record(disk_two);
     recover(disk_two, "the kernel recovers it, and a promise is broken");
@@ -218,7 +231,8 @@ void complain(const char *what, const char *log)
 void judge(u64 hash, const struct choice *c)
 {
     choice = c;
-    if (seen_add(totals->images, mix(hash + workload->set) | 1)) {
+    fsck_made = seen_add(totals->images, mix(hash + workload->set) | 1);
+    if (fsck_made) {
         atomic_fetch_add(&totals->states, 1UL);
         image_write(disk_two->image);
         fsck_recovers();
