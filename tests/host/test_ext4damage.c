@@ -103,7 +103,7 @@ HOST_TEST(damage, 300)
 static void requests_scenario(void)
 {
     prepare();
-    for (u32 n = 0; n < 6; n++) {
+    for (u32 n = 0; n < 2; n++) {
         memcpy(two->image, good, image_size);
         two->fail_nth = 1 + machine_below(machine_below(2) ? 40 : 400);
         visit_damaged(DAMAGE_KINDS);
@@ -111,7 +111,7 @@ static void requests_scenario(void)
         visit_damaged(DAMAGE_KINDS);
     }
 }
-HOST_TEST(requests, 60)
+HOST_TEST(requests, 100)
 
 int main(void)
 {
