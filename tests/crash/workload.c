@@ -569,7 +569,7 @@ static const char *const classics[] = {
     "append.2:fsync:0,unlink.2:none:0,write.2:fsync:0",
     "xattr.1:fsync:0,unlink.0:none:0,write.2:fdatasync:0",
     "truncate.6:none:0,write.2:fdatasync:0",
-    "unlink.2:none:0,write.2:sync:0,append.0:fsync:0",
+    "unlink.2:none:0,append.1:fsync:0",
     "write.1:none:0,rename.17:fsync:0",
     "overwrite.1:none:6,overwrite.1:sync:6",
     "overwrite.1:syncfs:6",
