@@ -28,6 +28,7 @@ CONFIGS = {
     "linux": {"smp": 2, "on": "linux"},
 }
 SHORT = ("smp1", "smp4")
+ONE = ("smp4",)
 LONG = tuple(name for name in CONFIGS if name != "linux")
 SLACK = 60  # seconds beyond a command's own time before its machine counts as hung
 AGENT_PATH = "/rv.agent"
@@ -43,6 +44,8 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "long: only with --long")
     config.addinivalue_line("markers", "configs(*names): exactly these configurations")
     config.addinivalue_line("markers", "rivulet: not on Debian's kernel")
+    config.addinivalue_line("markers", "one_config: without --long in one configuration only")
+    config.addinivalue_line("markers", "sampled(*values): without --long only these parameters")
 
 
 def pytest_generate_tests(metafunc):
@@ -50,7 +53,8 @@ def pytest_generate_tests(metafunc):
         return
     option = metafunc.config.getoption
     marker = metafunc.definition.get_closest_marker("configs")
-    names = marker.args if marker else LONG if option("long") else SHORT
+    short = ONE if metafunc.definition.get_closest_marker("one_config") else SHORT
+    names = marker.args if marker else LONG if option("long") else short
     if option("on") == "linux":
         names = ("linux",)
     elif option("config_name"):
@@ -58,7 +62,15 @@ def pytest_generate_tests(metafunc):
     metafunc.parametrize("config", names, indirect=True, scope="session")
 
 
+def is_left_out(item):
+    """Whether it is one of many that only --long runs all of."""
+    marker = item.get_closest_marker("sampled")
+    return marker and not set(marker.args) & set(map(str, item.callspec.params.values()))
+
+
 def pytest_collection_modifyitems(config, items):
+    if not config.getoption("long"):
+        items[:] = [item for item in items if not is_left_out(item)]
     for item in items:
         if item.get_closest_marker("long") and not config.getoption("long"):
             item.add_marker(pytest.mark.skip(reason="only with --long"))

@@ -11,7 +11,7 @@ import pytest
 import machine
 from conftest import Guest
 
-pytestmark = pytest.mark.rivulet
+pytestmark = [pytest.mark.rivulet, pytest.mark.one_config]
 
 MIB = 1 << 20
 BLOCK = 4096

@@ -15,7 +15,7 @@ import machine
 import mkroot
 from conftest import Guest
 
-pytestmark = pytest.mark.rivulet
+pytestmark = [pytest.mark.rivulet, pytest.mark.one_config]
 
 MIB = 1 << 20
 OLD = "none,filetype,sparse_super,large_file,ext_attr,dir_index,resize_inode"
@@ -175,6 +175,7 @@ def mounted(one, options=""):
 
 
 @pytest.mark.parametrize("name", SETS)
+@pytest.mark.sampled("ext2-1k", "debian13", "indirect", "inline_data", "data-journal")
 def test_reads(disk, tree, name):
     one = disk(*SETS[name], tree=tree)
     guest = mounted(one, "ro")
@@ -226,6 +227,7 @@ chmod 640 file1024; touch -d @1000000007 file1024; touch -d @5500000000 new/sub/
 
 
 @pytest.mark.parametrize("name", SETS)
+@pytest.mark.sampled("ext2-1k", "debian13", "indirect", "inline_data", "data-journal")
 def test_writes(disk, tree, name):
     one = disk(*SETS[name], tree=tree)
     guest = mounted(one)
@@ -246,6 +248,7 @@ def test_writes(disk, tree, name):
 
 
 @pytest.mark.parametrize("name", SETS)
+@pytest.mark.sampled("ext2-1k", "debian13", "indirect", "inline_data", "data-journal")
 def test_stress(disk, name):
     one = disk(*SETS[name])
     guest = mounted(one)

@@ -10,7 +10,7 @@ import pytest
 from conftest import Guest
 from test_ext4 import EXT4, FULL, OLD, fsck, mke2fs
 
-pytestmark = pytest.mark.rivulet
+pytestmark = [pytest.mark.rivulet, pytest.mark.one_config]
 
 SIZE = 10 << 20
 SETS = (f"-b 1024 -I 128 -O {OLD}", f"-b 1024 -I 256 -O {EXT4}", f"-b 4096 -I 256 -O {EXT4},^extent",

@@ -6,7 +6,7 @@ import pytest
 
 from test_ext4 import FULL, OLD, SETS, debugfs, disk, fsck, host, mounted  # noqa: F401
 
-pytestmark = pytest.mark.rivulet
+pytestmark = [pytest.mark.rivulet, pytest.mark.one_config]
 
 DIRS = {name: SETS[name] for name in ("ext2-1k", "debian13", "ext4-1k", "data-journal")}
 DIRS["inline_data"] = (f"-b 1024 -I 512 -O {FULL},inline_data", "")
@@ -28,6 +28,7 @@ def finish(one):
 
 
 @pytest.mark.parametrize("name", DIRS)
+@pytest.mark.sampled("ext2-1k", "debian13", "indirect", "inline_data", "data-journal")
 def test_steps(disk, name):
     one = disk(*DIRS[name])
     guest = mounted(one)

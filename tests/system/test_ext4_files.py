@@ -6,7 +6,7 @@ import pytest
 
 from test_ext4 import SETS, debugfs, disk, fsck, mounted  # noqa: F401
 
-pytestmark = pytest.mark.rivulet
+pytestmark = [pytest.mark.rivulet, pytest.mark.one_config]
 
 HAS_NO_EXTENTS = ("ext2-1k", "ext2-4k", "ext3", "indirect")
 
@@ -22,6 +22,7 @@ def filemodel(one, name, steps, seed, processes):
 
 
 @pytest.mark.parametrize("name", SETS)
+@pytest.mark.sampled("ext2-1k", "debian13", "indirect", "inline_data", "data-journal")
 def test_model(disk, tmp_path, name):
     some = random.Random(name)
     folder = tmp_path / "t"

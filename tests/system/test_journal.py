@@ -7,7 +7,7 @@ import pytest
 
 from test_ext4 import EXT4, FULL, WORK, disk, fsck, guest_sums, host, mounted, sums, tree  # noqa: F401
 
-pytestmark = pytest.mark.rivulet
+pytestmark = [pytest.mark.rivulet, pytest.mark.one_config]
 
 FORMATS = {  # arguments of mke2fs, of debugfs's jo
     "plain": (f"-b 1024 -I 256 -O {EXT4}", ""),

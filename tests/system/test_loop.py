@@ -7,7 +7,7 @@ import pytest
 
 from test_block import mbr
 
-pytestmark = pytest.mark.rivulet
+pytestmark = [pytest.mark.rivulet, pytest.mark.one_config]
 
 KIB = 1 << 10
 READ_ONLY, AUTOCLEAR, PARTSCAN = 1, 4, 8

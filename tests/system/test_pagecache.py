@@ -8,7 +8,7 @@ import pytest
 
 from test_ext4 import disk, fsck, host, mounted # disk is a fixture
 
-pytestmark = pytest.mark.rivulet
+pytestmark = [pytest.mark.rivulet, pytest.mark.one_config]
 
 EXT4 = "-b 4096 -O has_journal,extent,64bit,metadata_csum"
 SMALL = "-b 1024 -O has_journal,extent,64bit,metadata_csum"

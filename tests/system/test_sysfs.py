@@ -11,7 +11,7 @@ import machine
 from conftest import Guest
 from test_block import MIB, mbr
 
-pytestmark = pytest.mark.rivulet
+pytestmark = [pytest.mark.rivulet, pytest.mark.one_config]
 
 PACKAGES = ("libc6", "util-linux", "libsmartcols1", "libmount1", "libblkid1", "libudev1",
             "libselinux1", "libpcre2-8-0", "libtinfo6", "libcap2")

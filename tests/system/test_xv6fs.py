@@ -14,7 +14,7 @@ import machine
 import xv6fs
 from conftest import Guest
 
-pytestmark = pytest.mark.rivulet
+pytestmark = [pytest.mark.rivulet, pytest.mark.one_config]
 
 BLOCK = 1024
 LARGEST = 65803  # blocks of a file
