@@ -368,7 +368,7 @@ static int op_churn(u32 variant, struct target *t)
     struct file *folder;
     int err;
 
-    *t = (struct target){0, true};
+    *t = (struct target){0, false};
     err = file_open(NULL, "/m/churn", O_RDONLY | O_DIRECTORY, 0, 0, &folder);
     if (err)
         return err;
