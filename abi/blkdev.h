@@ -4,6 +4,7 @@
 
 #include "abi/base.h"
 
+#define BLKROSET      0x125d
 #define BLKROGET      0x125e
 #define BLKRRPART     0x125f
 #define BLKGETSIZE    0x1260

@@ -62,17 +62,6 @@
 #define FIOCLEX      0x5451
 #define FIOASYNC     0x5452
 #define FIOQSIZE     0x5460
-/* Block devices. */
-#define BLKROSET     0x125d
-#define BLKROGET     0x125e
-#define BLKRRPART    0x125f
-#define BLKGETSIZE   0x1260
-#define BLKFLSBUF    0x1261
-#define BLKSSZGET    0x1268
-#define BLKBSZGET    0x80081270U
-#define BLKGETSIZE64 0x80081272U
-#define BLKDISCARD   0x1277
-#define BLKPBSZGET   0x127b
 /* Inode flags. */
 #define FS_IOC_GETFLAGS 0x80086601U
 #define FS_IOC_SETFLAGS 0x40086602
