@@ -17,6 +17,7 @@
 // through the descriptors instead of the array of pointers (touches a cold descriptor per push).
 #include "mm/frame.h"
 #include "arch/irq.h"
+#include "arch/smp.h"
 #include "arch/thread.h"
 #include "arch/upcalls.h"
 #include "base/devicetree.h"
@@ -37,7 +38,7 @@ struct frame_cache {
     struct frame *frames[CACHE_FRAMES]; // (h)
 } ALIGNED(64);
 
-static struct frame_cache caches[MAX_HARTS], tables[MAX_HARTS];
+static struct frame_cache *caches, *tables; // (c) by hart index; they lie behind frame_table
 
 static struct {
     struct spinlock lock;
@@ -111,12 +112,14 @@ void frames_init(const struct phys_range *ram, unsigned n, const struct phys_ran
                  unsigned reserved_count)
 {
     struct phys_range taken[2 * MACHINE_MAX_RANGES];
-    u64 size;
+    u64 frames, stacks, size;
     paddr_t table = 0;
 
     verify(n > 0 && reserved_count < ARRAY_SIZE(taken));
     ram_measure(ram, n);
-    size = ALIGN_UP((frame_end - frame_base) * sizeof(struct frame), PAGE_SIZE);
+    frames = ALIGN_UP((frame_end - frame_base) * sizeof(struct frame), 64);
+    stacks = hart_count * sizeof(struct frame_cache);
+    size = ALIGN_UP(frames + 2 * stacks, PAGE_SIZE);
     for (unsigned i = n; i-- > 0 && !table;)
         table = table_place(&ram[i], size, reserved, reserved_count);
     if (!table)
@@ -124,6 +127,8 @@ void frames_init(const struct phys_range *ram, unsigned n, const struct phys_ran
     frame_table = phys_to_virt(table);
     for (u64 at = 0; at < size; at += PAGE_SIZE)
         page_zero((char *)frame_table + at);
+    caches = phys_to_virt(table + frames);
+    tables = caches + hart_count;
 
     memcpy(taken, reserved, reserved_count * sizeof(*reserved));
     taken[reserved_count] = (struct phys_range){table, size};
@@ -406,7 +411,7 @@ u64 frames_free(void)
 {
     u64 pages = load_relaxed(&zone.buddy.free);
 
-    for (unsigned hart = 0; hart < MAX_HARTS; hart++)
+    for (unsigned hart = 0; hart < hart_count; hart++)
         pages += load_relaxed(&caches[hart].count) + load_relaxed(&tables[hart].count);
     return pages;
 }

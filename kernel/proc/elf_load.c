@@ -88,7 +88,6 @@ static u32 segment_prot(const struct elf_phdr *ph)
 // Memory past the file's part reads as zeroes: the rest of its last page, then whole pages.
 static int segment_map_zeroes(struct vm_space *space, const struct elf_phdr *ph, uaddr_t start)
 {
-    static const char zeroes[PAGE_SIZE];
     uaddr_t file_end = start + ph->filesz, end = start + ph->memsz;
     uaddr_t page = ph->filesz ? ALIGN_UP(file_end, PAGE_SIZE) : ALIGN_DOWN(start, PAGE_SIZE);
     struct vm_map_args args = {.addr = page, .prot = segment_prot(ph), .flags = AREA_MAYWRITE};
@@ -99,7 +98,7 @@ static int segment_map_zeroes(struct vm_space *space, const struct elf_phdr *ph,
     if (ph->filesz && (ph->flags & PF_W)) {
         size_t n = MIN(page, end) - file_end;
 
-        if (vm_access(space, file_end, (void *)zeroes, n, true, false) != n)
+        if (vm_access(space, file_end, (void *)zero_page, n, true, false) != n)
             return -ENOMEM;
     }
     if (end <= page)

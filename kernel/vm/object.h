@@ -16,6 +16,8 @@
 struct vm_object;
 struct vm_area;
 
+extern const u8 zero_page[PAGE_SIZE]; // what holes read as
+
 struct vm_object_ops {
     // Sets every byte of the pages from `index` on: `frames` are new and nobody else's yet, the
     // object's fill_lock is held; may sleep. 0, -EIO, -ENOMEM. NULL: pages start as zeroes.

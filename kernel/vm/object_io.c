@@ -4,7 +4,7 @@
 #include "vm/uio.h"
 #include "vm/vm_private.h"
 
-static const u8 zero_page[PAGE_SIZE] ALIGNED(4096); // what holes read as
+const u8 zero_page[PAGE_SIZE] ALIGNED(4096);
 
 static ssize_t read_chunk(struct vm_object *o, struct uio *u, u64 pos, size_t n)
 {
