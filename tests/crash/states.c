@@ -19,8 +19,6 @@
 
 #include <string.h>
 
-#define SUPER_SECTOR 2
-
 struct cell { // a sector's contents
     const u8 *bytes;
     u64 hash;
@@ -118,14 +116,12 @@ static void write_put(const struct write *w)
         sector_put(w, i);
 }
 
-// The superblock's two sectors go together: its format has nothing against tearing them.
 static void write_put_torn(const struct write *w, u64 random)
 {
     u64 half = w->sectors / 2;
 
     for (u64 n = 0; n < w->sectors; n++) {
-        u64 i = w->sector + n == SUPER_SECTOR + 1 && n ? n - 1 : n;
-        bool there = random % 4 == 0 ? i < half : random % 4 == 1 ? i >= half : mix(random + i) & 1;
+        bool there = random % 4 == 0 ? n < half : random % 4 == 1 ? n >= half : mix(random + n) & 1;
 
         if (there)
             sector_put(w, n);

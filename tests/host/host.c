@@ -230,6 +230,8 @@ __attribute__((constructor)) static void addresses_fix(int argc, char **argv)
 {
     int old = personality(0xffffffff);
 
+    if (getenv("TEST"))
+        cmocka_set_test_filter(getenv("TEST"));
     if (old == -1 || old & ADDR_NO_RANDOMIZE)
         return;
     if (personality(old | ADDR_NO_RANDOMIZE) != -1)

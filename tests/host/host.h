@@ -7,7 +7,8 @@
 // tests/host) is one step for the other threads, so a model needs no locks; but between two calls
 // of the kernel, and within each, anything may happen. A failed verify() or assert(), a sanitizer's
 // report, a deadlock, and memory that is not back at the end each fail the run, whose seed is then
-// printed: SEED=n repeats that run, and says more with LOG=1.
+// printed: SEED=n repeats that run, LOG=1 says more (and changes what happens),
+// TEST=pattern chooses tests.
 #pragma once
 
 #include <setjmp.h>

@@ -151,6 +151,7 @@ static void policy_load(struct ext4 *fs, const struct ext4_super *s)
     fs->root_blocks = MIN(fs->root_blocks, fs->block_count / 2);
     fs->slack_blocks = MIN(fs->block_count / 50, 4096UL);
     fs->overhead_blocks = s->s_overhead_blocks;
+    ext4_super_sealed(fs, s);
 }
 
 int ext4_super_load(struct ext4 *fs, const struct ext4_super *s, const char *type)

@@ -45,10 +45,33 @@ bool ext4_super_verify(const struct ext4_super *s)
     return s->s_checksum == crc32c(~0U, s, SUPER_SUMMED);
 }
 
+// The sum is in the second of two sectors, and what changes in the first: a power cut that tears
+// them would leave a wrong sum. So the sum is left as it is, and a free word at the end of the
+// first sector makes it right. That word and the sum of the bytes before go into the rest's as
+// their exclusive or: it has to stay what it is.
+static u32 super_balance(const struct ext4_super *s)
+{
+    return crc32c(~0U, s, offsetof(struct ext4_super, s_balance)) ^ s->s_balance;
+}
+
+void ext4_super_sealed(struct ext4 *fs, const struct ext4_super *s)
+{
+    fs->super_balance = super_balance(s);
+    fs->super_checksum = s->s_checksum;
+}
+
 void ext4_super_seal(struct ext4 *fs)
 {
-    if (summed(fs))
-        fs->super->s_checksum = crc32c(~0U, fs->super, SUPER_SUMMED);
+    struct ext4_super *s = fs->super;
+
+    if (!summed(fs))
+        return;
+    if (s->s_checksum == fs->super_checksum) {
+        s->s_balance ^= fs->super_balance ^ super_balance(s);
+    } else { // somebody wrote to the device
+        s->s_checksum = crc32c(~0U, s, SUPER_SUMMED);
+        ext4_super_sealed(fs, s);
+    }
 }
 
 /* Group descriptors and bitmaps */
@@ -387,8 +410,13 @@ bool ext4_mmp_verify(const struct ext4 *fs, const struct ext4_mmp *m)
     return m->mmp_magic == EXT4_MMP_MAGIC && (!summed(fs) || m->mmp_checksum == mmp_sum(fs, m));
 }
 
-void ext4_mmp_seal(const struct ext4 *fs, struct ext4_mmp *m)
+u32 ext4_mmp_balance(const struct ext4 *fs, const struct ext4_mmp *m)
+{
+    return crc32c(fs->csum_seed, m, offsetof(struct ext4_mmp, mmp_balance)) ^ m->mmp_balance;
+}
+
+void ext4_mmp_seal(const struct ext4 *fs, struct ext4_mmp *m, u32 balance)
 {
     if (summed(fs))
-        m->mmp_checksum = mmp_sum(fs, m);
+        m->mmp_balance ^= balance ^ ext4_mmp_balance(fs, m);
 }

@@ -43,6 +43,8 @@ struct ext4 {
     struct ext4_super *super;    // (super_lock) in super_buf
     u64 super_block;             // (c) the block it is in
     struct mutex super_lock;     // RANK_SUPER: orphan list, counts kept there
+    u32 super_balance;           // (super_lock) see csum.c: as long as s_checksum is
+    u32 super_checksum;          // (super_lock) this
     struct inode *journal_inode; // (c) only while mounting
 
     u32 block_size, block_shift, inode_size;                          // (c) bytes
@@ -141,6 +143,7 @@ extern const struct superblock_ops ext4_super_ops;
 
 u32 ext4_inode_seed(const struct ext4 *fs, u32 ino, u32 generation);
 bool ext4_super_verify(const struct ext4_super *s);
+void ext4_super_sealed(struct ext4 *fs, const struct ext4_super *s); // it is, on disk
 void ext4_super_seal(struct ext4 *fs);
 bool ext4_group_verify(const struct ext4 *fs, u32 group, const struct ext4_group_desc *d);
 void ext4_group_seal(const struct ext4 *fs, u32 group, struct ext4_group_desc *d);
@@ -169,7 +172,9 @@ void ext4_xattr_seal(const struct ext4 *fs, u64 block_number, void *block);
 bool ext4_orphan_verify(const struct ext4_inode *i, u64 block_number, const void *block);
 void ext4_orphan_seal(const struct ext4_inode *i, u64 block_number, void *block);
 bool ext4_mmp_verify(const struct ext4 *fs, const struct ext4_mmp *m);
-void ext4_mmp_seal(const struct ext4 *fs, struct ext4_mmp *m);
+// What it is before a change is what sealing needs.
+u32 ext4_mmp_balance(const struct ext4 *fs, const struct ext4_mmp *m);
+void ext4_mmp_seal(const struct ext4 *fs, struct ext4_mmp *m, u32 balance);
 
 /* group.c, balloc.c, ialloc.c */
 

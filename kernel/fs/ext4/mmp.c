@@ -49,13 +49,14 @@ static int block_read(struct ext4_mmp_watch *w, struct ext4_mmp *m)
 static int block_write(struct ext4_mmp_watch *w, u32 sequence)
 {
     struct ext4_mmp *m = w->block;
+    u32 balance = ext4_mmp_balance(w->fs, m);
 
     m->mmp_seq = sequence;
     m->mmp_time = clock_realtime() / NS_PER_SEC;
     m->mmp_check_interval = MIN(MAX(2 * w->interval, INTERVAL_MIN), INTERVAL_MAX);
     snformat(m->mmp_nodename, sizeof(m->mmp_nodename), "rivulet");
     snformat(m->mmp_bdevname, sizeof(m->mmp_bdevname), "%s", w->fs->name);
-    ext4_mmp_seal(w->fs, m);
+    ext4_mmp_seal(w->fs, m, balance);
     return transfer(w, BLOCK_WRITE, m);
 }
 

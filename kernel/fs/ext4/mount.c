@@ -110,7 +110,8 @@ static void config_committed(void *owner, u32 tid)
     ext4_freed_durable(owner, tid);
 }
 
-static int journal_start(struct ext4 *fs)
+// Replays it, and checks the superblock again.
+static int journal_start(struct ext4 *fs, const char *type)
 {
     struct journal_recovery r;
     struct journal_config config = {
@@ -136,11 +137,12 @@ static int journal_start(struct ext4 *fs)
         log_info("ext4 (%s): not mounted: its journal: error %d", fs->name, -err);
         return err;
     }
-    if (r.error)
-        fs->super->s_state |= EXT4_STATE_ERROR;
     if (fs->commit_interval)
         journal_set_interval(fs->journal, fs->commit_interval);
-    return 0;
+    err = ext4_super_load(fs, fs->super, type);
+    if (!err && r.error)
+        fs->super->s_state |= EXT4_STATE_ERROR;
+    return err;
 }
 
 // The log's blocks are nobody else's: entered where the groups' are.
@@ -176,9 +178,7 @@ static int open_to_read(struct ext4 *fs, const char *type, const struct ext4_opt
     if (!err)
         err = ext4_groups_open(fs);
     if (!err && EXT4_HAS_COMPAT(fs, HAS_JOURNAL) && !fs->noload)
-        err = journal_start(fs);
-    if (!err && fs->journal)
-        err = ext4_super_load(fs, fs->super, type);
+        err = journal_start(fs, type);
     if (!err)
         err = ext4_groups_read(fs);
     if (!err && !fs->overhead_blocks)

@@ -143,7 +143,8 @@ struct ext4_super {
     u32 s_last_error_ino;
     u32 s_last_error_line;
     u64 s_last_error_block;
-    u8 s_last_error_func[32];
+    u8 s_last_error_func[28];
+    u32 s_balance; // of s_last_error_func, mostly free: see csum.c; the first sector ends
     u8 s_mount_opts[64];
     u32 s_usr_quota_inum;
     u32 s_grp_quota_inum;
@@ -169,6 +170,7 @@ struct ext4_super {
     u32 s_checksum; // crc32c of all before
 };
 static_assert(sizeof(struct ext4_super) == 1024, "superblock");
+static_assert(offsetof(struct ext4_super, s_mount_opts) == 512, "first sector");
 
 enum { EXT4_SFLAG_SIGNED_HASH = 1, EXT4_SFLAG_UNSIGNED_HASH = 2 };
 enum { // s_default_mount_opts
@@ -400,10 +402,13 @@ struct ext4_mmp {
     char mmp_bdevname[32];
     u16 mmp_check_interval;
     u16 mmp_pad1;
-    u32 mmp_pad2[226];
+    u32 mmp_pad2[98];
+    u32 mmp_balance; // of mmp_pad2, as in the superblock
+    u32 mmp_pad3[127];
     u32 mmp_checksum;
 };
 static_assert(sizeof(struct ext4_mmp) == 1024, "multiple mount protection");
+static_assert(offsetof(struct ext4_mmp, mmp_pad3) == 512, "first sector");
 
 #define EXT4_ORPHAN_BLOCK_MAGIC 0x0B10CA04
 
