@@ -64,7 +64,8 @@ class Run:
         command += machine.port_arguments(fds)
         streams = {} if self.tty else {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL,
                                        "stderr": self.errors_fd}
-        self.process = machine.start(command, [*fds.values(), self.initrd, self.console_fd],
+        self.process = machine.start(command, [*fds.values(), self.initrd, self.console_fd,
+                                               *self.config.fds()],
                                      self.tty, **streams)
         for s in theirs.values():
             s.close()

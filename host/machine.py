@@ -11,7 +11,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 
 import cpio
 import mkinitramfs
@@ -29,7 +28,8 @@ class Error(Exception):
 
 class Disk:
     """A disk of the machine. `kind` is one of KINDS; `properties` are more of QEMU's device's, and
-    `blockdev` replaces the description of the image, which may name `objects`."""
+    `blockdev` replaces the description of the image, which may name `objects`. What is written to a
+    `scratch` disk is forgotten: each machine has a copy of the image in memory."""
 
     KINDS = {"virtio": "virtio-blk-device", "virtio-pci": "virtio-blk-pci", "nvme": "nvme",
              "nvme-ns": "nvme-ns"}
@@ -41,21 +41,32 @@ class Disk:
         return cls(path, kind) if colon and kind in cls.KINDS else cls(text)
 
     def __init__(self, path, kind="virtio", properties="", read_only=False,
-                 blockdev="", objects=()):
+                 blockdev="", objects=(), scratch=False):
         if not blockdev and not os.path.isfile(path):
-            raise Error(f"--disk {path}: there is no such file")
-        name = str(path).replace(",", ",,")
-        self.blockdev = blockdev or (f"driver=raw,discard=unmap,file.driver=file,"
-                                     f"file.filename={name},file.locking=on")
-        self.blockdev += ",read-only=on" * read_only
+            raise Error(f"{path}: there is no such image")
+        self.path = path
+        self.copy = None
+        self.scratch = scratch
+        self.blockdev = blockdev
+        self.read_only = read_only
         self.objects = objects
         self.device = self.KINDS[kind] + ("," if properties else "") + properties
         self.kind = kind
 
+    def _image(self):
+        path = self.path
+        if self.scratch:
+            self.copy = os.fdopen(memory_file("disk"), "wb")
+            mkroot.copy(path, self.copy.fileno())
+            path = fd_path(self.copy.fileno())
+        name = str(path).replace(",", ",,")
+        return f"driver=raw,discard=unmap,file.driver=file,file.filename={name},file.locking=on"
+
     def arguments(self, number):
+        image = (self.blockdev or self._image()) + ",read-only=on" * self.read_only
         serial = f",serial=disk{number}" * (self.kind == "nvme")  # it must have one
         objects = [word for one in self.objects for word in ("-object", one)]
-        return [*objects, "-blockdev", f"node-name=disk{number},{self.blockdev}",
+        return [*objects, "-blockdev", f"node-name=disk{number},{image}",
                 "-device", f"{self.device},drive=disk{number}{serial}"]
 
 
@@ -83,8 +94,12 @@ class Config:
         self.put = list(put)
         self.disks = [d if isinstance(d, Disk) else Disk.parse(d) for d in disks]
         self.devices = ()  # more of QEMU's, before the disks
-        self.root = None  # the image that is the root file system; root_use() sets it
+        self.on_disk = False  # whether the first disk is the root; root_use() sets it
         self.on = on  # rivulet, or linux: Debian's kernel with the same root
+
+    def fds(self):
+        """What QEMU inherits for the disks of the command last made."""
+        return [d.copy.fileno() for d in self.disks if d.copy]
 
     def kernel(self):
         """The image to boot."""
@@ -157,7 +172,7 @@ def exec_file(argv, environment, cwd="/", uid=0, size=(0, 0), get=()):
 
 def initramfs(config, extra=None):
     """The archive: the root unless a disk has it, config.put, and `extra` {guest path: bytes}."""
-    root = cpio.Writer() if config.root else mkinitramfs.build_root(BUILD)
+    root = cpio.Writer() if config.on_disk else mkinitramfs.build_root(BUILD)
     for host, guest in config.put:
         try:
             root.parents(guest.strip("/"))
@@ -174,25 +189,6 @@ def initramfs(config, extra=None):
     return root.finish()
 
 
-def root_use(config, what, persist=False):
-    """`what`: "ext4", the native root on a disk of its own, forgotten afterwards unless `persist`
-    keeps it in the build directory; or an image, which keeps what is written."""
-    if what == "ext4" and persist:
-        config.root = os.path.join(BUILD, "root.img")
-    elif what == "ext4":
-        config.scratch = tempfile.TemporaryDirectory(prefix="rv-root-")
-        config.root = os.path.join(config.scratch.name, "root.img")
-    else:
-        config.root = what
-    if what == "ext4" and not os.path.exists(config.root):
-        try:
-            mkroot.make(BUILD, config.root)
-        except mkroot.Error as e:
-            raise Error(str(e)) from None
-    config.disks.insert(0, Disk(config.root))
-    config.append = f"root=/dev/vda {config.append}"
-
-
 def memory_file(name, data=b""):
     """A file in memory that child processes may inherit; its path is fd_path()."""
     fd = os.memfd_create(name, 0)
@@ -204,6 +200,26 @@ def memory_file(name, data=b""):
 
 def fd_path(fd):
     return f"/proc/self/fd/{fd}"
+
+
+def root_use(config, root, persist=False):
+    """Gives the machine its root: "memory", the initramfs; "native", the same files on a disk, whose
+    changes are forgotten, or with `persist` kept in the build directory; or an image, which keeps
+    what is written."""
+    if root == "memory":
+        return
+    try:
+        if root != "native":
+            disk = Disk(root)
+        elif persist:
+            disk = Disk(mkroot.kept(BUILD))
+        else:
+            disk = Disk(mkroot.base(BUILD), scratch=True)
+    except mkroot.Error as e:
+        raise Error(str(e)) from None
+    config.on_disk = True
+    config.disks.insert(0, disk)
+    config.append = f"root=/dev/vda {config.append}"
 
 
 def qemu_command(config, kernel, initrd_path, cmdline, serial, interactive=False):

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""Makes a disk with the native root on it as ext4, without root.
+"""Makes a disk with the native root on it as ext4, without privileges.
 
     mkroot.py --build BUILD [--size SIZE] -o OUT
 
 mke2fs fills it from a folder; debugfs then gives what belongs to us to root.
 """
 import argparse
+import errno
+import glob
+import hashlib
 import os
 import subprocess
 import tempfile
@@ -15,6 +18,7 @@ import mkinitramfs
 
 FEATURES = ("none,has_journal,ext_attr,dir_index,filetype,extent,64bit,flex_bg,sparse_super,"
             "large_file,huge_file,dir_nlink,extra_isize,metadata_csum")
+SIZE = "1G"
 PATH = "/usr/sbin:/sbin:" + os.environ.get("PATH", "/usr/bin")
 
 
@@ -36,26 +40,70 @@ def give_to_root(image, names):
     run("debugfs", "-w", "-f", "-", image, stdin="".join(fields))
 
 
-def make(build, out, size="256M"):
-    """An image at `out`, where nothing may be yet."""
+def make(archive, out, size=SIZE):
+    """An image at `out`, whole or not at all."""
+    new, sparse = f"{out}.{os.getpid()}", f"{out}.{os.getpid()}.sparse"
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            for entry in cpio.read(archive):
+                cpio.place(folder, *entry)
+            run("mke2fs", "-q", "-F", "-b", "4096", "-I", "256", "-m", "1", "-L", "rivulet", "-O",
+                FEATURES, "-E", "root_owner=0:0,lazy_itable_init=0", "-d", folder, new, size)
+        if os.getuid():
+            give_to_root(new, [name for name, *_ in cpio.read(archive)])
+        run("cp", "--sparse=always", new, sparse)  # without the journal's zeroes
+        os.rename(sparse, out)
+    finally:
+        for path in (new, sparse):
+            if os.path.exists(path):
+                os.unlink(path)
+
+
+def base(build):
+    """The image of what is built now; made again when that has changed."""
     archive = mkinitramfs.build_root(build).finish()
-    with tempfile.TemporaryDirectory() as folder:
-        for entry in cpio.read(archive):
-            cpio.place(folder, *entry)
-        run("mke2fs", "-q", "-F", "-b", "4096", "-I", "256", "-m", "1", "-L", "rivulet",
-            "-O", FEATURES, "-E", "root_owner=0:0,lazy_itable_init=0", "-d", folder, out, size)
-    if os.getuid():
-        give_to_root(out, [name for name, *_ in cpio.read(archive)])
+    digest = hashlib.sha256(archive + (FEATURES + SIZE).encode()).hexdigest()[:16]
+    path = os.path.join(build, f"root-{digest}.img")
+    if not os.path.exists(path):
+        for old in glob.glob(os.path.join(build, "root-*.img")):
+            os.unlink(old)
+        make(archive, path)
+    return path
+
+
+def kept(build):
+    """The image of `rv run --persist`, made the first time."""
+    path = os.path.join(build, "root.img")
+    if not os.path.exists(path):
+        make(mkinitramfs.build_root(build).finish(), path)
+    return path
+
+
+def copy(path, fd):
+    """Copies an image into an empty file, holes and all."""
+    with open(path, "rb") as image:
+        end = 0
+        os.ftruncate(fd, os.fstat(image.fileno()).st_size)
+        while True:
+            try:
+                start = os.lseek(image.fileno(), end, os.SEEK_DATA)
+            except OSError as e:
+                if e.errno == errno.ENXIO:
+                    return
+                raise
+            end = os.lseek(image.fileno(), start, os.SEEK_HOLE)
+            os.lseek(fd, start, os.SEEK_SET)
+            while start < end:
+                start += os.sendfile(fd, image.fileno(), start, end - start)
 
 
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--build", required=True)
-    parser.add_argument("--size", default="256M")
+    parser.add_argument("--size", default=SIZE)
     parser.add_argument("-o", dest="out", required=True)
     args = parser.parse_args()
-    make(args.build, args.out + ".new", args.size)
-    os.rename(args.out + ".new", args.out)
+    make(mkinitramfs.build_root(args.build).finish(), args.out, args.size)
 
 
 if __name__ == "__main__":

@@ -43,12 +43,13 @@ def common_options():
                    help="a file or directory into the root")
     p.add_argument("--get", type=pair, action="append", default=[], metavar="GUEST:HOST",
                    help="a file or directory out of it, after the command")
-    p.add_argument("--root", default="native", metavar="native|ext4|IMAGE",
-                   help="root file system: in memory (native); the same on a disk that is "
-                        "forgotten (ext4); or an image, which keeps what is written")
+    p.add_argument("--root", metavar="native|memory|IMAGE",
+                   help="root file system: on a disk, whose changes are forgotten (native); the same "
+                        "in memory, which is the default with --icount; or an image, which keeps "
+                        "what is written")
     p.add_argument("--disk", action="append", default=[], metavar="[KIND:]IMAGE",
-                   help="a disk, which keeps what is written; KIND is virtio (the default: /dev/vda and "
-                        "on), virtio-pci (the same, after those) or nvme (/dev/nvme0n1 and on)")
+                   help="a disk, which keeps what is written; KIND is virtio (the default: /dev/vdb and "
+                        "on, /dev/vda if the root is in memory), virtio-pci (the same, after those) or nvme (/dev/nvme0n1 and on)")
     p.add_argument("--ramdisk", metavar="SIZE|IMAGE",
                    help="/dev/ram0: of a size like 64M and empty, or filled from an image")
     p.add_argument("--append", default="", metavar="ARGS", help="more kernel arguments")
@@ -75,12 +76,15 @@ def use_ramdisk(options):
 
 def config_of(options):
     """The machine that the common options describe; Error for what nothing serves yet."""
+    on = getattr(options, "on", "rivulet")
     persist = getattr(options, "persist", False)
-    on_disk = options.root != "native" or persist
-    if options.root == "world":
+    root = options.root or ("memory" if on == "linux" or options.icount and not persist else "native")
+    if root == "world":
         raise machine.Error("--root world: nothing makes it")
-    if on_disk and getattr(options, "on", "rivulet") == "linux":
+    if root != "memory" and on == "linux":
         raise machine.Error("--on linux has its root in memory")
+    if root != "native" and persist:
+        raise machine.Error("--persist keeps the native root")
     for _, path in options.put:
         if not path.startswith("/") or not path.strip("/"):
             raise machine.Error(f"--put: the guest's path {path!r} is not absolute")
@@ -91,10 +95,9 @@ def config_of(options):
         use_ramdisk(options)
     config = machine.Config(options.smp, options.mem, options.icount, options.firmware,
                             options.debug, options.uaccess, options.append, options.put,
-                            getattr(options, "on", "rivulet"), options.disk)
+                            on, options.disk)
     machine.build(config)
-    if on_disk:
-        machine.root_use(config, "ext4" if options.root == "native" else options.root, persist)
+    machine.root_use(config, root, persist)
     return config
 
 
@@ -114,7 +117,7 @@ def cmd_run(arguments):
                                 description="Boots to a shell on this terminal. Ctrl-A x ends "
                                             "QEMU, Ctrl-A c is its monitor.")
     p.add_argument("--persist", action="store_true",
-                   help="root on a disk that is kept, build/root.img")
+                   help="keep the root's disk, build/root.img")
     options = p.parse_args(arguments)
     if options.get:
         raise machine.Error("--get goes with exec")
@@ -127,7 +130,7 @@ def cmd_run(arguments):
     command = machine.qemu_command(config, config.kernel(),
                                    machine.fd_path(initrd), cmdline, serial, interactive=True)
     with Terminal():
-        process = machine.start(command, [initrd, log], foreground=True)
+        process = machine.start(command, [initrd, log, *config.fds()], foreground=True)
         try:
             status = process.wait(options.timeout)
         except subprocess.TimeoutExpired:
@@ -212,7 +215,7 @@ def cmd_debug(arguments):
                                    machine.fd_path(initrd), "init=/bin/init",
                                    ["-chardev", "pty,id=uart", "-monitor", "none"])
     command += ["-S", "-gdb", f"tcp:127.0.0.1:{port}"]
-    process = machine.start(command, [initrd], stdin=subprocess.DEVNULL)
+    process = machine.start(command, [initrd, *config.fds()], stdin=subprocess.DEVNULL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         return subprocess.call(

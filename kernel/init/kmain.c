@@ -95,7 +95,7 @@ static void mount_on(const char *type, const char *directory)
 static int root_mount(void)
 {
     struct superblock *sb;
-    char source[32], type[16];
+    char source[32] = "tmpfs", type[16];
     struct fs_type *fs;
     int err;
 
@@ -109,7 +109,7 @@ static int root_mount(void)
     } else {
         err = tmpfs_create("mode=755", &sb);
     }
-    return err ? err : mount_root(sb);
+    return err ? err : mount_root(sb, source);
 }
 
 // The root file system, with what the initramfs holds in it too, /dev and /proc.

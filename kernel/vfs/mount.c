@@ -144,10 +144,10 @@ static void list_add_locked(struct mount *m, const struct path *at)
     list_insert_tail(&mounts, &m->link);
 }
 
-int mount_root(struct superblock *sb)
+int mount_root(struct superblock *sb, const char *source)
 {
     struct mount *m;
-    int err = mount_create_root(sb, sb->type, 0, &m);
+    int err = mount_create_root(sb, source, 0, &m);
 
     if (err)
         return err;

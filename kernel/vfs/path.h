@@ -102,7 +102,7 @@ int path_from_anon(struct inode *inode, const char *name, struct path *out);
 extern struct mount *anon_mount; // (c) where such paths are
 
 extern struct path root_path; // (c) after mount_root
-int mount_root(struct superblock *sb);
+int mount_root(struct superblock *sb, const char *source);
 int mount_attach(struct superblock *sb, const struct path *at, const char *source, u32 flags);
 int mount_detach(const struct path *at, int flags); // umount2(2)
 int vfs_mount(const char *source, const struct path *at, const char *type, u32 flags,

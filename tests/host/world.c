@@ -26,7 +26,7 @@ void world_setup(void)
     pipe_init();
     tmpfs_init();
     verify(!tmpfs_create("mode=755", &sb));
-    verify(!mount_root(sb));
+    verify(!mount_root(sb, "tmpfs"));
     verify(!fs_context_create(&thread_self()->fs));
 }
 

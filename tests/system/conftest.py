@@ -24,6 +24,7 @@ CONFIGS = {
     "own": {"smp": 4, "firmware": "own"},
     "sum": {"smp": 4, "uaccess": "sum"},
     "debug": {"smp": 4, "debug": True},
+    "disk": {"smp": 4},  # the root on ext4
     "debug-own-sum": {"smp": 2, "debug": True, "firmware": "own", "uaccess": "sum"},
     "linux": {"smp": 2, "on": "linux"},
 }
@@ -163,6 +164,8 @@ def config(request):
                          put=[(machine.cross_program("tests/system/agent.c"), AGENT_PATH)])
     one.name = request.param
     machine.build(one)
+    if one.name == "disk":
+        machine.root_use(one, "native")
     return one
 
 
