@@ -6,7 +6,9 @@
 // nobody else has the dentry or can get it. That decides
 //   - what may be freed: the clock (below) takes unused ones;
 //   - what unlink does: a dentry that only the unlinker holds turns negative and stays, any other
-//     leaves the hash and keeps its inode until its last user goes.
+//     leaves the hash and keeps its inode until its last user goes. Children that are known not to
+//     exist (`missing`) do not count: a removed directory goes at once, whatever was looked for in
+//     it. None can come up meanwhile, for a directory without links has no more lookups.
 // A put of the last reference can therefore only meet an unhashed dentry, and needs no lock.
 //
 // Replacement is a clock over the buckets: while a superblock has more dentries than the limit,
@@ -79,7 +81,7 @@ static int name_copy(struct dentry *d, const struct name *name)
 
 // Two references: the caller's and one to be the hash's.
 static struct dentry *dentry_alloc(struct superblock *sb, struct dentry *parent,
-                                   const struct name *name)
+                                   const struct name *name, struct inode *inode)
 {
     struct dentry *d = slab_alloc(dentry_cache, 0);
 
@@ -92,14 +94,16 @@ static struct dentry *dentry_alloc(struct superblock *sb, struct dentry *parent,
     ref_init(&d->refs, 2);
     d->hashed = false;
     d->used = 0;
-    d->mounted = 0;
+    d->mounted = d->missing = 0;
     d->sb = sb;
     d->parent = parent ? parent : d;
-    d->inode = NULL;
+    d->inode = inode;
     d->hash_node = (struct hnode){0};
     atomic_fetch_add(&sb->dentry_count, 1);
     if (parent)
         dentry_get(parent);
+    if (!inode)
+        atomic_fetch_add(&parent->missing, 1);
     return d;
 }
 
@@ -112,6 +116,8 @@ static void dentry_free(struct dentry *d)
         atomic_fetch_sub(&d->sb->dentry_count, 1);
         if (d->inode)
             inode_put(d->inode);
+        else
+            atomic_fetch_sub(&parent->missing, 1);
         if (d->name.text != d->short_name)
             kfree((void *)d->name.text);
         slab_free(dentry_cache, d);
@@ -131,12 +137,11 @@ int dentry_create_lone(struct superblock *sb, struct dentry *parent, struct inod
                        const char *text, struct dentry **out)
 {
     struct name name = {.text = text, .length = strlen(text)};
-    struct dentry *d = dentry_alloc(sb, parent, &name);
+    struct dentry *d = dentry_alloc(sb, parent, &name, inode);
 
     if (!d)
         return -ENOMEM;
     ref_init(&d->refs, 1);
-    d->inode = inode;
     *out = d;
     return 0;
 }
@@ -296,14 +301,15 @@ int dentry_lookup_locked(struct dentry *dir, const struct name *name, struct den
     err = dir->inode->ops->lookup(dir->inode, name, &inode);
     if (err && err != -ENOENT)
         return err;
-    d = dentry_alloc(dir->sb, dir, name);
+    if (!inode && !dir->sb->volatile_names && !dir->inode->nlink)
+        return -ENOENT;
+    d = dentry_alloc(dir->sb, dir, name, inode);
     if (!d) {
         if (inode)
             inode_put(inode);
         return -ENOMEM;
     }
-    d->inode = inode;
-    if (inode || (!dir->sb->volatile_names && dir->inode->nlink))
+    if (inode || !dir->sb->volatile_names)
         d = dentry_publish(dir, d);
     else
         ref_init(&d->refs, 1);
@@ -329,18 +335,30 @@ int dcache_child(struct dentry *dir, const struct name *name, struct dentry **ou
 void dentry_make_positive(struct dentry *d, struct inode *inode)
 {
     store_release(&d->inode, inode);
+    atomic_fetch_sub(&d->parent->missing, 1);
+}
+
+// Takes the inode of a removed dentry, whose bucket is locked, if only the caller and `hashed` have
+// it; NULL if not. References are counted before the children, which may be fewer by then.
+static struct inode *inode_take(struct dentry *d, bool hashed)
+{
+    struct inode *inode = d->inode;
+    u32 refs = load_acquire(&d->refs.count);
+
+    if (d->sb->volatile_names || !inode || refs != 1U + hashed + load_relaxed(&d->missing))
+        return NULL;
+    d->inode = NULL;
+    atomic_fetch_add(&d->parent->missing, 1);
+    return inode;
 }
 
 void dentry_unlinked(struct dentry *d)
 {
     struct bucket *b = bucket_of(d->parent, &d->name);
-    struct inode *inode = NULL;
+    struct inode *inode;
 
     spin_lock(&b->lock);
-    if (d->hashed && ref_read(&d->refs) == 2 && !d->sb->volatile_names) {
-        inode = d->inode;
-        d->inode = NULL;
-    }
+    inode = d->hashed ? inode_take(d, true) : NULL;
     spin_unlock(&b->lock);
     if (inode)
         inode_put(inode);
@@ -370,6 +388,10 @@ static void hash_swap(struct dentry *from, struct bucket *from_bucket, struct de
 {
     struct dentry *parent = from->parent;
 
+    if (!to->inode) {
+        atomic_fetch_sub(&to->parent->missing, 1);
+        atomic_fetch_add(&parent->missing, 1);
+    }
     hlist_remove(&from->hash_node);
     hlist_remove(&to->hash_node);
     from->parent = to->parent;
@@ -386,6 +408,7 @@ void dentry_exchange(struct dentry *from, struct dentry *to, bool both)
     struct bucket *b = bucket_of(to->parent, &to->name);
     struct bucket *low = a < b ? a : b, *high = a < b ? b : a;
     bool from_was, to_was;
+    struct inode *replaced;
 
     spin_lock(&tree_lock);
     spin_lock_nested(&low->lock);
@@ -396,6 +419,7 @@ void dentry_exchange(struct dentry *from, struct dentry *to, bool both)
     hash_swap(from, a, to, b, both);
     from->hashed = true;
     to->hashed = both;
+    replaced = !both && load_relaxed(&to->missing) ? inode_take(to, to_was) : NULL;
     if (high != low)
         spin_unlock(&high->lock);
     spin_unlock(&low->lock);
@@ -404,6 +428,8 @@ void dentry_exchange(struct dentry *from, struct dentry *to, bool both)
         dentry_get(from);
     if (both && !to_was)
         dentry_get(to);
+    if (replaced)
+        inode_put(replaced);
     if (!both && to_was)
         dentry_put(to);
 }

@@ -13,6 +13,7 @@ struct dentry {
     bool hashed;            // (bucket lock)
     u8 used;                // (a) found since the clock came by
     u32 mounted;            // (a) mounts on it
+    u32 missing;            // (a) dentries without an inode that have it for a parent
     struct superblock *sb;  // (c)
     struct dentry *parent;  // (tree lock and bucket lock to change); itself for a root
     struct name name;       // (as parent)
