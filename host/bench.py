@@ -15,8 +15,10 @@ import subprocess
 import sys
 import time
 
+import bench_storage
 import guest
 import machine
+from benchtable import number, table
 
 MEMORY_MB = 1024
 TIMEOUT = 300
@@ -44,19 +46,8 @@ ROWS = (
 )
 
 
-def bench_file(name):
-    return os.path.join(machine.BUILD, "bench", name)
-
-
-def programs_build():
-    command = ["make", "-s", "-C", os.path.join(machine.ROOT, "tests/bench"),
-               f"BUILD={machine.BUILD}"]
-    if subprocess.call(command, stdin=subprocess.DEVNULL, stdout=sys.stderr) != 0:
-        raise machine.Error("the benchmark's programs cannot be built")
-
-
 def config_for(system, icount):
-    put = [(bench_file(name), f"/bench/{name}") for name in ("bench", "tiny", "first")]
+    put = [(machine.bench_program(name), f"/bench/{name}") for name in ("bench", "tiny", "first")]
     config = machine.Config(smp=1, mem=f"{MEMORY_MB}M", icount=icount, put=put, on=system,
                             firmware="opensbi")
     machine.build(config)
@@ -155,23 +146,6 @@ def measure(system, icount, options):
     return result
 
 
-def number(value):
-    if value is None:
-        return ""
-    if value >= 10000000:
-        return f"{value / 1e6:,.1f} M"
-    return f"{value:,}"
-
-
-def table(columns, rows):
-    lines = [columns, *rows]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(columns))]
-    for line in lines:
-        cells = [line[0].ljust(widths[0])] + [c.rjust(w) for c, w in zip(line[1:], widths[1:])]
-        print("  ".join(cells).rstrip())
-    print()
-
-
 def instruction_table(results, on, vs):
     """Costs beside the goals and the reference figures; `vs` adds Linux as measured now."""
     rows = []
@@ -211,11 +185,21 @@ def arguments_parse():
     p.add_argument("--on", choices=("rivulet", "linux"), default="rivulet", help="what to measure")
     p.add_argument("--icount", action="store_true", help="instructions only, no plain time")
     p.add_argument("--plain", action="store_true", help="plain time only")
-    p.add_argument("--scale", type=int, default=1, metavar="N", help="N times the iterations")
-    p.add_argument("--row", action="append", choices=[row[0] for row in ROWS], help="only this row")
+    p.add_argument("--scale", type=int, default=1, metavar="N", help="N times the iterations (with --storage, the loops)")
+    p.add_argument("--storage", action="store_true",
+                   help="instead, the table of file systems on disks: ext4 on a RAM disk for "
+                        "instructions, on virtio-blk for plain time")
+    p.add_argument("--row", action="append", metavar="ROW",
+                   help="only this row; may be given again: " + ", ".join(row[0] for row in ROWS) +
+                        "; with --storage " + ", ".join(bench_storage.NAMES))
     p.add_argument("--json", action="store_true", help="{instructions, nanoseconds: {system: rows}}")
     p.add_argument("--no-install", action="store_true", help=argparse.SUPPRESS)
-    return p.parse_args()
+    options = p.parse_args()
+    names = bench_storage.NAMES if options.storage else [row[0] for row in ROWS]
+    for name in options.row or ():
+        if name not in names:
+            p.error(f"there is no row {name!r}; there are: {', '.join(names)}")
+    return options
 
 
 def main():
@@ -223,11 +207,12 @@ def main():
     systems = [options.on] + [options.vs] * (options.vs not in (None, options.on))
     kinds = {"instructions": not options.plain,
              "nanoseconds": options.plain or (bool(options.vs) and not options.icount)}
+    take = bench_storage.measure if options.storage else measure
     results = {}
     try:
-        programs_build()
+        machine.bench_build()
         for kind in (kind for kind, wanted in kinds.items() if wanted):
-            results[kind] = {system: measure(system, kind == "instructions", options)
+            results[kind] = {system: take(system, kind == "instructions", options)
                              for system in systems}
     except (machine.Error, OSError) as e:
         print(f"rv: {e}", file=sys.stderr)
@@ -237,6 +222,9 @@ def main():
         print()
         return 0
     vs = systems[1] if len(systems) > 1 else None
+    if options.storage:
+        bench_storage.tables(results, options.on, vs)
+        return 0
     if "instructions" in results:
         instruction_table(results["instructions"], options.on, vs)
     if "nanoseconds" in results:

@@ -136,6 +136,16 @@ def linux_image():
     return linux_file("boot/vmlinu*")
 
 
+def linux_module(name):
+    """A module of that kernel, unpacked; `name` is its path below kernel/, without an ending."""
+    path = os.path.join(BUILD, "linux", name + ".ko")
+    if not os.path.exists(path):
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with lzma.open(linux_file(f"**/kernel/{name}.ko.xz")) as packed, open(path, "wb") as f:
+            f.write(packed.read())
+    return path
+
+
 def cross_program(source, *flags):
     """The static riscv64 glibc program of a C file, built if need be; its path."""
     source = os.path.join(ROOT, source)
@@ -149,6 +159,17 @@ def cross_program(source, *flags):
         if subprocess.call(command, stdout=sys.stderr) != 0:
             raise Error(f"cannot build {source} (is libc6-dev-riscv64-cross installed?)")
     return program
+
+
+def bench_program(name):
+    return os.path.join(BUILD, "bench", name)
+
+
+def bench_build():
+    """Builds what bench_program() names."""
+    command = ["make", "-s", "-C", os.path.join(ROOT, "tests/bench"), f"BUILD={BUILD}"]
+    if subprocess.call(command, stdin=subprocess.DEVNULL, stdout=sys.stderr) != 0:
+        raise Error("the benchmark's programs cannot be built")
 
 
 def build(config):
@@ -182,7 +203,7 @@ def initramfs(config, extra=None):
     if config.on == "linux":
         with open(cross_program("tests/system/linux_init.c"), "rb") as f:
             root.file("init", f.read(), 0o755)
-        with lzma.open(linux_file("**/virtio_mmio.ko.xz")) as f:
+        with open(linux_module("drivers/virtio/virtio_mmio"), "rb") as f:
             root.file("virtio_mmio.ko", f.read())
     for name, data in (extra or {}).items():
         root.file(name.strip("/"), data)

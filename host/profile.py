@@ -100,8 +100,8 @@ def main():
     p.add_argument("--blocks", action="store_true", help="basic blocks, not functions")
     p.add_argument("row", metavar="ROW")
     options = p.parse_args()
-    bench.programs_build()
-    put = [(bench.bench_file(name), f"/{name}") for name in ("bench", "tiny")]
+    machine.bench_build()
+    put = [(machine.bench_program(name), f"/{name}") for name in ("bench", "tiny")]
     config = machine.Config(mem=options.mem, icount=True, put=put)
     machine.build(config)
     first, one = run_row(config, options.row, 1)
