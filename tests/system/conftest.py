@@ -30,6 +30,7 @@ CONFIGS = {
 }
 SHORT = ("smp1", "smp4")
 ONE = ("smp4",)
+LONG_OF_DISKS = ("smp1", "smp4", "smp8", "debug")
 LONG = tuple(name for name in CONFIGS if name != "linux")
 SLACK = 60  # seconds beyond a command's own time before its machine counts as hung
 AGENT_PATH = "/rv.agent"
@@ -45,8 +46,8 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "long: only with --long")
     config.addinivalue_line("markers", "configs(*names): exactly these configurations")
     config.addinivalue_line("markers", "rivulet: not on Debian's kernel")
-    config.addinivalue_line("markers", "one_config: without --long in one configuration only")
-    config.addinivalue_line("markers", "sampled(*values): without --long only these parameters")
+    config.addinivalue_line("markers", "one_config: a test of disks; without --long in one configuration only")
+    config.addinivalue_line("markers", "sampled(*values): only these parameters, but for --long in smp4")
 
 
 def pytest_generate_tests(metafunc):
@@ -54,8 +55,9 @@ def pytest_generate_tests(metafunc):
         return
     option = metafunc.config.getoption
     marker = metafunc.definition.get_closest_marker("configs")
-    short = ONE if metafunc.definition.get_closest_marker("one_config") else SHORT
-    names = marker.args if marker else LONG if option("long") else short
+    one = metafunc.definition.get_closest_marker("one_config")
+    long = LONG_OF_DISKS if one else LONG
+    names = marker.args if marker else long if option("long") else ONE if one else SHORT
     if option("on") == "linux":
         names = ("linux",)
     elif option("config_name"):
@@ -63,15 +65,16 @@ def pytest_generate_tests(metafunc):
     metafunc.parametrize("config", names, indirect=True, scope="session")
 
 
-def is_left_out(item):
-    """Whether it is one of many that only --long runs all of."""
+def is_left_out(item, long):
+    """Whether it is one of many that only --long runs all of, and that in one configuration."""
     marker = item.get_closest_marker("sampled")
-    return marker and not set(marker.args) & set(map(str, item.callspec.params.values()))
+    if not marker or long and item.callspec.params.get("config") in ONE:
+        return False
+    return not set(marker.args) & set(map(str, item.callspec.params.values()))
 
 
 def pytest_collection_modifyitems(config, items):
-    if not config.getoption("long"):
-        items[:] = [item for item in items if not is_left_out(item)]
+    items[:] = [item for item in items if not is_left_out(item, config.getoption("long"))]
     for item in items:
         if item.get_closest_marker("long") and not config.getoption("long"):
             item.add_marker(pytest.mark.skip(reason="only with --long"))
