@@ -22,7 +22,8 @@
 
 #define EDGES      65536
 #define CORPUS_MAX 2000
-#define LIMIT      20 // seconds of processor time for an input
+#define REPORTED   50000 // inputs after which a long run says how far it is
+#define LIMIT      20    // seconds of processor time for an input
 
 struct input {
     u8 *data;
@@ -41,7 +42,8 @@ static char failed_path[4096];
 /* Coverage */
 
 void __sanitizer_cov_trace_pc(void);
-void __sanitizer_cov_trace_pc(void)
+__attribute__((no_sanitize("address", "undefined"), optimize("O2,omit-frame-pointer"))) void
+__sanitizer_cov_trace_pc(void)
 {
     u64 here = (u64)__builtin_return_address(0);
     u32 edge = (here ^ previous) % EDGES;
@@ -241,6 +243,8 @@ static void explore(u64 runs)
         run(data, size);
         if (covers_more())
             keep(data, size);
+        if (i % REPORTED == REPORTED - 1)
+            fprintf(stderr, "%lu inputs, %u kept\n", i + 1, corpus_count);
     }
 }
 

@@ -26,7 +26,7 @@ static u64 walk_state;
 static struct {
     struct disk *disk;
     u64 size;
-    u8 *good[2];
+    u8 *good[2]; // maps
 } images[EXT4_IMAGES];
 
 /* Ends */
@@ -67,21 +67,20 @@ static const char *source(unsigned n)
 
 static void image_prepare(unsigned n)
 {
+    u8 *fresh = ext4_image_read(n, &images[n].size);
     struct buf_cache *c;
     char name[20];
 
-    for (int i = 0; i < 2; i++)
-        images[n].good[i] = ext4_image_read(n, &images[n].size);
     snformat(name, sizeof(name), "image%d", n);
     images[n].disk = disk_create(name, images[n].size / SECTOR_SIZE, SECTOR_SIZE);
     images[n].disk->latency = 0;
-    memcpy(images[n].disk->image, images[n].good[0], images[n].size);
+    images[n].disk->image = fresh;
     verify(!buf_cache_get(&images[n].disk->block, &c));
     host_expect(ext4_visit_mount(source(n), options(n, false), 0), 0);
     ext4_visit_fill(walk_below);
-    memcpy(images[n].good[0], images[n].disk->image, images[n].size);
+    images[n].good[0] = ext4_image_map(fresh, images[n].size);
     ext4_visit_unmount();
-    memcpy(images[n].good[1], images[n].disk->image, images[n].size);
+    images[n].good[1] = ext4_image_map(fresh, images[n].size);
 }
 
 void host_setup(void)
@@ -127,7 +126,8 @@ void fuzz_one(const u8 *data, size_t size)
     walk_state = 1 + data[3] + 256UL * data[4];
     input = data + HEAD;
     input_left = size - HEAD;
-    memcpy(images[n].disk->image, images[n].good[data[1] & 1], images[n].size);
+    images[n].disk->image = images[n].good[data[1] & 1];
+    ext4_image_reset(images[n].disk->image, images[n].size);
     ext4_damage_trust = data[1] & 2;
     ext4_damage_begin(images[n].disk->image, images[n].size, input_below);
     for (u32 count = 0; input_left && count < DAMAGES; count++)

@@ -3,6 +3,7 @@
 #include "ext4damage.h"
 #include "buf/jbd.h"
 #include "fs/ext4/ext4.h"
+#include "lib/crc32.h"
 
 #include <string.h>
 
@@ -452,6 +453,23 @@ static u8 *journal_head(void)
     return at;
 }
 
+// Without it a block with wrong numbers only ends the log.
+static void journal_head_seal(u8 *at)
+{
+    u32 type = be32_get(((const struct jbd_header *)at)->type);
+    bool commit = type == JBD_COMMIT;
+    struct be32 *sum =
+        (void *)(at + (commit ? offsetof(struct jbd_commit, checksum) : block_size - 4));
+    struct jbd_log l;
+
+    if (jbd_super_decode(journal_block(0), block_size,
+                         dinode_at(was.s_journal_inum)->i_size_lo / block_size, &l) ||
+        !l.csum)
+        return;
+    *sum = be32_of(0);
+    *sum = be32_of(crc32c(l.seed, at, block_size));
+}
+
 static void journal_super_damage(void)
 {
     struct jbd_super *s = (void *)journal_block(0);
@@ -486,6 +504,8 @@ static void damage_journal(void)
         put_in(at, 12 + choose(3) * 32);
         if (choose(2))
             put_in(at + 12, 64);
+        if (choose(4))
+            journal_head_seal(at);
     }
 }
 
@@ -524,7 +544,21 @@ void ext4_damage(enum ext4_damage kind)
     };
 
     kinds[kind]();
+    // Where the superblock is not the point, it is good.
+    if ((kind == DAMAGE_ORPHAN || kind == DAMAGE_JOURNAL) &&
+        was.s_feature_ro_compat & EXT4_RO_METADATA_CSUM)
+        super->s_checksum = crc32c(~0U, super, offsetof(struct ext4_super, s_checksum));
 }
+
+const char *const ext4_damage_names[DAMAGE_KINDS] = {
+    [DAMAGE_SUPER] = "superblock",   [DAMAGE_GROUP] = "descriptor",
+    [DAMAGE_BITMAP] = "bitmap",      [DAMAGE_MAP] = "extents, pointers",
+    [DAMAGE_COUNT] = "count",        [DAMAGE_CROSS] = "cross-linked block",
+    [DAMAGE_SUM] = "checksum",       [DAMAGE_CYCLE] = "cyclic directory",
+    [DAMAGE_ENTRY] = "entry, index", [DAMAGE_INODE] = "inode",
+    [DAMAGE_ORPHAN] = "orphans",     [DAMAGE_XATTR] = "attributes",
+    [DAMAGE_JOURNAL] = "journal",    [DAMAGE_BLOCK] = "block",
+};
 
 /* Trust: the linker puts these in place of the kernel's (--wrap) */
 

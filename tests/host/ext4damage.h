@@ -22,6 +22,8 @@ enum ext4_damage {
     DAMAGE_KINDS,
 };
 
+extern const char *const ext4_damage_names[DAMAGE_KINDS];
+
 // The image is that of a good file system, in which as much can be damaged as one likes. below(n)
 // chooses one of n.
 void ext4_damage_begin(u8 *image, u64 size, u64 (*below)(u64 n));

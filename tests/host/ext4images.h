@@ -8,3 +8,7 @@
 
 // Image n, to be freed, and its bytes; ends the process if there is none.
 uint8_t *ext4_image_read(unsigned n, uint64_t *size);
+
+// A copy that costs as much as of it is changed, until it is reset.
+uint8_t *ext4_image_map(const uint8_t *bytes, uint64_t size);
+void ext4_image_reset(uint8_t *image, uint64_t size);

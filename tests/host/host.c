@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/personality.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -95,8 +96,11 @@ void *host_alloc(size_t n)
 
 /* One run */
 
+u64 host_seed;
+
 static void boot(u64 seed)
 {
+    host_seed = seed;
     machine_init(seed, 1 + seed % HARTS_MAX);
     log_set_quiet(!getenv("LOG"));
     clock_init(NS_PER_SEC);
@@ -196,10 +200,20 @@ static u64 variable(const char *name, u64 otherwise)
 
 /* Many runs */
 
+bool host_repeats(void)
+{
+    return getenv("SEED");
+}
+
+void *host_shared(size_t n)
+{
+    return mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+}
+
 void host_explore(host_scenario *scenario, unsigned runs)
 {
     u64 first = variable("SEED", FIRST_SEED);
-    u64 n = getenv("SEED") ? 1 : runs * variable("HOST_SCALE", 1);
+    u64 n = host_repeats() ? 1 : runs * variable("HOST_SCALE", 1);
 
     for (u64 seed = first; seed < first + n; seed++) {
         if (run_apart(scenario, seed, 0) == RUN_GOOD)

@@ -39,6 +39,10 @@ void host_explore(host_scenario *scenario, unsigned runs);
 void host_fail_each(host_scenario *scenario);
 // One run, in this process, which ends soon after: its exit status.
 int host_run(host_scenario *scenario, u64 seed, u32 fail_nth);
+extern u64 host_seed;    // of this run
+bool host_repeats(void); // just one, that SEED says
+// Memory that all runs share, for what they count; zeroes.
+void *host_shared(size_t n);
 // Its parts, for programs that do more in one process: boots, and calls host_setup(); then, as
 // often as needed, waits for the threads, and ends the process if memory is missing since it began.
 void host_begin(u64 seed);
