@@ -63,6 +63,13 @@ int journal_extend(struct handle *h, u32 credits); // -ENOSPC: restart instead. 
 int journal_restart(struct handle *h, u32 credits);
 u32 journal_credits(const struct handle *h); // left; without a journal plenty
 int journal_end(struct handle *h);           // -EIO if the journal aborted meanwhile
+// Ends the handle of an operation that came to `err`; the first error.
+static inline int journal_finish(struct handle *h, int err)
+{
+    int end = journal_end(h);
+
+    return err ? err : end;
+}
 
 // b is going to change / is new and will be filled whole / has changed. Each block costs one credit
 // in each transaction. May sleep; buf_lock is not held. 0, -ENOMEM, -EROFS, -ENOSPC: no credit is
@@ -73,6 +80,20 @@ static inline int journal_get_create(struct handle *h, struct buf *b)
     return journal_get_write(h, b); // which also cancels a revoke
 }
 void journal_dirty(struct handle *h, struct buf *b);
+// Around a change of b's bytes: get_write and the lock; its end and dirty.
+static inline int journal_change(struct handle *h, struct buf *b)
+{
+    int err = journal_get_write(h, b);
+
+    if (!err)
+        buf_lock(b);
+    return err;
+}
+static inline void journal_changed(struct handle *h, struct buf *b)
+{
+    buf_unlock(b);
+    journal_dirty(h, b);
+}
 // Blocks freed: `count` metadata blocks from `block` on leave the running transaction, and must not
 // be replayed from older ones (revoke). They may not be used for data before this transaction is
 // durable. Their buffers are forgotten then. No credits. -ENOMEM, -EROFS, -ENOSPC: more than a

@@ -345,7 +345,7 @@ static void insert(u64 logical)
     m.count = count;
     handle_begin(ext4_map_credits(ino, 1));
     scarce = !unit_below(10);
-    err = ext4_map_insert(&handle, ino, &m);
+    err = ext4_map_change(&handle, ino, &m, false);
     scarce = false;
     if (err) {
         assert_int_equal(err, -ENOSPC);
@@ -368,7 +368,8 @@ static void convert(u64 logical)
         return;
     handle_begin(ext4_map_credits(ino, 1));
     scarce = !unit_below(10);
-    err = ext4_map_written(&handle, ino, logical, m.count);
+    m.unwritten = false;
+    err = ext4_map_change(&handle, ino, &m, true);
     scarce = false;
     handle_end();
     if (err)
@@ -486,7 +487,7 @@ static void test_append(void **state)
         disk[m.physical].used = true;
         used_blocks++;
         handle_begin(ext4_map_credits(ino, 1));
-        assert_int_equal(ext4_map_insert(&handle, ino, &m), 0);
+        assert_int_equal(ext4_map_change(&handle, ino, &m, false), 0);
         handle_end();
         model[n].physical = m.physical;
         model[n].unwritten = false;
@@ -528,9 +529,10 @@ static void hostile_step(void)
     if (!ext4_map_find(ino, &m) && m.physical == EXT4_MAP_FAIL) {
         m.physical = take_blocks(MIN(m.count, 10UL), &got);
         m.count = got;
-        ext4_map_insert(&handle, ino, &m);
+        ext4_map_change(&handle, ino, &m, false);
     }
-    ext4_map_written(&handle, ino, unit_below(SPAN), 1);
+    m = (struct ext4_map){.logical = unit_below(SPAN), .physical = 50, .count = 1};
+    ext4_map_change(&handle, ino, &m, true);
     if (!unit_below(3))
         ext4_map_remove(&handle, ino, unit_below(SPAN), unit_below(3) ? ~0UL : unit_below(SPAN), 0);
     if (ino->flags & EXT4_EXTENTS_FL && !unit_below(5))

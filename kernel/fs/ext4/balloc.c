@@ -313,6 +313,8 @@ int ext4_blocks_claim(struct handle *h, struct ext4 *fs, u64 block, u32 count)
     if (!err)
         err = change_apply(h, fs, &c, true);
     change_end(&c);
+    if (err)
+        ext4_blocks_unpick(fs, block, count);
     return err;
 }
 
@@ -321,12 +323,7 @@ int ext4_block_new(struct handle *h, struct ext4 *fs, u64 goal, u64 *block)
     u32 one = 1;
     int err = ext4_blocks_pick(fs, goal, &one, block);
 
-    if (err)
-        return err;
-    err = ext4_blocks_claim(h, fs, *block, 1);
-    if (err)
-        ext4_blocks_unpick(fs, *block, 1);
-    return err;
+    return err ? err : ext4_blocks_claim(h, fs, *block, 1);
 }
 
 /* Freeing */
@@ -369,7 +366,9 @@ static int free_in_group(struct handle *h, struct ext4 *fs, u64 block, u32 count
 int ext4_blocks_free(struct handle *h, struct ext4_inode *i, u64 block, u64 count, bool metadata)
 {
     struct ext4 *fs = ext4_of(&i->inode);
-    bool revoke = metadata || ext4_is_journal_data(&i->inode);
+    // Old contents may be in the journal: it must know.
+    bool revoke = metadata || !S_ISREG(i->inode.mode) || i->flags & EXT4_EA_INODE_FL ||
+                  ext4_is_journal_data(&i->inode);
     int err = 0;
 
     if (!ext4_blocks_valid(fs, block, count))

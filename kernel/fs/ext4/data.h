@@ -32,8 +32,21 @@ bool ext4_delayed_run(const struct ext4_inode *i, u64 logical, u64 *count);
 int ext4_delayed_promise(struct ext4_inode *i, u64 logical, u64 count); // -ENOSPC, -ENOMEM
 void ext4_delayed_drop(struct ext4_inode *i, u64 first, u64 end);       // [first, end)
 
+// Claims the picked blocks of m, which the promises made to [logical, ...) were for, and enters
+// them. In any case they are not in flight afterwards, nor promised.
+int ext4_map_enter(struct handle *h, struct ext4_inode *i, const struct ext4_map *m);
+
 /* truncate.c */
 
+// Around changes of a file's map: a handle, and map_lock. The end notes the transaction for
+// fdatasync, writes the inode, and answers `err` or the first error of its own.
+int ext4_map_begin(struct inode *i, u32 credits, struct handle **h);
+int ext4_map_end(struct handle *h, struct inode *i, int err);
+// Around a change of a file's map, size, or both, for which pages go: write_lock and fill_lock, a
+// handle, map_lock.
+int ext4_change_begin(struct inode *i, u32 credits, struct handle **h);
+int ext4_change_end(struct handle *h, struct inode *i, int err);
+void ext4_size_set(struct inode *i, u64 size, u64 disk_size); // in a change; drops pages
 u64 ext4_size_max(const struct inode *i);      // bytes
 int ext4_size_grow(struct inode *i, u64 size); // inode lock held
 // The size on disk is about to move towards `size`, past what was not written yet. After a crash

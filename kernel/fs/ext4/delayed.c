@@ -37,6 +37,19 @@ void ext4_delayed_drop(struct ext4_inode *i, u64 first, u64 end)
         ext4_unreserve(ext4_of(&i->inode), n);
 }
 
+int ext4_map_enter(struct handle *h, struct ext4_inode *i, const struct ext4_map *m)
+{
+    int err = ext4_blocks_claim(h, ext4_of(&i->inode), m->physical, m->count);
+
+    ext4_delayed_drop(i, m->logical, m->logical + m->count);
+    if (err)
+        return err;
+    err = ext4_map_change(h, i, m, false);
+    if (err)
+        ext4_blocks_free(h, i, m->physical, m->count, false);
+    return err;
+}
+
 static int promise_holes(struct ext4_inode *i, u64 first, u64 end)
 {
     int err = 0;

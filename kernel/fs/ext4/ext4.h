@@ -195,7 +195,8 @@ void ext4_unreserve(struct ext4 *fs, u64 count);
 // was found (>= 1). No handle needed. -ENOSPC, -EIO, -EUCLEAN.
 int ext4_blocks_pick(struct ext4 *fs, u64 goal, u32 *count, u64 *block);
 void ext4_blocks_unpick(struct ext4 *fs, u64 block, u32 count); // they were not used after all
-// In a handle: marks picked blocks used in bitmap and counts, and takes them out of flight.
+// In a handle: marks picked blocks used in bitmap and counts, and takes them out of flight (after
+// an error they are unpicked).
 // Credits: EXT4_ALLOC_CREDITS (bitmap, descriptor, for runs within one group).
 int ext4_blocks_claim(struct handle *h, struct ext4 *fs, u64 block, u32 count);
 // pick and claim one metadata block. What is promised to delayed writes may be taken: who is not
@@ -224,8 +225,15 @@ int ext4_inode_new(struct handle *h, struct inode *dir, const struct create_args
 // An inode's place in the inode table: its block, referenced, and where it is in the block. What is
 // behind its fixed fields (xattr.c) is changed there, under the inode's lock, and sealed.
 int ext4_inode_place(struct ext4 *fs, u32 ino, struct buf **out, struct ext4_dinode **d);
+// Around a change there: the block is held and locked; sealed, dirty, let go of. One credit.
+int ext4_dinode_change(struct handle *h, struct ext4 *fs, u32 ino, struct buf **out,
+                       struct ext4_dinode **d);
+void ext4_dinode_changed(struct handle *h, struct ext4 *fs, u32 ino, struct buf *b,
+                         struct ext4_dinode *d);
 // Copies the attributes into the inode table's block in h. One credit. Takes map_lock.
 int ext4_inode_write(struct handle *h, struct inode *i);
+// Writes the inode and ends the handle of an operation that came to `err`; the first error.
+int ext4_inode_finish(struct handle *h, struct inode *i, int err);
 // ops->evict, and ops->dirty: the attributes changed outside of a handle.
 void ext4_inode_evict(struct inode *i);
 int ext4_inode_dirty(struct inode *i);
@@ -251,9 +259,9 @@ struct ext4_map {
     bool unwritten; // out: allocated, reads as zeroes
 };
 int ext4_map_find(struct ext4_inode *i, struct ext4_map *m);
-// Inserts a mapping where there is a hole. ext4_map_credits tells what it may need.
-int ext4_map_insert(struct handle *h, struct ext4_inode *i, const struct ext4_map *m);
-int ext4_map_written(struct handle *h, struct ext4_inode *i, u64 logical, u64 count); // converts
+// Makes the map say what m says. The blocks were a hole, or (`mapped`) a part of one mapping, which
+// can become a hole or written. All or nothing; ext4_map_credits tells what it may need.
+int ext4_map_change(struct handle *h, struct ext4_inode *i, const struct ext4_map *m, bool mapped);
 // Frees the blocks of [first, last], restarting the handle as needed (with at least `credits` left
 // afterwards); everything is consistent at each restart, for which the inode is written and
 // map_lock let go of.

@@ -23,7 +23,10 @@ struct step {
 struct path {
     unsigned depth;
     struct step step[LEVELS];
-    u64 end; // where the next leaf begins
+    struct ext4_extent_header *leaf; // of the last step
+    int at;                          // there
+    u64 start, end;                  // where the leaf begins, and the next one
+    unsigned top;                    // see change_hold
 };
 
 static struct ext4 *fs_of(const struct ext4_inode *i)
@@ -81,23 +84,26 @@ static void path_put(struct path *p)
 
 static int path_descend(const struct ext4_inode *i, u64 logical, struct path *p)
 {
-    u64 low = 0;
     int err = 0;
 
-    for (unsigned level = 0;; level++) {
+    for (unsigned level = 0; !err; level++) {
         struct step *s = &p->step[level];
 
         s->at = extent_position(s->node, logical);
-        if (level == p->depth)
-            return 0;
+        if (level == p->depth) {
+            p->leaf = s->node;
+            p->at = s->at;
+            break;
+        }
+        if (s->at > 0)
+            p->start = extent_key(s->node, s->at);
         s->at = MAX(s->at, 0);
-        low = extent_key(s->node, s->at);
         if (s->at + 1 < s->node->eh_entries)
             p->end = extent_key(s->node, s->at + 1);
-        err = node_read(i, extent_child(s->node, s->at), p->depth - level - 1, low, p->end, s + 1);
-        if (err)
-            return err;
+        err = node_read(i, extent_child(s->node, s->at), p->depth - level - 1,
+                        extent_key(s->node, s->at), p->end, s + 1);
     }
+    return err;
 }
 
 // The way to the leaf that holds `logical`, or would. path_put() ends it, unless this failed.
@@ -120,28 +126,22 @@ static int path_find(const struct ext4_inode *i, u64 logical, struct path *p)
     return err;
 }
 
-static struct ext4_extent_header *leaf_of(const struct path *p)
-{
-    return p->step[p->depth].node;
-}
-
 int extent_find(struct ext4_inode *i, struct ext4_map *m)
 {
     struct path p;
-    struct extent e = {0};
+    struct ext4_map e = {.physical = EXT4_MAP_FAIL};
     u64 end;
-    int err = path_find(i, m->logical, &p), at;
+    int err = path_find(i, m->logical, &p);
 
     if (err)
         return err;
-    at = p.step[p.depth].at;
-    if (at >= 0)
-        e = extent_entry(leaf_of(&p), at);
-    end = at + 1 < leaf_of(&p)->eh_entries ? extent_key(leaf_of(&p), at + 1) : p.end;
+    end = p.at + 1 < p.leaf->eh_entries ? extent_key(p.leaf, p.at + 1) : p.end;
+    if (p.at >= 0)
+        e = extent_entry(p.leaf, p.at);
     path_put(&p);
     m->physical = EXT4_MAP_FAIL;
     m->unwritten = false;
-    if (at >= 0 && m->logical - e.logical < e.count) {
+    if (m->logical - e.logical < e.count) {
         end = e.logical + e.count;
         m->physical = e.physical + (m->logical - e.logical);
         m->unwritten = e.unwritten;
@@ -155,12 +155,7 @@ int extent_find(struct ext4_inode *i, struct ext4_map *m)
     return 0;
 }
 
-/* Changing one node */
-
-static int step_get_write(struct handle *h, struct step *s)
-{
-    return s->buf ? journal_get_write(h, s->buf) : 0;
-}
+/* Changing nodes */
 
 static void step_begin(struct step *s)
 {
@@ -173,32 +168,33 @@ static void step_end(struct handle *h, const struct ext4_inode *i, struct step *
     if (!s->buf)
         return;
     ext4_extent_seal(i, s->node);
-    buf_unlock(s->buf);
-    journal_dirty(h, s->buf);
+    journal_changed(h, s->buf);
 }
 
-static int steps_get_write(struct handle *h, struct path *p, unsigned from, unsigned to)
+static int steps_hold(struct handle *h, struct path *p, unsigned from, unsigned to)
 {
     int err = 0;
 
     for (unsigned level = from; !err && level <= to; level++)
-        err = step_get_write(h, &p->step[level]);
+        if (p->step[level].buf)
+            err = journal_get_write(h, p->step[level].buf);
     return err;
 }
 
-// The topmost level with a key to change if the first key of the node at `level` changes.
-static unsigned key_top(const struct path *p, unsigned level)
+// A change of the node at `level`. If its first key changes, so do those above it, up to the first
+// that is not its node's first.
+static int change_hold(struct handle *h, struct path *p, unsigned level, bool first)
 {
-    while (level > 0 && p->step[--level].at == 0)
+    p->top = level;
+    while (first && p->top > 0 && p->step[--p->top].at == 0)
         ;
-    return level;
+    return steps_hold(h, p, p->top, level);
 }
 
-// Makes the keys above `level` the first of their children's; steps_get_write was called.
-static void keys_update(struct handle *h, struct ext4_inode *i, struct path *p, unsigned level,
-                        unsigned top)
+static void change_end(struct handle *h, const struct ext4_inode *i, struct path *p, unsigned level)
 {
-    while (level-- > top) {
+    step_end(h, i, &p->step[level]);
+    while (level-- > p->top) {
         struct step *s = &p->step[level];
 
         step_begin(s);
@@ -209,30 +205,15 @@ static void keys_update(struct handle *h, struct ext4_inode *i, struct path *p, 
 
 /* The tree's shape */
 
-// A new empty node, locked; step_end() ends that.
 static int node_new(struct handle *h, struct ext4_inode *i, unsigned depth, struct step *out)
 {
-    struct ext4 *fs = fs_of(i);
-    u64 block;
-    int err = ext4_block_new(h, fs, i->goal, &block);
+    int err = ext4_block_create(h, i, &out->buf);
 
     if (err)
         return err;
-    err = buf_get(fs->cache, block, &out->buf);
-    if (!err) {
-        err = journal_get_create(h, out->buf);
-        if (err)
-            buf_put(out->buf);
-    }
-    if (err) {
-        ext4_blocks_free(h, i, block, 1, true);
-        return err;
-    }
     i->blocks++;
     out->node = (struct ext4_extent_header *)out->buf->data;
-    buf_lock(out->buf);
-    memset(out->node, 0, fs->block_size);
-    extent_node_init(out->node, node_max(fs), depth);
+    extent_node_init(out->node, node_max(fs_of(i)), depth);
     buf_set_flags(out->buf, BUF_CHECKED);
     return 0;
 }
@@ -250,11 +231,12 @@ static int grow(struct handle *h, struct ext4_inode *i)
     err = node_new(h, i, root->eh_depth, &s);
     if (err)
         return err;
+    step_begin(&s);
     extent_node_copy(root, 0, s.node);
+    step_end(h, i, &s);
     root->eh_entries = 0;
     root->eh_depth++;
     extent_index_insert(root, 0, key, s.buf->block);
-    step_end(h, i, &s);
     buf_put(s.buf);
     return 0;
 }
@@ -270,16 +252,16 @@ static int split(struct handle *h, struct ext4_inode *i, struct path *p, unsigne
 
     if (!at)
         return corrupt(i, s->buf->block, "extent node is too small");
-    err = steps_get_write(h, p, level - 1, level);
+    err = steps_hold(h, p, level - 1, level);
     if (!err)
         err = node_new(h, i, s->node->eh_depth, &new);
     if (err)
         return err;
     if (s->node->eh_entries != entries || parent->at >= parent->node->eh_entries) {
-        step_end(h, i, &new);
         buf_put(new.buf);
         return corrupt(i, s->buf->block, "a block in use was free");
     }
+    step_begin(&new);
     extent_node_copy(s->node, at, new.node);
     step_end(h, i, &new);
     step_begin(s);
@@ -312,34 +294,6 @@ static int node_free(struct handle *h, struct ext4_inode *i, u64 block)
     return ext4_blocks_free(h, i, block, 1, true);
 }
 
-// The leaf loses its last entry and goes, with the parents that had nothing else.
-static int leaf_drop(struct handle *h, struct ext4_inode *i, struct path *p)
-{
-    unsigned level = p->depth - 1, top;
-    struct step *s;
-    int err;
-
-    while (level && p->step[level].node->eh_entries == 1)
-        level--;
-    s = &p->step[level];
-    top = s->at ? level : key_top(p, level);
-    err = steps_get_write(h, p, top, level);
-    for (unsigned gone = level + 1; !err && gone <= p->depth; gone++)
-        err = node_free(h, i, p->step[gone].buf->block);
-    if (err)
-        return err;
-    if (s->node->eh_entries == 1) { // the root's
-        extent_node_init(s->node, ROOT_MAX, 0);
-        return 0;
-    }
-    step_begin(s);
-    extent_index_remove(s->node, s->at);
-    step_end(h, i, s);
-    if (!s->at)
-        keys_update(h, i, p, level, top);
-    return 0;
-}
-
 // A single node below the root whose entries have room in the root moves there.
 static int shrink(struct handle *h, struct ext4_inode *i)
 {
@@ -365,77 +319,66 @@ static int shrink(struct handle *h, struct ext4_inode *i)
 
 /* Changing mappings */
 
+// Without any entry left the leaf goes, with the parents that had nothing else.
 static int leaf_apply(struct handle *h, struct ext4_inode *i, struct path *p,
                       const struct extent_plan *plan)
 {
-    unsigned depth = p->depth, top;
-    struct step *s = &p->step[depth];
+    bool empty = !plan->count && plan->removed == p->leaf->eh_entries, first;
+    unsigned level = p->depth;
+    struct step *s;
     int err;
 
-    if (depth && s->node->eh_entries == plan->removed && !plan->count)
-        return leaf_drop(h, i, p);
-    top = plan->at ? depth : key_top(p, depth);
-    err = steps_get_write(h, p, top, depth);
+    while (empty && level && p->step[--level].node->eh_entries == 1)
+        ;
+    s = &p->step[level];
+    first = level < p->depth
+                ? !s->at
+                : !plan->at && (!plan->count || plan->piece[0].logical != extent_key(p->leaf, 0));
+    err = change_hold(h, p, level, first);
+    for (unsigned gone = level + 1; !err && gone <= p->depth; gone++)
+        err = node_free(h, i, p->step[gone].buf->block);
     if (err)
         return err;
     step_begin(s);
-    extent_plan_apply(s->node, plan);
-    step_end(h, i, s);
-    keys_update(h, i, p, depth, top);
+    if (level == p->depth)
+        extent_plan_apply(s->node, plan);
+    else if (s->node->eh_entries == 1) // the root's
+        extent_node_init(s->node, ROOT_MAX, 0);
+    else
+        extent_index_remove(s->node, s->at);
+    change_end(h, i, p, level);
     return 0;
 }
 
-static int change(struct handle *h, struct ext4_inode *i, enum extent_change what,
-                  const struct extent *e)
+// Once, if there is room, else after nodes were split.
+static int change(struct handle *h, struct ext4_inode *i, const struct ext4_map *m, bool mapped)
 {
     bool done = false;
+    int err = 0;
 
-    while (!done) {
+    while (!err && !done) {
         struct extent_plan plan;
         struct path p;
-        int err = path_find(i, e->logical, &p);
 
+        err = path_find(i, m->logical, &p);
         if (err)
-            return err;
-        if (e->logical + e->count > p.end || !extent_plan(leaf_of(&p), what, e, &plan))
+            break;
+        if (m->logical + m->count > p.end || !extent_plan(p.leaf, m, mapped, &plan))
             err = corrupt(i, 0, "extents are not what they were");
-        else if ((done = extent_plan_fits(leaf_of(&p), &plan)))
+        else if ((done = extent_plan_fits(p.leaf, &plan)))
             err = leaf_apply(h, i, &p, &plan);
         else
             err = make_room(h, i, &p);
         path_put(&p);
-        if (err)
-            return err;
     }
-    return 0;
-}
-
-int extent_insert(struct handle *h, struct ext4_inode *i, const struct ext4_map *m)
-{
-    struct extent e = {m->logical, m->count, m->physical, m->unwritten};
-    int err = change(h, i, EXTENT_INSERT, &e);
-
-    if (!err)
-        i->blocks += m->count;
     return err;
 }
 
-int extent_written(struct handle *h, struct ext4_inode *i, u64 logical, u64 count)
+int extent_change(struct handle *h, struct ext4_inode *i, const struct ext4_map *m, bool mapped)
 {
-    struct extent e = {.logical = logical, .count = count};
+    int err = change(h, i, m, mapped);
 
-    return change(h, i, EXTENT_WRITE, &e);
-}
-
-int extent_unmap(struct handle *h, struct ext4_inode *i, const struct ext4_map *m)
-{
-    struct extent e = {.logical = m->logical, .count = m->count};
-    int err = change(h, i, EXTENT_REMOVE, &e);
-
-    if (err)
-        return err;
-    i->blocks -= m->count;
-    return shrink(h, i);
+    return err || m->physical != EXT4_MAP_FAIL ? err : shrink(h, i);
 }
 
 // Each change may split or make, or empty, a node of every level and one more.
@@ -448,122 +391,71 @@ u32 extent_credits(const struct ext4_inode *i, u32 runs)
 
 /* Shifting: leaf by leaf, so that the tree is in order after each */
 
-static u32 shift_credits(const struct path *p)
-{
-    return p->depth + 2; // the way, and the inode
-}
-
-static int shift_restart(struct handle *h, struct ext4_inode *i, u32 credits)
-{
-    if (journal_credits(h) >= credits)
-        return 0;
-    return ext4_map_restart(h, i, credits + EXT4_BATCH_CREDITS);
-}
-
-static int shift_leaf(struct handle *h, struct ext4_inode *i, struct path *p, unsigned at,
-                      s64 delta)
-{
-    struct step *s = &p->step[p->depth];
-    unsigned top = at ? p->depth : key_top(p, p->depth);
-    int err = steps_get_write(h, p, top, p->depth);
-
-    if (err)
-        return err;
-    step_begin(s);
-    extent_keys_shift(s->node, at, delta);
-    step_end(h, i, s);
-    keys_update(h, i, p, p->depth, top);
-    return 0;
-}
-
-static bool is_leftmost(const struct path *p)
-{
-    for (unsigned level = 0; level < p->depth; level++)
-        if (p->step[level].at)
-            return false;
-    return true;
-}
-
-// The entries of one leaf that begin in [first, end), where the leaf is the one of `logical`.
-// *low, *high: what the leaf spans.
-static int shift_step(struct handle *h, struct ext4_inode *i, u64 logical, u64 first, s64 delta,
-                      u64 *low, u64 *high)
+// The entries from `first` on of the leaf of `logical`. *start, *end: what the leaf spans.
+static int shift_leaf(struct handle *h, struct ext4_inode *i, u64 logical, u64 first, s64 delta,
+                      u64 *start, u64 *end)
 {
     struct path p;
     unsigned at;
+    u32 credits;
     int err = path_find(i, logical, &p);
 
     if (err)
         return err;
-    *high = p.end;
-    *low = is_leftmost(&p) || !leaf_of(&p)->eh_entries ? 0 : extent_key(leaf_of(&p), 0);
-    *low = MIN(*low, logical);
-    at = extent_position(leaf_of(&p), first) + 1;
-    if (at && extent_key(leaf_of(&p), at - 1) == first)
-        at--;
-    if (at < leaf_of(&p)->eh_entries)
-        err = shift_restart(h, i, shift_credits(&p)) ?: shift_leaf(h, i, &p, at, delta);
-    path_put(&p);
-    return err;
-}
-
-// The end of the last mapping.
-static int last_block(struct ext4_inode *i, u64 *end)
-{
-    struct path p;
-    struct extent e;
-    int err = path_find(i, EXTENT_END - 1, &p), at;
-
-    if (err)
-        return err;
-    at = p.step[p.depth].at;
-    *end = 0;
-    if (at >= 0) {
-        e = extent_entry(leaf_of(&p), at);
-        *end = e.logical + e.count;
+    *start = p.start;
+    *end = p.end;
+    at = first ? extent_position(p.leaf, first - 1) + 1 : 0;
+    credits = p.depth + 2; // the way, and the inode
+    if (at < p.leaf->eh_entries) {
+        if (journal_credits(h) < credits)
+            err = ext4_map_restart(h, i, credits + EXT4_BATCH_CREDITS);
+        if (!err)
+            err = change_hold(h, &p, p.depth, !at);
+        if (!err) {
+            step_begin(&p.step[p.depth]);
+            extent_keys_shift(p.leaf, at, delta);
+            change_end(h, i, &p, p.depth);
+        }
     }
     path_put(&p);
-    return 0;
-}
-
-static int shift_down(struct handle *h, struct ext4_inode *i, u64 first, s64 delta)
-{
-    u64 low, high = first;
-    int err = 0;
-
-    while (!err && high < EXTENT_END)
-        err = shift_step(h, i, high, first, delta, &low, &high);
     return err;
 }
 
-static int shift_up(struct handle *h, struct ext4_inode *i, u64 first, s64 delta)
+// An extent that goes on over `at` ends there, and another begins.
+static int cut(struct handle *h, struct ext4_inode *i, u64 at)
 {
-    u64 low = EXTENT_END, high;
-    int err = 0;
+    struct ext4_map before = {.logical = at - 1, .count = 2};
+    int err = at ? extent_find(i, &before) : 0;
 
-    while (!err && low > first)
-        err = shift_step(h, i, low - 1, first, delta, &low, &high);
-    return err;
+    if (err || !at || before.physical == EXT4_MAP_FAIL || before.count < 2)
+        return err;
+    return change(h, i, &(struct ext4_map){.logical = at, .physical = EXT4_MAP_FAIL}, true);
 }
 
 int ext4_map_shift(struct handle *h, struct ext4_inode *i, u64 first, s64 delta)
 {
-    struct ext4_map m = {.logical = first, .count = 1};
-    struct extent e = {.logical = first};
-    struct ext4_map before = {.logical = first - 1, .count = 2};
-    u64 end;
-    int err = last_block(i, &end);
+    u64 at = first, start, end;
+    struct ext4_map m;
+    struct path p;
+    int err = path_find(i, EXTENT_END - 1, &p);
 
-    if (err || end <= first)
-        return err;
-    if (delta > 0 && end + delta > EXTENT_END)
-        return -EFBIG;
-    if (first && !(err = extent_find(i, &m)) && m.physical != EXT4_MAP_FAIL) {
-        err = extent_find(i, &before);
-        if (!err && before.physical != EXT4_MAP_FAIL && before.count == 2)
-            err = change(h, i, EXTENT_CUT, &e);
-    }
     if (err)
         return err;
-    return delta < 0 ? shift_down(h, i, first, delta) : shift_up(h, i, first, delta);
+    m = p.at < 0 ? (struct ext4_map){0} : extent_entry(p.leaf, p.at);
+    path_put(&p);
+    end = m.logical + m.count;
+    if (end <= first)
+        return 0;
+    if (delta > 0 && end + delta > EXTENT_END)
+        return -EFBIG;
+    err = cut(h, i, first);
+    if (delta > 0)
+        at = end - 1;
+    while (!err) {
+        err = shift_leaf(h, i, at, first, delta, &start, &end);
+        if (delta > 0 ? start <= first : end >= EXTENT_END)
+            break;
+        at = delta > 0 ? start - 1 : end;
+    }
+    return err;
 }

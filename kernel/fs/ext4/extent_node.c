@@ -15,12 +15,12 @@ static struct ext4_extent_index *index_entry(const struct ext4_extent_header *no
     return (struct ext4_extent_index *)(node + 1) + at;
 }
 
-struct extent extent_entry(const struct ext4_extent_header *node, unsigned at)
+struct ext4_map extent_entry(const struct ext4_extent_header *node, unsigned at)
 {
     const struct ext4_extent *e = leaf_entry(node, at);
     bool unwritten = e->ee_len > EXT4_EXTENT_INIT_MAX;
 
-    return (struct extent){
+    return (struct ext4_map){
         .logical = e->ee_block,
         .count = unwritten ? e->ee_len - EXT4_EXTENT_INIT_MAX : e->ee_len,
         .physical = (u64)e->ee_start_hi << 32 | e->ee_start_lo,
@@ -28,7 +28,7 @@ struct extent extent_entry(const struct ext4_extent_header *node, unsigned at)
     };
 }
 
-static void entry_set(struct ext4_extent_header *node, unsigned at, const struct extent *e)
+static void entry_set(struct ext4_extent_header *node, unsigned at, const struct ext4_map *e)
 {
     *leaf_entry(node, at) = (struct ext4_extent){
         .ee_block = e->logical,
@@ -105,10 +105,10 @@ static bool inside(u64 start, u64 count, u64 size)
 bool extent_node_valid(const struct ext4_extent_header *node, u64 low, u64 high, u64 device_blocks)
 {
     for (unsigned at = 0; at < node->eh_entries; at++) {
-        struct extent e = extent_entry(node, at);
+        struct ext4_map e = extent_entry(node, at);
 
         if (node->eh_depth)
-            e = (struct extent){e.logical, 1, extent_child(node, at), false};
+            e = (struct ext4_map){e.logical, extent_child(node, at), 1, false};
         if (e.logical < low || !e.count || e.logical + e.count > high ||
             !inside(e.physical, e.count, device_blocks))
             return false;
@@ -119,113 +119,45 @@ bool extent_node_valid(const struct ext4_extent_header *node, u64 low, u64 high,
 
 /* Changes of leaves */
 
-static void plan_piece(struct extent_plan *p, u64 logical, u64 count, u64 physical, bool unwritten)
+// The part of a mapping in [low, high), if any; the piece before grows if it can. Its length.
+static u64 plan_add(struct extent_plan *p, const struct ext4_map *m, u64 low, u64 high, bool join)
 {
-    struct extent *last = p->count ? &p->piece[p->count - 1] : NULL;
-    u64 max = unwritten ? EXT4_EXTENT_INIT_MAX - 1 : EXT4_EXTENT_INIT_MAX;
+    struct ext4_map *last = p->count && join ? &p->piece[p->count - 1] : NULL;
+    u64 start = MAX(m->logical, low), end = MIN(m->logical + m->count, high);
+    u64 physical = m->physical + (start - m->logical);
+    u64 max = m->unwritten ? EXT4_EXTENT_INIT_MAX - 1 : EXT4_EXTENT_INIT_MAX;
 
-    if (!count)
-        return;
-    if (last && last->unwritten == unwritten && last->logical + last->count == logical &&
-        last->physical + last->count == physical && last->count + count <= max)
-        last->count += count;
+    if (start >= end)
+        return 0;
+    if (last && last->unwritten == m->unwritten && last->logical + last->count == start &&
+        last->physical + last->count == physical && last->count + end - start <= max)
+        last->count += end - start;
     else
-        p->piece[p->count++] = (struct extent){logical, count, physical, unwritten};
+        p->piece[p->count++] = (struct ext4_map){start, physical, end - start, m->unwritten};
+    return end - start;
 }
 
-static void plan_entry(struct extent_plan *p, const struct ext4_extent_header *leaf, unsigned at)
+bool extent_plan(const struct ext4_extent_header *leaf, const struct ext4_map *m, bool mapped,
+                 struct extent_plan *p)
 {
-    struct extent e = extent_entry(leaf, at);
+    int at = extent_position(leaf, m->logical);
+    unsigned from = MAX(at - 1, 0), to = MIN(at + 2, (int)leaf->eh_entries);
+    u64 end = m->logical + m->count, covered = 0;
 
-    plan_piece(p, e.logical, e.count, e.physical, e.unwritten);
-}
+    *p = (struct extent_plan){.at = from, .removed = to - from};
+    for (unsigned n = from; n < to; n++) {
+        struct ext4_map old = extent_entry(leaf, n);
 
-static bool plan_insert(const struct ext4_extent_header *leaf, const struct extent *e,
-                        struct extent_plan *p)
-{
-    int before = extent_position(leaf, e->logical);
-    unsigned after = before + 1;
-    struct extent left;
-
-    *p = (struct extent_plan){.at = after};
-    if (before >= 0) {
-        left = extent_entry(leaf, before);
-        if (left.logical + left.count > e->logical)
-            return false;
-        p->at = before;
-        p->removed = 1;
-        plan_entry(p, leaf, before);
+        covered += old.count - plan_add(p, &old, 0, m->logical, true);
     }
-    plan_piece(p, e->logical, e->count, e->physical, e->unwritten);
-    if (after < leaf->eh_entries) {
-        if (extent_key(leaf, after) < e->logical + e->count)
-            return false;
-        p->removed++;
-        plan_entry(p, leaf, after);
+    if (m->physical != EXT4_MAP_FAIL)
+        plan_add(p, m, 0, EXTENT_END, true);
+    for (unsigned n = from; n < to; n++) {
+        struct ext4_map old = extent_entry(leaf, n);
+
+        covered -= plan_add(p, &old, end, ~0UL, m->count);
     }
-    return true;
-}
-
-// The part of an entry that is changed, and what is left on both sides.
-static bool plan_change(const struct ext4_extent_header *leaf, enum extent_change change,
-                        const struct extent *e, struct extent_plan *p)
-{
-    int at = extent_position(leaf, e->logical);
-    struct extent old;
-    u64 left, right;
-
-    if (at < 0)
-        return false;
-    old = extent_entry(leaf, at);
-    left = e->logical - old.logical;
-    if (left >= old.count || e->count > old.count - left ||
-        (change == EXTENT_WRITE && !old.unwritten))
-        return false;
-    right = old.count - left - e->count;
-    *p = (struct extent_plan){.at = at, .removed = 1};
-    if (change == EXTENT_WRITE && at > 0) {
-        p->at--;
-        p->removed++;
-        plan_entry(p, leaf, at - 1);
-    }
-    plan_piece(p, old.logical, left, old.physical, old.unwritten);
-    if (change == EXTENT_WRITE)
-        plan_piece(p, e->logical, e->count, old.physical + left, false);
-    plan_piece(p, e->logical + e->count, right, old.physical + left + e->count, old.unwritten);
-    if (change == EXTENT_WRITE && (unsigned)at + 1 < leaf->eh_entries) {
-        p->removed++;
-        plan_entry(p, leaf, at + 1);
-    }
-    return true;
-}
-
-static bool plan_cut(const struct ext4_extent_header *leaf, const struct extent *e,
-                     struct extent_plan *p)
-{
-    int at = extent_position(leaf, e->logical);
-    struct extent old;
-    u64 left;
-
-    if (at < 0)
-        return false;
-    old = extent_entry(leaf, at);
-    left = e->logical - old.logical;
-    if (!left || left >= old.count)
-        return false;
-    *p = (struct extent_plan){.at = at, .removed = 1, .count = 2};
-    p->piece[0] = (struct extent){old.logical, left, old.physical, old.unwritten};
-    p->piece[1] = (struct extent){e->logical, old.count - left, old.physical + left, old.unwritten};
-    return true;
-}
-
-bool extent_plan(const struct ext4_extent_header *leaf, enum extent_change change,
-                 const struct extent *e, struct extent_plan *plan)
-{
-    if (change == EXTENT_INSERT)
-        return plan_insert(leaf, e, plan);
-    if (change == EXTENT_CUT)
-        return plan_cut(leaf, e, plan);
-    return plan_change(leaf, change, e, plan);
+    return covered == (mapped ? m->count : 0);
 }
 
 bool extent_plan_fits(const struct ext4_extent_header *leaf, const struct extent_plan *plan)

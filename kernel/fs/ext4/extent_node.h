@@ -4,30 +4,18 @@
 // A change of a leaf is planned first: which entries go and which pieces take their place, with
 // neighbours merged. If the plan does not fit, the leaf is split, and it is planned again.
 #pragma once
-#include "fs/ext4/ondisk.h"
+#include "fs/ext4/ext4.h"
 
 #define EXTENT_END    0xFFFFFFFFUL // logical blocks are below
-#define EXTENT_PIECES 5
-
-struct extent { // an entry, decoded
-    u64 logical, count, physical;
-    bool unwritten;
-};
-
-enum extent_change {
-    EXTENT_INSERT, // where there is a hole
-    EXTENT_REMOVE, // a part of one entry, or all of it
-    EXTENT_WRITE,  // a part of an unwritten entry becomes written
-    EXTENT_CUT,    // an entry is cut in two before `logical`
-};
+#define EXTENT_PIECES 7
 
 struct extent_plan {
     unsigned at, removed; // entries that go
     unsigned count;       // of pieces that come
-    struct extent piece[EXTENT_PIECES];
+    struct ext4_map piece[EXTENT_PIECES];
 };
 
-struct extent extent_entry(const struct ext4_extent_header *node, unsigned at);
+struct ext4_map extent_entry(const struct ext4_extent_header *node, unsigned at);
 u32 extent_key(const struct ext4_extent_header *node, unsigned at); // leaf or index
 u64 extent_child(const struct ext4_extent_header *node, unsigned at);
 // The last entry whose key is <= logical, or -1.
@@ -39,9 +27,11 @@ bool extent_node_sane(const struct ext4_extent_header *node, unsigned max, unsig
 // Entries are sorted, do not overlap, lie in [low, high), and point into the device.
 bool extent_node_valid(const struct ext4_extent_header *node, u64 low, u64 high, u64 device_blocks);
 
-// False: the change does not agree with what the leaf holds.
-bool extent_plan(const struct ext4_extent_header *leaf, enum extent_change change,
-                 const struct extent *e, struct extent_plan *plan);
+// [logical, logical + count) becomes what m says: a hole if physical is EXT4_MAP_FAIL. False: the
+// leaf does not agree, as it was to be mapped, or not, until now. Without a count the entry is cut
+// in two before `logical`.
+bool extent_plan(const struct ext4_extent_header *leaf, const struct ext4_map *m, bool mapped,
+                 struct extent_plan *plan);
 bool extent_plan_fits(const struct ext4_extent_header *leaf, const struct extent_plan *plan);
 void extent_plan_apply(struct ext4_extent_header *leaf, const struct extent_plan *plan);
 

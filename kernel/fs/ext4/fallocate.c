@@ -8,18 +8,11 @@
 #include "lib/string.h"
 #include "vfs/file.h"
 
-static u64 block_down(const struct inode *i, u64 bytes)
+static u64 block_of(const struct inode *i, u64 bytes)
 {
     const struct ext4 *fs = i->sb->private;
 
     return bytes >> fs->block_shift;
-}
-
-static u64 block_up(const struct inode *i, u64 bytes)
-{
-    const struct ext4 *fs = i->sb->private;
-
-    return DIV_ROUND_UP(bytes, fs->block_size);
 }
 
 /* Unwritten blocks in holes */
@@ -27,32 +20,15 @@ static u64 block_up(const struct inode *i, u64 bytes)
 static int enter_unwritten(struct inode *i, const struct ext4_map *m)
 {
     struct ext4_inode *e = ext4_i(i);
-    struct ext4 *fs = ext4_of(i);
-    bool claimed = false;
     struct handle *h;
-    int err = journal_begin(fs->journal, 1 + EXT4_ALLOC_CREDITS + ext4_map_credits(e, 1), &h), end;
+    int err = ext4_map_begin(i, 1 + EXT4_ALLOC_CREDITS + ext4_map_credits(e, 1), &h);
 
-    if (!err) {
-        write_lock(&e->map_lock);
-        err = ext4_blocks_claim(h, fs, m->physical, m->count);
-        claimed = !err;
-        if (!err)
-            err = ext4_map_insert(h, e, m);
-        if (err && claimed)
-            ext4_blocks_free(h, e, m->physical, m->count, false);
-        if (!err)
-            ext4_delayed_drop(e, m->logical, m->logical + m->count);
-        e->goal = m->physical + m->count;
-        write_unlock(&e->map_lock);
-        store_relaxed(&e->data_tid, journal_handle_tid(h));
-        end = ext4_inode_write(h, i);
-        err = err ? err : end;
-        end = journal_end(h);
-        err = err ? err : end;
+    if (err) {
+        ext4_blocks_unpick(ext4_of(i), m->physical, m->count);
+        return err;
     }
-    if (!claimed)
-        ext4_blocks_unpick(fs, m->physical, m->count);
-    return err;
+    e->goal = m->physical + m->count;
+    return ext4_map_end(h, i, ext4_map_enter(h, e, m));
 }
 
 static int reserve(struct ext4 *fs, u64 count)
@@ -97,7 +73,7 @@ static int allocate_some(struct inode *i, u64 *at, u64 end)
 
 static int allocate(struct inode *i, u64 offset, u64 end)
 {
-    u64 at = block_down(i, offset), stop = block_up(i, end);
+    u64 at = block_of(i, offset), stop = block_of(i, end + ext4_of(i)->block_size - 1);
     int err = 0;
 
     mutex_lock(&i->object.write_lock);
@@ -113,7 +89,7 @@ static int allocate(struct inode *i, u64 offset, u64 end)
 static int zero_bytes(struct inode *i, u64 start, u64 end)
 {
     struct ext4_inode *e = ext4_i(i);
-    struct ext4_map m = {.logical = block_down(i, start), .count = 1};
+    struct ext4_map m = {.logical = block_of(i, start), .count = 1};
     struct frame *f;
     bool promised;
     int err;
@@ -136,46 +112,11 @@ static int zero_bytes(struct inode *i, u64 start, u64 end)
     return 0;
 }
 
-// Begins a change of the map after which pages [start, end) are not what they were: they go.
-// change_end() ends it.
-static int change_begin(struct inode *i, u64 start, u64 end, u32 credits, struct handle **h)
+// Pages [start, end) and the promises to them are gone.
+static void pages_drop(struct inode *i, u64 start, u64 end)
 {
-    struct vm_object *o = &i->object;
-    struct ext4_inode *e = ext4_i(i);
-    int err;
-
-    mutex_lock(&o->write_lock);
-    mutex_lock(&o->fill_lock);
-    err = journal_begin(ext4_of(i)->journal, credits, h);
-    if (err) {
-        mutex_unlock(&o->fill_lock);
-        mutex_unlock(&o->write_lock);
-        return err;
-    }
-    vm_object_punch(o, start, end);
-    write_lock(&e->map_lock);
-    ext4_delayed_drop(e, block_down(i, start), block_down(i, end));
-    return 0;
-}
-
-static int change_end(struct inode *i, struct handle *h, int err)
-{
-    struct ext4_inode *e = ext4_i(i);
-    int end;
-
-    write_unlock(&e->map_lock);
-    store_relaxed(&e->data_tid, journal_handle_tid(h));
-    end = ext4_inode_write(h, i);
-    err = err ? err : end;
-    end = journal_end(h);
-    mutex_unlock(&i->object.fill_lock);
-    mutex_unlock(&i->object.write_lock);
-    return err ? err : end;
-}
-
-static u32 change_credits(const struct inode *i)
-{
-    return 1 + ext4_map_credits((const struct ext4_inode *)i, 1) + EXT4_BATCH_CREDITS;
+    vm_object_punch(&i->object, start, end);
+    ext4_delayed_drop(ext4_i(i), block_of(i, start), block_of(i, end));
 }
 
 static int punch(struct inode *i, u64 offset, u64 end)
@@ -191,12 +132,13 @@ static int punch(struct inode *i, u64 offset, u64 end)
     err = zero_bytes(i, offset, low) ?: zero_bytes(i, high, end) ?: ext4_size_settle(i, high);
     if (err || low == high)
         return err;
-    err = change_begin(i, low, high, change_credits(i), &h);
+    err = ext4_change_begin(i, 1 + ext4_map_credits(e, 1), &h);
     if (err)
         return err;
+    pages_drop(i, low, high);
     e->disk_size = MAX(e->disk_size, MIN(i->size, high));
-    err = ext4_map_remove(h, e, block_down(i, low), block_down(i, high) - 1, 1);
-    return change_end(i, h, err);
+    err = ext4_map_remove(h, e, block_of(i, low), block_of(i, high) - 1, 1);
+    return ext4_change_end(h, i, err);
 }
 
 // Nothing past the end of the file is touched.
@@ -207,64 +149,39 @@ static int punch_hole(struct inode *i, u64 offset, u64 end)
 
 /* Ranges taken out and put in */
 
-// What is cached from `offset` on is written, and dropped at the begin of the change.
-static int shift_begin(struct inode *i, u64 offset, struct handle **h)
-{
-    u64 page = ALIGN_DOWN(offset, PAGE_SIZE), end = ALIGN_DOWN(INT64_MAX, PAGE_SIZE);
-    int err = vm_object_sync(&i->object, page >> PAGE_SHIFT, ~0UL);
-
-    return err ? err : change_begin(i, page, end, change_credits(i), h);
-}
-
-static void sizes_set(struct inode *i, u64 size, u64 disk_size)
-{
-    store_relaxed(&i->size, size);
-    vm_object_truncate(&i->object, size);
-    ext4_i(i)->disk_size = disk_size;
-}
-
-static int collapse(struct inode *i, u64 offset, u64 end)
+// Moves what follows the range, or begins with it, by its length. What is cached from there on is
+// written first, and dropped.
+static int shift(struct inode *i, u64 offset, u64 end, bool out)
 {
     struct ext4_inode *e = ext4_i(i);
-    u64 first = block_down(i, offset), after = block_down(i, end), size = i->size;
+    u64 length = end - offset, size = i->size, first = block_of(i, offset), known;
+    s64 delta = out ? -(s64)length : (s64)length;
     struct handle *h;
-    int err;
+    int err = 0;
 
-    if ((offset | end) & (ext4_of(i)->block_size - 1) || end >= size)
+    if ((offset | end) & (ext4_of(i)->block_size - 1) || (out ? end : offset) >= size)
         return -EINVAL;
-    err = shift_begin(i, offset, &h);
-    if (err)
-        return err;
-    err = ext4_map_remove(h, e, first, after - 1, ext4_map_credits(e, 1) + 1);
-    if (!err)
-        err = ext4_map_shift(h, e, after, (s64)(first - after));
-    if (!err)
-        sizes_set(i, size - (end - offset), MIN(e->disk_size, size - (end - offset)));
-    return change_end(i, h, err);
-}
-
-static int insert(struct inode *i, u64 offset, u64 end)
-{
-    struct ext4_inode *e = ext4_i(i);
-    u64 first = block_down(i, offset), delta = end - offset, size = i->size, known;
-    struct handle *h;
-    int err;
-
-    if ((offset | end) & (ext4_of(i)->block_size - 1) || offset >= size)
-        return -EINVAL;
-    if (size + delta > ext4_size_max(i))
+    if (!out && size + length > ext4_size_max(i))
         return -EFBIG;
-    err = shift_begin(i, offset, &h);
+    err = vm_object_sync(&i->object, offset >> PAGE_SHIFT, ~0UL)
+              ?: ext4_change_begin(i, 1 + ext4_map_credits(e, 1), &h);
     if (err)
         return err;
-    known = e->disk_size; // nothing written may lie past it meanwhile
-    e->disk_size = known + delta;
-    err = ext4_map_shift(h, e, first, (s64)block_down(i, delta));
+    pages_drop(i, ALIGN_DOWN(offset, PAGE_SIZE), ALIGN_DOWN(INT64_MAX, PAGE_SIZE));
+    known = e->disk_size;
+    if (out) {
+        err = ext4_map_remove(h, e, first, block_of(i, end) - 1, ext4_map_credits(e, 1) + 1);
+        first = block_of(i, end);
+    } else {
+        e->disk_size += delta; // nothing written may lie past it meanwhile
+    }
+    if (!err)
+        err = ext4_map_shift(h, e, first, delta >> ext4_of(i)->block_shift);
     if (err == -EFBIG)
         e->disk_size = known;
     if (!err)
-        sizes_set(i, size + delta, known + delta);
-    return change_end(i, h, err);
+        ext4_size_set(i, size + delta, MIN(known + (out ? 0 : delta), size + delta));
+    return ext4_change_end(h, i, err);
 }
 
 /* The call */
@@ -276,36 +193,33 @@ static int grow(struct inode *i, int mode, u64 end)
 
 static int fallocate_locked(struct inode *i, int mode, u64 offset, u64 end)
 {
-    int change = mode & ~FALLOC_FL_KEEP_SIZE;
+    bool punching = mode & FALLOC_FL_PUNCH_HOLE;
+    bool longer = !(mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_ZERO_RANGE));
     int err = ext4_check_writable(ext4_of(i));
 
     if (!err && ext4_has_inline(i))
         err = ext4_inline_convert(i);
-    if (!err && change != FALLOC_FL_PUNCH_HOLE && !(ext4_i(i)->flags & EXT4_EXTENTS_FL))
+    if (!err && !punching && !(ext4_i(i)->flags & EXT4_EXTENTS_FL))
         err = -EOPNOTSUPP;
-    if (!err && (!change || change == FALLOC_FL_ZERO_RANGE) && end > ext4_size_max(i))
+    if (!err && longer && end > ext4_size_max(i))
         err = -EFBIG;
     if (err)
         return err;
-    switch (change) {
+    switch (mode) {
     case 0:
+    case FALLOC_FL_KEEP_SIZE:
         return allocate(i, offset, end) ?: grow(i, mode, end);
-    case FALLOC_FL_PUNCH_HOLE:
+    case FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE:
         return punch_hole(i, offset, end);
     case FALLOC_FL_ZERO_RANGE:
+    case FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE:
         return punch(i, offset, end) ?: allocate(i, offset, end) ?: grow(i, mode, end);
     case FALLOC_FL_COLLAPSE_RANGE:
-        return collapse(i, offset, end);
+    case FALLOC_FL_INSERT_RANGE:
+        return shift(i, offset, end, mode == FALLOC_FL_COLLAPSE_RANGE);
     default:
-        return insert(i, offset, end);
+        return -EOPNOTSUPP;
     }
-}
-
-static bool mode_known(int mode)
-{
-    return !(mode & ~FALLOC_FL_KEEP_SIZE) || mode == (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE) ||
-           (mode & ~FALLOC_FL_KEEP_SIZE) == FALLOC_FL_ZERO_RANGE ||
-           mode == FALLOC_FL_COLLAPSE_RANGE || mode == FALLOC_FL_INSERT_RANGE;
 }
 
 int ext4_file_fallocate(struct file *f, int mode, loff_t offset, loff_t length)
@@ -313,8 +227,6 @@ int ext4_file_fallocate(struct file *f, int mode, loff_t offset, loff_t length)
     struct inode *i = f->inode;
     int err;
 
-    if (!mode_known(mode))
-        return -EOPNOTSUPP;
     write_lock(&i->lock);
     err = fallocate_locked(i, mode, offset, (u64)offset + length);
     if (!err) {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The classic block map: 12 blocks in the inode, then tables of block numbers, one, two and three
 // deep. A table that holds no number any more is freed.
-#include "base/panic.h"
 #include "fs/ext4/map.h"
 #include "lib/string.h"
 
@@ -155,47 +154,13 @@ int indirect_find(struct ext4_inode *i, struct ext4_map *m)
 
 static int slots_begin(struct handle *h, struct walk *w)
 {
-    struct buf *b = w->buf[w->level];
-    int err = b ? journal_get_write(h, b) : 0;
-
-    if (!err && b)
-        buf_lock(b);
-    return err;
+    return w->level ? journal_change(h, w->buf[w->level]) : 0;
 }
 
 static void slots_end(struct handle *h, struct walk *w)
 {
-    struct buf *b = w->buf[w->level];
-
-    if (!b)
-        return;
-    buf_unlock(b);
-    journal_dirty(h, b);
-}
-
-static int table_new(struct handle *h, struct ext4_inode *i, u64 *block, struct buf **out)
-{
-    struct ext4 *fs = fs_of(i);
-    int err = ext4_block_new(h, fs, i->goal, block);
-
-    if (err)
-        return err;
-    err = buf_get(fs->cache, *block, out);
-    if (!err) {
-        err = journal_get_create(h, *out);
-        if (err)
-            buf_put(*out);
-    }
-    if (err) {
-        ext4_blocks_free(h, i, *block, 1, true);
-        return err;
-    }
-    buf_lock(*out);
-    memset((*out)->data, 0, fs->block_size);
-    buf_unlock(*out);
-    journal_dirty(h, *out);
-    i->blocks++;
-    return 0;
+    if (w->level)
+        journal_changed(h, w->buf[w->level]);
 }
 
 // Makes the tables that the walk misses.
@@ -203,17 +168,17 @@ static int walk_complete(struct handle *h, struct ext4_inode *i, struct walk *w)
 {
     while (w->level < w->depth) {
         struct buf *b;
-        u64 block;
-        int err = table_new(h, i, &block, &b);
+        int err = ext4_block_create(h, i, &b);
 
         if (err)
             return err;
+        i->blocks++;
         err = slots_begin(h, w);
         if (err) {
             buf_put(b);
             return err;
         }
-        *walk_slot(w) = block;
+        *walk_slot(w) = b->block;
         slots_end(h, w);
         walk_enter(w, b);
     }
@@ -248,87 +213,52 @@ static int walk_prune(struct handle *h, struct ext4_inode *i, struct walk *w)
     return err;
 }
 
-static void prune(struct handle *h, struct ext4_inode *i, u64 logical)
+// As many blocks as lie in one table, of *n: how many.
+static int change_some(struct handle *h, struct ext4_inode *i, u64 logical, u64 physical, u64 *n)
 {
+    bool hole = physical == EXT4_MAP_FAIL;
     struct walk w;
-
-    if (walk_down(i, logical, &w))
-        return;
-    walk_prune(h, i, &w);
-    walk_put(&w);
-}
-
-// As many blocks as lie in one table; *n: how many.
-static int insert_some(struct handle *h, struct ext4_inode *i, u64 logical, u64 physical, u64 *n)
-{
-    struct walk w;
-    int err = walk_down(i, logical, &w);
+    int err = walk_down(i, logical, &w), one;
 
     if (err)
         return err;
-    err = walk_complete(h, i, &w);
-    if (!err) {
-        u64 have = run_count(fs_of(i), &w, *n);
-
-        if (*walk_slot(&w))
-            err = ext4_corrupt(fs_of(i), i->inode.ino, physical, "block is mapped twice");
-        else
-            *n = have;
-    }
-    if (!err && physical)
+    if (!hole)
+        err = walk_complete(h, i, &w);
+    if (!err && (w.level < w.depth || !*walk_slot(&w) == hole))
+        err = ext4_corrupt(fs_of(i), i->inode.ino, physical, "block map is not what it was");
+    if (!err)
         err = slots_begin(h, &w);
-    if (!err && physical) {
+    if (!err) {
+        *n = run_count(fs_of(i), &w, *n);
         for (u64 at = 0; at < *n; at++)
-            walk_slot(&w)[at] = physical + at;
+            walk_slot(&w)[at] = hole ? 0 : physical + at;
         slots_end(h, &w);
-        i->blocks += *n;
     }
+    one = err || hole ? walk_prune(h, i, &w) : 0;
     walk_put(&w);
-    return err;
+    return err ? err : one;
 }
 
-// First all tables are made, which may fail for want of space, then the blocks entered.
-int indirect_insert(struct handle *h, struct ext4_inode *i, const struct ext4_map *m)
+int indirect_change(struct handle *h, struct ext4_inode *i, const struct ext4_map *m)
 {
+    bool hole = m->physical == EXT4_MAP_FAIL;
     u64 n;
-    int err = 0;
 
     if (m->unwritten)
         return -EOPNOTSUPP;
-    if (m->physical + m->count > 0xFFFFFFFFUL)
+    if (!hole && m->physical + m->count > 0xFFFFFFFFUL)
         return -EFBIG;
-    for (u64 at = 0; !err && at < m->count; at += n) {
-        n = m->count - at;
-        err = insert_some(h, i, m->logical + at, 0, &n);
-    }
-    if (err) {
-        prune(h, i, m->logical);
-        prune(h, i, m->logical + m->count - 1);
-    }
-    for (u64 at = 0; !err && at < m->count; at += n) {
-        n = m->count - at;
-        err = insert_some(h, i, m->logical + at, m->physical + at, &n);
-    }
-    return err;
-}
+    for (u64 done = 0; done < m->count; done += n) {
+        int err;
 
-int indirect_unmap(struct handle *h, struct ext4_inode *i, const struct ext4_map *m)
-{
-    struct walk w;
-    int err = walk_down(i, m->logical, &w);
-
-    if (err)
-        return err;
-    assert(w.level == w.depth && run_count(fs_of(i), &w, m->count) == m->count);
-    err = slots_begin(h, &w);
-    if (!err) {
-        memset(walk_slot(&w), 0, m->count * sizeof(u32));
-        slots_end(h, &w);
-        i->blocks -= m->count;
-        err = walk_prune(h, i, &w);
+        n = m->count - done;
+        err = change_some(h, i, m->logical + done, hole ? m->physical : m->physical + done, &n);
+        if (err && done && !hole) // what was entered is in the transaction: to take it back is safe
+            indirect_change(h, i, &(struct ext4_map){m->logical, EXT4_MAP_FAIL, done, false});
+        if (err)
+            return err;
     }
-    walk_put(&w);
-    return err;
+    return 0;
 }
 
 // A run has at most as many blocks as a table, so it touches two tables of each depth but the last.

@@ -24,22 +24,15 @@ static int damaged(struct inode *i)
     return ext4_corrupt(ext4_of(i), i->ino, 0, "data inside an inode");
 }
 
-// The attribute's value in the inode table's block, which is referenced. No value: *size is 0.
-static int value_place(struct inode *i, struct buf **out, struct ext4_dinode **d, u8 **value,
-                       u32 *size)
+// The attribute's value in the inode's slot. No value: *size is 0.
+static int value_find(struct inode *i, struct ext4_dinode *d, u8 **value, u32 *size)
 {
-    struct ext4 *fs = ext4_of(i);
     struct ext4_xattr_entry *e = NULL;
     struct xattr_set set;
-    int err = ext4_inode_place(fs, i->ino, out, d);
 
-    if (err)
-        return err;
-    if (xattr_set_of_inode(*d, fs->inode_size, &set)) {
-        if (xattr_set_check(&set)) {
-            buf_put(*out);
+    if (xattr_set_of_inode(d, ext4_of(i)->inode_size, &set)) {
+        if (xattr_set_check(&set))
             return damaged(i);
-        }
         e = xattr_set_find(&set, &data_key);
     }
     *size = e && !e->e_value_inum ? e->e_value_size : 0;
@@ -49,30 +42,26 @@ static int value_place(struct inode *i, struct buf **out, struct ext4_dinode **d
 
 int ext4_inline_read(struct inode *i, void *out, u64 pos, size_t n)
 {
-    u8 *to = out, *value;
+    size_t part = pos < IN_BLOCK ? MIN(n, IN_BLOCK - pos) : 0;
     struct ext4_dinode *d;
     struct buf *b;
+    u8 *value;
     u32 size;
     int err;
 
-    if (pos < IN_BLOCK) {
-        size_t part = MIN(n, IN_BLOCK - pos);
-
-        memcpy(to, (u8 *)ext4_i(i)->block + pos, part);
-        to += part;
-        pos += part;
-        n -= part;
-    }
+    memcpy(out, (u8 *)ext4_i(i)->block + pos, part);
+    n -= part;
     if (!n)
         return 0;
-    err = value_place(i, &b, &d, &value, &size);
+    err = ext4_inode_place(ext4_of(i), i->ino, &b, &d);
     if (err)
         return err;
-    pos -= IN_BLOCK;
-    if (pos > size || n > size - pos)
+    pos += part - IN_BLOCK;
+    err = value_find(i, d, &value, &size);
+    if (!err && (pos > size || n > size - pos))
         err = damaged(i);
-    else
-        memcpy(to, value + pos, n);
+    if (!err)
+        memcpy((u8 *)out + part, value + pos, n);
     buf_put(b);
     return err;
 }
@@ -148,39 +137,30 @@ struct part {
     struct ext4_dinode *d;
 };
 
-static int part_in_table(struct handle *h, struct inode *dir, struct part *p)
-{
-    int err = value_place(dir, &p->b, &p->d, &p->view.data, &p->view.end);
-
-    if (err)
-        return err;
-    if (p->view.end != dir->size - IN_BLOCK)
-        err = damaged(dir);
-    if (!err)
-        err = journal_get_write(h, p->b);
-    if (err)
-        buf_put(p->b);
-    else
-        buf_lock(p->b);
-    return err;
-}
-
 static int part_begin(struct handle *h, struct inode *dir, u64 which, struct part *p)
 {
+    int err;
+
     *p = (struct part){.view = {(u8 *)ext4_i(dir)->block + PARENT_LEN, IN_BLOCK - PARENT_LEN}};
-    return which ? part_in_table(h, dir, p) : ext4_name_hold(h, dir);
+    if (!which)
+        return ext4_name_hold(h, dir);
+    err = ext4_dinode_change(h, ext4_of(dir), dir->ino, &p->b, &p->d);
+    if (err)
+        return err;
+    err = value_find(dir, p->d, &p->view.data, &p->view.end);
+    if (!err && p->view.end != dir->size - IN_BLOCK)
+        err = damaged(dir);
+    if (err)
+        ext4_dinode_changed(h, ext4_of(dir), dir->ino, p->b, p->d);
+    return err;
 }
 
 static void part_end(struct handle *h, struct inode *dir, struct part *p)
 {
-    if (!p->b) {
+    if (p->b)
+        ext4_dinode_changed(h, ext4_of(dir), dir->ino, p->b, p->d);
+    else
         ext4_inode_write(h, dir);
-        return;
-    }
-    ext4_dinode_seal(ext4_of(dir), dir->ino, p->d);
-    buf_unlock(p->b);
-    journal_dirty(h, p->b);
-    buf_put(p->b);
 }
 
 int ext4_inline_dir_add(struct handle *h, struct inode *dir, const struct ext4_new_entry *e)
@@ -247,39 +227,22 @@ static int set_without_data(const struct xattr_set *set, u8 *bytes)
     return xattr_set_copy(&made, set, &data_key, false);
 }
 
-static int change_without_data(struct handle *h, struct inode *i, struct buf *b,
-                               struct ext4_dinode *d, u8 *bytes)
-{
-    struct ext4 *fs = ext4_of(i);
-    struct xattr_set set;
-    int err;
-
-    if (!xattr_set_of_inode(d, fs->inode_size, &set))
-        return 0;
-    err = xattr_set_check(&set) ? damaged(i) : set_without_data(&set, bytes);
-    if (!err)
-        err = journal_get_write(h, b);
-    if (err)
-        return err;
-    buf_lock(b);
-    memcpy(set.base, bytes, set.end);
-    ext4_dinode_seal(fs, i->ino, d);
-    buf_unlock(b);
-    journal_dirty(h, b);
-    return 0;
-}
-
 int ext4_inline_drop(struct handle *h, struct inode *i)
 {
     struct ext4 *fs = ext4_of(i);
     u8 *bytes = kmalloc(fs->inode_size, 0);
     struct ext4_dinode *d;
+    struct xattr_set set;
     struct buf *b;
-    int err = bytes ? ext4_inode_place(fs, i->ino, &b, &d) : -ENOMEM;
+    int err = bytes ? ext4_dinode_change(h, fs, i->ino, &b, &d) : -ENOMEM;
 
     if (!err) {
-        err = change_without_data(h, i, b, d, bytes);
-        buf_put(b);
+        if (xattr_set_of_inode(d, fs->inode_size, &set)) {
+            err = xattr_set_check(&set) ? damaged(i) : set_without_data(&set, bytes);
+            if (!err)
+                memcpy(set.base, bytes, set.end);
+        }
+        ext4_dinode_changed(h, fs, i->ino, b, d);
     }
     kfree(bytes);
     return err;

@@ -330,7 +330,27 @@ static void inode_encode(struct ext4_inode *e, struct ext4_dinode *d)
     memcpy(d->i_block, e->block, sizeof(e->block));
     if (fs->inode_size > EXT4_GOOD_OLD_INODE_SIZE)
         d->i_extra_isize = e->extra_isize;
-    ext4_dinode_seal(fs, i->ino, d);
+}
+
+int ext4_dinode_change(struct handle *h, struct ext4 *fs, u32 ino, struct buf **out,
+                       struct ext4_dinode **d)
+{
+    int err = ext4_inode_place(fs, ino, out, d);
+
+    if (err)
+        return err;
+    err = journal_change(h, *out);
+    if (err)
+        buf_put(*out);
+    return err;
+}
+
+void ext4_dinode_changed(struct handle *h, struct ext4 *fs, u32 ino, struct buf *b,
+                         struct ext4_dinode *d)
+{
+    ext4_dinode_seal(fs, ino, d);
+    journal_changed(h, b);
+    buf_put(b);
 }
 
 static int inode_store(struct handle *h, struct ext4_inode *e, bool fresh)
@@ -338,23 +358,18 @@ static int inode_store(struct handle *h, struct ext4_inode *e, bool fresh)
     struct ext4 *fs = ext4_of(&e->inode);
     struct ext4_dinode *d;
     struct buf *b;
-    int err = ext4_inode_place(fs, e->inode.ino, &b, &d);
+    int err;
 
-    if (err)
-        return err;
-    err = journal_get_write(h, b);
+    read_lock(&e->map_lock);
+    err = ext4_dinode_change(h, fs, e->inode.ino, &b, &d);
     if (!err) {
-        read_lock(&e->map_lock);
-        buf_lock(b);
         if (fresh)
             memset(d, 0, fs->inode_size);
         inode_encode(e, d);
-        buf_unlock(b);
-        read_unlock(&e->map_lock);
-        journal_dirty(h, b);
+        ext4_dinode_changed(h, fs, e->inode.ino, b, d);
         store_relaxed(&e->tid, journal_handle_tid(h));
     }
-    buf_put(b);
+    read_unlock(&e->map_lock);
     return err;
 }
 
@@ -363,19 +378,19 @@ int ext4_inode_write(struct handle *h, struct inode *i)
     return inode_store(h, ext4_i(i), false);
 }
 
+int ext4_inode_finish(struct handle *h, struct inode *i, int err)
+{
+    int one = ext4_inode_write(h, i);
+
+    return journal_finish(h, err ? err : one);
+}
+
 int ext4_inode_dirty(struct inode *i)
 {
-    struct ext4 *fs = ext4_of(i);
     struct handle *h;
-    int err = ext4_check_writable(fs), end;
+    int err = ext4_check_writable(ext4_of(i)) ?: journal_begin(ext4_of(i)->journal, 1, &h);
 
-    if (!err)
-        err = journal_begin(fs->journal, 1, &h);
-    if (err)
-        return err;
-    err = ext4_inode_write(h, i);
-    end = journal_end(h);
-    return err ? err : end;
+    return err ? err : ext4_inode_finish(h, i, 0);
 }
 
 int ext4_inode_getattr(struct inode *i, struct linux_stat *out)
@@ -470,7 +485,7 @@ static int inode_delete(struct ext4_inode *e)
     struct inode *i = &e->inode;
     struct ext4 *fs = i->sb->private;
     struct handle *h;
-    int err = ext4_delete_contents(i) ?: ext4_xattr_drop_values(i), end;
+    int err = ext4_delete_contents(i) ?: ext4_xattr_drop_values(i);
 
     if (!err)
         err = journal_begin(fs->journal, DELETE_CREDITS, &h);
@@ -486,8 +501,7 @@ static int inode_delete(struct ext4_inode *e)
             inode_cache_remove(i);
         err = ext4_ino_free(h, fs, i->ino, S_ISDIR(i->mode));
     }
-    end = journal_end(h);
-    return err ? err : end;
+    return journal_finish(h, err);
 }
 
 // What a shortage of memory leaves undone would stay until the file system is checked: each step

@@ -2,6 +2,7 @@
 // Logical to physical blocks, whichever kind of map a file has; removal; blocks of directories.
 #include "fs/ext4/map.h"
 #include "fs/ext4/extent_node.h"
+#include "lib/string.h"
 
 static bool has_extents(const struct ext4_inode *i)
 {
@@ -48,14 +49,13 @@ int ext4_map_find(struct ext4_inode *i, struct ext4_map *m)
     return has_extents(i) ? extent_find(i, m) : indirect_find(i, m);
 }
 
-int ext4_map_insert(struct handle *h, struct ext4_inode *i, const struct ext4_map *m)
+int ext4_map_change(struct handle *h, struct ext4_inode *i, const struct ext4_map *m, bool mapped)
 {
-    return has_extents(i) ? extent_insert(h, i, m) : indirect_insert(h, i, m);
-}
+    int err = has_extents(i) ? extent_change(h, i, m, mapped) : indirect_change(h, i, m);
 
-int ext4_map_written(struct handle *h, struct ext4_inode *i, u64 logical, u64 count)
-{
-    return has_extents(i) ? extent_written(h, i, logical, count) : 0;
+    if (!err)
+        i->blocks += (m->physical != EXT4_MAP_FAIL ? m->count : 0) - (mapped ? m->count : 0);
+    return err;
 }
 
 int ext4_map_restart(struct handle *h, struct ext4_inode *i, u32 credits)
@@ -72,21 +72,13 @@ int ext4_map_restart(struct handle *h, struct ext4_inode *i, u32 credits)
 
 /* Removal */
 
-// Old contents of these blocks may be in the journal: freeing them must be noted there.
-static bool blocks_are_journaled(struct ext4_inode *i)
-{
-    return !S_ISREG(i->inode.mode) || i->flags & EXT4_EA_INODE_FL ||
-           ext4_is_journal_data(&i->inode);
-}
-
-// The mapping, of at most a group's blocks so that two groups at most are touched.
+// At most a group's blocks, so that two groups at most are touched.
 static int remove_run(struct handle *h, struct ext4_inode *i, const struct ext4_map *m)
 {
-    int err = has_extents(i) ? extent_unmap(h, i, m) : indirect_unmap(h, i, m);
+    struct ext4_map hole = {m->logical, EXT4_MAP_FAIL, m->count, false};
+    int err = ext4_map_change(h, i, &hole, true);
 
-    if (!err)
-        err = ext4_blocks_free(h, i, m->physical, m->count, blocks_are_journaled(i));
-    return err;
+    return err ? err : ext4_blocks_free(h, i, m->physical, m->count, false);
 }
 
 int ext4_map_remove(struct handle *h, struct ext4_inode *i, u64 first, u64 last, u32 credits)
@@ -114,32 +106,53 @@ int ext4_map_remove(struct handle *h, struct ext4_inode *i, u64 first, u64 last,
     return err;
 }
 
-/* Directories and the like */
+/* Blocks of metadata */
 
-static int file_block_new(struct handle *h, struct ext4_inode *i, u64 logical, u64 *block)
+int ext4_block_create(struct handle *h, struct ext4_inode *i, struct buf **out)
 {
     struct ext4 *fs = ext4_of(&i->inode);
-    struct ext4_map m = {.logical = logical, .count = 1};
-    int err = ext4_block_new(h, fs, i->goal, &m.physical);
+    u64 block;
+    int err = ext4_block_new(h, fs, i->goal, &block);
 
     if (err)
         return err;
-    err = ext4_map_insert(h, i, &m);
+    err = buf_get(fs->cache, block, out);
+    if (!err) {
+        err = journal_change(h, *out);
+        if (err)
+            buf_put(*out);
+    }
     if (err) {
-        ext4_blocks_free(h, i, m.physical, 1, true);
+        ext4_blocks_free(h, i, block, 1, true);
         return err;
     }
-    i->goal = m.physical + 1;
-    *block = m.physical;
+    memset((*out)->data, 0, fs->block_size);
+    journal_changed(h, *out);
     return 0;
+}
+
+static int file_block_new(struct handle *h, struct ext4_inode *i, u64 logical, struct buf **out)
+{
+    struct ext4_map m = {.logical = logical, .count = 1};
+    int err = ext4_block_create(h, i, out);
+
+    if (err)
+        return err;
+    m.physical = (*out)->block;
+    err = ext4_map_change(h, i, &m, false);
+    if (err) {
+        buf_put(*out);
+        ext4_blocks_free(h, i, m.physical, 1, true);
+    }
+    i->goal = m.physical + 1;
+    return err;
 }
 
 int ext4_file_block(struct handle *h, struct inode *inode, u64 logical, struct buf **out)
 {
     struct ext4_inode *i = ext4_i(inode);
-    struct buf_cache *cache = ext4_of(inode)->cache;
     struct ext4_map m = {.logical = logical, .count = 1};
-    bool hole;
+    bool hole = false;
     int err;
 
     if (h)
@@ -149,12 +162,10 @@ int ext4_file_block(struct handle *h, struct inode *inode, u64 logical, struct b
     err = ext4_map_find(i, &m);
     hole = m.physical == EXT4_MAP_FAIL;
     if (!err && hole)
-        err = h ? file_block_new(h, i, logical, &m.physical) : -ENOENT;
+        err = h ? file_block_new(h, i, logical, out) : -ENOENT;
     if (h)
         write_unlock(&i->map_lock);
     else
         read_unlock(&i->map_lock);
-    if (err)
-        return err;
-    return hole ? buf_get(cache, m.physical, out) : buf_read(cache, m.physical, out);
+    return err || hole ? err : buf_read(ext4_of(inode)->cache, m.physical, out);
 }

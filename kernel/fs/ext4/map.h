@@ -6,15 +6,11 @@
 #include "fs/ext4/ext4.h"
 
 int extent_find(struct ext4_inode *i, struct ext4_map *m);
-int extent_insert(struct handle *h, struct ext4_inode *i, const struct ext4_map *m);
-int extent_written(struct handle *h, struct ext4_inode *i, u64 logical, u64 count);
-// Takes a part of one mapping, as extent_find gave it, out of the tree; frees only tree blocks.
-int extent_unmap(struct handle *h, struct ext4_inode *i, const struct ext4_map *m);
+int extent_change(struct handle *h, struct ext4_inode *i, const struct ext4_map *m, bool mapped);
 u32 extent_credits(const struct ext4_inode *i, u32 runs);
 
 int indirect_find(struct ext4_inode *i, struct ext4_map *m);
-int indirect_insert(struct handle *h, struct ext4_inode *i, const struct ext4_map *m);
-int indirect_unmap(struct handle *h, struct ext4_inode *i, const struct ext4_map *m);
+int indirect_change(struct handle *h, struct ext4_inode *i, const struct ext4_map *m);
 u64 indirect_max_blocks(const struct ext4 *fs);
 u32 indirect_credits(u32 runs);
 
@@ -22,3 +18,5 @@ u32 indirect_credits(u32 runs);
 #define EXT4_BATCH_CREDITS 32
 // Writes the inode and goes on in a handle with `credits`; map_lock is let go of meanwhile.
 int ext4_map_restart(struct handle *h, struct ext4_inode *i, u32 credits);
+// A new block for the map or the like: zeroes, in the transaction, referenced.
+int ext4_block_create(struct handle *h, struct ext4_inode *i, struct buf **out);

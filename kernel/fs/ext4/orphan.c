@@ -20,20 +20,13 @@ static int link_write(struct handle *h, struct ext4_inode *e)
     struct ext4 *fs = ext4_of(&e->inode);
     struct ext4_dinode *d;
     struct buf *b;
-    int err = ext4_inode_place(fs, e->inode.ino, &b, &d);
+    int err = ext4_dinode_change(h, fs, e->inode.ino, &b, &d);
 
     if (err)
         return err;
-    err = journal_get_write(h, b);
-    if (!err) {
-        buf_lock(b);
-        d->i_dtime = e->dtime;
-        ext4_dinode_seal(fs, e->inode.ino, d);
-        buf_unlock(b);
-        journal_dirty(h, b);
-    }
-    buf_put(b);
-    return err;
+    d->i_dtime = e->dtime;
+    ext4_dinode_changed(h, fs, e->inode.ino, b, d);
+    return 0;
 }
 
 static int list_add(struct handle *h, struct ext4_inode *e)

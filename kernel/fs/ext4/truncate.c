@@ -13,6 +13,54 @@
 
 #define ORPHAN_CREDITS (2 * EXT4_ORPHAN_CREDITS + 1)
 
+/* Changes in which pages go, or the size changes */
+
+int ext4_map_begin(struct inode *i, u32 credits, struct handle **h)
+{
+    int err = journal_begin(ext4_of(i)->journal, credits, h);
+
+    if (!err)
+        write_lock(&ext4_i(i)->map_lock);
+    return err;
+}
+
+int ext4_map_end(struct handle *h, struct inode *i, int err)
+{
+    write_unlock(&ext4_i(i)->map_lock);
+    store_relaxed(&ext4_i(i)->data_tid, journal_handle_tid(h));
+    return ext4_inode_finish(h, i, err);
+}
+
+int ext4_change_begin(struct inode *i, u32 credits, struct handle **h)
+{
+    struct vm_object *o = &i->object;
+    int err;
+
+    mutex_lock(&o->write_lock);
+    mutex_lock(&o->fill_lock);
+    err = ext4_map_begin(i, credits + EXT4_BATCH_CREDITS, h);
+    if (err) {
+        mutex_unlock(&o->fill_lock);
+        mutex_unlock(&o->write_lock);
+    }
+    return err;
+}
+
+void ext4_size_set(struct inode *i, u64 size, u64 disk_size)
+{
+    store_relaxed(&i->size, size);
+    vm_object_truncate(&i->object, size);
+    ext4_i(i)->disk_size = disk_size;
+}
+
+int ext4_change_end(struct handle *h, struct inode *i, int err)
+{
+    err = ext4_map_end(h, i, err);
+    mutex_unlock(&i->object.fill_lock);
+    mutex_unlock(&i->object.write_lock);
+    return err;
+}
+
 // Without HUGE_FILE the blocks of a file are counted in 32 bits as sectors, those of its map too.
 static u64 blocks_countable(const struct ext4 *fs)
 {
@@ -69,100 +117,39 @@ int ext4_size_settle(struct inode *i, u64 size)
     return vm_object_sync(&i->object, page, page);
 }
 
-static int set_size_on_disk(struct handle *h, struct inode *i, u64 size)
-{
-    struct ext4_inode *e = ext4_i(i);
-
-    write_lock(&e->map_lock);
-    e->disk_size = size;
-    write_unlock(&e->map_lock);
-    store_relaxed(&e->data_tid, journal_handle_tid(h));
-    return ext4_inode_write(h, i);
-}
-
 int ext4_size_grow(struct inode *i, u64 size)
 {
-    struct vm_object *o = &i->object;
     struct handle *h;
-    int err = ext4_size_settle(i, size) ?: tail_clear(i), end;
+    int err = ext4_size_settle(i, size) ?: tail_clear(i) ?: ext4_change_begin(i, 1, &h);
 
     if (err)
         return err;
-    mutex_lock(&o->write_lock);
-    err = journal_begin(ext4_of(i)->journal, 1, &h);
-    if (!err) {
-        store_relaxed(&i->size, size);
-        vm_object_truncate(o, size);
-        err = set_size_on_disk(h, i, size);
-        end = journal_end(h);
-        err = err ? err : end;
-    }
-    mutex_unlock(&o->write_lock);
-    return err;
+    ext4_size_set(i, size, size);
+    return ext4_change_end(h, i, 0);
 }
 
 /* Shorter */
 
-// Frees the blocks from `first` on. What is left of a file after an error is an orphan's.
-static int free_blocks(struct handle *h, struct inode *i, u64 first)
-{
-    struct ext4_inode *e = ext4_i(i);
-    int err;
-
-    write_lock(&e->map_lock);
-    err = ext4_map_remove(h, e, first, ~0UL, ORPHAN_CREDITS);
-    write_unlock(&e->map_lock);
-    return err;
-}
-
-static int shrink_map(struct handle *h, struct inode *i, u64 size)
-{
-    struct ext4_inode *e = ext4_i(i);
-    struct ext4 *fs = ext4_of(i);
-    u64 first = DIV_ROUND_UP(size, fs->block_size);
-    bool any;
-    int err = 0, one;
-
-    write_lock(&e->map_lock);
-    ext4_delayed_drop(e, first, ~0UL);
-    any = e->blocks;
-    write_unlock(&e->map_lock);
-    if (any)
-        err = ext4_orphan_add(h, i);
-    if (!err)
-        err = set_size_on_disk(h, i, size);
-    if (!err && any)
-        err = free_blocks(h, i, first);
-    if (!err && any)
-        err = ext4_orphan_remove(h, i);
-    store_relaxed(&e->data_tid, journal_handle_tid(h));
-    one = ext4_inode_write(h, i);
-    return err ? err : one;
-}
-
+// What is left of a file after an error is an orphan's.
 static int size_shrink(struct inode *i, u64 size)
 {
-    struct vm_object *o = &i->object;
+    struct ext4_inode *e = ext4_i(i);
+    u64 first = DIV_ROUND_UP(size, ext4_of(i)->block_size);
     struct handle *h;
-    int err = ext4_size_settle(i, size), end;
+    bool any;
+    int err = ext4_size_settle(i, size) ?: ext4_change_begin(i, ORPHAN_CREDITS, &h);
 
     if (err)
         return err;
-    mutex_lock(&o->write_lock);
-    mutex_lock(&o->fill_lock);
-    err = journal_begin(ext4_of(i)->journal, ORPHAN_CREDITS + EXT4_BATCH_CREDITS, &h);
+    any = e->blocks;
+    err = any ? ext4_orphan_add(h, i) : 0;
     if (!err) {
-        store_relaxed(&i->size, size);
-        vm_object_truncate(o, size);
+        ext4_size_set(i, size, size);
+        ext4_delayed_drop(e, first, ~0UL);
     }
-    mutex_unlock(&o->fill_lock);
-    if (!err) {
-        err = shrink_map(h, i, size);
-        end = journal_end(h);
-        err = err ? err : end;
-    }
-    mutex_unlock(&o->write_lock);
-    return err;
+    if (!err && any)
+        err = ext4_map_remove(h, e, first, ~0UL, ORPHAN_CREDITS) ?: ext4_orphan_remove(h, i);
+    return ext4_change_end(h, i, err);
 }
 
 int ext4_truncate(struct inode *i, u64 size)
@@ -189,16 +176,11 @@ static bool has_map(const struct inode *i)
 int ext4_delete_contents(struct inode *i)
 {
     struct handle *h;
-    int err, end;
+    int err;
 
     if (!has_map(i))
         return 0;
-    err = journal_begin(ext4_of(i)->journal, ORPHAN_CREDITS + EXT4_BATCH_CREDITS, &h);
-    if (err)
-        return err;
-    err = free_blocks(h, i, 0);
-    end = ext4_inode_write(h, i);
-    err = err ? err : end;
-    end = journal_end(h);
-    return err ? err : end;
+    err = ext4_map_begin(i, ORPHAN_CREDITS + EXT4_BATCH_CREDITS, &h);
+    return err ? err
+               : ext4_map_end(h, i, ext4_map_remove(h, ext4_i(i), 0, ~0UL, ORPHAN_CREDITS));
 }

@@ -22,12 +22,9 @@
 #define PIECES         24 // written together
 #define JOURNAL_BLOCKS 16 // of a piece that is journaled
 
-enum piece_state { PIECE_WRITTEN, PIECE_UNWRITTEN, PIECE_NEW };
-
 struct piece {
-    u64 logical, physical;
-    u32 count;
-    enum piece_state state;
+    struct ext4_map map;
+    bool new; // picked, but not in the map
 };
 
 struct run {
@@ -49,11 +46,11 @@ static void run_error(struct run *r, int err)
 
 /* Gathering pieces; map_lock held */
 
-static void piece_add(struct run *r, u64 physical, u64 count, enum piece_state state)
+static void piece_add(struct run *r, const struct ext4_map *m, bool new)
 {
-    r->pieces[r->count++] = (struct piece){r->at, physical, count, state};
-    r->at += count;
-    ext4_i(r->inode)->goal = physical + count;
+    r->pieces[r->count++] = (struct piece){*m, new};
+    r->at += m->count;
+    ext4_i(r->inode)->goal = m->physical + m->count;
 }
 
 static bool is_zero(const u8 *data, u32 bytes)
@@ -85,26 +82,26 @@ static int gather_stray(struct run *r)
     return err;
 }
 
-static int gather_hole(struct run *r, u64 count)
+static int gather_hole(struct run *r, struct ext4_map *m)
 {
     struct ext4_inode *e = ext4_i(r->inode);
-    struct ext4 *fs = r->span.fs;
-    u64 physical;
+    u64 promised = m->count;
     u32 n;
     int err;
 
-    if (!ext4_delayed_run(e, r->at, &count))
+    if (!ext4_delayed_run(e, r->at, &promised))
         return gather_stray(r);
-    n = MIN(count, ext4_map_max_run(e));
+    n = MIN(promised, ext4_map_max_run(e));
     if (r->journaled)
         n = MIN(n, JOURNAL_BLOCKS);
-    err = ext4_blocks_pick(fs, e->goal, &n, &physical);
+    err = ext4_blocks_pick(r->span.fs, e->goal, &n, &m->physical);
+    m->count = n;
     if (!err) {
-        piece_add(r, physical, n, PIECE_NEW);
+        piece_add(r, m, true);
         return 0;
     }
-    ext4_delayed_drop(e, r->at, r->at + count);
-    r->at += count;
+    ext4_delayed_drop(e, r->at, r->at + promised);
+    r->at += promised;
     return err;
 }
 
@@ -119,10 +116,10 @@ static int gather_one(struct run *r)
         return err;
     }
     if (m.physical == EXT4_MAP_FAIL)
-        return gather_hole(r, m.count);
+        return gather_hole(r, &m);
     if (r->journaled)
         m.count = MIN(m.count, JOURNAL_BLOCKS);
-    piece_add(r, m.physical, m.count, m.unwritten ? PIECE_UNWRITTEN : PIECE_WRITTEN);
+    piece_add(r, &m, false);
     return 0;
 }
 
@@ -149,9 +146,9 @@ static int write_data(const struct run *r)
 
     block_batch_begin(&batch, r->span.fs->cache->device, BLOCK_WRITE, 0);
     for (unsigned n = 0; n < r->count; n++) {
-        const struct piece *p = &r->pieces[n];
+        const struct ext4_map *m = &r->pieces[n].map;
 
-        ext4_span_add(&r->span, &batch, p->logical, p->physical, p->count);
+        ext4_span_add(&r->span, &batch, m->logical, m->physical, m->count);
     }
     return block_batch_wait(&batch);
 }
@@ -165,53 +162,22 @@ static int journal_block(struct handle *h, const struct run *r, u64 logical, u64
 
     if (err)
         return err;
-    err = journal_get_create(h, b);
+    err = journal_change(h, b);
     if (!err) {
         ext4_span_piece(&r->span, logical, 1, &data, &bytes);
-        buf_lock(b);
         memcpy(b->data, data, bytes);
-        buf_unlock(b);
-        journal_dirty(h, b);
+        journal_changed(h, b);
     }
     buf_put(b);
     return err;
 }
 
-static int journal_data(struct handle *h, const struct run *r, const struct piece *p)
+static int journal_data(struct handle *h, const struct run *r, const struct ext4_map *m)
 {
     int err = 0;
 
-    for (u32 n = 0; !err && n < p->count; n++)
-        err = journal_block(h, r, p->logical + n, p->physical + n);
-    return err;
-}
-
-// The pieces from `n` on got nowhere. map_lock held.
-static void give_up(struct run *r, unsigned n)
-{
-    for (; n < r->count; n++) {
-        struct piece *p = &r->pieces[n];
-
-        if (p->state != PIECE_NEW)
-            continue;
-        ext4_blocks_unpick(r->span.fs, p->physical, p->count);
-        ext4_delayed_drop(ext4_i(r->inode), p->logical, p->logical + p->count);
-    }
-}
-
-static int enter_new(struct handle *h, struct run *r, struct piece *p)
-{
-    struct ext4_inode *e = ext4_i(r->inode);
-    struct ext4_map m = {p->logical, p->physical, p->count, false};
-    int err = ext4_blocks_claim(h, r->span.fs, p->physical, p->count);
-
-    if (err)
-        return err;
-    p->state = PIECE_WRITTEN;
-    ext4_delayed_drop(e, p->logical, p->logical + p->count);
-    err = ext4_map_insert(h, e, &m);
-    if (err)
-        ext4_blocks_free(h, e, p->physical, p->count, r->journaled);
+    for (u32 n = 0; !err && n < m->count; n++)
+        err = journal_block(h, r, m->logical + n, m->physical + n);
     return err;
 }
 
@@ -225,12 +191,13 @@ static void size_raise(struct run *r, u64 blocks)
 static u32 piece_credits(const struct run *r, const struct piece *p)
 {
     return 1 + EXT4_ALLOC_CREDITS + ext4_map_credits(ext4_i(r->inode), 1) +
-           (r->journaled ? p->count : 0);
+           (r->journaled ? p->map.count : 0);
 }
 
 static int enter_piece(struct handle *h, struct run *r, struct piece *p)
 {
     struct ext4_inode *e = ext4_i(r->inode);
+    bool new = p->new, unwritten = p->map.unwritten;
     u32 need = piece_credits(r, p);
     int err = 0;
 
@@ -238,32 +205,15 @@ static int enter_piece(struct handle *h, struct run *r, struct piece *p)
         err = ext4_map_restart(h, e, need + EXT4_BATCH_CREDITS);
     if (err)
         return err;
-    if (p->state == PIECE_NEW)
-        err = enter_new(h, r, p);
-    else if (p->state == PIECE_UNWRITTEN)
-        err = ext4_map_written(h, e, p->logical, p->count);
+    p->new = p->map.unwritten = false;
+    if (new)
+        err = ext4_map_enter(h, e, &p->map);
+    else if (unwritten)
+        err = ext4_map_change(h, e, &p->map, true);
     if (!err && r->journaled)
-        err = journal_data(h, r, p);
+        err = journal_data(h, r, &p->map);
     if (!err)
-        size_raise(r, p->logical + p->count);
-    return err;
-}
-
-static int enter_pieces(struct handle *h, struct run *r)
-{
-    struct ext4_inode *e = ext4_i(r->inode);
-    unsigned n = 0;
-    int err = 0;
-
-    write_lock(&e->map_lock);
-    while (!err && n < r->count)
-        err = enter_piece(h, r, &r->pieces[n++]);
-    if (err)
-        give_up(r, n - 1);
-    else
-        size_raise(r, r->at);
-    write_unlock(&e->map_lock);
-    store_relaxed(&e->data_tid, journal_handle_tid(h));
+        size_raise(r, p->map.logical + p->map.count);
     return err;
 }
 
@@ -271,32 +221,42 @@ static int enter(struct run *r)
 {
     u32 credits = 1 + EXT4_BATCH_CREDITS + (r->count ? piece_credits(r, &r->pieces[0]) : 0);
     struct handle *h;
-    int err = journal_begin(r->span.fs->journal, credits, &h), one;
+    int err = ext4_map_begin(r->inode, credits, &h);
 
-    if (err) {
-        write_lock(&ext4_i(r->inode)->map_lock);
-        give_up(r, 0);
-        write_unlock(&ext4_i(r->inode)->map_lock);
+    if (err)
         return err;
-    }
-    err = enter_pieces(h, r);
+    for (unsigned n = 0; !err && n < r->count; n++)
+        err = enter_piece(h, r, &r->pieces[n]);
+    if (!err)
+        size_raise(r, r->at);
     store_relaxed(&ext4_i(r->inode)->times_changed, 0);
     smp_mb();
-    one = ext4_inode_write(h, r->inode);
-    err = err ? err : one;
-    one = journal_end(h);
-    return err ? err : one;
+    return ext4_map_end(h, r->inode, err);
 }
 
 static bool needs_handle(const struct run *r)
 {
-    if (r->journaled ||
-        MIN(r->size, r->at << r->span.fs->block_shift) > ext4_i(r->inode)->disk_size)
-        return true;
+    bool needed = r->journaled || MIN(r->size, r->at << r->span.fs->block_shift) >
+                                      ext4_i(r->inode)->disk_size;
+
     for (unsigned n = 0; n < r->count; n++)
-        if (r->pieces[n].state != PIECE_WRITTEN)
-            return true;
-    return false;
+        needed = needed || r->pieces[n].new || r->pieces[n].map.unwritten;
+    return needed;
+}
+
+// New blocks that got nowhere are free again.
+static void give_up(struct run *r)
+{
+    write_lock(&ext4_i(r->inode)->map_lock);
+    for (unsigned n = 0; n < r->count; n++) {
+        const struct ext4_map *m = &r->pieces[n].map;
+
+        if (!r->pieces[n].new)
+            continue;
+        ext4_blocks_unpick(r->span.fs, m->physical, m->count);
+        ext4_delayed_drop(ext4_i(r->inode), m->logical, m->logical + m->count);
+    }
+    write_unlock(&ext4_i(r->inode)->map_lock);
 }
 
 static int write_pieces(struct run *r)
@@ -306,13 +266,11 @@ static int write_pieces(struct run *r)
     if (planted(BUG_COMMIT_BEFORE_DATA) && !r->journaled && needs_handle(r))
         return enter(r) ?: journal_sync(r->span.fs->journal) ?: write_data(r);
     err = r->journaled ? 0 : write_data(r);
-    if (err) {
-        write_lock(&ext4_i(r->inode)->map_lock);
-        give_up(r, 0);
-        write_unlock(&ext4_i(r->inode)->map_lock);
-        return err;
-    }
-    return needs_handle(r) ? enter(r) : 0;
+    if (!err && needs_handle(r))
+        err = enter(r);
+    if (err)
+        give_up(r);
+    return err;
 }
 
 static int write_run(struct inode *i, u64 index, struct frame **frames, unsigned n)
