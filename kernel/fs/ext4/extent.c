@@ -391,33 +391,30 @@ u32 extent_credits(const struct ext4_inode *i, u32 runs)
 
 /* Shifting: leaf by leaf, so that the tree is in order after each */
 
-// The entries from `first` on of the leaf of `logical`. *start, *end: what the leaf spans.
+// The entries from `first` on of the leaf of `logical`; p says what the leaf spans.
 static int shift_leaf(struct handle *h, struct ext4_inode *i, u64 logical, u64 first, s64 delta,
-                      u64 *start, u64 *end)
+                      struct path *p)
 {
-    struct path p;
     unsigned at;
     u32 credits;
-    int err = path_find(i, logical, &p);
+    int err = path_find(i, logical, p);
 
     if (err)
         return err;
-    *start = p.start;
-    *end = p.end;
-    at = first ? extent_position(p.leaf, first - 1) + 1 : 0;
-    credits = p.depth + 2; // the way, and the inode
-    if (at < p.leaf->eh_entries) {
+    at = first ? extent_position(p->leaf, first - 1) + 1 : 0;
+    credits = p->depth + 2; // the way, and the inode
+    if (at < p->leaf->eh_entries) {
         if (journal_credits(h) < credits)
             err = ext4_map_restart(h, i, credits + EXT4_BATCH_CREDITS);
         if (!err)
-            err = change_hold(h, &p, p.depth, !at);
+            err = change_hold(h, p, p->depth, !at);
         if (!err) {
-            step_begin(&p.step[p.depth]);
-            extent_keys_shift(p.leaf, at, delta);
-            change_end(h, i, &p, p.depth);
+            step_begin(&p->step[p->depth]);
+            extent_keys_shift(p->leaf, at, delta);
+            change_end(h, i, p, p->depth);
         }
     }
-    path_put(&p);
+    path_put(p);
     return err;
 }
 
@@ -434,28 +431,26 @@ static int cut(struct handle *h, struct ext4_inode *i, u64 at)
 
 int ext4_map_shift(struct handle *h, struct ext4_inode *i, u64 first, s64 delta)
 {
-    u64 at = first, start, end;
-    struct ext4_map m;
+    struct ext4_map last = {0};
     struct path p;
+    u64 at, end;
     int err = path_find(i, EXTENT_END - 1, &p);
 
     if (err)
         return err;
-    m = p.at < 0 ? (struct ext4_map){0} : extent_entry(p.leaf, p.at);
+    if (p.at >= 0)
+        last = extent_entry(p.leaf, p.at);
     path_put(&p);
-    end = m.logical + m.count;
+    end = last.logical + last.count;
     if (end <= first)
         return 0;
     if (delta > 0 && end + delta > EXTENT_END)
         return -EFBIG;
     err = cut(h, i, first);
-    if (delta > 0)
-        at = end - 1;
-    while (!err) {
-        err = shift_leaf(h, i, at, first, delta, &start, &end);
-        if (delta > 0 ? start <= first : end >= EXTENT_END)
-            break;
-        at = delta > 0 ? start - 1 : end;
+    at = delta > 0 ? end - 1 : first;
+    while (!err && at >= first && at < EXTENT_END) {
+        err = shift_leaf(h, i, at, first, delta, &p);
+        at = delta < 0 ? p.end : p.start - 1; // below `first`, or ~0, if it was the leftmost
     }
     return err;
 }
