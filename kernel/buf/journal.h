@@ -80,7 +80,7 @@ static inline int journal_get_create(struct handle *h, struct buf *b)
     return journal_get_write(h, b); // which also cancels a revoke
 }
 void journal_dirty(struct handle *h, struct buf *b);
-// Around a change of b's bytes: get_write and the lock; its end and dirty.
+// The same around one change: the buffer is locked from the one (unless it fails) to the other.
 static inline int journal_change(struct handle *h, struct buf *b)
 {
     int err = journal_get_write(h, b);

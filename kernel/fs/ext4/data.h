@@ -47,8 +47,8 @@ int ext4_map_end(struct handle *h, struct inode *i, int err);
 int ext4_change_begin(struct inode *i, u32 credits, struct handle **h);
 int ext4_change_end(struct handle *h, struct inode *i, int err);
 void ext4_size_set(struct inode *i, u64 size, u64 disk_size); // in a change; drops pages
-u64 ext4_size_max(const struct inode *i);      // bytes
-int ext4_size_grow(struct inode *i, u64 size); // inode lock held
+u64 ext4_size_max(const struct inode *i);                     // bytes
+int ext4_size_grow(struct inode *i, u64 size);                // inode lock held
 // The size on disk is about to move towards `size`, past what was not written yet. After a crash
 // that may read as zeroes; but the rest of the block where the file ends on disk has to be written.
 int ext4_size_settle(struct inode *i, u64 size);

@@ -223,13 +223,12 @@ int ext4_inode_get_special(struct superblock *sb, u32 ino, struct inode **out); 
 int ext4_inode_new(struct handle *h, struct inode *dir, const struct create_args *args,
                    struct inode **out);
 // An inode's place in the inode table: its block, referenced, and where it is in the block. What is
-// behind its fixed fields (xattr.c) is changed there, under the inode's lock, and sealed.
+// behind its fixed fields (xattr.c) is changed there, under the inode's lock.
 int ext4_inode_place(struct ext4 *fs, u32 ino, struct buf **out, struct ext4_dinode **d);
-// Around a change there: the block is held and locked; sealed, dirty, let go of. One credit.
+// Around a change there in a handle: the block is locked meanwhile; buf_put it. One credit.
 int ext4_dinode_change(struct handle *h, struct ext4 *fs, u32 ino, struct buf **out,
                        struct ext4_dinode **d);
-void ext4_dinode_changed(struct handle *h, struct ext4 *fs, u32 ino, struct buf *b,
-                         struct ext4_dinode *d);
+void ext4_dinode_changed(struct handle *h, struct ext4 *fs, u32 ino, struct buf *b);
 // Copies the attributes into the inode table's block in h. One credit. Takes map_lock.
 int ext4_inode_write(struct handle *h, struct inode *i);
 // Writes the inode and ends the handle of an operation that came to `err`; the first error.

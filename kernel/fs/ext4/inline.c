@@ -24,15 +24,22 @@ static int damaged(struct inode *i)
     return ext4_corrupt(ext4_of(i), i->ino, 0, "data inside an inode");
 }
 
-// The attribute's value in the inode's slot. No value: *size is 0.
-static int value_find(struct inode *i, struct ext4_dinode *d, u8 **value, u32 *size)
+// The attribute's value in the inode table's block, which is referenced. No value: *size is 0.
+static int value_place(struct inode *i, struct buf **out, struct ext4_dinode **d, u8 **value,
+                       u32 *size)
 {
+    struct ext4 *fs = ext4_of(i);
     struct ext4_xattr_entry *e = NULL;
     struct xattr_set set;
+    int err = ext4_inode_place(fs, i->ino, out, d);
 
-    if (xattr_set_of_inode(d, ext4_of(i)->inode_size, &set)) {
-        if (xattr_set_check(&set))
+    if (err)
+        return err;
+    if (xattr_set_of_inode(*d, fs->inode_size, &set)) {
+        if (xattr_set_check(&set)) {
+            buf_put(*out);
             return damaged(i);
+        }
         e = xattr_set_find(&set, &data_key);
     }
     *size = e && !e->e_value_inum ? e->e_value_size : 0;
@@ -42,26 +49,30 @@ static int value_find(struct inode *i, struct ext4_dinode *d, u8 **value, u32 *s
 
 int ext4_inline_read(struct inode *i, void *out, u64 pos, size_t n)
 {
-    size_t part = pos < IN_BLOCK ? MIN(n, IN_BLOCK - pos) : 0;
+    u8 *to = out, *value;
     struct ext4_dinode *d;
     struct buf *b;
-    u8 *value;
     u32 size;
     int err;
 
-    memcpy(out, (u8 *)ext4_i(i)->block + pos, part);
-    n -= part;
+    if (pos < IN_BLOCK) {
+        size_t part = MIN(n, IN_BLOCK - pos);
+
+        memcpy(to, (u8 *)ext4_i(i)->block + pos, part);
+        to += part;
+        pos += part;
+        n -= part;
+    }
     if (!n)
         return 0;
-    err = ext4_inode_place(ext4_of(i), i->ino, &b, &d);
+    err = value_place(i, &b, &d, &value, &size);
     if (err)
         return err;
-    pos += part - IN_BLOCK;
-    err = value_find(i, d, &value, &size);
-    if (!err && (pos > size || n > size - pos))
+    pos -= IN_BLOCK;
+    if (pos > size || n > size - pos)
         err = damaged(i);
-    if (!err)
-        memcpy((u8 *)out + part, value + pos, n);
+    else
+        memcpy(to, value + pos, n);
     buf_put(b);
     return err;
 }
@@ -137,30 +148,39 @@ struct part {
     struct ext4_dinode *d;
 };
 
-static int part_begin(struct handle *h, struct inode *dir, u64 which, struct part *p)
+static int part_in_table(struct handle *h, struct inode *dir, struct part *p)
 {
-    int err;
+    int err = value_place(dir, &p->b, &p->d, &p->view.data, &p->view.end);
 
-    *p = (struct part){.view = {(u8 *)ext4_i(dir)->block + PARENT_LEN, IN_BLOCK - PARENT_LEN}};
-    if (!which)
-        return ext4_name_hold(h, dir);
-    err = ext4_dinode_change(h, ext4_of(dir), dir->ino, &p->b, &p->d);
     if (err)
         return err;
-    err = value_find(dir, p->d, &p->view.data, &p->view.end);
-    if (!err && p->view.end != dir->size - IN_BLOCK)
+    if (p->view.end != dir->size - IN_BLOCK)
         err = damaged(dir);
+    if (!err)
+        err = journal_get_write(h, p->b);
     if (err)
-        ext4_dinode_changed(h, ext4_of(dir), dir->ino, p->b, p->d);
+        buf_put(p->b);
+    else
+        buf_lock(p->b);
     return err;
+}
+
+static int part_begin(struct handle *h, struct inode *dir, u64 which, struct part *p)
+{
+    *p = (struct part){.view = {(u8 *)ext4_i(dir)->block + PARENT_LEN, IN_BLOCK - PARENT_LEN}};
+    return which ? part_in_table(h, dir, p) : ext4_name_hold(h, dir);
 }
 
 static void part_end(struct handle *h, struct inode *dir, struct part *p)
 {
-    if (p->b)
-        ext4_dinode_changed(h, ext4_of(dir), dir->ino, p->b, p->d);
-    else
+    if (!p->b) {
         ext4_inode_write(h, dir);
+        return;
+    }
+    ext4_dinode_seal(ext4_of(dir), dir->ino, p->d);
+    buf_unlock(p->b);
+    journal_dirty(h, p->b);
+    buf_put(p->b);
 }
 
 int ext4_inline_dir_add(struct handle *h, struct inode *dir, const struct ext4_new_entry *e)
@@ -227,22 +247,39 @@ static int set_without_data(const struct xattr_set *set, u8 *bytes)
     return xattr_set_copy(&made, set, &data_key, false);
 }
 
+static int change_without_data(struct handle *h, struct inode *i, struct buf *b,
+                               struct ext4_dinode *d, u8 *bytes)
+{
+    struct ext4 *fs = ext4_of(i);
+    struct xattr_set set;
+    int err;
+
+    if (!xattr_set_of_inode(d, fs->inode_size, &set))
+        return 0;
+    err = xattr_set_check(&set) ? damaged(i) : set_without_data(&set, bytes);
+    if (!err)
+        err = journal_get_write(h, b);
+    if (err)
+        return err;
+    buf_lock(b);
+    memcpy(set.base, bytes, set.end);
+    ext4_dinode_seal(fs, i->ino, d);
+    buf_unlock(b);
+    journal_dirty(h, b);
+    return 0;
+}
+
 int ext4_inline_drop(struct handle *h, struct inode *i)
 {
     struct ext4 *fs = ext4_of(i);
     u8 *bytes = kmalloc(fs->inode_size, 0);
     struct ext4_dinode *d;
-    struct xattr_set set;
     struct buf *b;
-    int err = bytes ? ext4_dinode_change(h, fs, i->ino, &b, &d) : -ENOMEM;
+    int err = bytes ? ext4_inode_place(fs, i->ino, &b, &d) : -ENOMEM;
 
     if (!err) {
-        if (xattr_set_of_inode(d, fs->inode_size, &set)) {
-            err = xattr_set_check(&set) ? damaged(i) : set_without_data(&set, bytes);
-            if (!err)
-                memcpy(set.base, bytes, set.end);
-        }
-        ext4_dinode_changed(h, fs, i->ino, b, d);
+        err = change_without_data(h, i, b, d, bytes);
+        buf_put(b);
     }
     kfree(bytes);
     return err;

@@ -16,6 +16,13 @@ void ext4_inode_init(void)
     inode_slab = slab_cache_create("ext4_inode", sizeof(struct ext4_inode), 8);
 }
 
+static struct ext4_dinode *dinode_in(const struct ext4 *fs, u32 ino, const struct buf *b)
+{
+    u64 at = (u64)((ino - 1) % fs->inodes_per_group) * fs->inode_size;
+
+    return (struct ext4_dinode *)(b->data + (at & (fs->block_size - 1)));
+}
+
 int ext4_inode_place(struct ext4 *fs, u32 ino, struct buf **out, struct ext4_dinode **d)
 {
     u32 group = (ino - 1) / fs->inodes_per_group;
@@ -27,8 +34,29 @@ int ext4_inode_place(struct ext4 *fs, u32 ino, struct buf **out, struct ext4_din
     err = buf_read(fs->cache,
                    ext4_group_inode_table(ext4_group(fs, group)) + (at >> fs->block_shift), out);
     if (!err)
-        *d = (struct ext4_dinode *)((*out)->data + (at & (fs->block_size - 1)));
+        *d = dinode_in(fs, ino, *out);
     return err;
+}
+
+int ext4_dinode_change(struct handle *h, struct ext4 *fs, u32 ino, struct buf **out,
+                       struct ext4_dinode **d)
+{
+    int err = ext4_inode_place(fs, ino, out, d);
+
+    if (err)
+        return err;
+    err = journal_change(h, *out);
+    if (err) {
+        buf_put(*out);
+        *out = NULL;
+    }
+    return err;
+}
+
+void ext4_dinode_changed(struct handle *h, struct ext4 *fs, u32 ino, struct buf *b)
+{
+    ext4_dinode_seal(fs, ino, dinode_in(fs, ino, b));
+    journal_changed(h, b);
 }
 
 /* From disk */
@@ -332,27 +360,6 @@ static void inode_encode(struct ext4_inode *e, struct ext4_dinode *d)
         d->i_extra_isize = e->extra_isize;
 }
 
-int ext4_dinode_change(struct handle *h, struct ext4 *fs, u32 ino, struct buf **out,
-                       struct ext4_dinode **d)
-{
-    int err = ext4_inode_place(fs, ino, out, d);
-
-    if (err)
-        return err;
-    err = journal_change(h, *out);
-    if (err)
-        buf_put(*out);
-    return err;
-}
-
-void ext4_dinode_changed(struct handle *h, struct ext4 *fs, u32 ino, struct buf *b,
-                         struct ext4_dinode *d)
-{
-    ext4_dinode_seal(fs, ino, d);
-    journal_changed(h, b);
-    buf_put(b);
-}
-
 static int inode_store(struct handle *h, struct ext4_inode *e, bool fresh)
 {
     struct ext4 *fs = ext4_of(&e->inode);
@@ -366,8 +373,9 @@ static int inode_store(struct handle *h, struct ext4_inode *e, bool fresh)
         if (fresh)
             memset(d, 0, fs->inode_size);
         inode_encode(e, d);
-        ext4_dinode_changed(h, fs, e->inode.ino, b, d);
+        ext4_dinode_changed(h, fs, e->inode.ino, b);
         store_relaxed(&e->tid, journal_handle_tid(h));
+        buf_put(b);
     }
     read_unlock(&e->map_lock);
     return err;

@@ -25,7 +25,8 @@ static int link_write(struct handle *h, struct ext4_inode *e)
     if (err)
         return err;
     d->i_dtime = e->dtime;
-    ext4_dinode_changed(h, fs, e->inode.ino, b, d);
+    ext4_dinode_changed(h, fs, e->inode.ino, b);
+    buf_put(b);
     return 0;
 }
 
@@ -78,15 +79,13 @@ static u32 slots_per_block(const struct ext4 *fs)
 
 static int slot_write(struct handle *h, struct ext4 *fs, struct buf *b, u32 slot, u32 ino)
 {
-    int err = journal_get_write(h, b);
+    int err = journal_change(h, b);
 
     if (err)
         return err;
-    buf_lock(b);
     ((u32 *)b->data)[slot] = ino;
     ext4_orphan_seal(ext4_i(fs->orphan_file), b->block, b->data);
-    buf_unlock(b);
-    journal_dirty(h, b);
+    journal_changed(h, b);
     return 0;
 }
 

@@ -181,6 +181,5 @@ int ext4_delete_contents(struct inode *i)
     if (!has_map(i))
         return 0;
     err = ext4_map_begin(i, ORPHAN_CREDITS + EXT4_BATCH_CREDITS, &h);
-    return err ? err
-               : ext4_map_end(h, i, ext4_map_remove(h, ext4_i(i), 0, ~0UL, ORPHAN_CREDITS));
+    return err ? err : ext4_map_end(h, i, ext4_map_remove(h, ext4_i(i), 0, ~0UL, ORPHAN_CREDITS));
 }

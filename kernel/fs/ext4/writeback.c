@@ -236,8 +236,8 @@ static int enter(struct run *r)
 
 static bool needs_handle(const struct run *r)
 {
-    bool needed = r->journaled || MIN(r->size, r->at << r->span.fs->block_shift) >
-                                      ext4_i(r->inode)->disk_size;
+    bool needed = r->journaled ||
+                  MIN(r->size, r->at << r->span.fs->block_shift) > ext4_i(r->inode)->disk_size;
 
     for (unsigned n = 0; n < r->count; n++)
         needed = needed || r->pieces[n].new || r->pieces[n].map.unwritten;
