@@ -14,15 +14,16 @@ struct rename {
     u32 flags;
 };
 
-// d itself counts as its own ancestor. rename_lock is held.
+// d itself counts as its own ancestor; a directory with two names, of a damaged disk, as one.
+// rename_lock is held.
 static bool is_ancestor(const struct dentry *ancestor, const struct dentry *d)
 {
     bool found;
 
     spin_lock(&tree_lock);
-    while (d != ancestor && d != d->parent)
+    while (d->inode != ancestor->inode && d != d->parent)
         d = d->parent;
-    found = d == ancestor;
+    found = d->inode == ancestor->inode;
     spin_unlock(&tree_lock);
     return found;
 }
