@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Directories as files of blocks of entries: finding, adding and removing names.
+// Directories: their blocks, and finding names.
 //
 // A block is checked when it is read into memory, and its checksum set with each change; what its
 // bytes say is checked again at each use (dirblock.c), since the device's node may write them.
@@ -9,103 +9,109 @@
 #include "fs/ext4/dir.h"
 #include "lib/string.h"
 
-static bool has_tails(const struct ext4 *fs)
-{
-    return EXT4_HAS_RO(fs, METADATA_CSUM);
-}
-
 /* Blocks */
 
-static bool is_index_block(const struct inode *dir, u64 logical, const struct buf *b)
-{
-    const struct ext4_dirent *e = (const struct ext4_dirent *)b->data;
-
-    return ext4_dir_is_indexed(dir) &&
-           (!logical || (!e->inode && e->rec_len == ext4_of((struct inode *)dir)->block_size));
-}
-
-struct dirblock ext4_dir_view(const struct inode *dir, u64 logical, struct buf *b)
+u64 ext4_dir_blocks(const struct inode *dir)
 {
     const struct ext4 *fs = dir->sb->private;
-    u32 tail = has_tails(fs) && !is_index_block(dir, logical, b) ? sizeof(struct ext4_dir_tail) : 0;
 
-    return (struct dirblock){.data = b->data, .end = fs->block_size - tail};
+    return ext4_has_inline(dir) ? 1 + (dir->size > EXT4_INLINE_IN_BLOCK)
+                                : dir->size >> fs->block_shift;
 }
 
-static bool block_sound(struct inode *dir, u64 logical, struct buf *b, const struct dirblock *view)
+bool ext4_dir_is_indexed(const struct inode *dir)
 {
-    const struct ext4_inode *i = ext4_i(dir);
+    const struct ext4 *fs = dir->sb->private;
+    u32 flags = ((const struct ext4_inode *)dir)->flags & (EXT4_INDEX_FL | EXT4_INLINE_DATA_FL);
 
-    if (load_relaxed(&b->flags) & BUF_CHECKED)
+    return EXT4_HAS_COMPAT(fs, DIR_INDEX) && flags == EXT4_INDEX_FL;
+}
+
+bool ext4_dir_is_index(const struct ext4_dir_block *k)
+{
+    const struct ext4_dirent *e = (const struct ext4_dirent *)k->b->data;
+
+    return ext4_dir_is_indexed(k->dir) &&
+           (!k->logical || (!e->inode && e->rec_len == ext4_of(k->dir)->block_size));
+}
+
+static bool block_sound(const struct ext4_dir_block *k, bool index)
+{
+    const struct ext4_inode *i = ext4_i(k->dir);
+
+    if (load_relaxed(&k->b->flags) & BUF_CHECKED)
         return true;
-    if (is_index_block(dir, logical, b) ? !ext4_index_verify(i, b->data)
-                                        : !ext4_dir_verify(i, b->data))
+    if (index ? !ext4_index_verify(i, k->b->data) : !ext4_dir_verify(i, k->b->data))
         return false;
-    if (dirblock_check(view))
+    if (dirblock_check(&k->view))
         return false;
-    atomic_fetch_or(&b->flags, BUF_CHECKED);
+    buf_set_flags(k->b, BUF_CHECKED);
     return true;
 }
 
-int ext4_dir_block(struct inode *dir, u64 logical, struct buf **out, struct dirblock *view)
+int ext4_dir_block(struct inode *dir, u64 logical, struct ext4_dir_block *k)
 {
     struct ext4 *fs = ext4_of(dir);
-    int err = ext4_file_block(NULL, dir, logical, out);
+    bool index;
+    int err;
 
+    *k = (struct ext4_dir_block){.dir = dir, .logical = logical};
+    if (ext4_has_inline(dir))
+        return ext4_inline_dir_block(k);
+    err = ext4_file_block(dir, logical, &k->b);
     if (err == -ENOENT)
         return ext4_corrupt(fs, dir->ino, logical, "a hole in a directory");
     if (err)
         return err;
-    *view = ext4_dir_view(dir, logical, *out);
-    if (block_sound(dir, logical, *out, view))
+    index = ext4_dir_is_index(k);
+    k->view = (struct dirblock){k->b->data, fs->block_size - (index ? 0 : ext4_dir_tail(fs))};
+    if (block_sound(k, index))
         return 0;
-    err = ext4_corrupt(fs, dir->ino, (*out)->block, "a damaged directory block");
-    buf_put(*out);
-    return err;
+    buf_put(k->b);
+    k->b = NULL;
+    return ext4_corrupt(fs, dir->ino, logical, "a damaged directory block");
 }
 
 /* Finding */
+
+int ext4_dir_find_in(struct inode *dir, u64 logical, const struct name *name,
+                     struct ext4_dir_place *place)
+{
+    struct ext4_dir_block *k = &place->block;
+    int err = ext4_dir_block(dir, logical, k);
+
+    if (err)
+        return err;
+    err = dirblock_find(&k->view, name->text, name->length, &place->offset);
+    if (!err) {
+        place->ino = ((const struct ext4_dirent *)(k->view.data + place->offset))->inode;
+        return 0;
+    }
+    if (err == -EUCLEAN)
+        ext4_corrupt(ext4_of(dir), dir->ino, logical, "a damaged directory");
+    buf_put(k->b);
+    return err;
+}
 
 static int linear_find(struct inode *dir, const struct name *name, struct ext4_dir_place *place)
 {
     u64 blocks = ext4_dir_blocks(dir);
     int err = -ENOENT;
 
-    for (u64 logical = 0; err == -ENOENT && logical < blocks; logical++) {
-        struct dirblock view;
-
-        err = ext4_dir_block(dir, logical, &place->block, &view);
-        if (err)
-            return err;
-        place->logical = logical;
-        err = dirblock_find(&view, name->text, name->length, &place->offset);
-        if (err)
-            buf_put(place->block);
-    }
+    for (u64 logical = 0; err == -ENOENT && logical < blocks; logical++)
+        err = ext4_dir_find_in(dir, logical, name, place);
     return err;
 }
 
-int ext4_dir_find(struct inode *dir, const struct name *name, struct ext4_dir_place *place,
-                  u32 *ino, u8 *type)
+int ext4_dir_find(struct inode *dir, const struct name *name, struct ext4_dir_place *place)
 {
-    const struct ext4_dirent *e;
     int err = -EOPNOTSUPP;
 
     if (name->length > EXT4_NAME_MAX)
         return -ENAMETOOLONG;
-    if (ext4_has_inline(dir))
-        return ext4_inline_dir_find(dir, name, place, ino, type);
     if (ext4_dir_is_indexed(dir))
         err = ext4_htree_find(dir, name, place);
-    if (err == -EOPNOTSUPP)
-        err = linear_find(dir, name, place);
-    if (err)
-        return err == -EUCLEAN ? ext4_corrupt(ext4_of(dir), dir->ino, 0, "a damaged directory")
-                               : err;
-    e = (const struct ext4_dirent *)(place->block->data + place->offset);
-    *ino = e->inode;
-    *type = e->file_type;
-    return 0;
+    return err == -EOPNOTSUPP ? linear_find(dir, name, place) : err;
 }
 
 static bool only_dots(const struct dirblock *view)
@@ -124,23 +130,18 @@ static bool only_dots(const struct dirblock *view)
 int ext4_dir_empty(struct inode *dir)
 {
     u64 blocks = ext4_dir_blocks(dir);
+    bool empty = true;
 
-    if (ext4_has_inline(dir))
-        return ext4_inline_dir_empty(dir);
-    for (u64 logical = 0; logical < blocks; logical++) {
-        struct dirblock view;
-        struct buf *b;
-        bool empty;
-        int err = ext4_dir_block(dir, logical, &b, &view);
+    for (u64 logical = 0; empty && logical < blocks; logical++) {
+        struct ext4_dir_block k;
+        int err = ext4_dir_block(dir, logical, &k);
 
         if (err)
             return err;
-        empty = only_dots(&view);
-        buf_put(b);
-        if (!empty)
-            return 0;
+        empty = only_dots(&k.view);
+        buf_put(k.b);
     }
-    return 1;
+    return empty;
 }
 
 int ext4_dir_parent(struct inode *dir, u32 *ino)
@@ -153,15 +154,14 @@ int ext4_dir_parent(struct inode *dir, u32 *ino)
         *ino = ext4_i(dir)->block[0];
         return 0;
     }
-    err = ext4_file_block(NULL, dir, 0, &b);
+    err = ext4_file_block(dir, 0, &b);
     if (err)
         return err == -ENOENT ? -EUCLEAN : err;
     view = (struct dirblock){.data = b->data, .end = ext4_of(dir)->block_size};
-    err = -EUCLEAN;
-    if (dirblock_at(&view, DIR_DOT_SIZE)) {
+    if (dirblock_at(&view, DIR_DOT_SIZE))
         *ino = load_relaxed((u32 *)(b->data + DIR_DOT_SIZE));
-        err = 0;
-    }
+    else
+        err = -EUCLEAN;
     buf_put(b);
     return err;
 }

@@ -229,6 +229,8 @@ int ext4_inode_place(struct ext4 *fs, u32 ino, struct buf **out, struct ext4_din
 int ext4_dinode_change(struct handle *h, struct ext4 *fs, u32 ino, struct buf **out,
                        struct ext4_dinode **d);
 void ext4_dinode_changed(struct handle *h, struct ext4 *fs, u32 ino, struct buf *b);
+// Takes hold of it: writing the inode in this handle cannot fail any more. One credit.
+int ext4_name_hold(struct handle *h, struct inode *i);
 // Copies the attributes into the inode table's block in h. One credit. Takes map_lock.
 int ext4_inode_write(struct handle *h, struct inode *i);
 // Writes the inode and ends the handle of an operation that came to `err`; the first error.
@@ -273,10 +275,13 @@ void ext4_map_init(
     struct ext4_inode *i); // an empty map in i->block, extents or not by the features
 u64 ext4_map_max_blocks(const struct ext4_inode *i); // logical blocks a map can reach
 u64 ext4_map_max_run(const struct ext4_inode *i);    // blocks of one insertion
-// For small metadata files (directories, the orphan file): the block of a file, made if `h`: the
-// caller, who knows that it is new, calls journal_get_create and fills it. Without `h` a hole is
-// -ENOENT. map_lock is not held.
-int ext4_file_block(struct handle *h, struct inode *i, u64 logical, struct buf **out);
+// For small metadata files (directories, the orphan file): a block of the file. -ENOENT: a hole.
+// map_lock is not held.
+int ext4_file_block(struct inode *i, u64 logical, struct buf **out);
+// In a handle: a new block there, locked; fill all of it, then journal_changed and buf_put.
+int ext4_file_block_new(struct handle *h, struct inode *i, u64 logical, struct buf **out);
+// The same, with n bytes and then zeroes in it.
+int ext4_file_block_write(struct handle *h, struct inode *i, u64 logical, const void *from, u32 n);
 
 /* data.c, file.c, fallocate.c */
 
@@ -291,29 +296,15 @@ int ext4_fsync(struct file *f, bool data_only); // also directories
 
 /* inline.c: small files and directories inside the inode; new ones are not made there */
 
+#define EXT4_INLINE_IN_BLOCK 60U // bytes in place of the block map; the rest is an attribute
 bool ext4_has_inline(const struct inode *i);
 int ext4_inline_read(struct inode *i, void *out, u64 pos, size_t n); // bytes
 // inline_file.c: a regular file's data moves to a block. Its inode is locked, no handle is open.
 int ext4_inline_convert(struct inode *i);
 
-/* dir.c, htree.c */
+/* dir*.c, readdir.c */
 
-struct ext4_dir_place { // where an entry is
-    struct buf *block;  // referenced; NULL: in the inode
-    u32 offset;
-    u64 logical;
-};
-int ext4_dir_find(struct inode *dir, const struct name *name, struct ext4_dir_place *place,
-                  u32 *ino, u8 *type); // -ENOENT
-int ext4_dir_add(struct handle *h, struct inode *dir, const struct name *name, u32 ino, u8 type);
-int ext4_dir_remove(struct handle *h, struct inode *dir, struct ext4_dir_place *place);
-int ext4_dir_replace(struct handle *h, struct inode *dir, struct ext4_dir_place *place, u32 ino,
-                     u8 type);
-int ext4_dir_init(struct handle *h, struct inode *dir, u32 parent_ino);       // "." and ".."
-int ext4_dir_set_parent(struct handle *h, struct inode *dir, u32 parent_ino); // ".."
-int ext4_dir_empty(struct inode *dir);                                        // 1, 0, or an error
 extern const struct file_ops ext4_dir_ops; // readdir: position = hash where indexed, else offset
-u32 ext4_dir_add_credits(const struct inode *dir);
 u8 ext4_file_type(mode_t mode);
 
 /* namei.c, link.c, xattr.c */

@@ -25,11 +25,6 @@ u32 ext4_index_limit(const struct ext4 *fs, bool root)
 
 /* Nodes */
 
-static struct ext4_dx_countlimit *counts_of(const struct ext4_index_node *n)
-{
-    return (struct ext4_dx_countlimit *)n->entries;
-}
-
 static int damaged(struct inode *dir, u64 logical)
 {
     return ext4_corrupt(ext4_of(dir), dir->ino, logical, "a damaged directory index");
@@ -37,21 +32,19 @@ static int damaged(struct inode *dir, u64 logical)
 
 static int node_open(struct inode *dir, u64 logical, struct ext4_index_node *n)
 {
-    struct ext4 *fs = ext4_of(dir);
-    struct dirblock view;
-    int err = ext4_dir_block(dir, logical, &n->b, &view);
+    u32 at = logical ? EXT4_NODE_ENTRIES_AT : EXT4_ROOT_ENTRIES_AT;
+    int err = ext4_dir_block(dir, logical, &n->block);
 
     if (err)
         return err;
-    n->entries = (struct ext4_dx_entry *)(n->b->data +
-                                          (logical ? EXT4_NODE_ENTRIES_AT : EXT4_ROOT_ENTRIES_AT));
-    n->limit = counts_of(n)->limit;
-    n->count = counts_of(n)->count;
+    n->entries = (struct ext4_dx_entry *)(n->block.b->data + at);
+    n->limit = ext4_index_counts(n->entries)->limit;
+    n->count = ext4_index_counts(n->entries)->count;
     n->at = 0;
-    if (view.end == fs->block_size && n->limit == ext4_index_limit(fs, !logical) && n->count &&
-        n->count <= n->limit)
+    if (ext4_dir_is_index(&n->block) && n->limit == ext4_index_limit(ext4_of(dir), !logical) &&
+        n->count && n->count <= n->limit)
         return 0;
-    buf_put(n->b);
+    buf_put(n->block.b);
     return damaged(dir, logical);
 }
 
@@ -78,25 +71,28 @@ static void node_seek(struct ext4_index_node *n, u32 hash)
 
 /* Paths */
 
+static void close_below(struct ext4_index_path *p, u32 level)
+{
+    while (p->opened > level)
+        buf_put(p->node[--p->opened].block.b);
+}
+
 void ext4_index_close(struct ext4_index_path *p)
 {
-    while (p->opened)
-        buf_put(p->node[--p->opened].b);
+    close_below(p, 0);
 }
 
 int ext4_index_open(struct inode *dir, struct ext4_index_path *p)
 {
     const struct ext4_dx_root_info *info;
     const struct ext4 *fs = ext4_of(dir);
-    int err;
+    int err = node_open(dir, 0, &p->node[0]);
 
-    p->opened = 0;
-    p->steps = 0;
-    err = node_open(dir, 0, &p->node[0]);
     if (err)
         return err;
     p->opened = 1;
-    info = (const struct ext4_dx_root_info *)(p->node[0].b->data + EXT4_ROOT_INFO_AT);
+    p->steps = 0;
+    info = (const struct ext4_dx_root_info *)(p->node[0].block.b->data + EXT4_ROOT_INFO_AT);
     p->levels = info->indirect_levels + 1;
     p->version = ext4_hash_version(fs, info->hash_version);
     if (info->hash_version > EXT4_HASH_TEA)
@@ -108,27 +104,41 @@ int ext4_index_open(struct inode *dir, struct ext4_index_path *p)
     return err;
 }
 
-// From the deepest node that is open down to the leaf, everywhere where `hash` belongs.
-static int descend(struct inode *dir, struct ext4_index_path *p, u32 hash)
+// A block that the index names; the root is none.
+static int check_child(struct inode *dir, u64 child)
 {
-    while (p->opened < p->levels) {
-        u64 child = node_child(&p->node[p->opened - 1]);
-        int err = child && child < ext4_dir_blocks(dir) ? node_open(dir, child, &p->node[p->opened])
-                                                        : damaged(dir, child);
-
-        if (err)
-            return err;
-        node_seek(&p->node[p->opened++], hash);
-    }
-    return 0;
+    return child && child < ext4_dir_blocks(dir) ? 0 : damaged(dir, child);
 }
 
-int ext4_index_seek(struct inode *dir, struct ext4_index_path *p, u32 hash)
+// From the deepest node that is open down to the leaf, everywhere where `hash` belongs.
+static int descend(struct ext4_index_path *p, u32 hash)
 {
-    while (p->opened > 1)
-        buf_put(p->node[--p->opened].b);
+    struct inode *dir = p->node[0].block.dir;
+    int err = 0;
+
+    while (!err && p->opened < p->levels) {
+        u64 child = node_child(&p->node[p->opened - 1]);
+
+        err = check_child(dir, child) ?: node_open(dir, child, &p->node[p->opened]);
+        if (!err)
+            node_seek(&p->node[p->opened++], hash);
+    }
+    return err ?: check_child(dir, ext4_index_leaf(p));
+}
+
+int ext4_index_seek(struct ext4_index_path *p, u32 hash)
+{
+    close_below(p, 1);
     node_seek(&p->node[0], hash);
-    return descend(dir, p, hash);
+    return descend(p, hash);
+}
+
+int ext4_index_seek_name(struct ext4_index_path *p, const struct name *name, u32 *hash)
+{
+    const u32 *seed = ext4_of(p->node[0].block.dir)->hash_seed;
+    int err = ext4_name_hash(seed, p->version, name->text, name->length, hash, NULL);
+
+    return err ?: ext4_index_seek(p, *hash);
 }
 
 u64 ext4_index_leaf(const struct ext4_index_path *p)
@@ -136,78 +146,38 @@ u64 ext4_index_leaf(const struct ext4_index_path *p)
     return node_child(&p->node[p->levels - 1]);
 }
 
-// Whether a leaf follows, and its lowest hash: that of the entry after the deepest one that is not
-// its node's last.
-static bool next_hash(const struct ext4_index_path *p, u32 *level, u32 *hash)
+// The entry after the deepest one that is not its node's last leads there.
+int ext4_index_next(struct ext4_index_path *p, u32 *hash)
 {
-    for (u32 l = p->levels; l-- > 0;) {
-        const struct ext4_index_node *n = &p->node[l];
+    struct inode *dir = p->node[0].block.dir;
+    struct ext4_index_node *n;
+    u32 level = p->levels;
 
-        if (n->at + 1 < n->count) {
-            *level = l;
-            *hash = n->entries[n->at + 1].hash;
-            return true;
-        }
-    }
-    return false;
-}
-
-int ext4_index_next(struct inode *dir, struct ext4_index_path *p, u32 *hash)
-{
-    u32 level;
-
-    if (!next_hash(p, &level, hash))
-        return -ENOENT;
+    do {
+        if (!level)
+            return -ENOENT;
+        n = &p->node[--level];
+    } while (n->at + 1 >= n->count);
+    *hash = n->entries[++n->at].hash;
     if (++p->steps > ext4_dir_blocks(dir))
         return damaged(dir, 0);
-    while (p->opened > level + 1)
-        buf_put(p->node[--p->opened].b);
-    p->node[level].at++;
-    return descend(dir, p, 0);
-}
-
-int ext4_index_leaf_block(struct inode *dir, const struct ext4_index_path *p, struct buf **out,
-                          struct dirblock *view)
-{
-    u64 leaf = ext4_index_leaf(p);
-
-    if (!leaf || leaf >= ext4_dir_blocks(dir))
-        return damaged(dir, leaf);
-    return ext4_dir_block(dir, leaf, out, view);
+    close_below(p, level + 1);
+    return descend(p, 0);
 }
 
 /* Names */
 
-static int leaf_find(struct inode *dir, const struct ext4_index_path *p, const struct name *name,
-                     struct ext4_dir_place *place)
-{
-    struct dirblock view;
-    int err = ext4_index_leaf_block(dir, p, &place->block, &view);
-
-    if (err)
-        return err;
-    place->logical = ext4_index_leaf(p);
-    err = dirblock_find(&view, name->text, name->length, &place->offset);
-    if (err)
-        buf_put(place->block);
-    return err;
-}
-
-static int path_find(struct inode *dir, struct ext4_index_path *p, const struct name *name,
+static int path_find(struct ext4_index_path *p, const struct name *name,
                      struct ext4_dir_place *place)
 {
     u32 hash, next;
-    int err;
+    int err = ext4_index_seek_name(p, name, &hash);
 
-    err =
-        ext4_name_hash(ext4_of(dir)->hash_seed, p->version, name->text, name->length, &hash, NULL);
-    if (!err)
-        err = ext4_index_seek(dir, p, hash);
     while (!err) {
-        err = leaf_find(dir, p, name, place);
+        err = ext4_dir_find_in(p->node[0].block.dir, ext4_index_leaf(p), name, place);
         if (err != -ENOENT)
             return err;
-        err = ext4_index_next(dir, p, &next);
+        err = ext4_index_next(p, &next);
         if (!err && next != (hash | 1))
             return -ENOENT;
     }
@@ -221,7 +191,7 @@ int ext4_htree_find(struct inode *dir, const struct name *name, struct ext4_dir_
 
     if (err)
         return err;
-    err = path_find(dir, &p, name, place);
+    err = path_find(&p, name, place);
     ext4_index_close(&p);
     return err;
 }

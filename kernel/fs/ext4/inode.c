@@ -59,6 +59,19 @@ void ext4_dinode_changed(struct handle *h, struct ext4 *fs, u32 ino, struct buf 
     journal_changed(h, b);
 }
 
+int ext4_name_hold(struct handle *h, struct inode *i)
+{
+    struct ext4_dinode *d;
+    struct buf *b;
+    int err = ext4_inode_place(ext4_of(i), i->ino, &b, &d);
+
+    if (err)
+        return err;
+    err = journal_get_write(h, b);
+    buf_put(b);
+    return err;
+}
+
 /* From disk */
 
 // Whether the inode has the field: fields past the first 128 bytes may be missing.

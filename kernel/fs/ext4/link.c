@@ -27,7 +27,7 @@ static int slow_readlink(struct inode *i, char *buf, size_t size)
         return ext4_corrupt(ext4_of(i), i->ino, 0, "a symbolic link's size");
     if (ext4_has_inline(i))
         return ext4_inline_read(i, buf, 0, n) ?: (int)n;
-    err = ext4_file_block(NULL, i, 0, &b);
+    err = ext4_file_block(i, 0, &b);
     if (err == -ENOENT)
         return ext4_corrupt(ext4_of(i), i->ino, 0, "a symbolic link without a block");
     if (err)
@@ -53,34 +53,14 @@ static void fast_init(struct inode *i, const char *target, size_t length)
 
 static int slow_init(struct handle *h, struct inode *i, const char *target, size_t length)
 {
-    struct ext4 *fs = ext4_of(i);
-    struct buf *b;
-    int err;
+    struct ext4_inode *e = ext4_i(i);
 
     i->ops = &ext4_link_inode_ops;
-    write_lock(&ext4_i(i)->map_lock);
-    ext4_map_init(ext4_i(i));
-    write_unlock(&ext4_i(i)->map_lock);
-    err = ext4_reserve(fs, 1);
-    if (err)
-        return err;
-    err = ext4_file_block(h, i, 0, &b);
-    ext4_unreserve(fs, 1);
-    if (err)
-        return err;
-    err = journal_get_create(h, b);
-    if (!err) {
-        buf_lock(b);
-        memcpy(b->data, target, length);
-        memset(b->data + length, 0, fs->block_size - length);
-        buf_unlock(b);
-        journal_dirty(h, b);
-        write_lock(&ext4_i(i)->map_lock);
-        ext4_i(i)->disk_size = length;
-        write_unlock(&ext4_i(i)->map_lock);
-    }
-    buf_put(b);
-    return err;
+    write_lock(&e->map_lock);
+    ext4_map_init(e);
+    e->disk_size = length;
+    write_unlock(&e->map_lock);
+    return ext4_file_block_write(h, i, 0, target, length);
 }
 
 int ext4_link_init(struct handle *h, struct inode *i, const char *target)

@@ -131,41 +131,73 @@ int ext4_block_create(struct handle *h, struct ext4_inode *i, struct buf **out)
     return 0;
 }
 
-static int file_block_new(struct handle *h, struct ext4_inode *i, u64 logical, struct buf **out)
+int ext4_file_block(struct inode *inode, u64 logical, struct buf **out)
+{
+    struct ext4_inode *i = ext4_i(inode);
+    struct ext4_map m = {.logical = logical, .count = 1};
+    int err;
+
+    read_lock(&i->map_lock);
+    err = ext4_map_find(i, &m);
+    read_unlock(&i->map_lock);
+    if (err || m.physical == EXT4_MAP_FAIL)
+        return err ?: -ENOENT;
+    return buf_read(ext4_of(inode)->cache, m.physical, out);
+}
+
+// map_lock is held. What is there already, past the file's end, is taken.
+static int file_block_make(struct handle *h, struct ext4_inode *i, u64 logical, struct buf **out)
 {
     struct ext4_map m = {.logical = logical, .count = 1};
-    int err = ext4_block_create(h, i, out);
+    int err = ext4_map_find(i, &m);
 
     if (err)
         return err;
+    if (m.physical != EXT4_MAP_FAIL)
+        return buf_read(ext4_of(&i->inode)->cache, m.physical, out);
+    err = ext4_block_create(h, i, out);
+    if (err)
+        return err;
     m.physical = (*out)->block;
+    m.count = 1;
+    i->goal = m.physical + 1;
     err = ext4_map_change(h, i, &m, false);
     if (err) {
         buf_put(*out);
         ext4_blocks_free(h, i, m.physical, 1, true);
     }
-    i->goal = m.physical + 1;
     return err;
 }
 
-int ext4_file_block(struct handle *h, struct inode *inode, u64 logical, struct buf **out)
+int ext4_file_block_new(struct handle *h, struct inode *inode, u64 logical, struct buf **out)
 {
     struct ext4_inode *i = ext4_i(inode);
-    struct ext4_map m = {.logical = logical, .count = 1};
-    bool hole = false;
-    int err;
+    int err = ext4_reserve(ext4_of(inode), 1);
 
-    if (h)
-        write_lock(&i->map_lock);
-    else
-        read_lock(&i->map_lock);
-    err = ext4_map_find(i, &m);
-    hole = m.physical == EXT4_MAP_FAIL;
-    if (!err && hole)
-        err = h ? file_block_new(h, i, logical, out) : -ENOENT;
-    if (h)
-        write_unlock(&i->map_lock);
-    else
-        read_unlock(&i->map_lock);
-    return err || hole ? err : buf_read(ext4_of(inode)->cache, m.physical, out);
+    if (err)
+        return err;
+    write_lock(&i->map_lock);
+    err = file_block_make(h, i, logical, out);
+    write_unlock(&i->map_lock);
+    ext4_unreserve(ext4_of(inode), 1);
+    if (err)
+        return err;
+    err = journal_change(h, *out);
+    if (err)
+        buf_put(*out);
+    return err;
+}
+
+int ext4_file_block_write(struct handle *h, struct inode *i, u64 logical, const void *from, u32 n)
+{
+    struct buf *b;
+    int err = ext4_file_block_new(h, i, logical, &b);
+
+    if (err)
+        return err;
+    memcpy(b->data, from, n);
+    memset(b->data + n, 0, ext4_of(i)->block_size - n);
+    journal_changed(h, b);
+    buf_put(b);
+    return 0;
 }

@@ -8,32 +8,18 @@
 
 /* Common parts */
 
-int ext4_name_hold(struct handle *h, struct inode *i)
-{
-    struct ext4_dinode *d;
-    struct buf *b;
-    int err = ext4_inode_place(ext4_of(i), i->ino, &b, &d);
-
-    if (err)
-        return err;
-    err = journal_get_write(h, b);
-    buf_put(b);
-    return err;
-}
-
 int ext4_name_find(struct inode *dir, const struct name *name, const struct inode *inode,
                    struct ext4_dir_place *place)
 {
-    u32 ino;
-    u8 type;
-    int err = ext4_dir_find(dir, name, place, &ino, &type);
+    int err = ext4_dir_find(dir, name, place);
 
     if (err)
         return err;
-    if (ino == inode->ino)
+    if (place->ino == inode->ino)
         return 0;
-    buf_put(place->block);
-    return ext4_corrupt(ext4_of(dir), dir->ino, ino, "a name that leads elsewhere than it did");
+    buf_put(place->block.b);
+    return ext4_corrupt(ext4_of(dir), dir->ino, place->ino,
+                        "a name that leads elsewhere than it did");
 }
 
 bool ext4_dir_links_full(const struct inode *dir)
@@ -102,12 +88,12 @@ static int dir_lookup(struct inode *dir, const struct name *name, struct inode *
     const struct ext4 *fs = ext4_of(dir);
     struct ext4_dir_place place;
     u32 ino;
-    u8 type;
-    int err = ext4_dir_find(dir, name, &place, &ino, &type);
+    int err = ext4_dir_find(dir, name, &place);
 
     if (err)
         return err;
-    buf_put(place.block);
+    buf_put(place.block.b);
+    ino = place.ino;
     if (ino < fs->first_ino || ino > fs->inode_count || ino == dir->ino)
         return damaged(dir, ino, "an entry's inode number");
     err = ext4_inode_get(dir->sb, ino, out);
@@ -148,7 +134,7 @@ static int enter(struct handle *h, struct inode *dir, const struct name *name, s
     int err = ext4_name_hold(h, dir);
 
     if (!err)
-        err = ext4_dir_add(h, dir, name, inode->ino, ext4_file_type(inode->mode));
+        err = ext4_dir_add(h, dir, name, inode);
     if (err)
         return err;
     if (S_ISDIR(inode->mode))
@@ -293,11 +279,11 @@ static int remove_entry(struct handle *h, struct inode *dir, const struct name *
         return err;
     err = ext4_name_drop(h, victim);
     if (!err) {
-        err = ext4_dir_remove(h, dir, &place);
+        err = ext4_dir_remove(h, &place);
         if (err)
             ext4_name_undrop(h, victim, links);
     }
-    buf_put(place.block);
+    buf_put(place.block.b);
     return err;
 }
 

@@ -3,9 +3,7 @@
 #pragma once
 #include "fs/ext4/dir.h"
 
-// Takes hold of the inode's block: writing it in this handle cannot fail any more. One credit.
-int ext4_name_hold(struct handle *h, struct inode *i);
-// The entry, which has to lead to `inode`. Put place->block.
+// The entry, which has to lead to `inode`. Put place->block.b.
 int ext4_name_find(struct inode *dir, const struct name *name, const struct inode *inode,
                    struct ext4_dir_place *place);
 bool ext4_dir_links_full(const struct inode *dir); // no more subdirectories

@@ -21,11 +21,7 @@ struct reader {
     bool full;
     struct dir_item *items; // of one hash or more, sorted
     u32 count, capacity;
-    u64 logical; // block in `view`
-    struct buf *block;
-    struct dirblock view;
-    u8 *inline_bytes;
-    struct dirblock inline_views[2];
+    struct ext4_dir_block block; // the one read last; its dir is NULL before
 };
 
 static u8 dt_type(const struct ext4 *fs, u8 type)
@@ -66,36 +62,19 @@ static bool emit_dots(struct reader *r)
     return true;
 }
 
-static void reader_fini(struct reader *r)
-{
-    buf_put(r->block);
-    kfree(r->inline_bytes);
-    kfree(r->items);
-}
-
-// Makes r->view that of a block (of an inline directory: 0 and 1).
+// Makes r->block that block.
 static int turn_to(struct reader *r, u64 logical)
 {
-    int err = 0;
-
-    if (r->inline_bytes) {
-        r->view = r->inline_views[logical];
+    if (r->block.dir && r->block.logical == logical)
         return 0;
-    }
-    if (r->block && r->logical == logical)
-        return 0;
-    buf_put(r->block);
-    r->block = NULL;
-    err = ext4_dir_block(r->dir, logical, &r->block, &r->view);
-    if (err)
-        r->block = NULL;
-    r->logical = logical;
-    return err;
+    buf_put(r->block.b);
+    return ext4_dir_block(r->dir, logical, &r->block);
 }
 
 static int damaged(struct reader *r)
 {
-    return ext4_corrupt(ext4_of(r->dir), r->dir->ino, r->logical, "a damaged directory block");
+    return ext4_corrupt(ext4_of(r->dir), r->dir->ino, r->block.logical,
+                        "a damaged directory block");
 }
 
 /* By offset */
@@ -107,7 +86,7 @@ static int linear_block(struct reader *r, u64 logical)
     u32 offset = 0;
     int err = turn_to(r, logical);
 
-    while (!err && !(err = dirblock_next(&r->view, &offset, &e))) {
+    while (!err && !(err = dirblock_next(&r->block.view, &offset, &e))) {
         u64 at = start + offset;
 
         offset += e->rec_len;
@@ -157,7 +136,8 @@ static int gather(struct reader *r, u32 version, u64 logical)
         r->items = more;
         r->capacity = capacity;
     }
-    n = ext4_items_of(ext4_of(r->dir)->hash_seed, version, &r->view, logical, r->items + r->count);
+    n = ext4_items_of(ext4_of(r->dir)->hash_seed, version, &r->block.view, logical,
+                      r->items + r->count);
     if (n < 0)
         return n == -EUCLEAN ? damaged(r) : n;
     r->count += n;
@@ -181,7 +161,7 @@ static int emit_items(struct reader *r)
         err = turn_to(r, item->logical);
         if (err)
             return err;
-        e = dirblock_at(&r->view, item->offset);
+        e = dirblock_at(&r->block.view, item->offset);
         if (!e)
             return damaged(r);
         if (!emit(r, e, item->key + ordinal + 1 + DOTS))
@@ -200,7 +180,7 @@ static int hashed_round(struct reader *r, struct ext4_index_path *p)
     while (!err && hash & 1) {
         err = gather(r, p->version, ext4_index_leaf(p));
         if (!err)
-            err = ext4_index_next(r->dir, p, &hash);
+            err = ext4_index_next(p, &hash);
     }
     if (err && err != -ENOENT)
         return err;
@@ -215,7 +195,7 @@ static int read_indexed(struct reader *r)
 
     if (err)
         return err;
-    err = ext4_index_seek(r->dir, &p, ext4_key_hash(r->file->pos - DOTS));
+    err = ext4_index_seek(&p, ext4_key_hash(r->file->pos - DOTS));
     while (!err && !r->full)
         err = hashed_round(r, &p);
     ext4_index_close(&p);
@@ -229,10 +209,11 @@ static int read_small(struct reader *r)
 {
     struct ext4 *fs = ext4_of(r->dir);
     u32 version = ext4_hash_version(fs, fs->hash_default);
-    int err = gather(r, version, 0);
+    u64 blocks = ext4_dir_blocks(r->dir);
+    int err = 0;
 
-    if (!err && r->inline_bytes && r->inline_views[1].end)
-        err = gather(r, version, 1);
+    for (u64 logical = 0; !err && logical < blocks; logical++)
+        err = gather(r, version, logical);
     if (!err)
         err = emit_items(r);
     if (!err && !r->full)
@@ -246,11 +227,9 @@ static int read_locked(struct reader *r)
     bool hashes = EXT4_HAS_COMPAT(ext4_of(dir), DIR_INDEX);
     int err = -EOPNOTSUPP;
 
-    if (ext4_has_inline(dir))
-        return ext4_inline_dir_read(dir, &r->inline_bytes, r->inline_views) ?: read_small(r);
     if (ext4_dir_is_indexed(dir))
         err = read_indexed(r);
-    else if (hashes && ext4_dir_blocks(dir) == 1)
+    else if (ext4_has_inline(dir) || (hashes && ext4_dir_blocks(dir) == 1))
         err = read_small(r);
     return err == -EOPNOTSUPP ? read_linear(r) : err;
 }
@@ -265,8 +244,9 @@ static int dir_readdir(struct file *f, struct dir_sink *sink)
     read_lock(&r.dir->lock);
     if (f->pos < (loff_t)(HASH_KEY_END + DOTS))
         err = read_locked(&r);
+    buf_put(r.block.b);
     read_unlock(&r.dir->lock);
-    reader_fini(&r);
+    kfree(r.items);
     return err;
 }
 

@@ -53,12 +53,6 @@ static int set_parent(struct handle *h, const struct renaming *r, struct inode *
 
 /* To a name */
 
-static int replace_with(struct handle *h, struct inode *dir, struct ext4_dir_place *place,
-                        struct inode *by)
-{
-    return ext4_dir_replace(h, dir, place, by->ino, ext4_file_type(by->mode));
-}
-
 static int remove_name(struct handle *h, struct inode *dir, const struct name *name,
                        struct inode *inode)
 {
@@ -67,22 +61,22 @@ static int remove_name(struct handle *h, struct inode *dir, const struct name *n
 
     if (err)
         return err;
-    err = ext4_dir_remove(h, dir, &place);
-    buf_put(place.block);
+    err = ext4_dir_remove(h, &place);
+    buf_put(place.block.b);
     return err;
 }
 
 static int enter_new(struct handle *h, struct renaming *r)
 {
     if (r->victim)
-        return replace_with(h, r->new_dir, &r->new_place, r->moved);
-    return ext4_dir_add(h, r->new_dir, r->new_name, r->moved->ino, ext4_file_type(r->moved->mode));
+        return ext4_dir_replace(h, &r->new_place, r->moved);
+    return ext4_dir_add(h, r->new_dir, r->new_name, r->moved);
 }
 
 static void leave_new(struct handle *h, struct renaming *r)
 {
     if (r->victim)
-        replace_with(h, r->new_dir, &r->new_place, r->victim);
+        ext4_dir_replace(h, &r->new_place, r->victim);
     else
         remove_name(h, r->new_dir, r->new_name, r->moved);
 }
@@ -129,7 +123,7 @@ static int move_in(struct handle *h, struct renaming *r)
         return err;
     err = move_steps(h, r);
     if (r->victim)
-        buf_put(r->new_place.block);
+        buf_put(r->new_place.block.b);
     if (!err && (r->old_dir != r->new_dir || r->victim))
         count_links(r);
     return err;
@@ -146,13 +140,13 @@ static int exchange_steps(struct handle *h, struct renaming *r)
     err = set_parent(h, r, r->victim, r->old_dir);
     if (err)
         goto first_back;
-    err = replace_with(h, r->new_dir, &r->new_place, r->moved);
+    err = ext4_dir_replace(h, &r->new_place, r->moved);
     if (err)
         goto second_back;
-    err = replace_with(h, r->old_dir, &r->old_place, r->victim);
+    err = ext4_dir_replace(h, &r->old_place, r->victim);
     if (!err)
         return 0;
-    replace_with(h, r->new_dir, &r->new_place, r->victim);
+    ext4_dir_replace(h, &r->new_place, r->victim);
 second_back:
     set_parent(h, r, r->victim, r->new_dir);
 first_back:
@@ -169,9 +163,9 @@ static int exchange_in(struct handle *h, struct renaming *r)
     err = ext4_name_find(r->new_dir, r->new_name, r->victim, &r->new_place);
     if (!err) {
         err = exchange_steps(h, r);
-        buf_put(r->new_place.block);
+        buf_put(r->new_place.block.b);
     }
-    buf_put(r->old_place.block);
+    buf_put(r->old_place.block.b);
     if (err)
         return err;
     if (changes_parent(r, r->moved)) {

@@ -37,7 +37,7 @@ int ext4_value_read(struct inode *value, u8 *to)
 
     for (u32 done = 0; done < size; done += n) {
         struct buf *b;
-        int err = ext4_file_block(NULL, value, done >> fs->block_shift, &b);
+        int err = ext4_file_block(value, done >> fs->block_shift, &b);
 
         if (err)
             return err == -ENOENT ? damaged(value, value->ino) : err;
@@ -55,23 +55,17 @@ static int count(struct handle *h, struct ext4 *fs, u32 ino, int change, u64 *le
 {
     struct ext4_dinode *d;
     struct buf *b;
-    int err = ext4_inode_place(fs, ino, &b, &d);
+    int err = ext4_dinode_change(h, fs, ino, &b, &d);
 
     if (err)
         return err;
-    err = journal_get_write(h, b);
-    if (!err) {
-        buf_lock(b);
-        *left = (u64)d->i_ctime << 32 | d->i_version_lo;
-        *left = *left || change > 0 ? *left + change : 0;
-        d->i_ctime = *left >> 32;
-        d->i_version_lo = *left;
-        ext4_dinode_seal(fs, ino, d);
-        buf_unlock(b);
-        journal_dirty(h, b);
-    }
+    *left = (u64)d->i_ctime << 32 | d->i_version_lo;
+    *left = *left || change > 0 ? *left + change : 0;
+    d->i_ctime = *left >> 32;
+    d->i_version_lo = *left;
+    ext4_dinode_changed(h, fs, ino, b);
     buf_put(b);
-    return err;
+    return 0;
 }
 
 int ext4_value_share(struct handle *h, struct ext4 *fs, u32 ino)
@@ -97,54 +91,23 @@ int ext4_value_unshare(struct handle *h, struct inode *value)
 
 /* Making */
 
-static u32 blocks_of(const struct ext4 *fs, u32 size)
-{
-    return DIV_ROUND_UP(size, fs->block_size);
-}
-
 u32 ext4_value_credits(const struct ext4 *fs, u32 size)
 {
     static const struct ext4_inode extents = {.flags = EXT4_EXTENTS_FL}, tables;
-    u32 n = blocks_of(fs, size);
+    u32 n = DIV_ROUND_UP(size, fs->block_size);
 
     return EXT4_INODE_NEW_CREDITS + 1 + EXT4_ORPHAN_CREDITS + n * (1 + EXT4_ALLOC_CREDITS) +
            ext4_map_credits(EXT4_HAS_INCOMPAT(fs, EXTENTS) ? &extents : &tables, n);
 }
 
-static int write_block(struct handle *h, struct inode *value, u32 logical, const u8 *from, u32 n)
-{
-    struct ext4 *fs = ext4_of(value);
-    struct buf *b;
-    int err = ext4_file_block(h, value, logical, &b);
-
-    if (err)
-        return err;
-    err = journal_get_create(h, b);
-    if (!err) {
-        buf_lock(b);
-        memcpy(b->data, from, n);
-        memset(b->data + n, 0, fs->block_size - n);
-        buf_unlock(b);
-        journal_dirty(h, b);
-    }
-    buf_put(b);
-    return err;
-}
-
 static int write_value(struct handle *h, struct inode *value, const u8 *bytes, u32 size)
 {
     struct ext4 *fs = ext4_of(value);
-    u32 blocks = blocks_of(fs, size);
-    int err = ext4_reserve(fs, blocks);
+    int err = 0;
 
-    if (err)
-        return err;
-    for (u32 n = 0; !err && n < blocks; n++) {
-        u32 at = n << fs->block_shift;
-
-        err = write_block(h, value, n, bytes + at, MIN(fs->block_size, size - at));
-    }
-    ext4_unreserve(fs, blocks);
+    for (u32 at = 0; !err && at < size; at += fs->block_size)
+        err = ext4_file_block_write(h, value, at >> fs->block_shift, bytes + at,
+                                    MIN(fs->block_size, size - at));
     return err;
 }
 
@@ -154,20 +117,17 @@ static int mark(struct handle *h, struct inode *value, u32 hash)
     struct ext4 *fs = ext4_of(value);
     struct ext4_dinode *d;
     struct buf *b;
-    int err = ext4_inode_place(fs, value->ino, &b, &d);
+    int err = ext4_dinode_change(h, fs, value->ino, &b, &d);
 
     if (err)
         return err;
-    buf_lock(b); // in the transaction already
     d->i_atime = hash;
     d->i_ctime = 0;
     d->i_version_lo = 1;
     if (ext4_i(value)->extra_isize >=
         offsetof(struct ext4_dinode, i_crtime) - EXT4_GOOD_OLD_INODE_SIZE)
         d->i_atime_extra = d->i_ctime_extra = 0;
-    ext4_dinode_seal(fs, value->ino, d);
-    buf_unlock(b);
-    journal_dirty(h, b);
+    ext4_dinode_changed(h, fs, value->ino, b);
     buf_put(b);
     return 0;
 }
