@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """ext4's directories, links and extended attributes: against models, and e2fsprogs."""
 import re
+import struct
 
 import pytest
 
@@ -200,6 +201,24 @@ def test_attributes_between(disk, tmp_path):
     assert set(re.findall(r"^  (\S+) \(", debugfs(one.path, "ea_list f")[0], re.M)) == \
         {"user.large", "user.two", "security.label"}
     assert '"another"' in debugfs(one.path, "ea_get f user.two")[0]
+
+
+def test_attributes_without_extension(disk):
+    """Attributes of an inode without any field past the first 128 bytes begin right there."""
+    one = disk("-b 1024 -I 256 -O ^metadata_csum")
+    host("debugfs", "-w", "-R", "symlink f target", str(one.path))
+    block, offset = re.search(r"block (\d+), offset (0x\w+)", debugfs(one.path, "imap f")[0]).groups()
+    entry = struct.pack("<IBBHIII", 0xea020000, 3, 4, 60, 0, 4, 0) + b"old"
+    with open(one.path, "r+b") as image:
+        image.seek(int(block) * 1024 + int(offset, 16) + 128)
+        image.write(entry.ljust(64, b"\0") + b"kept" + bytes(60))
+    guest = mounted(one)
+    dirio(guest, "set", "/mnt/f", "trusted.new", "added")
+    assert dirio(guest, "get", "/mnt/f", "trusted.old") == "kept"
+    finish(one)
+    guest = mounted(one)
+    assert set(dirio(guest, "list", "/mnt/f").split()) == {"trusted.old", "trusted.new"}
+    finish(one)
 
 
 def test_tmpfs_attributes(guest):

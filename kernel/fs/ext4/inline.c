@@ -7,7 +7,6 @@
 #include "fs/ext4/dir.h"
 #include "fs/ext4/xattr_set.h"
 #include "lib/string.h"
-#include "mm/slab.h"
 
 #define PARENT_LEN 4U // of a directory
 
@@ -34,7 +33,7 @@ static int value_place(struct inode *i, struct buf **out, struct ext4_dinode **d
 
     if (err)
         return err;
-    if (xattr_set_of_inode(*d, fs->inode_size, &set)) {
+    if (xattr_set_of_inode(*d, fs->inode_size, ext4_i(i)->extra_isize, &set)) {
         if (xattr_set_check(&set)) {
             buf_put(*out);
             return damaged(i);
@@ -101,34 +100,25 @@ int ext4_inline_dir_block(struct ext4_dir_block *k)
 
 /* To blocks */
 
-// Makes the set behind the inode's fields anew without the data, in `bytes` of the inode's size.
-static int set_without_data(const struct xattr_set *set, u8 *bytes)
-{
-    struct xattr_set made = {bytes, set->first, set->end};
-
-    xattr_set_init(&made);
-    return xattr_set_copy(&made, set, &data_key, false);
-}
-
 int ext4_inline_drop(struct handle *h, struct inode *i)
 {
     struct ext4 *fs = ext4_of(i);
-    u8 *bytes = kmalloc(fs->inode_size, 0);
+    struct ext4_xattr_entry *e;
     struct ext4_dinode *d;
     struct xattr_set set;
-    struct buf *b = NULL;
-    int err = bytes ? ext4_dinode_change(h, fs, i->ino, &b, &d) : -ENOMEM;
+    struct buf *b;
+    int err = ext4_dinode_change(h, fs, i->ino, &b, &d);
 
-    if (!err) {
-        if (xattr_set_of_inode(d, fs->inode_size, &set)) {
-            err = xattr_set_check(&set) ? damaged(i) : set_without_data(&set, bytes);
-            if (!err)
-                memcpy(set.base, bytes, set.end);
-        }
-        ext4_dinode_changed(h, fs, i->ino, b);
+    if (err)
+        return err;
+    if (xattr_set_of_inode(d, fs->inode_size, ext4_i(i)->extra_isize, &set)) {
+        err = xattr_set_check(&set) ? damaged(i) : 0;
+        e = err ? NULL : xattr_set_find(&set, &data_key);
+        if (e)
+            xattr_set_remove(&set, e);
     }
+    ext4_dinode_changed(h, fs, i->ino, b);
     buf_put(b);
-    kfree(bytes);
     return err;
 }
 

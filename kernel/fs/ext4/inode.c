@@ -212,11 +212,17 @@ void ext4_inode_set_ops(struct inode *i)
     }
 }
 
-// An inode whose extension is unused takes it into use, for whole times, when it is written next.
-static void extra_widen(struct ext4_inode *e)
+// The bytes of its extension. One that is unused, by attributes too, is taken into use for whole
+// times when the inode is written next.
+static u32 extra_size(const struct ext4 *fs, const struct ext4_dinode *d)
 {
-    if (!e->extra_isize && ext4_of(&e->inode)->inode_size > EXT4_GOOD_OLD_INODE_SIZE)
-        e->extra_isize = sizeof(struct ext4_dinode) - EXT4_GOOD_OLD_INODE_SIZE;
+    const u32 *rest = (const u32 *)((const u8 *)d + EXT4_GOOD_OLD_INODE_SIZE);
+
+    if (fs->inode_size == EXT4_GOOD_OLD_INODE_SIZE)
+        return 0;
+    if (d->i_extra_isize || *rest == EXT4_XATTR_MAGIC)
+        return d->i_extra_isize;
+    return sizeof(struct ext4_dinode) - EXT4_GOOD_OLD_INODE_SIZE;
 }
 
 static int inode_read(struct superblock *sb, u32 ino, struct ext4_inode **out)
@@ -238,6 +244,7 @@ static int inode_read(struct superblock *sb, u32 ino, struct ext4_inode **out)
         inode_fields_init(e, sb, ino, d->i_mode);
         e->extra_isize = fs->inode_size > EXT4_GOOD_OLD_INODE_SIZE ? d->i_extra_isize : 0;
         inode_decode(e, d);
+        e->extra_isize = extra_size(fs, d);
     }
     buf_unlock(b);
     buf_put(b);
@@ -248,7 +255,6 @@ static int inode_read(struct superblock *sb, u32 ino, struct ext4_inode **out)
     if (e) {
         // What was changed before it last left the cache may not be durable.
         e->tid = e->data_tid = journal_newest_tid(fs->journal);
-        extra_widen(e);
         ext4_inode_set_ops(&e->inode);
     }
     *out = e;

@@ -3,14 +3,13 @@
 //
 // A block may be shared by inodes with the same attributes: h_refcount counts them. Ours never come
 // to share one, so that the count only falls; who changes a shared block gets one of its own.
-// A change makes both sets anew in memory; then the block is written, which may fail, and last the
-// inode, which was taken hold of before.
+// A change first decides where the attribute is going to be, and takes hold of all that it writes;
+// then it edits both sets in place, which cannot fail.
 #include "abi/xattr.h"
 #include "abi/limits.h"
-#include "fs/ext4/namei.h"
+#include "fs/ext4/map.h"
 #include "fs/ext4/xattr_value.h"
 #include "lib/string.h"
-#include "mm/slab.h"
 
 /* Names */
 
@@ -45,11 +44,24 @@ static const char *prefix_of(u8 index)
     return NULL;
 }
 
-/* The sets */
+/* The two sets of an inode */
+
+enum { IN_INODE, IN_BLOCK, PLACES };
+
+struct place {
+    struct buf *b; // referenced; NULL: there is no block
+    struct xattr_set set;
+    bool exists; // else the set has no bytes of any meaning
+};
 
 static int damaged(struct inode *i, u64 block)
 {
     return ext4_corrupt(ext4_of(i), i->ino, block, "extended attributes");
+}
+
+static struct ext4_xattr_header *header_of(const struct buf *b)
+{
+    return (struct ext4_xattr_header *)b->data;
 }
 
 static int set_block_open(struct inode *i, struct buf **out)
@@ -61,7 +73,7 @@ static int set_block_open(struct inode *i, struct buf **out)
 
     if (err)
         return err;
-    header = (const struct ext4_xattr_header *)(*out)->data;
+    header = header_of(*out);
     if (header->h_magic == EXT4_XATTR_MAGIC && header->h_blocks == 1 && header->h_refcount &&
         (load_relaxed(&(*out)->flags) & BUF_CHECKED || ext4_xattr_verify(fs, block, header))) {
         buf_set_flags(*out, BUF_CHECKED);
@@ -72,55 +84,38 @@ static int set_block_open(struct inode *i, struct buf **out)
     return damaged(i, block);
 }
 
-// One of the two: its bytes in *out, which is referenced, or NULL: there is none.
-struct place {
-    struct buf *b;
-    struct ext4_dinode *d; // the one in the inode
-    struct xattr_set set;
-    bool exists;
-};
-
-static void place_close(struct place *p)
+static void places_close(struct place at[PLACES])
 {
-    buf_put(p->b);
-    p->b = NULL;
+    buf_put(at[IN_INODE].b);
+    buf_put(at[IN_BLOCK].b);
 }
 
-static int inode_place(struct inode *i, struct place *p)
+static int places_open(struct inode *i, struct place at[PLACES])
 {
+    struct place *in_inode = &at[IN_INODE], *in_block = &at[IN_BLOCK];
     struct ext4 *fs = ext4_of(i);
+    struct ext4_dinode *d;
     int err;
 
-    *p = (struct place){0};
-    err = ext4_inode_place(fs, i->ino, &p->b, &p->d);
+    *in_block = (struct place){.exists = ext4_i(i)->acl_block};
+    err = ext4_inode_place(fs, i->ino, &in_inode->b, &d);
     if (err)
         return err;
-    p->exists = xattr_set_of_inode(p->d, fs->inode_size, &p->set);
-    if (!p->exists || !xattr_set_check(&p->set))
-        return 0;
-    place_close(p);
-    return damaged(i, 0);
-}
-
-static int block_place(struct inode *i, struct place *p)
-{
-    int err;
-
-    *p = (struct place){0};
-    if (!ext4_i(i)->acl_block)
-        return 0;
-    err = set_block_open(i, &p->b);
+    in_inode->exists =
+        xattr_set_of_inode(d, fs->inode_size, ext4_i(i)->extra_isize, &in_inode->set);
+    if (in_block->exists)
+        err = set_block_open(i, &in_block->b);
+    if (!err && in_block->exists)
+        in_block->set = xattr_set_of_block(in_block->b->data, fs->block_size);
+    for (unsigned n = 0; !err && n < PLACES; n++)
+        if (at[n].exists && xattr_set_check(&at[n].set))
+            err = damaged(i, n == IN_BLOCK ? ext4_i(i)->acl_block : 0);
     if (err)
-        return err;
-    p->exists = true;
-    p->set = xattr_set_of_block(p->b->data, ext4_of(i)->block_size);
-    if (!xattr_set_check(&p->set))
-        return 0;
-    place_close(p);
-    return damaged(i, ext4_i(i)->acl_block);
+        places_close(at);
+    return err;
 }
 
-static const struct ext4_xattr_entry *place_find(const struct place *p, const struct xattr_key *key)
+static struct ext4_xattr_entry *place_find(const struct place *p, const struct xattr_key *key)
 {
     return p->exists ? xattr_set_find(&p->set, key) : NULL;
 }
@@ -158,117 +153,52 @@ static int read_value(struct inode *i, const struct place *p, const struct ext4_
     return err ? err : (int)e->e_value_size;
 }
 
-// Looks in one place: -ENODATA if the attribute is not there.
-static int get_from(struct inode *i, int (*open)(struct inode *i, struct place *p),
-                    const struct xattr_key *key, void *value, size_t size)
+static int xattr_get(struct inode *i, const char *name, void *value, size_t size)
 {
-    const struct ext4_xattr_entry *e;
-    struct place p;
-    int n = open(i, &p);
+    const struct ext4_xattr_entry *e = NULL;
+    struct place at[PLACES];
+    struct xattr_key key;
+    unsigned in = 0;
+    int n = key_of(name, &key) ?: places_open(i, at);
 
     if (n)
         return n;
-    e = place_find(&p, key);
-    n = e ? read_value(i, &p, e, value, size) : -ENODATA;
-    place_close(&p);
+    while (in < PLACES && !(e = place_find(&at[in], &key)))
+        in++;
+    n = e ? read_value(i, &at[in], e, value, size) : -ENODATA;
+    places_close(at);
     return n;
 }
 
-static int xattr_get(struct inode *i, const char *name, void *value, size_t size)
+static int list_place(const struct place *p, char *names, size_t size, size_t *used)
 {
-    struct xattr_key key;
-    int n = key_of(name, &key);
+    const struct ext4_xattr_entry *e = p->exists ? xattr_set_first(&p->set) : NULL;
+    int err = 0;
 
-    if (n)
-        return n;
-    n = get_from(i, inode_place, &key, value, size);
-    return n == -ENODATA ? get_from(i, block_place, &key, value, size) : n;
-}
-
-static int list_from(struct inode *i, int (*open)(struct inode *i, struct place *p), char *names,
-                     size_t size, size_t *used)
-{
-    struct place p;
-    int err = open(i, &p);
-
-    if (err)
-        return err;
-    for (struct ext4_xattr_entry *e = p.exists ? xattr_set_first(&p.set) : NULL; !err && e;
-         e = xattr_set_next(&p.set, e)) {
+    for (; !err && e; e = xattr_set_next(&p->set, e)) {
         const char *prefix = prefix_of(e->e_name_index);
 
         if (prefix)
             err = xattr_list_add(names, size, used, prefix, e->e_name, e->e_name_len);
     }
-    place_close(&p);
     return err;
 }
 
 static int xattr_list(struct inode *i, char *names, size_t size)
 {
+    struct place at[PLACES];
     size_t used = 0;
-    int err = list_from(i, inode_place, names, size, &used)
-                  ?: list_from(i, block_place, names, size, &used);
+    int err = places_open(i, at);
 
+    if (err)
+        return err;
+    err = list_place(&at[IN_INODE], names, size, &used)
+              ?: list_place(&at[IN_BLOCK], names, size, &used);
+    places_close(at);
     return err ? err : (int)used;
 }
 
-/* Changing */
-
-struct change {
-    struct place in_inode, in_block; // as they are
-    struct xattr_set inode_set;      // as they are going to be, in fresh memory
-    struct xattr_set block_set;      // all of the block, without its header's contents
-    bool block_used;                 // block_set has any
-    struct inode *old_value;         // the attribute's, in an inode of its own, referenced, or NULL
-    struct inode *new_value;         // ... that is made for it
-};
-
-// What is in a place now, but the attribute.
-static int copy_rest(const struct xattr_set *to, const struct place *from,
-                     const struct xattr_key *key, bool hashed)
-{
-    xattr_set_init(to);
-    return from->exists ? xattr_set_copy(to, &from->set, key, hashed) : 0;
-}
-
-// In the inode if it fits, else in the block.
-static int add_item(struct change *c, const struct xattr_item *item)
-{
-    int err = c->inode_set.end ? xattr_set_add(&c->inode_set, item, false) : -ENOSPC;
-
-    return err == -ENOSPC ? xattr_set_add(&c->block_set, item, true) : err;
-}
-
-static int add_large(struct handle *h, struct inode *i, struct change *c, struct xattr_item item)
-{
-    int err;
-
-    if (!EXT4_HAS_INCOMPAT(ext4_of(i), EA_INODE) || !item.size)
-        return -ENOSPC;
-    err = ext4_value_new(h, i, item.value, item.size, &c->new_value, &item.inum_hash);
-    if (err)
-        return err;
-    item.inum = c->new_value->ino;
-    return add_item(c, &item);
-}
-
-// Decides where the attribute is going to be.
-static int change_plan(struct handle *h, struct inode *i, struct change *c,
-                       const struct xattr_item *item)
-{
-    int err = copy_rest(&c->block_set, &c->in_block, &item->key, true);
-
-    if (!err && c->inode_set.end)
-        err = copy_rest(&c->inode_set, &c->in_inode, &item->key, false);
-    if (!err && item->value) {
-        err = add_item(c, item);
-        if (err == -ENOSPC)
-            err = add_large(h, i, c, *item);
-    }
-    c->block_used = xattr_set_first(&c->block_set) != NULL;
-    return err;
-}
+/* The block */
 
 static void count_blocks(struct inode *i, s64 change)
 {
@@ -285,147 +215,138 @@ static void set_block(struct inode *i, u64 block)
     ext4_i(i)->acl_block = block;
 }
 
-// The blocks of values in inodes of their own count as the file's.
-static s64 value_blocks(struct inode *value)
-{
-    return value ? DIV_ROUND_UP(value->size, ext4_of(value)->block_size) : 0;
-}
-
 // The inode does not use its block any more; *last: nor does any other.
 static int set_block_release(struct handle *h, struct inode *i, struct buf *b, bool *last)
 {
-    struct ext4_xattr_header *header = (struct ext4_xattr_header *)b->data;
-    struct ext4 *fs = ext4_of(i);
-    int err = journal_get_write(h, b);
+    int err = journal_change(h, b);
 
     if (err)
         return err;
-    buf_lock(b);
-    *last = header->h_refcount <= 1;
+    *last = header_of(b)->h_refcount <= 1;
     if (!*last) {
-        header->h_refcount--;
-        ext4_xattr_seal(fs, b->block, header);
+        header_of(b)->h_refcount--;
+        ext4_xattr_seal(ext4_of(i), b->block, header_of(b));
     }
-    buf_unlock(b);
-    journal_dirty(h, b);
+    journal_changed(h, b);
     return *last ? ext4_blocks_free(h, ext4_i(i), b->block, 1, true) : 0;
 }
 
-static void set_block_fill(struct handle *h, struct inode *i, struct buf *b,
-                           const struct xattr_set *set)
-{
-    struct ext4_xattr_header *header = (struct ext4_xattr_header *)b->data;
-
-    buf_lock(b);
-    memcpy(b->data + set->first, set->base + set->first, set->end - set->first);
-    *header = (struct ext4_xattr_header){
-        .h_magic = EXT4_XATTR_MAGIC, .h_refcount = 1, .h_blocks = 1, .h_hash = xattr_set_hash(set)};
-    ext4_xattr_seal(ext4_of(i), b->block, header);
-    buf_set_flags(b, BUF_CHECKED);
-    buf_unlock(b);
-    journal_dirty(h, b);
-}
-
-static int set_block_new(struct handle *h, struct inode *i, const struct xattr_set *set, u64 *block)
+// A block of our own, with what `old` has, if that is one.
+static int set_block_new(struct handle *h, struct inode *i, const struct buf *old, struct buf **out)
 {
     struct ext4 *fs = ext4_of(i);
-    struct buf *b;
     int err = ext4_reserve(fs, 1);
 
     if (err)
         return err;
-    err = ext4_block_new(h, fs, ext4_i(i)->goal, block);
+    err = ext4_block_create(h, ext4_i(i), out);
     ext4_unreserve(fs, 1);
     if (err)
         return err;
-    err = buf_get(fs->cache, *block, &b);
-    if (!err) {
-        err = journal_get_create(h, b);
-        if (!err)
-            set_block_fill(h, i, b, set);
-        buf_put(b);
-    }
-    if (err)
-        ext4_blocks_free(h, ext4_i(i), *block, 1, true);
-    return err;
+    buf_lock(*out); // in the handle already
+    if (old)
+        memcpy((*out)->data, old->data, fs->block_size);
+    *header_of(*out) =
+        (struct ext4_xattr_header){.h_magic = EXT4_XATTR_MAGIC, .h_refcount = 1, .h_blocks = 1};
+    buf_set_flags(*out, BUF_CHECKED);
+    journal_changed(h, *out);
+    return 0;
 }
 
-static bool block_is_shared(const struct buf *b)
-{
-    return ((const struct ext4_xattr_header *)b->data)->h_refcount > 1;
-}
+/* Changing */
+
+struct change {
+    struct place at[PLACES];
+    struct ext4_xattr_entry *entry; // the attribute's, or NULL
+    unsigned from, to;              // where it is, and is going to be; PLACES: nowhere
+    struct inode *old_value;        // its value, if in an inode of its own, referenced
+    struct inode *new_value;        // ... that is made for it
+};
 
 // What our copy of a shared block refers to has one reference more. The attribute's own value is
-// not in the copy: the block that stays goes on referring to it.
+// not going to be in the copy: the block that stays goes on referring to it.
 static int share_values(struct handle *h, struct inode *i, struct change *c)
 {
-    struct ext4_xattr_entry *e = xattr_set_first(&c->block_set);
+    const struct xattr_set *set = &c->at[IN_BLOCK].set;
     int err = 0;
 
-    for (; !err && e; e = xattr_set_next(&c->block_set, e))
-        if (e->e_value_inum && !(c->new_value && e->e_value_inum == c->new_value->ino))
+    for (struct ext4_xattr_entry *e = xattr_set_first(set); !err && e; e = xattr_set_next(set, e))
+        if (e->e_value_inum && e != c->entry)
             err = ext4_value_share(h, ext4_of(i), e->e_value_inum);
-    return err;
-}
-
-static bool old_value_in_block(const struct change *c, const struct xattr_key *key)
-{
-    return c->old_value && !place_find(&c->in_inode, key);
-}
-
-// The block is left for another one, or for none.
-static int set_block_leave(struct handle *h, struct inode *i, struct change *c,
-                           const struct xattr_key *key)
-{
-    bool last = true, old = old_value_in_block(c, key);
-    int err = set_block_release(h, i, c->in_block.b, &last);
-
-    if (err || last)
-        return err;
-    if (old) {
+    if (!err && c->from == IN_BLOCK && c->old_value) {
         inode_put(c->old_value);
         c->old_value = NULL;
     }
-    return share_values(h, i, c);
-}
-
-static int set_block_write(struct handle *h, struct inode *i, struct change *c,
-                           const struct xattr_key *key)
-{
-    struct buf *old = c->in_block.b;
-    u64 block = 0;
-    int err;
-
-    if (!old && !c->block_used)
-        return 0;
-    if (old && c->block_used && !block_is_shared(old)) {
-        err = journal_get_write(h, old);
-        if (!err)
-            set_block_fill(h, i, old, &c->block_set);
-        return err;
-    }
-    err = c->block_used ? set_block_new(h, i, &c->block_set, &block) : 0;
-    if (err)
-        return err;
-    if (old)
-        err = set_block_leave(h, i, c, key);
-    if (err && block)
-        ext4_blocks_free(h, ext4_i(i), block, 1, true);
-    if (!err)
-        set_block(i, block);
     return err;
 }
 
-static void inode_set_write(struct handle *h, struct inode *i, struct change *c)
+static bool block_gets_empty(const struct change *c)
 {
-    struct xattr_set *to = &c->in_inode.set;
+    const struct xattr_set *set = &c->at[IN_BLOCK].set;
 
-    if (!to->end)
-        return;
-    buf_lock(c->in_inode.b);
-    memcpy(to->base, c->inode_set.base, to->end);
-    *((u32 *)to->base - 1) = EXT4_XATTR_MAGIC;
-    buf_unlock(c->in_inode.b);
+    return c->to != IN_BLOCK && xattr_set_first(set) == c->entry && !xattr_set_next(set, c->entry);
+}
+
+// Makes the block one that this inode alone has, or none if it gets empty.
+static int block_own(struct handle *h, struct inode *i, struct change *c)
+{
+    struct place *p = &c->at[IN_BLOCK];
+    struct buf *old = p->b, *new = NULL;
+    bool empty = old && block_gets_empty(c), last = true;
+    int err;
+
+    if (old && !empty && header_of(old)->h_refcount == 1)
+        return journal_get_write(h, old);
+    err = empty ? 0 : set_block_new(h, i, old, &new);
+    if (!err && old)
+        err = set_block_release(h, i, old, &last);
+    if (!err && !last)
+        err = share_values(h, i, c);
+    if (err) {
+        if (new)
+            ext4_blocks_free(h, ext4_i(i), new->block, 1, true);
+        buf_put(new);
+        return err;
+    }
+    buf_put(old);
+    *p = (struct place){.b = new, .exists = new};
+    if (new)
+        p->set = xattr_set_of_block(new->data, ext4_of(i)->block_size);
+    set_block(i, new ? new->block : 0);
+    return 0;
+}
+
+// The attribute leaves the place, and comes to it. The inode's slot is in the handle.
+static void place_edit(struct place *p, const struct xattr_item *item, bool add, bool hashed)
+{
+    struct ext4_xattr_entry *e = place_find(p, &item->key);
+
+    if (e)
+        xattr_set_remove(&p->set, e);
+    if (add && !p->exists)
+        xattr_set_init(&p->set);
+    if (add)
+        xattr_set_add(&p->set, item, hashed);
+}
+
+static void edit(struct handle *h, struct inode *i, struct change *c, const struct xattr_item *item)
+{
+    struct place *in_inode = &c->at[IN_INODE];
+    struct buf *b = c->at[IN_BLOCK].b;
+
+    if (c->from == IN_INODE || c->to == IN_INODE) {
+        buf_lock(in_inode->b);
+        place_edit(in_inode, item, c->to == IN_INODE, false);
+        *((u32 *)in_inode->set.base - 1) = EXT4_XATTR_MAGIC;
+        buf_unlock(in_inode->b);
+    }
+    if (b && (c->from == IN_BLOCK || c->to == IN_BLOCK)) {
+        buf_lock(b);
+        place_edit(&c->at[IN_BLOCK], item, c->to == IN_BLOCK, true);
+        header_of(b)->h_hash = xattr_set_hash(&c->at[IN_BLOCK].set);
+        ext4_xattr_seal(ext4_of(i), b->block, header_of(b));
+        journal_changed(h, b);
+    }
 }
 
 // Programs that check the file system are told that there may be attributes.
@@ -446,55 +367,66 @@ static int feature_set(struct handle *h, struct ext4 *fs)
     return err;
 }
 
-static int change_write(struct handle *h, struct inode *i, struct change *c,
-                        const struct xattr_key *key)
+// In the inode if it fits, else in the block; PLACES: in neither.
+static unsigned choose(struct inode *i, const struct change *c, const struct xattr_item *item)
 {
-    s64 blocks = value_blocks(c->new_value) - value_blocks(c->old_value);
-    int err = feature_set(h, ext4_of(i)) ?: set_block_write(h, i, c, key);
+    u32 need = xattr_item_size(item), room[PLACES];
 
-    if (!err && c->old_value)
-        err = ext4_value_unshare(h, c->old_value);
+    for (unsigned n = 0; n < PLACES; n++) {
+        const struct place *p = &c->at[n];
+        u32 end =
+            n == IN_BLOCK ? ext4_of(i)->block_size - sizeof(struct ext4_xattr_header) : p->set.end;
+
+        room[n] = p->exists ? xattr_set_room(&p->set, c->from == n ? c->entry : NULL)
+                            : end - MIN(end, (u32)sizeof(u32));
+    }
+    return need <= room[IN_INODE] ? IN_INODE : need <= room[IN_BLOCK] ? IN_BLOCK : PLACES;
+}
+
+// Decides where the attribute is going to be: its value perhaps in an inode of its own.
+static int plan(struct handle *h, struct inode *i, struct change *c, struct xattr_item *item)
+{
+    int err;
+
+    c->to = item->value ? choose(i, c, item) : PLACES;
+    if (!item->value || c->to != PLACES)
+        return 0;
+    if (!EXT4_HAS_INCOMPAT(ext4_of(i), EA_INODE) || !item->size)
+        return -ENOSPC;
+    err = ext4_value_new(h, i, item->value, item->size, &c->new_value, &item->inum_hash);
     if (err)
         return err;
+    item->inum = c->new_value->ino;
+    c->to = choose(i, c, item);
+    return c->to == PLACES ? -ENOSPC : 0;
+}
+
+// The blocks of values in inodes of their own count as the file's.
+static s64 value_blocks(struct inode *value)
+{
+    return value ? DIV_ROUND_UP(value->size, ext4_of(value)->block_size) : 0;
+}
+
+static int change_in(struct handle *h, struct inode *i, struct change *c, struct xattr_item item)
+{
+    s64 blocks;
+    int err = ext4_name_hold(h, i) ?: plan(h, i, c, &item);
+
+    blocks = value_blocks(c->new_value) - value_blocks(c->old_value);
+    if (!err)
+        err = feature_set(h, ext4_of(i));
+    if (!err && (c->from == IN_BLOCK || c->to == IN_BLOCK))
+        err = block_own(h, i, c);
+    if (err) {
+        if (c->new_value)
+            ext4_value_discard(h, c->new_value);
+        return err;
+    }
+    edit(h, i, c, &item);
     count_blocks(i, blocks);
-    inode_set_write(h, i, c);
     inode_touch_ctime(i);
-    return ext4_inode_write(h, i);
-}
-
-static int change_alloc(struct inode *i, struct change *c)
-{
-    u32 block_size = ext4_of(i)->block_size;
-    u8 *bytes = kmalloc(c->in_inode.set.end + block_size, ALLOC_ZERO);
-
-    if (!bytes)
-        return -ENOMEM;
-    c->block_set = xattr_set_of_block(bytes, block_size);
-    c->inode_set = (struct xattr_set){bytes + block_size, 0, c->in_inode.set.end};
-    return 0;
-}
-
-static int check_flags(const struct change *c, const struct xattr_item *item, int flags)
-{
-    bool found = place_find(&c->in_inode, &item->key) || place_find(&c->in_block, &item->key);
-
-    if (found && flags & XATTR_CREATE)
-        return -EEXIST;
-    return !found && flags & XATTR_REPLACE ? -ENODATA : 0;
-}
-
-static int change_in(struct handle *h, struct inode *i, struct change *c,
-                     const struct xattr_item *item)
-{
-    int err = ext4_name_hold(h, i) ?: change_alloc(i, c);
-
-    if (err)
-        return err;
-    err = change_plan(h, i, c, item) ?: change_write(h, i, c, &item->key);
-    if (err && c->new_value)
-        ext4_value_discard(h, c->new_value);
-    kfree(c->block_set.base);
-    return err;
+    err = ext4_inode_write(h, i);
+    return err || !c->old_value ? err : ext4_value_unshare(h, c->old_value);
 }
 
 #define CHANGE_CREDITS (4 + 3 * EXT4_ALLOC_CREDITS)
@@ -515,39 +447,40 @@ static int change_handle(struct inode *i, struct change *c, const struct xattr_i
 
     if (err)
         return err;
-    err = change_in(h, i, c, item);
+    err = change_in(h, i, c, *item);
     end = journal_end(h);
     return err ? err : end;
 }
 
-static int find_old_value(struct inode *i, struct change *c, const struct xattr_key *key)
+// Finds the attribute, which may have to exist, or not to.
+static int change_find(struct inode *i, struct change *c, const struct xattr_key *key, int flags)
 {
-    const struct ext4_xattr_entry *e = place_find(&c->in_inode, key);
-
-    if (!e)
-        e = place_find(&c->in_block, key);
-    return e && e->e_value_inum ? ext4_value_get(i, e, &c->old_value) : 0;
+    for (c->from = 0; c->from < PLACES; c->from++) {
+        c->entry = place_find(&c->at[c->from], key);
+        if (c->entry)
+            break;
+    }
+    if (c->entry && flags & XATTR_CREATE)
+        return -EEXIST;
+    if (!c->entry && flags & XATTR_REPLACE)
+        return -ENODATA;
+    return c->entry && c->entry->e_value_inum ? ext4_value_get(i, c->entry, &c->old_value) : 0;
 }
 
 // The places stay as they are while the inode is locked, but for a shared block's count.
 static int change_once(struct inode *i, const struct xattr_item *item, int flags)
 {
     struct change c = {0};
-    int err = inode_place(i, &c.in_inode);
+    int err = places_open(i, c.at);
 
     if (err)
         return err;
-    err = block_place(i, &c.in_block);
-    if (!err)
-        err = check_flags(&c, item, flags) ?: find_old_value(i, &c, &item->key);
-    if (!err)
-        err = change_handle(i, &c, item);
+    err = change_find(i, &c, &item->key, flags) ?: change_handle(i, &c, item);
     if (c.old_value)
         inode_put(c.old_value);
     if (c.new_value)
         inode_put(c.new_value);
-    place_close(&c.in_block);
-    place_close(&c.in_inode);
+    places_close(c.at);
     return err;
 }
 
@@ -557,12 +490,11 @@ static int xattr_set(struct inode *i, const char *name, const void *value, size_
     struct ext4 *fs = ext4_of(i);
     int err = key_of(name, &item.key) ?: ext4_check_writable(fs);
 
-    while (!err) {
+    if (err)
+        return err;
+    do
         err = change_once(i, &item, flags);
-        if (err != -ENOSPC || !ext4_freed_wait(fs))
-            break;
-        err = 0;
-    }
+    while (err == -ENOSPC && ext4_freed_wait(fs));
     return err;
 }
 
@@ -574,7 +506,7 @@ static bool large_key(const struct place *p, struct xattr_key *key, char *name)
     const struct ext4_xattr_entry *e = p->exists ? xattr_set_first(&p->set) : NULL;
 
     while (e && !e->e_value_inum)
-        e = xattr_set_next(&p->set, (struct ext4_xattr_entry *)e);
+        e = xattr_set_next(&p->set, e);
     if (!e)
         return false;
     *key = (struct xattr_key){e->e_name_index, e->e_name_len, name};
@@ -582,35 +514,22 @@ static bool large_key(const struct place *p, struct xattr_key *key, char *name)
     return true;
 }
 
-static int find_large(struct inode *i, struct xattr_key *key, char *name, bool *found)
-{
-    struct place p;
-    int err = inode_place(i, &p);
-
-    if (err)
-        return err;
-    *found = large_key(&p, key, name);
-    place_close(&p);
-    if (*found)
-        return 0;
-    err = block_place(i, &p);
-    if (err)
-        return err;
-    *found = large_key(&p, key, name);
-    place_close(&p);
-    return 0;
-}
-
 int ext4_xattr_drop_values(struct inode *i)
 {
-    char name[EXT4_NAME_MAX];
-    struct xattr_item item = {0};
     bool found = EXT4_HAS_INCOMPAT(ext4_of(i), EA_INODE) && !(ext4_i(i)->flags & EXT4_EA_INODE_FL);
+    struct xattr_item item = {0};
+    struct place at[PLACES];
+    char name[EXT4_NAME_MAX];
     int err = 0;
 
     while (!err && found) {
-        err = find_large(i, &item.key, name, &found);
-        if (!err && found)
+        err = places_open(i, at);
+        if (err)
+            break;
+        found =
+            large_key(&at[IN_INODE], &item.key, name) || large_key(&at[IN_BLOCK], &item.key, name);
+        places_close(at);
+        if (found)
             err = change_once(i, &item, 0);
     }
     return err;

@@ -11,10 +11,9 @@ static u32 entry_size(u32 name_length)
     return ALIGN_UP(offsetof(struct ext4_xattr_entry, e_name) + name_length, PAD);
 }
 
-bool xattr_set_of_inode(struct ext4_dinode *d, u32 inode_size, struct xattr_set *set)
+bool xattr_set_of_inode(struct ext4_dinode *d, u32 inode_size, u32 extra, struct xattr_set *set)
 {
-    u32 at =
-        EXT4_GOOD_OLD_INODE_SIZE + (inode_size > EXT4_GOOD_OLD_INODE_SIZE ? d->i_extra_isize : 0);
+    u32 at = EXT4_GOOD_OLD_INODE_SIZE + extra;
     u32 *magic = (u32 *)((u8 *)d + at);
 
     *set = (struct xattr_set){.base = (u8 *)(magic + 1)};
@@ -22,6 +21,12 @@ bool xattr_set_of_inode(struct ext4_dinode *d, u32 inode_size, struct xattr_set 
         return false;
     set->end = inode_size - at - sizeof(u32);
     return *magic == EXT4_XATTR_MAGIC;
+}
+
+// Of the value, if it is in the set.
+static u32 value_size(const struct ext4_xattr_entry *e)
+{
+    return e->e_value_inum ? 0 : e->e_value_size;
 }
 
 /* Reading */
@@ -58,9 +63,8 @@ int xattr_set_check(const struct xattr_set *s)
     names_end = offset + sizeof(u32);
     if (names_end > s->end)
         return -EUCLEAN;
-    for (const struct ext4_xattr_entry *e = xattr_set_first(s); e;
-         e = xattr_set_next(s, (struct ext4_xattr_entry *)e)) {
-        if (e->e_value_inum || !e->e_value_size)
+    for (const struct ext4_xattr_entry *e = xattr_set_first(s); e; e = xattr_set_next(s, e)) {
+        if (!value_size(e))
             continue;
         if (e->e_value_offs < names_end || e->e_value_offs % PAD || e->e_value_offs > s->end ||
             e->e_value_size > s->end - e->e_value_offs)
@@ -74,7 +78,7 @@ struct ext4_xattr_entry *xattr_set_first(const struct xattr_set *s)
     return is_end(s, s->first) ? NULL : entry_at(s, s->first);
 }
 
-struct ext4_xattr_entry *xattr_set_next(const struct xattr_set *s, struct ext4_xattr_entry *e)
+struct ext4_xattr_entry *xattr_set_next(const struct xattr_set *s, const struct ext4_xattr_entry *e)
 {
     u32 next = offset_of(s, e) + entry_size(e->e_name_len);
 
@@ -91,11 +95,16 @@ struct ext4_xattr_entry *xattr_set_find(const struct xattr_set *s, const struct 
     return e;
 }
 
-/* Making */
+/* Changing */
 
 void xattr_set_init(const struct xattr_set *s)
 {
     memset(s->base + s->first, 0, s->end - s->first);
+}
+
+u32 xattr_item_size(const struct xattr_item *item)
+{
+    return entry_size(item->key.length) + (item->inum ? 0 : ALIGN_UP(item->size, PAD));
 }
 
 // Where the zero word after the entries is, and where the lowest value is.
@@ -105,9 +114,19 @@ static void find_room(const struct xattr_set *s, u32 *names_end, u32 *values)
     *values = s->end;
     for (struct ext4_xattr_entry *e = xattr_set_first(s); e; e = xattr_set_next(s, e)) {
         *names_end = offset_of(s, e) + entry_size(e->e_name_len);
-        if (e->e_value_size && !e->e_value_inum)
+        if (value_size(e))
             *values = MIN(*values, (u32)e->e_value_offs);
     }
+}
+
+u32 xattr_set_room(const struct xattr_set *s, const struct ext4_xattr_entry *without)
+{
+    u32 names_end, values, gone = 0;
+
+    find_room(s, &names_end, &values);
+    if (without)
+        gone = entry_size(without->e_name_len) + ALIGN_UP(value_size(without), PAD);
+    return values + gone - MIN(values + gone, names_end + (u32)sizeof(u32));
 }
 
 static int key_compare(const struct xattr_key *a, const struct ext4_xattr_entry *b)
@@ -119,33 +138,25 @@ static int key_compare(const struct xattr_key *a, const struct ext4_xattr_entry 
     return memcmp(a->name, b->e_name, a->length);
 }
 
-u32 xattr_entry_hash(const struct xattr_key *key, const u32 *value, u32 words)
+// Of the name, and of the value's words: a value elsewhere has one, its own hash.
+static u32 item_hash(const struct xattr_item *item, const u32 *value)
 {
-    u32 hash = 0;
+    u32 words = item->inum ? 1 : DIV_ROUND_UP(item->size, PAD), hash = 0;
 
-    for (u32 i = 0; i < key->length; i++)
-        hash = (hash << 5) ^ (hash >> 27) ^ (u8)key->name[i];
+    for (u32 i = 0; i < item->key.length; i++)
+        hash = (hash << 5) ^ (hash >> 27) ^ (u8)item->key.name[i];
     for (u32 i = 0; i < words; i++)
-        hash = (hash << 16) ^ (hash >> 16) ^ value[i];
+        hash = (hash << 16) ^ (hash >> 16) ^ (item->inum ? item->inum_hash : value[i]);
     return hash;
 }
 
-static u32 item_hash(const struct xattr_item *item, const u8 *value)
+void xattr_set_add(const struct xattr_set *s, const struct xattr_item *item, bool hashed)
 {
-    if (item->inum)
-        return xattr_entry_hash(&item->key, &item->inum_hash, 1);
-    return xattr_entry_hash(&item->key, (const u32 *)value, ALIGN_UP(item->size, PAD) / PAD);
-}
-
-int xattr_set_add(const struct xattr_set *s, const struct xattr_item *item, bool hashed)
-{
-    u32 need = entry_size(item->key.length), names_end, values, at = s->first;
-    u32 space = item->inum ? 0 : ALIGN_UP(item->size, PAD);
+    u32 need = entry_size(item->key.length), space = xattr_item_size(item) - need;
+    u32 names_end, values, at = s->first;
     struct ext4_xattr_entry *e;
 
     find_room(s, &names_end, &values);
-    if (names_end + sizeof(u32) + need > values || space > values - names_end - sizeof(u32) - need)
-        return -ENOSPC;
     while (at < names_end && key_compare(&item->key, entry_at(s, at)) > 0)
         at += entry_size(entry_at(s, at)->e_name_len);
     e = entry_at(s, at);
@@ -162,32 +173,25 @@ int xattr_set_add(const struct xattr_set *s, const struct xattr_item *item, bool
         memcpy(xattr_value(s, e), item->value, item->size);
     }
     if (hashed || item->inum)
-        e->e_hash = item_hash(item, xattr_value(s, e));
-    return 0;
+        e->e_hash = item_hash(item, (const u32 *)xattr_value(s, e));
 }
 
-int xattr_set_copy(const struct xattr_set *s, const struct xattr_set *from,
-                   const struct xattr_key *without, bool hashed)
+// The entries behind it move up, and the values before its own move down.
+void xattr_set_remove(const struct xattr_set *s, struct ext4_xattr_entry *e)
 {
-    int err = 0;
+    u32 size = entry_size(e->e_name_len), space = ALIGN_UP(value_size(e), PAD);
+    u32 value = e->e_value_offs, names_end, values;
 
-    for (struct ext4_xattr_entry *e = xattr_set_first(from); !err && e;
-         e = xattr_set_next(from, e)) {
-        struct xattr_item item = {{e->e_name_index, e->e_name_len, e->e_name},
-                                  xattr_value(from, e),
-                                  e->e_value_size,
-                                  e->e_value_inum,
-                                  0};
-        struct ext4_xattr_entry *copy;
-
-        if (without && !key_compare(without, e))
-            continue;
-        err = xattr_set_add(s, &item, hashed);
-        copy = err ? NULL : xattr_set_find(s, &item.key);
-        if (copy && e->e_value_inum)
-            copy->e_hash = e->e_hash;
-    }
-    return err;
+    find_room(s, &names_end, &values);
+    memmove(e, (u8 *)e + size, names_end - offset_of(s, e) - size);
+    memset(s->base + names_end - size, 0, size);
+    if (!space)
+        return;
+    memmove(s->base + values + space, s->base + values, value - values);
+    memset(s->base + values, 0, space);
+    for (e = xattr_set_first(s); e; e = xattr_set_next(s, e))
+        if (value_size(e) && e->e_value_offs < value)
+            e->e_value_offs += space;
 }
 
 u32 xattr_set_hash(const struct xattr_set *s)

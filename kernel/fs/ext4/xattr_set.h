@@ -27,9 +27,9 @@ struct xattr_key {
     const char *name;
 };
 
-// The set behind an inode's fields: false if there is none (*set could be used to make one, if it
-// has room at all).
-bool xattr_set_of_inode(struct ext4_dinode *d, u32 inode_size, struct xattr_set *set);
+// The set behind an inode's fields, of which `extra` bytes are past the first 128: false if there
+// is none (*set could be used to make one, if it has room at all).
+bool xattr_set_of_inode(struct ext4_dinode *d, u32 inode_size, u32 extra, struct xattr_set *set);
 static inline struct xattr_set xattr_set_of_block(u8 *block, u32 block_size)
 {
     return (struct xattr_set){block, sizeof(struct ext4_xattr_header), block_size};
@@ -37,14 +37,15 @@ static inline struct xattr_set xattr_set_of_block(u8 *block, u32 block_size)
 
 int xattr_set_check(const struct xattr_set *s); // 0 or -EUCLEAN; the others only after it
 struct ext4_xattr_entry *xattr_set_first(const struct xattr_set *s); // NULL at the end
-struct ext4_xattr_entry *xattr_set_next(const struct xattr_set *s, struct ext4_xattr_entry *e);
+struct ext4_xattr_entry *xattr_set_next(const struct xattr_set *s,
+                                        const struct ext4_xattr_entry *e);
 struct ext4_xattr_entry *xattr_set_find(const struct xattr_set *s, const struct xattr_key *key);
 static inline u8 *xattr_value(const struct xattr_set *s, const struct ext4_xattr_entry *e)
 {
     return s->base + e->e_value_offs;
 }
 
-/* Making them: a changed set is made anew in other bytes, from an old one and what is added. */
+/* Changing them in place */
 
 void xattr_set_init(const struct xattr_set *s); // empties it, all bytes from the first entry on
 struct xattr_item {
@@ -53,10 +54,10 @@ struct xattr_item {
     u32 size, inum;
     u32 inum_hash; // of the value in that inode
 };
-// In its place by name. -ENOSPC. With `hashed`, as in blocks, the entry's hash is set.
-int xattr_set_add(const struct xattr_set *s, const struct xattr_item *item, bool hashed);
-// Adds all of `from` but `without` (NULL: all). -ENOSPC: they are more than fit.
-int xattr_set_copy(const struct xattr_set *s, const struct xattr_set *from,
-                   const struct xattr_key *without, bool hashed);
+u32 xattr_item_size(const struct xattr_item *item); // bytes that it needs
+// Bytes for items; `without` (NULL: none) counts as gone.
+u32 xattr_set_room(const struct xattr_set *s, const struct ext4_xattr_entry *without);
+// In its place by name; there is room. With `hashed`, as in blocks, the entry's hash is set.
+void xattr_set_add(const struct xattr_set *s, const struct xattr_item *item, bool hashed);
+void xattr_set_remove(const struct xattr_set *s, struct ext4_xattr_entry *e);
 u32 xattr_set_hash(const struct xattr_set *s); // of a block, for its header; 0: not to be shared
-u32 xattr_entry_hash(const struct xattr_key *key, const u32 *value, u32 words);
