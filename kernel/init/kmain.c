@@ -104,6 +104,8 @@ static int root_mount(void)
             memcpy(type, "ext4", sizeof("ext4"));
         fs = fs_find(type);
         err = fs ? fs->mount(source, NULL, 0, &sb) : -ENODEV;
+        if (err == -ENOMEM)
+            panic_line("out of memory at boot: no room to mount %s as the root", source);
         if (err)
             panic_line("cannot mount %s as the root: error %d", source, err);
     } else {

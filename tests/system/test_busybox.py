@@ -10,6 +10,7 @@ import pytest
 
 import cpio
 import machine
+import mkinitramfs
 
 SCRIPTS = {
     "functions": ("""
@@ -116,7 +117,7 @@ def test_issue_example(rv):
 
 
 def test_find(guest):
-    names = [name for name, *_ in cpio.read(machine.initramfs(guest.config))
+    names = [name for name, *_ in cpio.read(mkinitramfs.build_root(machine.BUILD).finish())
              if name == "usr" or name.startswith("usr/")]
     assert guest.out("find /usr | wc -l").strip() == str(len(names))
     assert guest.out("find /usr -type l | wc -l") == guest.out("ls -l /usr/bin | grep -c '^l'")
