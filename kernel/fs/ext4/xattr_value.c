@@ -27,6 +27,7 @@ int ext4_value_get(struct inode *i, const struct ext4_xattr_entry *e, struct ino
         (*out)->size == e->e_value_size)
         return 0;
     inode_put(*out);
+    *out = NULL;
     return damaged(i, e->e_value_inum);
 }
 
