@@ -28,6 +28,16 @@ s64 sys_gettid(void)
     return thread_self()->tid;
 }
 
+static s64 clone_act(const struct clone_args *args)
+{
+    s64 pid;
+
+    do
+        pid = process_clone(args, arch_frame(arch_self()));
+    while (unlikely(pid == -ENOMEM) && vm_reclaim(RECLAIM_PAGES));
+    return pid;
+}
+
 // riscv64 argument order: flags, stack, parent_tid, tls, child_tid. The stack is given by its top.
 s64 sys_clone(u64 flags, u64 stack, u64 parent_tid, u64 tls, u64 child_tid)
 {
@@ -40,7 +50,7 @@ s64 sys_clone(u64 flags, u64 stack, u64 parent_tid, u64 tls, u64 child_tid)
         .tls = tls,
     };
 
-    return process_clone(&args, arch_frame(arch_self()));
+    return clone_act(&args);
 }
 
 s64 sys_clone3(u64 uargs, u64 size)
@@ -52,7 +62,7 @@ s64 sys_clone3(u64 uargs, u64 size)
         return err;
     if ((args.flags & (CSIGNAL | CLONE_DETACHED)) || !args.stack != !args.stack_size)
         return -EINVAL;
-    return process_clone(&args, arch_frame(arch_self()));
+    return clone_act(&args);
 }
 
 static s64 exec_at(u64 dirfd, u64 name, u64 argv, u64 envp, u32 flags)
@@ -69,7 +79,11 @@ static s64 exec_at(u64 dirfd, u64 name, u64 argv, u64 envp, u32 flags)
             return -ENOMEM;
         snformat(shown, PATH_MAX, "/dev/fd/%d%s%s", (int)dirfd, *a.name ? "/" : "", a.name);
     }
-    err = err ?: process_exec(path_arg_start(&a), a.name, shown ?: a.name, argv, envp, flags);
+    if (!err) {
+        do
+            err = process_exec(path_arg_start(&a), a.name, shown ?: a.name, argv, envp, flags);
+        while (err == -ENOMEM && vm_reclaim(RECLAIM_PAGES));
+    }
     kfree(shown);
     return err;
 }

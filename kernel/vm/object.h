@@ -134,8 +134,8 @@ void vm_threads_start(void);
 
 /* Reclaim */
 
-// Drops about `want` pages that can be had again, unmapping and writing them if need be; how many.
-// 0: there are none. May sleep, may end an inode: nothing is held.
+// Drops about `want` pages that can be had again, unmapping and writing them if need be; how many,
+// by all threads meanwhile. 0: there are none. May sleep, may end an inode: nothing is held.
 u64 vm_reclaim(u64 want);
 #define RECLAIM_PAGES 64 // asked for before memory is called out
 // Drops the clean pages of [first, last] that nobody maps or uses, if they can be filled again.

@@ -7,7 +7,8 @@
 // those that somebody holds, are passed over. When nothing can go, dirty pages are written.
 //
 // A call ends when it has what it wants, or has looked at every page three times in vain: each look
-// is paid for by a page that was read or found since.
+// is paid for by a page that was read or found since. What others free meanwhile counts too: with
+// several at work one may find nothing, and still memory is not out.
 #include "sched/thread.h"
 #include "vm/vm_private.h"
 
@@ -20,6 +21,7 @@ static struct list cached_objects = LIST_INIT(cached_objects); // (cached_lock) 
 static u64 cached_count;                                       // (cached_lock) objects
 static struct wait_queue reclaim_wait = WAIT_QUEUE_INIT(reclaim_wait);
 static u32 reclaim_asked; // (a)
+static u64 reclaimed;     // (a) pages, by all
 
 void object_enter_clock(struct vm_object *o)
 {
@@ -128,6 +130,7 @@ static u64 clock_run(u64 want, u64 patience)
         if (o && o->ops->release)
             o->ops->release(o);
         freed += n;
+        atomic_fetch_add(&reclaimed, (u64)n);
         idle = n ? 0 : idle;
     }
     return freed;
@@ -140,9 +143,11 @@ u64 reclaim_clean(u64 want)
 
 u64 vm_reclaim(u64 want)
 {
-    u64 freed = reclaim_clean(want);
+    u64 before = load_relaxed(&reclaimed);
 
-    return !freed && dirty_write_some() ? reclaim_clean(want) : freed;
+    if (!reclaim_clean(want) && dirty_write_some())
+        reclaim_clean(want);
+    return load_relaxed(&reclaimed) - before;
 }
 
 /* The thread */

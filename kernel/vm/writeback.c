@@ -34,7 +34,8 @@ static u64 dirty_total;                                      // (a) pages
 static u64 background_limit = ~0UL;                          // (c) pages, once there is a flusher
 static u64 hard_limit = ~0UL;                                // (c)
 static struct wait_queue flusher_wait = WAIT_QUEUE_INIT(flusher_wait);
-static struct wait_queue clean_wait = WAIT_QUEUE_INIT(clean_wait); // for the hard limit
+static struct wait_queue clean_wait = WAIT_QUEUE_INIT(clean_wait); // for a write-back to end
+static u64 writes_begun, writes_ended;                             // (a)
 
 void dirty_pages_add(s64 n)
 {
@@ -169,8 +170,8 @@ static void object_written(struct vm_object *o, ns_t begun, bool whole)
         o->dirty_since = begun;
     }
     spin_unlock(&dirty_lock);
-    if (!limit_passed())
-        wake_all(&clean_wait);
+    atomic_fetch_add(&writes_ended, 1UL);
+    wake_all(&clean_wait);
 }
 
 int vm_object_sync(struct vm_object *o, u64 first, u64 last)
@@ -182,6 +183,7 @@ int vm_object_sync(struct vm_object *o, u64 first, u64 last)
         return 0;
     mutex_lock(&o->write_lock);
     begun = clock_monotonic();
+    atomic_fetch_add(&writes_begun, 1UL);
     arch_self()->urgent++; // so that memory comes free
     if (vm_object_is_dirty(o))
         err = o->ops->write_back(o, first, last);
@@ -291,9 +293,17 @@ static int flush_next(bool now)
     return sync_held(o) == -ENOMEM ? -ENOMEM : 0;
 }
 
+// Pages that are on their way to the device already count as neither dirty nor free.
 bool dirty_write_some(void)
 {
-    return vm_dirty_pages() && !flush_next(true);
+    u64 ended = load_relaxed(&writes_ended);
+
+    if (vm_dirty_pages() && !flush_next(true))
+        return true;
+    (void)wait_event(&clean_wait,
+                     load_relaxed(&writes_ended) != ended || load_relaxed(&writes_begun) == ended,
+                     WAIT_KILLABLE, NS_NEVER);
+    return load_relaxed(&writes_ended) != ended;
 }
 
 static ns_t flusher_deadline(void)

@@ -62,6 +62,24 @@ def test_mix(disk, features):
     fsck(one.path)
 
 
+WRITERS = """w() { for i in 1 2 3 4; do
+dd if=/dev/zero of=/mnt/$1 bs=8M count=3 && dd if=/mnt/$1 of=/mnt/to$1 bs=8M count=3 || exit 1; done; }
+w 1 & one=$!; w 2 & two=$!; w 3 & three=$!; w 4 & four=$!
+wait $one && wait $two && wait $three && wait $four
+"""
+
+
+def test_writers_short_of_memory(disk):
+    """Four writers with 32 of 48 MB for themselves: what one frees another takes, and none is ended."""
+    one = disk(EXT4, size="256M")
+    guest = small(one, "48M")
+    written = guest.sh(WRITERS, timeout=240)
+    assert written.status == 0, written
+    one.umount()
+    one.stop()
+    fsck(one.path)
+
+
 @pytest.mark.parametrize("how", WAYS)
 def test_durable(disk, tmp_path, how):
     one = disk(EXT4, size="32M")
