@@ -174,7 +174,7 @@ static bool pick_in_group(struct ext4 *fs, u32 n, struct pick *p)
     int err;
 
     mutex_lock(&g->lock);
-    if (ext4_group_free_blocks(g) && !(g->bad & EXT4_BLOCK_BITMAP)) {
+    if (ext4_group_free(g, false) && !g->bad[false]) {
         err = ext4_group_bitmap(fs, n, false, &b);
         if (!err) {
             found = pick_in_map(fs, n, (const u64 *)b->data, p);
@@ -235,75 +235,23 @@ void ext4_blocks_unpick(struct ext4 *fs, u64 block, u32 count)
     store_relaxed(&ext4_group(fs, group)->largest_free, fs->blocks_per_group);
 }
 
-/* Bitmaps */
+/* Claiming */
 
-struct bitmap_change {
-    struct ext4_group *group;
-    u32 number, from, count; // group, first bit, bits
-    struct buf *bitmap;
-};
-
-// Locks the group, and readies everything that can fail; `end` in any case.
-static int change_begin(struct handle *h, struct ext4 *fs, struct bitmap_change *c, u64 block,
-                        u32 count)
+static int bits_begin(struct handle *h, struct ext4 *fs, u64 block, struct ext4_bits *c, u32 *from)
 {
     u64 at = block - fs->first_block;
-    int err;
 
-    *c = (struct bitmap_change){
-        .number = at / fs->blocks_per_group, .from = at % fs->blocks_per_group, .count = count};
-    c->group = ext4_group(fs, c->number);
-    mutex_lock(&c->group->lock);
-    err = ext4_group_bitmap(fs, c->number, false, &c->bitmap);
-    if (!err)
-        err = journal_get_write(h, c->bitmap);
-    return err ? err : journal_get_write(h, c->group->desc_buf);
-}
-
-static void change_end(struct bitmap_change *c)
-{
-    mutex_unlock(&c->group->lock);
-    buf_put(c->bitmap);
-}
-
-// Whether all bits of the change are as they should be before it.
-static bool change_fits(const struct bitmap_change *c, bool used)
-{
-    const u64 *map = (const u64 *)c->bitmap->data;
-    u32 end = c->from + c->count;
-
-    return (used ? bitmap_find_zero(map, end, c->from) : bitmap_find_set(map, end, c->from)) >= end;
-}
-
-static int change_apply(struct handle *h, struct ext4 *fs, struct bitmap_change *c, bool use)
-{
-    struct ext4_group_desc *d = &c->group->desc;
-    u32 free = ext4_group_free_blocks(c->group);
-
-    buf_lock(c->bitmap);
-    for (u32 bit = c->from; bit < c->from + c->count; bit++)
-        if (use)
-            bitmap_set((u64 *)c->bitmap->data, bit);
-        else
-            bitmap_clear((u64 *)c->bitmap->data, bit);
-    ext4_bitmap_flipped(fs, d, c->bitmap->data, false, c->from, c->count);
-    buf_unlock(c->bitmap);
-    journal_dirty(h, c->bitmap);
-    free = use ? free - c->count : free + c->count;
-    d->bg_free_blocks_count_lo = free;
-    d->bg_free_blocks_count_hi = free >> 16;
-    d->bg_flags &= ~EXT4_BG_BLOCK_UNINIT;
-    if (!use)
-        store_relaxed(&c->group->largest_free, free);
-    return ext4_group_write(h, fs, c->number);
+    *from = at % fs->blocks_per_group;
+    return ext4_bits_begin(h, fs, at / fs->blocks_per_group, false, c);
 }
 
 int ext4_blocks_claim(struct handle *h, struct ext4 *fs, u64 block, u32 count)
 {
-    struct bitmap_change c;
-    int err = change_begin(h, fs, &c, block, count);
+    struct ext4_bits c;
+    u32 from;
+    int err = bits_begin(h, fs, block, &c, &from);
 
-    if (!err && !change_fits(&c, false))
+    if (!err && !ext4_bits_are(&c, false, from, count))
         err = ext4_corrupt(fs, 0, block, "a block in use was marked free");
     if (!err) {
         spin_lock(&fs->ranges_lock);
@@ -311,8 +259,8 @@ int ext4_blocks_claim(struct handle *h, struct ext4 *fs, u64 block, u32 count)
         spin_unlock(&fs->ranges_lock);
     }
     if (!err)
-        err = change_apply(h, fs, &c, true);
-    change_end(&c);
+        ext4_bits_flip(h, fs, &c, true, from, count);
+    ext4_bits_end(&c);
     if (err)
         ext4_blocks_unpick(fs, block, count);
     return err;
@@ -348,18 +296,21 @@ static int freed_add(struct handle *h, struct ext4 *fs, u64 block, u32 count)
 
 static int free_in_group(struct handle *h, struct ext4 *fs, u64 block, u32 count, bool revoke)
 {
-    struct bitmap_change c;
-    int err = change_begin(h, fs, &c, block, count);
+    struct ext4_bits c;
+    u32 from;
+    int err = bits_begin(h, fs, block, &c, &from);
 
-    if (!err && !change_fits(&c, true))
+    if (!err && !ext4_bits_are(&c, true, from, count))
         err = ext4_corrupt(fs, 0, block, "a block was freed twice");
     if (!err && revoke)
         err = journal_revoke(h, fs->cache, block, count);
     if (!err)
         err = freed_add(h, fs, block, count);
-    if (!err)
-        err = change_apply(h, fs, &c, false);
-    change_end(&c);
+    if (!err) {
+        ext4_bits_flip(h, fs, &c, false, from, count);
+        store_relaxed(&c.group->largest_free, ext4_group_free(c.group, false));
+    }
+    ext4_bits_end(&c);
     return err;
 }
 

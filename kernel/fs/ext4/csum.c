@@ -92,13 +92,12 @@ static u16 group_sum(const struct ext4 *fs, u32 group, const struct ext4_group_d
 
 bool ext4_group_verify(const struct ext4 *fs, u32 group, const struct ext4_group_desc *d)
 {
-    return !(fs->ro_compat & (EXT4_RO_METADATA_CSUM | EXT4_RO_GDT_CSUM)) ||
-           d->bg_checksum == group_sum(fs, group, d);
+    return !ext4_has_group_sums(fs) || d->bg_checksum == group_sum(fs, group, d);
 }
 
 void ext4_group_seal(const struct ext4 *fs, u32 group, struct ext4_group_desc *d)
 {
-    if (fs->ro_compat & (EXT4_RO_METADATA_CSUM | EXT4_RO_GDT_CSUM))
+    if (ext4_has_group_sums(fs))
         d->bg_checksum = group_sum(fs, group, d);
 }
 

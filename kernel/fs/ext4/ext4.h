@@ -20,15 +20,14 @@
 
 #define EXT4_MAP_FAIL (~0UL)
 
-enum { EXT4_BLOCK_BITMAP = 1, EXT4_INODE_BITMAP = 2 };
-
 struct ext4_group {
     struct ext4_group_desc desc; // (lock) a copy of what the descriptor's block holds
     struct mutex lock;           // RANK_GROUP: bitmaps and counts of the group
     struct buf *desc_buf;        // (c) referenced: where the descriptor is
     u32 desc_offset;             // (c)
     u32 largest_free;            // (a) a hint: no free run is longer; blocks
-    u8 checked, bad;             // (lock) EXT4_BLOCK_BITMAP...: was verified; allocate nothing here
+    bool checked[2];             // (lock) the bitmap of blocks, of inodes, was verified
+    bool bad[2];                 // (lock) and is wrong: nothing is allocated here
 };
 
 enum ext4_data_mode { EXT4_DATA_ORDERED, EXT4_DATA_WRITEBACK, EXT4_DATA_JOURNAL };
@@ -123,6 +122,11 @@ static inline struct ext4 *ext4_of(struct inode *i)
 #define EXT4_HAS_COMPAT(fs, bit)   (((fs)->compat & EXT4_COMPAT_##bit) != 0)
 #define EXT4_HAS_INCOMPAT(fs, bit) (((fs)->incompat & EXT4_INCOMPAT_##bit) != 0)
 #define EXT4_HAS_RO(fs, bit)       (((fs)->ro_compat & EXT4_RO_##bit) != 0)
+
+static inline bool ext4_has_group_sums(const struct ext4 *fs)
+{
+    return fs->ro_compat & (EXT4_RO_METADATA_CSUM | EXT4_RO_GDT_CSUM);
+}
 
 extern const struct ranges_mem ext4_ranges_mem; // nodes of `ranges`; any context
 
@@ -290,7 +294,8 @@ extern const struct file_ops ext4_file_ops;
 extern const struct inode_ops ext4_file_inode_ops;
 int ext4_data_flush(struct inode *i);         // writes all dirty pages and inserts their extents
 int ext4_truncate(struct inode *i, u64 size); // inode lock held; pages and blocks; sizes both ways
-int ext4_delete_contents(struct inode *i);    // at eviction with no links
+// At eviction with no links: frees the blocks, restarting the handle, with `credits` left.
+int ext4_delete_contents(struct handle *h, struct inode *i, u32 credits);
 int ext4_file_fallocate(struct file *f, int mode, loff_t offset, loff_t length);
 int ext4_fsync(struct file *f, bool data_only); // also directories
 

@@ -82,29 +82,47 @@ bool ext4_blocks_valid(const struct ext4 *fs, u64 block, u64 count)
 
 /* Descriptors */
 
-static u64 wide(u32 lo, u32 hi)
+static u64 bitmap_block(const struct ext4_group *g, bool inodes)
 {
-    return lo | (u64)hi << 32;
-}
+    const struct ext4_group_desc *d = &g->desc;
 
-u64 ext4_group_block_bitmap(const struct ext4_group *g)
-{
-    return wide(g->desc.bg_block_bitmap_lo, g->desc.bg_block_bitmap_hi);
-}
-
-u64 ext4_group_inode_bitmap(const struct ext4_group *g)
-{
-    return wide(g->desc.bg_inode_bitmap_lo, g->desc.bg_inode_bitmap_hi);
+    return inodes ? d->bg_inode_bitmap_lo | (u64)d->bg_inode_bitmap_hi << 32
+                  : d->bg_block_bitmap_lo | (u64)d->bg_block_bitmap_hi << 32;
 }
 
 u64 ext4_group_inode_table(const struct ext4_group *g)
 {
-    return wide(g->desc.bg_inode_table_lo, g->desc.bg_inode_table_hi);
+    return g->desc.bg_inode_table_lo | (u64)g->desc.bg_inode_table_hi << 32;
 }
 
-static u32 table_blocks(const struct ext4 *fs)
+u32 ext4_group_free(const struct ext4_group *g, bool inodes)
 {
-    return DIV_ROUND_UP((u64)fs->inodes_per_group * fs->inode_size, fs->block_size);
+    const struct ext4_group_desc *d = &g->desc;
+
+    return inodes ? d->bg_free_inodes_count_lo | (u32)d->bg_free_inodes_count_hi << 16
+                  : d->bg_free_blocks_count_lo | (u32)d->bg_free_blocks_count_hi << 16;
+}
+
+static void free_set(struct ext4_group *g, bool inodes, u32 n)
+{
+    struct ext4_group_desc *d = &g->desc;
+
+    *(inodes ? &d->bg_free_inodes_count_lo : &d->bg_free_blocks_count_lo) = n;
+    *(inodes ? &d->bg_free_inodes_count_hi : &d->bg_free_blocks_count_hi) = n >> 16;
+}
+
+u32 ext4_group_dirs(const struct ext4_group *g)
+{
+    return g->desc.bg_used_dirs_count_lo | (u32)g->desc.bg_used_dirs_count_hi << 16;
+}
+
+void ext4_group_dirs_add(struct ext4 *fs, struct ext4_group *g, int step)
+{
+    u32 n = ext4_group_dirs(g) + step;
+
+    g->desc.bg_used_dirs_count_lo = n;
+    g->desc.bg_used_dirs_count_hi = n >> 16;
+    atomic_fetch_add(&fs->dirs, step);
 }
 
 static void desc_load(struct ext4 *fs, struct ext4_group *g)
@@ -171,68 +189,30 @@ void ext4_groups_close(struct ext4 *fs)
     ranges_clear(&fs->freed[1]);
 }
 
-static bool in_device(const struct ext4 *fs, u64 block, u64 count)
+// A part of the groups' metadata: in the device, without FLEX_BG in its group, and nothing else.
+static int system_add(struct ext4 *fs, u32 n, u64 block, u64 count)
 {
-    return block > fs->super_block && block < fs->block_count && count <= fs->block_count - block;
-}
+    bool anywhere = EXT4_HAS_INCOMPAT(fs, FLEX_BG);
+    u64 first = anywhere ? fs->first_block : ext4_group_first(fs, n);
+    u64 end = anywhere ? fs->block_count : first + ext4_group_blocks(fs, n);
 
-static bool placed_well(const struct ext4 *fs, u32 n, const struct ext4_group *g)
-{
-    u64 first = ext4_group_first(fs, n), end = first + ext4_group_blocks(fs, n);
-    u64 place[] = {ext4_group_block_bitmap(g), ext4_group_inode_bitmap(g),
-                   ext4_group_inode_table(g)};
-    u64 size[] = {1, 1, table_blocks(fs)};
-
-    for (unsigned i = 0; i < 3; i++) {
-        if (!in_device(fs, place[i], size[i]))
-            return false;
-        if (!EXT4_HAS_INCOMPAT(fs, FLEX_BG) && (place[i] < first || place[i] + size[i] > end))
-            return false;
-    }
-    return true;
-}
-
-static int system_add(struct ext4 *fs, u64 block, u64 count)
-{
-    return count ? ranges_add(&fs->system, block, block + count) : 0;
-}
-
-// Nothing of a group's metadata may lie where another's is.
-static int system_add_alone(struct ext4 *fs, u64 block, u64 count)
-{
+    if (block < first || block > end || count > end - block)
+        return ext4_corrupt(fs, 0, block, "a group's metadata is out of place");
     if (ranges_count(&fs->system, block, block + count))
         return ext4_corrupt(fs, 0, block, "metadata of groups overlaps");
-    return system_add(fs, block, count);
+    return count ? ranges_add(&fs->system, block, block + count) : 0;
 }
 
 static int group_system(struct ext4 *fs, u32 n, const struct ext4_group *g)
 {
-    u64 first = ext4_group_first(fs, n);
-    u32 copies = ext4_group_has_super(fs, n);
-    int err;
+    u32 copies = ext4_group_has_super(fs, n), descs = group_desc_blocks(fs, n);
+    u32 table = DIV_ROUND_UP((u64)fs->inodes_per_group * fs->inode_size, fs->block_size);
 
-    copies += group_desc_blocks(fs, n);
-    err = system_add_alone(fs, first, MIN(copies, ext4_group_blocks(fs, n)));
-    if (!err)
-        err = system_add_alone(fs, ext4_group_block_bitmap(g), 1);
-    if (!err)
-        err = system_add_alone(fs, ext4_group_inode_bitmap(g), 1);
-    return err ? err : system_add_alone(fs, ext4_group_inode_table(g), table_blocks(fs));
-}
-
-u32 ext4_group_free_blocks(const struct ext4_group *g)
-{
-    return g->desc.bg_free_blocks_count_lo | (u32)g->desc.bg_free_blocks_count_hi << 16;
-}
-
-u32 ext4_group_free_inodes(const struct ext4_group *g)
-{
-    return g->desc.bg_free_inodes_count_lo | (u32)g->desc.bg_free_inodes_count_hi << 16;
-}
-
-u32 ext4_group_dirs(const struct ext4_group *g)
-{
-    return g->desc.bg_used_dirs_count_lo | (u32)g->desc.bg_used_dirs_count_hi << 16;
+    return system_add(fs, n, ext4_group_first(fs, n),
+                      MIN(copies + descs, ext4_group_blocks(fs, n)))
+               ?: system_add(fs, n, bitmap_block(g, false), 1)
+               ?: system_add(fs, n, bitmap_block(g, true), 1)
+               ?: system_add(fs, n, ext4_group_inode_table(g), table);
 }
 
 static int group_read(struct ext4 *fs, u32 n)
@@ -242,17 +222,15 @@ static int group_read(struct ext4 *fs, u32 n)
     desc_load(fs, g);
     if (!ext4_group_verify(fs, n, &g->desc))
         return ext4_corrupt(fs, 0, g->desc_buf->block, "checksum of a group's descriptor");
-    if (!placed_well(fs, n, g))
-        return ext4_corrupt(fs, 0, g->desc_buf->block, "a group's metadata is out of place");
-    if (ext4_group_free_blocks(g) > ext4_group_blocks(fs, n) ||
-        ext4_group_free_inodes(g) > fs->inodes_per_group ||
+    if (ext4_group_free(g, false) > ext4_group_blocks(fs, n) ||
+        ext4_group_free(g, true) > fs->inodes_per_group ||
         ext4_group_dirs(g) > fs->inodes_per_group)
         return ext4_corrupt(fs, 0, g->desc_buf->block, "counts of a group");
-    g->largest_free = ext4_group_free_blocks(g);
-    g->checked = 0;
-    g->bad = 0;
-    fs->free_blocks += ext4_group_free_blocks(g);
-    fs->free_inodes += ext4_group_free_inodes(g);
+    g->largest_free = ext4_group_free(g, false);
+    memset(g->checked, 0, sizeof(g->checked));
+    memset(g->bad, 0, sizeof(g->bad));
+    fs->free_blocks += ext4_group_free(g, false);
+    fs->free_inodes += ext4_group_free(g, true);
     fs->dirs += ext4_group_dirs(g);
     return group_system(fs, n, g);
 }
@@ -262,7 +240,7 @@ int ext4_groups_read(struct ext4 *fs)
     int err;
 
     ranges_clear(&fs->system);
-    err = system_add(fs, 0, fs->first_block);
+    err = fs->first_block ? ranges_add(&fs->system, 0, fs->first_block) : 0;
     fs->free_blocks = 0;
     fs->free_inodes = fs->dirs = 0;
     for (u32 n = 0; !err && n < fs->group_count; n++)
@@ -272,53 +250,46 @@ int ext4_groups_read(struct ext4 *fs)
     return err;
 }
 
-int ext4_group_write(struct handle *h, struct ext4 *fs, u32 n)
-{
-    struct ext4_group *g = ext4_group(fs, n);
-    int err;
-
-    assert(mutex_held(&g->lock));
-    err = journal_get_write(h, g->desc_buf);
-    if (err)
-        return err;
-    ext4_group_seal(fs, n, &g->desc);
-    buf_lock(g->desc_buf);
-    memcpy(g->desc_buf->data + g->desc_offset, &g->desc, fs->desc_size);
-    buf_unlock(g->desc_buf);
-    journal_dirty(h, g->desc_buf);
-    return 0;
-}
-
 /* Bitmaps; the group's lock is held */
 
-static void bits_set(u64 *map, u32 from, u32 end)
+static void bits_fill(u64 *map, u32 from, u32 end, bool set)
 {
-    for (; from < end && from % 64; from++)
-        bitmap_set(map, from);
-    for (; from + 64 <= end; from += 64)
-        map[from / 64] = ~0UL;
-    for (; from < end; from++)
-        bitmap_set(map, from);
+    while (from < end) {
+        if (from % 64 || end - from < 64) {
+            map[from / 64] = (map[from / 64] & ~BIT(from % 64)) | (u64)set << from % 64;
+            from++;
+        } else {
+            map[from / 64] = set ? ~0UL : 0;
+            from += 64;
+        }
+    }
+}
+
+// The next of the groups' metadata in the group, from bit *from on: [*from, *to).
+static bool system_next(const struct ext4 *fs, u32 n, u32 *from, u32 *to)
+{
+    u64 first = ext4_group_first(fs, n), end = first + ext4_group_blocks(fs, n), s, e;
+
+    if (first + *from >= end || !ranges_next(&fs->system, first + *from, &s, &e) || s >= end)
+        return false;
+    *from = s - first;
+    *to = MIN(e, end) - first;
+    return true;
+}
+
+static u32 bits_of(const struct ext4 *fs, u32 n, bool inodes)
+{
+    return inodes ? fs->inodes_per_group : ext4_group_blocks(fs, n);
 }
 
 // What a bitmap that was never written would say: the groups' metadata is in use, and all bits
 // past the group's end are set.
-static void block_bitmap_make(const struct ext4 *fs, u32 n, u64 *map)
-{
-    u64 first = ext4_group_first(fs, n), end = first + ext4_group_blocks(fs, n), at = first, s, e;
-
-    memset(map, 0, fs->block_size);
-    while (at < end && ranges_next(&fs->system, at, &s, &e) && s < end) {
-        bits_set(map, s - first, MIN(e, end) - first);
-        at = e;
-    }
-    bits_set(map, end - first, fs->block_size * 8);
-}
-
-static void inode_bitmap_make(const struct ext4 *fs, u64 *map)
+static void bitmap_make(const struct ext4 *fs, u32 n, bool inodes, u64 *map)
 {
     memset(map, 0, fs->block_size);
-    bits_set(map, fs->inodes_per_group, fs->block_size * 8);
+    for (u32 from = 0, to; !inodes && system_next(fs, n, &from, &to); from = to)
+        bits_fill(map, from, to, true);
+    bits_fill(map, bits_of(fs, n, inodes), fs->block_size * 8, true);
 }
 
 static u32 count_zeroes(const u64 *map, u32 bits)
@@ -334,68 +305,92 @@ static u32 count_zeroes(const u64 *map, u32 bits)
     return n;
 }
 
-static bool own_blocks_set(const struct ext4 *fs, u32 n, const u64 *map)
+static bool bitmap_good(const struct ext4 *fs, u32 n, bool inodes, const u64 *map)
 {
-    u64 first = ext4_group_first(fs, n), end = first + ext4_group_blocks(fs, n), at = first, s, e;
+    const struct ext4_group *g = ext4_group(fs, n);
 
-    while (at < end && ranges_next(&fs->system, at, &s, &e) && s < end) {
-        e = MIN(e, end);
-        if (bitmap_find_zero(map, e - first, s - first) < e - first)
-            return false;
-        at = e;
-    }
-    return true;
-}
-
-static bool bitmap_good(const struct ext4 *fs, u32 n, const struct ext4_group *g, const u64 *map,
-                        bool inodes)
-{
     if (!ext4_bitmap_verify(fs, &g->desc, map, inodes))
         return false;
-    if (inodes)
-        return count_zeroes(map, fs->inodes_per_group) == ext4_group_free_inodes(g);
-    return own_blocks_set(fs, n, map) &&
-           count_zeroes(map, ext4_group_blocks(fs, n)) == ext4_group_free_blocks(g);
+    for (u32 from = 0, to; !inodes && system_next(fs, n, &from, &to); from = to)
+        if (bitmap_find_zero(map, to, from) < to)
+            return false;
+    return count_zeroes(map, bits_of(fs, n, inodes)) == ext4_group_free(g, inodes);
 }
 
-static int bitmap_check(struct ext4 *fs, u32 n, struct ext4_group *g, struct buf *b, bool inodes)
+static int bitmap_check(struct ext4 *fs, u32 n, bool inodes, struct buf *b)
 {
-    u8 kind = inodes ? EXT4_INODE_BITMAP : EXT4_BLOCK_BITMAP;
     u16 uninit = inodes ? EXT4_BG_INODE_UNINIT : EXT4_BG_BLOCK_UNINIT;
-    bool sums = fs->ro_compat & (EXT4_RO_METADATA_CSUM | EXT4_RO_GDT_CSUM);
+    struct ext4_group *g = ext4_group(fs, n);
 
-    if (sums && g->desc.bg_flags & uninit) {
+    if (ext4_has_group_sums(fs) && g->desc.bg_flags & uninit) {
         buf_lock(b);
-        if (inodes)
-            inode_bitmap_make(fs, (u64 *)b->data);
-        else
-            block_bitmap_make(fs, n, (u64 *)b->data);
+        bitmap_make(fs, n, inodes, (u64 *)b->data);
         ext4_bitmap_seal(fs, &g->desc, b->data, inodes);
         buf_unlock(b);
-    } else if (!(g->checked & kind) && !bitmap_good(fs, n, g, (u64 *)b->data, inodes)) {
-        g->bad |= kind;
+    } else if (!g->checked[inodes] && !bitmap_good(fs, n, inodes, (u64 *)b->data)) {
+        g->bad[inodes] = true;
         return ext4_corrupt(fs, 0, b->block, inodes ? "bitmap of inodes" : "bitmap of blocks");
     }
-    g->checked |= kind;
+    g->checked[inodes] = true;
     return 0;
 }
 
 int ext4_group_bitmap(struct ext4 *fs, u32 n, bool inodes, struct buf **out)
 {
     struct ext4_group *g = ext4_group(fs, n);
-    struct buf *b;
-    int err;
+    int err = g->bad[inodes] ? -EUCLEAN : buf_read(fs->cache, bitmap_block(g, inodes), out);
 
     assert(mutex_held(&g->lock));
-    if (g->bad & (inodes ? EXT4_INODE_BITMAP : EXT4_BLOCK_BITMAP))
-        return -EUCLEAN;
-    err = buf_read(fs->cache, inodes ? ext4_group_inode_bitmap(g) : ext4_group_block_bitmap(g), &b);
     if (err)
         return err;
-    err = bitmap_check(fs, n, g, b, inodes);
+    err = bitmap_check(fs, n, inodes, *out);
     if (err)
-        buf_put(b);
-    else
-        *out = b;
+        buf_put(*out);
     return err;
+}
+
+int ext4_bits_begin(struct handle *h, struct ext4 *fs, u32 n, bool inodes, struct ext4_bits *c)
+{
+    int err;
+
+    *c = (struct ext4_bits){.group = ext4_group(fs, n), .number = n, .inodes = inodes};
+    mutex_lock(&c->group->lock);
+    err = ext4_group_bitmap(fs, n, inodes, &c->b);
+    if (err) {
+        c->b = NULL;
+        return err;
+    }
+    c->map = (u64 *)c->b->data;
+    return journal_get_write(h, c->b) ?: journal_get_write(h, c->group->desc_buf);
+}
+
+bool ext4_bits_are(const struct ext4_bits *c, bool used, u32 from, u32 count)
+{
+    u32 end = from + count;
+
+    return (used ? bitmap_find_zero(c->map, end, from) : bitmap_find_set(c->map, end, from)) >= end;
+}
+
+void ext4_bits_flip(struct handle *h, struct ext4 *fs, struct ext4_bits *c, bool use, u32 from,
+                    u32 count)
+{
+    struct ext4_group *g = c->group;
+    u32 free = ext4_group_free(g, c->inodes);
+
+    buf_lock(c->b);
+    bits_fill(c->map, from, from + count, use);
+    ext4_bitmap_flipped(fs, &g->desc, c->map, c->inodes, from, count);
+    journal_changed(h, c->b);
+    free_set(g, c->inodes, use ? free - count : free + count);
+    g->desc.bg_flags &= ~(c->inodes ? EXT4_BG_INODE_UNINIT : EXT4_BG_BLOCK_UNINIT);
+    ext4_group_seal(fs, c->number, &g->desc);
+    buf_lock(g->desc_buf);
+    memcpy(g->desc_buf->data + g->desc_offset, &g->desc, fs->desc_size);
+    journal_changed(h, g->desc_buf);
+}
+
+void ext4_bits_end(struct ext4_bits *c)
+{
+    mutex_unlock(&c->group->lock);
+    buf_put(c->b);
 }

@@ -12,14 +12,25 @@ struct ext4_group *ext4_group(const struct ext4 *fs, u32 group);
 int ext4_groups_open(struct ext4 *fs);
 void ext4_groups_close(struct ext4 *fs);
 
-u64 ext4_group_block_bitmap(const struct ext4_group *g);
-u64 ext4_group_inode_bitmap(const struct ext4_group *g);
 u64 ext4_group_inode_table(const struct ext4_group *g);
-u32 ext4_group_free_blocks(const struct ext4_group *g);
-u32 ext4_group_free_inodes(const struct ext4_group *g);
+u32 ext4_group_free(const struct ext4_group *g, bool inodes);
 u32 ext4_group_dirs(const struct ext4_group *g);
+void ext4_group_dirs_add(struct ext4 *fs, struct ext4_group *g, int step);
 
-// The group's lock is held for these. A bitmap, verified; -EUCLEAN: nothing can be allocated here.
+// The group's lock is held. A bitmap, verified; -EUCLEAN: nothing can be allocated here.
 int ext4_group_bitmap(struct ext4 *fs, u32 n, bool inodes, struct buf **out);
-// The changed copy goes to its block. One credit.
-int ext4_group_write(struct handle *h, struct ext4 *fs, u32 n);
+
+// A change of a bitmap of blocks or inodes, and with it of its group's descriptor. Two credits.
+struct ext4_bits {
+    struct ext4_group *group;
+    u32 number; // of the group
+    bool inodes;
+    struct buf *b;
+    u64 *map;
+};
+// Locks the group, and readies everything that can fail; `end` in any case.
+int ext4_bits_begin(struct handle *h, struct ext4 *fs, u32 n, bool inodes, struct ext4_bits *c);
+bool ext4_bits_are(const struct ext4_bits *c, bool used, u32 from, u32 count); // all of them
+void ext4_bits_flip(struct handle *h, struct ext4 *fs, struct ext4_bits *c, bool use, u32 from,
+                    u32 count);
+void ext4_bits_end(struct ext4_bits *c);

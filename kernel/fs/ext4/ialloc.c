@@ -8,26 +8,6 @@
 #include "fs/ext4/group.h"
 #include "lib/bitmap.h"
 
-static void free_inodes_set(struct ext4_group *g, u32 n)
-{
-    g->desc.bg_free_inodes_count_lo = n;
-    g->desc.bg_free_inodes_count_hi = n >> 16;
-}
-
-static void dirs_add(struct ext4 *fs, struct ext4_group *g, int step)
-{
-    u32 n = ext4_group_dirs(g) + step;
-
-    g->desc.bg_used_dirs_count_lo = n;
-    g->desc.bg_used_dirs_count_hi = n >> 16;
-    atomic_fetch_add(&fs->dirs, step);
-}
-
-static bool has_sums(const struct ext4 *fs)
-{
-    return fs->ro_compat & (EXT4_RO_METADATA_CSUM | EXT4_RO_GDT_CSUM);
-}
-
 /* Choosing a group; counts are read without locks */
 
 struct shares { // what a group has to have
@@ -37,33 +17,29 @@ struct shares { // what a group has to have
 static bool group_fits(const struct ext4 *fs, u32 n, const struct shares *s)
 {
     const struct ext4_group *g = ext4_group(fs, n);
-    u32 free = ext4_group_free_inodes(g);
+    u32 free = ext4_group_free(g, true);
 
-    return free && !(g->bad & EXT4_INODE_BITMAP) && free >= s->inodes &&
-           ext4_group_free_blocks(g) >= s->blocks && ext4_group_dirs(g) <= s->dirs;
+    return free && !g->bad[true] && free >= s->inodes && ext4_group_free(g, false) >= s->blocks &&
+           ext4_group_dirs(g) <= s->dirs;
 }
 
-// The first group from `start` on that fits; group_count: none does.
-static u32 group_first_fit(const struct ext4 *fs, u32 start, const struct shares *s)
-{
-    for (u32 i = 0; i < fs->group_count; i++) {
-        u32 n = (start + i) % fs->group_count;
-
-        if (group_fits(fs, n, s))
-            return n;
-    }
-    return fs->group_count;
-}
-
-static u32 group_fewest_dirs(const struct ext4 *fs, const struct shares *s)
+// The first group from `start` on that fits, or of those the one with the fewest directories;
+// group_count: none does.
+static u32 group_find(const struct ext4 *fs, u32 start, const struct shares *s, bool fewest)
 {
     u32 best = fs->group_count;
 
-    for (u32 n = 0; n < fs->group_count; n++)
-        if (group_fits(fs, n, s) &&
-            (best == fs->group_count ||
-             ext4_group_dirs(ext4_group(fs, n)) < ext4_group_dirs(ext4_group(fs, best))))
+    for (u32 i = 0; i < fs->group_count; i++) {
+        u32 n = (start + i) % fs->group_count;
+
+        if (!group_fits(fs, n, s))
+            continue;
+        if (!fewest)
+            return n;
+        if (best == fs->group_count ||
+            ext4_group_dirs(ext4_group(fs, n)) < ext4_group_dirs(ext4_group(fs, best)))
             best = n;
+    }
     return best;
 }
 
@@ -89,8 +65,8 @@ static u32 group_for_directory(const struct ext4 *fs, struct inode *parent, u32 
 
     mean.dirs = ~0U;
     if (parent->ino == EXT4_ROOT_INO || ext4_i(parent)->flags & EXT4_TOPDIR_FL)
-        return group_fewest_dirs(fs, &mean);
-    return group_first_fit(fs, near, &fair);
+        return group_find(fs, 0, &mean, true);
+    return group_find(fs, near, &fair, false);
 }
 
 static u32 group_choose(const struct ext4 *fs, struct inode *parent, bool directory)
@@ -98,82 +74,49 @@ static u32 group_choose(const struct ext4 *fs, struct inode *parent, bool direct
     static const struct shares room = {.inodes = 1, .blocks = 1, .dirs = ~0U};
     u32 near = (parent->ino - 1) / fs->inodes_per_group, n;
 
-    n = directory ? group_for_directory(fs, parent, near) : group_first_fit(fs, near, &room);
-    return n < fs->group_count ? n : group_first_fit(fs, near, &anything);
+    n = directory ? group_for_directory(fs, parent, near) : group_find(fs, near, &room, false);
+    return n < fs->group_count ? n : group_find(fs, near, &anything, false);
 }
 
 /* Taking and giving back */
 
-// Below `unused` from the end the table was never written: the lowest free number never leaves a
+// The last `unused` inodes of the table were never written: the lowest free number never leaves a
 // gap of such inodes before it.
 static void table_used_up_to(struct ext4 *fs, struct ext4_group *g, u32 index)
 {
     u32 unused = g->desc.bg_itable_unused_lo | (u32)g->desc.bg_itable_unused_hi << 16;
 
-    if (!has_sums(fs))
+    if (!ext4_has_group_sums(fs))
         return;
     unused = MIN(unused, fs->inodes_per_group - index - 1);
     g->desc.bg_itable_unused_lo = unused;
     g->desc.bg_itable_unused_hi = unused >> 16;
-    g->desc.bg_flags &= ~EXT4_BG_INODE_UNINIT;
-}
-
-static int store(struct handle *h, struct ext4 *fs, u32 n, struct buf *b, u32 index, bool use)
-{
-    struct ext4_group *g = ext4_group(fs, n);
-
-    buf_lock(b);
-    if (use)
-        bitmap_set((u64 *)b->data, index);
-    else
-        bitmap_clear((u64 *)b->data, index);
-    ext4_bitmap_flipped(fs, &g->desc, b->data, true, index, 1);
-    buf_unlock(b);
-    journal_dirty(h, b);
-    free_inodes_set(g, ext4_group_free_inodes(g) + (use ? -1 : 1));
-    atomic_fetch_add(&fs->free_inodes, use ? -1 : 1);
-    return ext4_group_write(h, fs, n);
-}
-
-// The group's lock is held.
-static int take_in_map(struct handle *h, struct ext4 *fs, u32 n, struct buf *b, bool directory,
-                       u32 *ino)
-{
-    struct ext4_group *g = ext4_group(fs, n);
-    u32 index = bitmap_find_zero((const u64 *)b->data, fs->inodes_per_group, 0);
-    int err;
-
-    *ino = n * fs->inodes_per_group + index + 1;
-    if (index == fs->inodes_per_group || *ino < fs->first_ino) {
-        g->bad |= EXT4_INODE_BITMAP;
-        return ext4_corrupt(fs, *ino, b->block, "bitmap of inodes");
-    }
-    err = journal_get_write(h, b);
-    if (!err)
-        err = journal_get_write(h, g->desc_buf);
-    if (err)
-        return err;
-    table_used_up_to(fs, g, index);
-    if (directory)
-        dirs_add(fs, g, 1);
-    return store(h, fs, n, b, index, true);
 }
 
 // -EAGAIN: another took the last one.
 static int take_in_group(struct handle *h, struct ext4 *fs, u32 n, bool directory, u32 *ino)
 {
-    struct ext4_group *g = ext4_group(fs, n);
-    struct buf *b;
-    int err = -EAGAIN;
+    struct ext4_bits c;
+    int err = ext4_bits_begin(h, fs, n, true, &c);
 
-    mutex_lock(&g->lock);
-    if (ext4_group_free_inodes(g))
-        err = ext4_group_bitmap(fs, n, true, &b);
+    if (!err && !ext4_group_free(c.group, true))
+        err = -EAGAIN;
     if (!err) {
-        err = take_in_map(h, fs, n, b, directory, ino);
-        buf_put(b);
+        u32 index = bitmap_find_zero(c.map, fs->inodes_per_group, 0);
+
+        *ino = n * fs->inodes_per_group + index + 1;
+        if (index == fs->inodes_per_group || *ino < fs->first_ino) {
+            c.group->bad[true] = true;
+            err = ext4_corrupt(fs, *ino, c.b->block, "bitmap of inodes");
+        } else {
+            table_used_up_to(fs, c.group, index);
+            if (directory)
+                ext4_group_dirs_add(fs, c.group, 1);
+            ext4_bits_flip(h, fs, &c, true, index, 1);
+            atomic_fetch_sub(&fs->free_inodes, 1);
+        }
     }
-    mutex_unlock(&g->lock);
+    ext4_bits_end(&c);
     return err;
 }
 
@@ -190,38 +133,20 @@ int ext4_ino_new(struct handle *h, struct inode *dir, bool directory, u32 *ino)
     return err;
 }
 
-// The group's lock is held.
-static int free_in_map(struct handle *h, struct ext4 *fs, u32 ino, struct buf *b, bool directory)
-{
-    u32 n = (ino - 1) / fs->inodes_per_group, index = (ino - 1) % fs->inodes_per_group;
-    struct ext4_group *g = ext4_group(fs, n);
-    int err;
-
-    if (!bitmap_test((const u64 *)b->data, index))
-        return ext4_corrupt(fs, ino, b->block, "an inode was freed twice");
-    err = journal_get_write(h, b);
-    if (!err)
-        err = journal_get_write(h, g->desc_buf);
-    if (err)
-        return err;
-    if (directory && ext4_group_dirs(g))
-        dirs_add(fs, g, -1);
-    return store(h, fs, n, b, index, false);
-}
-
 int ext4_ino_free(struct handle *h, struct ext4 *fs, u32 ino, bool directory)
 {
-    u32 n = (ino - 1) / fs->inodes_per_group;
-    struct ext4_group *g = ext4_group(fs, n);
-    struct buf *b;
-    int err;
+    u32 n = (ino - 1) / fs->inodes_per_group, index = (ino - 1) % fs->inodes_per_group;
+    struct ext4_bits c;
+    int err = ext4_bits_begin(h, fs, n, true, &c);
 
-    mutex_lock(&g->lock);
-    err = ext4_group_bitmap(fs, n, true, &b);
+    if (!err && !ext4_bits_are(&c, true, index, 1))
+        err = ext4_corrupt(fs, ino, c.b->block, "an inode was freed twice");
     if (!err) {
-        err = free_in_map(h, fs, ino, b, directory);
-        buf_put(b);
+        if (directory && ext4_group_dirs(c.group))
+            ext4_group_dirs_add(fs, c.group, -1);
+        ext4_bits_flip(h, fs, &c, false, index, 1);
+        atomic_fetch_add(&fs->free_inodes, 1);
     }
-    mutex_unlock(&g->lock);
+    ext4_bits_end(&c);
     return err;
 }

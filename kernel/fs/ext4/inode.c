@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/panic.h"
 #include "fs/ext4/group.h"
+#include "fs/ext4/map.h"
 #include "lib/string.h"
 #include "mm/slab.h"
 
@@ -74,29 +75,18 @@ int ext4_name_hold(struct handle *h, struct inode *i)
 
 /* From disk */
 
-// Whether the inode has the field: fields past the first 128 bytes may be missing.
-#define HAS_FIELD(extra, field)                                                        \
-    (offsetof(struct ext4_dinode, field) + sizeof(((struct ext4_dinode *)0)->field) <= \
-     EXT4_GOOD_OLD_INODE_SIZE + (extra))
+// How much of the fields the inode has: those past the first 128 bytes may be missing, and are
+// zeroes then.
+static u32 fields_size(const struct ext4_inode *e)
+{
+    return MIN(EXT4_GOOD_OLD_INODE_SIZE + e->extra_isize, (u32)sizeof(struct ext4_dinode));
+}
 
 static ns_t time_decode(u32 seconds, u32 extra)
 {
     s64 s = (s64)(s32)seconds + ((s64)(extra & 3) << 32);
 
     return s < 0 ? 0 : s * NS_PER_SEC + MIN(extra >> 2, (u32)(NS_PER_SEC - 1));
-}
-
-static void times_decode(struct ext4_inode *e, const struct ext4_dinode *d)
-{
-    struct inode *i = &e->inode;
-    u32 extra = e->extra_isize;
-
-    i->ctime = time_decode(d->i_ctime, HAS_FIELD(extra, i_ctime_extra) ? d->i_ctime_extra : 0);
-    i->mtime = time_decode(d->i_mtime, HAS_FIELD(extra, i_mtime_extra) ? d->i_mtime_extra : 0);
-    i->atime = time_decode(d->i_atime, HAS_FIELD(extra, i_atime_extra) ? d->i_atime_extra : 0);
-    i->btime = 0;
-    if (HAS_FIELD(extra, i_crtime_extra))
-        i->btime = time_decode(d->i_crtime, d->i_crtime_extra);
 }
 
 static u64 blocks_decode(const struct ext4 *fs, const struct ext4_dinode *d)
@@ -121,18 +111,25 @@ static dev_t rdev_decode(const struct ext4_dinode *d)
     return makedev(d->i_block[1] >> 8 & 0xfff, (d->i_block[1] & 0xff) | d->i_block[1] >> 12 << 8);
 }
 
-static void inode_decode(struct ext4_inode *e, const struct ext4_dinode *d)
+static void inode_decode(struct ext4_inode *e, const struct ext4_dinode *from)
 {
     struct inode *i = &e->inode;
     struct ext4 *fs = i->sb->private;
+    struct ext4_dinode fields = {0}, *d = &fields;
 
+    if (fs->inode_size > EXT4_GOOD_OLD_INODE_SIZE)
+        e->extra_isize = from->i_extra_isize;
+    memcpy(d, from, fields_size(e));
     i->uid = d->i_uid_lo | (u32)d->i_uid_hi << 16;
     i->gid = d->i_gid_lo | (u32)d->i_gid_hi << 16;
     i->nlink = d->i_links_count;
     i->size = d->i_size_lo;
     if (size_is_wide(fs, i->mode))
         i->size |= (u64)d->i_size_hi << 32;
-    times_decode(e, d);
+    i->ctime = time_decode(d->i_ctime, d->i_ctime_extra);
+    i->mtime = time_decode(d->i_mtime, d->i_mtime_extra);
+    i->atime = time_decode(d->i_atime, d->i_atime_extra);
+    i->btime = time_decode(d->i_crtime, d->i_crtime_extra);
     e->disk_size = i->size;
     e->flags = d->i_flags;
     e->generation = d->i_generation;
@@ -144,12 +141,6 @@ static void inode_decode(struct ext4_inode *e, const struct ext4_dinode *d)
         i->rdev = rdev_decode(d);
 }
 
-static bool type_known(mode_t mode)
-{
-    return S_ISREG(mode) || S_ISDIR(mode) || S_ISLNK(mode) || S_ISCHR(mode) || S_ISBLK(mode) ||
-           S_ISFIFO(mode) || S_ISSOCK(mode);
-}
-
 // NULL, or what is wrong with it.
 static const char *dinode_fault(const struct ext4 *fs, u32 ino, const struct ext4_dinode *d)
 {
@@ -158,7 +149,7 @@ static const char *dinode_fault(const struct ext4 *fs, u32 ino, const struct ext
         return "size of the inode's extension";
     if (!ext4_dinode_verify(fs, ino, d))
         return "checksum of an inode";
-    if (!type_known(d->i_mode))
+    if (!ext4_file_type(d->i_mode))
         return "type of an inode";
     if (size_is_wide(fs, d->i_mode) && d->i_size_hi >> 31)
         return "size of a file";
@@ -228,37 +219,34 @@ static u32 extra_size(const struct ext4 *fs, const struct ext4_dinode *d)
 static int inode_read(struct superblock *sb, u32 ino, struct ext4_inode **out)
 {
     struct ext4 *fs = sb->private;
+    struct ext4_inode *e = slab_alloc(inode_slab, 0);
+    const char *fault = NULL;
     struct ext4_dinode *d;
-    struct ext4_inode *e;
-    const char *fault;
     struct buf *b;
-    int err = ext4_inode_place(fs, ino, &b, &d);
+    int err = e ? ext4_inode_place(fs, ino, &b, &d) : -ENOMEM;
 
-    if (err)
-        return err;
-    e = slab_alloc(inode_slab, 0);
-    err = e ? 0 : -ENOMEM;
-    buf_lock(b);
-    fault = dinode_fault(fs, ino, d);
-    if (!fault && e) {
-        inode_fields_init(e, sb, ino, d->i_mode);
-        e->extra_isize = fs->inode_size > EXT4_GOOD_OLD_INODE_SIZE ? d->i_extra_isize : 0;
-        inode_decode(e, d);
-        e->extra_isize = extra_size(fs, d);
+    if (!err) {
+        buf_lock(b);
+        fault = dinode_fault(fs, ino, d);
+        if (!fault) {
+            inode_fields_init(e, sb, ino, d->i_mode);
+            inode_decode(e, d);
+            e->extra_isize = extra_size(fs, d);
+        }
+        buf_unlock(b);
+        buf_put(b);
     }
-    buf_unlock(b);
-    buf_put(b);
-    if (fault) {
+    if (fault)
+        err = ext4_corrupt(fs, ino, 0, fault);
+    if (err) {
         slab_free(inode_slab, e);
-        return ext4_corrupt(fs, ino, 0, fault);
+        return err;
     }
-    if (e) {
-        // What was changed before it last left the cache may not be durable.
-        e->tid = e->data_tid = journal_newest_tid(fs->journal);
-        ext4_inode_set_ops(&e->inode);
-    }
+    // What was changed before it last left the cache may not be durable.
+    e->tid = e->data_tid = journal_newest_tid(fs->journal);
+    ext4_inode_set_ops(&e->inode);
     *out = e;
-    return err;
+    return 0;
 }
 
 int ext4_inode_get_special(struct superblock *sb, u32 ino, struct inode **out)
@@ -304,25 +292,12 @@ int ext4_inode_get(struct superblock *sb, u32 ino, struct inode **out)
 
 /* To disk */
 
-static void time_encode(ns_t t, u32 *seconds, u32 *extra)
+static void time_encode(ns_t t, bool wide, u32 *seconds, u32 *extra)
 {
     u64 s = t / NS_PER_SEC;
 
-    *seconds = extra ? s : MIN(s, (u64)INT32_MAX);
-    if (extra)
-        *extra = (t - s * NS_PER_SEC) << 2 | (((s64)s - (s32)s) >> 32 & 3);
-}
-
-static void times_encode(const struct ext4_inode *e, struct ext4_dinode *d)
-{
-    const struct inode *i = &e->inode;
-    u32 extra = e->extra_isize;
-
-    time_encode(i->ctime, &d->i_ctime, HAS_FIELD(extra, i_ctime_extra) ? &d->i_ctime_extra : NULL);
-    time_encode(i->mtime, &d->i_mtime, HAS_FIELD(extra, i_mtime_extra) ? &d->i_mtime_extra : NULL);
-    time_encode(i->atime, &d->i_atime, HAS_FIELD(extra, i_atime_extra) ? &d->i_atime_extra : NULL);
-    if (HAS_FIELD(extra, i_crtime_extra) && i->btime)
-        time_encode(i->btime, &d->i_crtime, &d->i_crtime_extra);
+    *seconds = wide ? s : MIN(s, (u64)INT32_MAX);
+    *extra = (t - s * NS_PER_SEC) << 2 | (((s64)s - (s32)s) >> 32 & 3);
 }
 
 static void blocks_encode(struct ext4_inode *e, struct ext4_dinode *d)
@@ -350,14 +325,17 @@ static void rdev_encode(dev_t rdev, struct ext4_inode *e)
         e->block[1] = (minor & 0xff) | major << 8 | (minor & ~0xffU) << 12;
 }
 
-static void inode_encode(struct ext4_inode *e, struct ext4_dinode *d)
+static void inode_encode(struct ext4_inode *e, struct ext4_dinode *to)
 {
     const struct inode *i = &e->inode;
     struct ext4 *fs = i->sb->private;
     u64 size = S_ISREG(i->mode) ? e->disk_size : i->size;
+    struct ext4_dinode fields, *d = &fields;
+    bool wide = e->extra_isize;
 
-    if (e->extra_isize && d->i_extra_isize < e->extra_isize)
-        memset((u8 *)d + EXT4_GOOD_OLD_INODE_SIZE, 0, e->extra_isize);
+    if (wide && to->i_extra_isize < e->extra_isize)
+        memset((u8 *)to + EXT4_GOOD_OLD_INODE_SIZE, 0, e->extra_isize);
+    memcpy(d, to, fields_size(e));
     d->i_mode = i->mode;
     d->i_uid_lo = i->uid;
     d->i_uid_hi = i->uid >> 16;
@@ -367,7 +345,11 @@ static void inode_encode(struct ext4_inode *e, struct ext4_dinode *d)
     d->i_size_lo = size;
     if (size_is_wide(fs, i->mode))
         d->i_size_hi = size >> 32;
-    times_encode(e, d);
+    time_encode(i->ctime, wide, &d->i_ctime, &d->i_ctime_extra);
+    time_encode(i->mtime, wide, &d->i_mtime, &d->i_mtime_extra);
+    time_encode(i->atime, wide, &d->i_atime, &d->i_atime_extra);
+    if (i->btime)
+        time_encode(i->btime, wide, &d->i_crtime, &d->i_crtime_extra);
     blocks_encode(e, d);
     d->i_flags = e->flags;
     d->i_generation = e->generation;
@@ -375,8 +357,8 @@ static void inode_encode(struct ext4_inode *e, struct ext4_dinode *d)
     d->i_file_acl_hi = e->acl_block >> 32;
     d->i_dtime = e->dtime;
     memcpy(d->i_block, e->block, sizeof(e->block));
-    if (fs->inode_size > EXT4_GOOD_OLD_INODE_SIZE)
-        d->i_extra_isize = e->extra_isize;
+    d->i_extra_isize = e->extra_isize;
+    memcpy(to, d, fields_size(e));
 }
 
 static int inode_store(struct handle *h, struct ext4_inode *e, bool fresh)
@@ -505,24 +487,25 @@ int ext4_inode_new(struct handle *h, struct inode *dir, const struct create_args
 
 #define DELETE_TRIES 10
 
-// In one handle: from an orphan without contents to a free number. It leaves the cache before the
-// number is free, so that whoever gets it next finds nobody there.
+// In one handle, as far as its contents let it: from an orphan to a free number. It leaves the
+// cache before the number is free, so that whoever gets it next finds nobody there.
 static int inode_delete(struct ext4_inode *e)
 {
     struct inode *i = &e->inode;
     struct ext4 *fs = i->sb->private;
     struct handle *h;
-    int err = ext4_delete_contents(i) ?: ext4_xattr_drop_values(i);
+    int err = ext4_xattr_drop_values(i)
+                  ?: journal_begin(fs->journal, DELETE_CREDITS + EXT4_BATCH_CREDITS, &h),
+        one;
 
-    if (!err)
-        err = journal_begin(fs->journal, DELETE_CREDITS, &h);
     if (err)
         return err;
-    err = ext4_xattr_free(h, i) ?: ext4_orphan_remove(h, i);
-    if (!err) {
+    err = ext4_delete_contents(h, i, DELETE_CREDITS) ?: ext4_xattr_free(h, i)
+              ?: ext4_orphan_remove(h, i);
+    if (!err)
         e->dtime = MAX(clock_realtime() / NS_PER_SEC, 1UL);
-        err = ext4_inode_write(h, i);
-    }
+    one = ext4_inode_write(h, i);
+    err = err ? err : one;
     if (!err) {
         if (!hlist_unlinked(&i->cache_node))
             inode_cache_remove(i);

@@ -173,13 +173,14 @@ static bool has_map(const struct inode *i)
            i->ops != &ext4_fast_link_inode_ops;
 }
 
-int ext4_delete_contents(struct inode *i)
+int ext4_delete_contents(struct handle *h, struct inode *i, u32 credits)
 {
-    struct handle *h;
     int err;
 
     if (!has_map(i))
         return 0;
-    err = ext4_map_begin(i, ORPHAN_CREDITS + EXT4_BATCH_CREDITS, &h);
-    return err ? err : ext4_map_end(h, i, ext4_map_remove(h, ext4_i(i), 0, ~0UL, ORPHAN_CREDITS));
+    write_lock(&ext4_i(i)->map_lock);
+    err = ext4_map_remove(h, ext4_i(i), 0, ~0UL, credits);
+    write_unlock(&ext4_i(i)->map_lock);
+    return err;
 }
