@@ -97,6 +97,8 @@ ssize_t vm_object_write(struct vm_object *o, struct uio *u, u64 pos, size_t n);
 // last page. Private copies (of a MAP_PRIVATE mapping) stay. With a write_back the caller holds
 // write_lock, and a larger size first needs vm_object_clear_tail.
 void vm_object_truncate(struct vm_object *o, u64 size);
+// The bytes, all in one page, become zeroes that will be written.
+int vm_object_zero(struct vm_object *o, u64 start, u64 end);
 // Before the object grows: what its last page holds past the size may be anything, on disk or from
 // mappings; it becomes zeroes that will be written. 0, or as vm_object_page and make_writable.
 int vm_object_clear_tail(struct vm_object *o);

@@ -147,24 +147,27 @@ void vm_object_truncate(struct vm_object *o, u64 size)
     vm_object_unmap_pages(o, first, ~0UL);
 }
 
-int vm_object_clear_tail(struct vm_object *o)
+int vm_object_zero(struct vm_object *o, u64 start, u64 end)
 {
-    u64 size = o->size, index = size >> PAGE_SHIFT;
+    u64 index = start >> PAGE_SHIFT;
     struct frame *f;
-    int err = 0;
+    int err = o->ops->make_writable ? o->ops->make_writable(o, index) : 0;
 
-    if (!(size & ~PAGE_MASK) || !o->ops->fill)
-        return 0;
-    if (o->ops->make_writable)
-        err = o->ops->make_writable(o, index);
     if (!err)
         err = vm_object_page(o, index, &f);
     if (err)
         return err;
-    memset(frame_address(f) + (size & ~PAGE_MASK), 0, PAGE_SIZE - (size & ~PAGE_MASK));
+    memset(frame_address(f) + (start & ~PAGE_MASK), 0, end - start);
     vm_object_mark_dirty(o, f);
     frame_put(f);
     return 0;
+}
+
+int vm_object_clear_tail(struct vm_object *o)
+{
+    bool any = o->size & ~PAGE_MASK && o->ops->fill;
+
+    return any ? vm_object_zero(o, o->size, ALIGN_UP(o->size, PAGE_SIZE)) : 0;
 }
 
 void vm_object_punch(struct vm_object *o, u64 start, u64 end)

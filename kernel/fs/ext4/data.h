@@ -48,7 +48,9 @@ int ext4_change_begin(struct inode *i, u32 credits, struct handle **h);
 int ext4_change_end(struct handle *h, struct inode *i, int err);
 void ext4_size_set(struct inode *i, u64 size, u64 disk_size); // in a change; drops pages
 u64 ext4_size_max(const struct inode *i);                     // bytes
-int ext4_size_grow(struct inode *i, u64 size);                // inode lock held
+// Bytes of one page become zeroes, to be written, unless the block of the first is a hole.
+int ext4_zero(struct inode *i, u64 start, u64 end);
+int ext4_size_grow(struct inode *i, u64 size); // inode lock held
 // The size on disk is about to move towards `size`, past what was not written yet. After a crash
 // that may read as zeroes; but the rest of the block where the file ends on disk has to be written.
 int ext4_size_settle(struct inode *i, u64 size);

@@ -5,7 +5,6 @@
 // pages are dropped until the map is changed, so that nobody reads what is going away.
 #include "fs/ext4/data.h"
 #include "fs/ext4/map.h"
-#include "lib/string.h"
 #include "vfs/file.h"
 
 static u64 block_of(const struct inode *i, u64 bytes)
@@ -85,33 +84,6 @@ static int allocate(struct inode *i, u64 offset, u64 end)
 
 /* Holes */
 
-// Zeroes bytes of one block, unless it is a hole.
-static int zero_bytes(struct inode *i, u64 start, u64 end)
-{
-    struct ext4_inode *e = ext4_i(i);
-    struct ext4_map m = {.logical = block_of(i, start), .count = 1};
-    struct frame *f;
-    bool promised;
-    int err;
-
-    if (start >= end)
-        return 0;
-    read_lock(&e->map_lock);
-    promised = ext4_delayed_run(e, m.logical, &m.count);
-    err = ext4_map_find(e, &m);
-    read_unlock(&e->map_lock);
-    if (err || (m.physical == EXT4_MAP_FAIL && !promised))
-        return err;
-    err = ext4_make_writable(&i->object, start >> PAGE_SHIFT)
-              ?: vm_object_page(&i->object, start >> PAGE_SHIFT, &f);
-    if (err)
-        return err;
-    memset((u8 *)frame_address(f) + (start & ~PAGE_MASK), 0, end - start);
-    vm_object_mark_dirty(&i->object, f);
-    frame_put(f);
-    return 0;
-}
-
 // Pages [start, end) and the promises to them are gone.
 static void pages_drop(struct inode *i, u64 start, u64 end)
 {
@@ -128,8 +100,8 @@ static int punch(struct inode *i, u64 offset, u64 end)
     int err;
 
     if (low > high)
-        return zero_bytes(i, offset, end);
-    err = zero_bytes(i, offset, low) ?: zero_bytes(i, high, end) ?: ext4_size_settle(i, high);
+        return ext4_zero(i, offset, end);
+    err = ext4_zero(i, offset, low) ?: ext4_zero(i, high, end) ?: ext4_size_settle(i, high);
     if (err || low == high)
         return err;
     err = ext4_change_begin(i, 1 + ext4_map_credits(e, 1), &h);

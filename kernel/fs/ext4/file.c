@@ -73,59 +73,26 @@ int ext4_fsync(struct file *f, bool data_only)
 
 /* SEEK_DATA and SEEK_HOLE */
 
-static bool page_is_dirty(struct vm_object *o, u64 index)
-{
-    u64 at = index;
-    bool yes;
-
-    spin_lock(&o->pages_lock);
-    yes = radix_next_marked(&o->pages, &at) && at == index;
-    spin_unlock(&o->pages_lock);
-    return yes;
-}
-
-// Whether there is data at a block, and for how many more blocks that holds, at least.
-static int block_has_data(struct inode *i, u64 block, u64 *count, bool *data)
-{
-    struct ext4_inode *e = ext4_i(i);
-    struct ext4_map m = {.logical = block, .count = *count};
-    u32 shift = PAGE_SHIFT - ext4_of(i)->block_shift;
-    int err;
-
-    *data = ext4_delayed_run(e, block, count);
-    if (*data)
-        return 0;
-    m.count = *count;
-    err = ext4_map_find(e, &m);
-    *data = m.physical != EXT4_MAP_FAIL && !m.unwritten;
-    if (m.physical != EXT4_MAP_FAIL && m.unwritten) { // data where pages wait to be written
-        *data = page_is_dirty(&i->object, block >> shift);
-        m.count = MIN(m.count, (((block >> shift) + 1) << shift) - block);
-    }
-    *count = m.count;
-    return err;
-}
-
-// The first byte from `pos` on that is in a hole or is not. Write-back is kept away, as pages that
-// it has taken do not look changed any more.
+// The first byte from `pos` on that is in a hole or is not. What has changed is written first, so
+// that the map knows of it.
 static loff_t seek_block(struct inode *i, loff_t pos, bool hole)
 {
     u32 shift = ext4_of(i)->block_shift;
-    u64 size = load_relaxed(&i->size), end = DIV_ROUND_UP(size, 1UL << shift), count;
+    u64 size = load_relaxed(&i->size), end = DIV_ROUND_UP(size, 1UL << shift);
     u64 at = (u64)pos >> shift;
-    bool data;
+    bool found = false;
     int err = 0;
 
-    mutex_lock(&i->object.write_lock);
+    ext4_data_flush(i);
     read_lock(&ext4_i(i)->map_lock);
-    for (; at < end; at += count) {
-        count = end - at;
-        err = block_has_data(i, at, &count, &data);
-        if (err || data != hole)
-            break;
+    while (!err && !found && at < end) {
+        struct ext4_map m = {.logical = at, .count = end - at};
+
+        err = ext4_map_find(ext4_i(i), &m);
+        found = (m.physical == EXT4_MAP_FAIL || m.unwritten) == hole;
+        at += found ? 0 : m.count;
     }
     read_unlock(&ext4_i(i)->map_lock);
-    mutex_unlock(&i->object.write_lock);
     if (err)
         return err;
     if (at >= end)
@@ -136,19 +103,13 @@ static loff_t seek_block(struct inode *i, loff_t pos, bool hole)
 static loff_t regular_seek(struct file *f, loff_t offset, int whence)
 {
     struct inode *i = f->inode;
-    loff_t at;
 
-    if (whence != SEEK_DATA && whence != SEEK_HOLE)
+    if ((whence != SEEK_DATA && whence != SEEK_HOLE) || ext4_has_inline(i))
         return generic_file_seek(f, offset, whence);
     if (offset < 0 || (u64)offset >= load_relaxed(&i->size))
         return -ENXIO;
-    if (ext4_has_inline(i))
-        at = whence == SEEK_DATA ? offset : (loff_t)load_relaxed(&i->size);
-    else
-        at = seek_block(i, offset, whence == SEEK_HOLE);
-    if (at >= 0)
-        f->pos = at;
-    return at;
+    offset = seek_block(i, offset, whence == SEEK_HOLE);
+    return offset < 0 ? offset : generic_file_seek(f, offset, SEEK_SET);
 }
 
 const struct vm_object_ops ext4_object_ops = {

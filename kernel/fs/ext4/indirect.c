@@ -7,13 +7,13 @@
 #define DIRECT 12
 #define LEVELS 4
 
-// The way to a logical block: table[0] is the inode's, table[depth] has the block's number.
+// The way to a logical block: of the inode's table and those below, down to the one that has the
+// block's number, or to where tables are missing.
 struct walk {
-    unsigned depth;
-    u32 slot[LEVELS];
-    unsigned level; // the last one whose table is there
-    u32 *table[LEVELS];
-    struct buf *buf[LEVELS]; // of tables 1 and up
+    unsigned depth, level;   // of tables to go, gone
+    u64 logical;             // from the first that is `depth` tables deep
+    u32 *slot[LEVELS];       // the entry in each table
+    struct buf *buf[LEVELS]; // tables 1 and up
 };
 
 static struct ext4 *fs_of(const struct ext4_inode *i)
@@ -38,56 +38,45 @@ u64 indirect_max_blocks(const struct ext4 *fs)
     return MIN(all, 0xFFFFFFFFUL);
 }
 
-static bool walk_slots(const struct ext4 *fs, u64 logical, struct walk *w)
-{
-    unsigned shift = table_shift(fs);
-
-    memset(w, 0, sizeof(*w));
-    if (logical < DIRECT) {
-        w->slot[0] = logical;
-        return true;
-    }
-    logical -= DIRECT;
-    for (w->depth = 1; w->depth < LEVELS; w->depth++) {
-        if (logical >> (shift * w->depth) == 0)
-            break;
-        logical -= 1UL << (shift * w->depth);
-    }
-    if (w->depth == LEVELS)
-        return false;
-    w->slot[0] = DIRECT - 1 + w->depth;
-    for (unsigned level = 1; level <= w->depth; level++)
-        w->slot[level] = logical >> (shift * (w->depth - level)) & (table_slots(fs) - 1);
-    return true;
-}
-
 static void walk_put(struct walk *w)
 {
     for (unsigned level = 1; level <= w->level; level++)
         buf_put(w->buf[level]);
 }
 
-static u32 *walk_slot(struct walk *w)
+static u32 *walk_slot(const struct walk *w)
 {
-    return &w->table[w->level][w->slot[w->level]];
+    return w->slot[w->level];
 }
 
-static void walk_enter(struct walk *w, struct buf *b)
+static void walk_enter(const struct ext4 *fs, struct walk *w, struct buf *b)
 {
-    w->level++;
+    unsigned shift = table_shift(fs) * (w->depth - ++w->level);
+
     w->buf[w->level] = b;
-    w->table[w->level] = (u32 *)b->data;
+    w->slot[w->level] = (u32 *)b->data + (w->logical >> shift & (table_slots(fs) - 1));
+}
+
+static bool walk_begin(struct ext4_inode *i, u64 logical, struct walk *w)
+{
+    const struct ext4 *fs = fs_of(i);
+    u64 size = DIRECT;
+
+    *w = (struct walk){.logical = logical};
+    for (; w->depth < LEVELS && w->logical >= size; w->depth++) {
+        w->logical -= size;
+        size = 1UL << table_shift(fs) * (w->depth + 1);
+    }
+    w->slot[0] = &i->block[w->depth ? DIRECT - 1 + w->depth : w->logical];
+    return w->depth < LEVELS;
 }
 
 // As deep as there are tables; walk_put() ends it, unless this failed. -EFBIG: past the map's end.
 static int walk_down(struct ext4_inode *i, u64 logical, struct walk *w)
 {
     struct ext4 *fs = fs_of(i);
-    int err = 0;
+    int err = walk_begin(i, logical, w) ? 0 : -EFBIG;
 
-    if (!walk_slots(fs, logical, w))
-        return -EFBIG;
-    w->table[0] = i->block;
     while (!err && w->level < w->depth && *walk_slot(w)) {
         struct buf *b;
 
@@ -96,7 +85,7 @@ static int walk_down(struct ext4_inode *i, u64 logical, struct walk *w)
         else
             err = buf_read(fs->cache, *walk_slot(w), &b);
         if (!err)
-            walk_enter(w, b);
+            walk_enter(fs, w, b);
     }
     if (err)
         walk_put(w);
@@ -105,24 +94,22 @@ static int walk_down(struct ext4_inode *i, u64 logical, struct walk *w)
 
 /* Finding */
 
-// How many logical blocks from the walk's on lie in the part of the map that is missing.
-static u64 missing_count(const struct ext4 *fs, const struct walk *w)
+// How many logical blocks from the walk's on lie below its last entry.
+static u64 below_count(const struct ext4 *fs, const struct walk *w)
 {
-    unsigned shift = table_shift(fs);
-    u64 at = 0;
+    u64 span = 1UL << table_shift(fs) * (w->depth - w->level);
 
-    for (unsigned level = w->level + 1; level <= w->depth; level++)
-        at = at << shift | w->slot[level];
-    return (1UL << (shift * (w->depth - w->level))) - at;
+    return span - (w->logical & (span - 1));
 }
 
-// How many slots from the walk's on go on as it begins: no block, or blocks in sequence.
-static u64 run_count(const struct ext4 *fs, struct walk *w, u64 max)
+// How many entries from the walk's on go on as it begins: no block, or blocks in sequence.
+static u64 run_count(const struct ext4 *fs, const struct walk *w, u64 max)
 {
     const u32 *slot = walk_slot(w);
-    u64 n = 1, left = (w->depth ? table_slots(fs) : DIRECT) - w->slot[w->level];
+    u64 slots = table_slots(fs), n = 1;
 
-    while (n < MIN(max, left) && slot[n] == (slot[0] ? slot[0] + n : 0))
+    max = MIN(max, w->depth ? slots - (w->logical & (slots - 1)) : DIRECT - w->logical);
+    while (n < max && slot[n] == (slot[0] ? slot[0] + n : 0))
         n++;
     return n;
 }
@@ -138,7 +125,7 @@ int indirect_find(struct ext4_inode *i, struct ext4_map *m)
     if (err)
         return err == -EFBIG ? 0 : err;
     if (w.level < w.depth) {
-        m->count = MIN(m->count, missing_count(fs, &w));
+        m->count = MIN(m->count, below_count(fs, &w));
     } else {
         m->count = run_count(fs, &w, m->count);
         if (*walk_slot(&w))
@@ -180,7 +167,7 @@ static int walk_complete(struct handle *h, struct ext4_inode *i, struct walk *w)
         }
         *walk_slot(w) = b->block;
         slots_end(h, w);
-        walk_enter(w, b);
+        walk_enter(fs_of(i), w, b);
     }
     return 0;
 }
@@ -198,7 +185,7 @@ static int walk_prune(struct handle *h, struct ext4_inode *i, struct walk *w)
 {
     int err = 0;
 
-    while (!err && w->level && table_empty(fs_of(i), w->table[w->level])) {
+    while (!err && w->level && table_empty(fs_of(i), (u32 *)w->buf[w->level]->data)) {
         u64 block = w->buf[w->level]->block;
 
         buf_put(w->buf[w->level--]);

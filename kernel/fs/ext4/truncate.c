@@ -79,33 +79,31 @@ u64 ext4_size_max(const struct inode *i)
 
 /* Longer */
 
-// Whether the block of the last byte may hold anything, here or on the device.
-static int tail_exists(struct inode *i, bool *yes)
+int ext4_zero(struct inode *i, u64 start, u64 end)
 {
     struct ext4_inode *e = ext4_i(i);
-    struct ext4_map m = {.logical = i->size >> ext4_of(i)->block_shift, .count = 1};
-    int err = 0;
+    struct ext4_map m = {.logical = start >> ext4_of(i)->block_shift, .count = 1};
+    bool promised;
+    int err;
 
+    if (start >= end)
+        return 0;
     read_lock(&e->map_lock);
-    *yes = ext4_delayed_run(e, m.logical, &m.count);
-    if (!*yes) {
-        err = ext4_map_find(e, &m);
-        *yes = m.physical != EXT4_MAP_FAIL;
-    }
+    promised = ext4_delayed_run(e, m.logical, &m.count);
+    err = ext4_map_find(e, &m);
     read_unlock(&e->map_lock);
-    return err;
+    if (err || (m.physical == EXT4_MAP_FAIL && !promised))
+        return err;
+    return vm_object_zero(&i->object, start, end);
 }
 
 static int tail_clear(struct inode *i)
 {
-    u64 page = i->size >> PAGE_SHIFT;
-    bool yes = false;
-    int err = i->size & (ext4_of(i)->block_size - 1) ? tail_exists(i, &yes) : 0;
+    u64 size = i->size, page = size >> PAGE_SHIFT;
 
-    if (err || !yes)
-        return err;
-    err = vm_object_clear_tail(&i->object);
-    return err ? err : vm_object_sync(&i->object, page, page);
+    if (!(size & (ext4_of(i)->block_size - 1)))
+        return 0;
+    return ext4_zero(i, size, ALIGN_UP(size, PAGE_SIZE)) ?: vm_object_sync(&i->object, page, page);
 }
 
 int ext4_size_settle(struct inode *i, u64 size)
