@@ -573,17 +573,31 @@ bool ext4_damage_trust;
     }
 
 TRUSTING(ext4_super_verify, (const struct ext4_super *s), (s))
-TRUSTING(ext4_group_verify, (const struct ext4 *fs, u32 n, const struct ext4_group_desc *d),
-         (fs, n, d))
 TRUSTING(ext4_bitmap_verify,
          (const struct ext4 *fs, const struct ext4_group_desc *d, const void *bits, bool inodes),
          (fs, d, bits, inodes))
 TRUSTING(ext4_dinode_verify, (const struct ext4 *fs, u32 ino, const struct ext4_dinode *d),
          (fs, ino, d))
-TRUSTING(ext4_extent_verify, (const struct ext4_inode *i, const void *block), (i, block))
 TRUSTING(ext4_dir_verify, (const struct ext4_inode *i, const void *block), (i, block))
 TRUSTING(ext4_index_verify, (const struct ext4_inode *i, const void *block), (i, block))
-TRUSTING(ext4_xattr_verify, (const struct ext4 *fs, u64 at, const void *block), (fs, at, block))
-TRUSTING(ext4_orphan_verify, (const struct ext4_inode *i, u64 at, const void *block),
-         (i, at, block))
 TRUSTING(ext4_mmp_verify, (const struct ext4 *fs, const struct ext4_mmp *m), (fs, m))
+
+#define TRUSTING_SUM(type, name, parameters, arguments, present)        \
+    type __real_##name parameters;                                      \
+    type __wrap_##name parameters;                                      \
+    type __wrap_##name parameters                                       \
+    {                                                                   \
+        return ext4_damage_trust ? (present) : __real_##name arguments; \
+    }
+
+TRUSTING_SUM(u16, ext4_group_sum, (const struct ext4 *fs, u32 n, const struct ext4_group_desc *d),
+             (fs, n, d), d->bg_checksum)
+TRUSTING_SUM(u32, ext4_extent_sum, (const struct ext4_inode *i, const void *node, const u32 *tail),
+             (i, node, tail), *tail)
+TRUSTING_SUM(u32, ext4_xattr_sum,
+             (const struct ext4 *fs, u64 at, const struct ext4_xattr_header *h), (fs, at, h),
+             h->h_checksum)
+TRUSTING_SUM(u32, ext4_orphan_sum,
+             (const struct ext4_inode *i, u64 at, const void *data,
+              const struct ext4_orphan_tail *tail),
+             (i, at, data, tail), tail->ob_checksum)

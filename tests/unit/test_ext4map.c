@@ -240,13 +240,9 @@ int ext4_blocks_free(struct handle *h, struct ext4_inode *i, u64 block, u64 coun
     return 0;
 }
 
-bool ext4_extent_verify(const struct ext4_inode *i, const void *block)
+u32 ext4_extent_sum(const struct ext4_inode *i, const void *node, const u32 *tail)
 {
-    return true;
-}
-
-void ext4_extent_seal(const struct ext4_inode *i, void *block)
-{
+    return *tail;
 }
 
 bool ext4_is_journal_data(const struct inode *i)

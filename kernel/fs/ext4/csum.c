@@ -76,11 +76,13 @@ void ext4_super_seal(struct ext4 *fs)
 
 /* Group descriptors and bitmaps */
 
-static u16 group_sum(const struct ext4 *fs, u32 group, const struct ext4_group_desc *d)
+u16 ext4_group_sum(const struct ext4 *fs, u32 group, const struct ext4_group_desc *d)
 {
     size_t hole = offsetof(struct ext4_group_desc, bg_checksum), rest = hole + sizeof(u16);
     u16 crc;
 
+    if (!ext4_has_group_sums(fs))
+        return d->bg_checksum;
     if (summed(fs))
         return sum_with_hole(crc32c(fs->csum_seed, &group, sizeof(group)), d, fs->desc_size, hole,
                              sizeof(u16));
@@ -88,17 +90,6 @@ static u16 group_sum(const struct ext4 *fs, u32 group, const struct ext4_group_d
     crc = crc16(crc, &group, sizeof(group));
     crc = crc16(crc, d, hole);
     return crc16(crc, (const u8 *)d + rest, fs->desc_size - rest);
-}
-
-bool ext4_group_verify(const struct ext4 *fs, u32 group, const struct ext4_group_desc *d)
-{
-    return !ext4_has_group_sums(fs) || d->bg_checksum == group_sum(fs, group, d);
-}
-
-void ext4_group_seal(const struct ext4 *fs, u32 group, struct ext4_group_desc *d)
-{
-    if (ext4_has_group_sums(fs))
-        d->bg_checksum = group_sum(fs, group, d);
 }
 
 static u32 bitmap_sum(const struct ext4 *fs, const void *bits, bool inodes)
@@ -209,34 +200,9 @@ void ext4_dinode_seal(const struct ext4 *fs, u32 ino, struct ext4_dinode *d)
 
 /* Blocks of files: extent tree, directories, extended attributes */
 
-static u32 *extent_tail(const struct ext4 *fs, const void *block)
+u32 ext4_extent_sum(const struct ext4_inode *i, const void *node, const u32 *tail)
 {
-    const struct ext4_extent_header *h = block;
-    size_t at = sizeof(*h) + h->eh_max * sizeof(struct ext4_extent);
-
-    return at + sizeof(u32) <= fs->block_size ? (u32 *)((u8 *)block + at) : NULL;
-}
-
-static u32 extent_sum(const struct ext4_inode *i, const void *block, const u32 *tail)
-{
-    return crc32c(seed_of(i), block, (const u8 *)tail - (const u8 *)block);
-}
-
-bool ext4_extent_verify(const struct ext4_inode *i, const void *block)
-{
-    const struct ext4 *fs = i->inode.sb->private;
-    const u32 *tail = extent_tail(fs, block);
-
-    return !summed(fs) || (tail && *tail == extent_sum(i, block, tail));
-}
-
-void ext4_extent_seal(const struct ext4_inode *i, void *block)
-{
-    const struct ext4 *fs = i->inode.sb->private;
-    u32 *tail = extent_tail(fs, block);
-
-    if (summed(fs) && tail)
-        *tail = extent_sum(i, block, tail);
+    return summed(i->inode.sb->private) ? crc32c(seed_of(i), node, (u8 *)tail - (u8 *)node) : *tail;
 }
 
 static struct ext4_dir_tail *dir_tail(const struct ext4 *fs, const void *block)
@@ -343,60 +309,22 @@ void ext4_index_seal(const struct ext4_inode *dir, void *block)
         t->dt_checksum = index_sum(dir, block, used, t);
 }
 
-static u32 xattr_sum(const struct ext4 *fs, u64 block_number, const void *block)
+u32 ext4_xattr_sum(const struct ext4 *fs, u64 block, const struct ext4_xattr_header *h)
 {
-    u32 crc = crc32c(fs->csum_seed, &block_number, sizeof(block_number));
-
-    return sum_with_hole(crc, block, fs->block_size, offsetof(struct ext4_xattr_header, h_checksum),
-                         sizeof(u32));
-}
-
-bool ext4_xattr_verify(const struct ext4 *fs, u64 block_number, const void *block)
-{
-    const struct ext4_xattr_header *h = block;
-
-    return !summed(fs) || h->h_checksum == xattr_sum(fs, block_number, block);
-}
-
-void ext4_xattr_seal(const struct ext4 *fs, u64 block_number, void *block)
-{
-    struct ext4_xattr_header *h = block;
-
-    if (summed(fs))
-        h->h_checksum = xattr_sum(fs, block_number, block);
+    return summed(fs)
+               ? sum_with_hole(crc32c(fs->csum_seed, &block, sizeof(block)), h, fs->block_size,
+                               offsetof(struct ext4_xattr_header, h_checksum), sizeof(u32))
+               : h->h_checksum;
 }
 
 /* Orphan file, multiple mount protection */
 
-static struct ext4_orphan_tail *orphan_tail(const struct ext4 *fs, const void *block)
+u32 ext4_orphan_sum(const struct ext4_inode *i, u64 block, const void *data,
+                    const struct ext4_orphan_tail *tail)
 {
-    return (struct ext4_orphan_tail *)((u8 *)block + fs->block_size -
-                                       sizeof(struct ext4_orphan_tail));
-}
-
-static u32 orphan_sum(const struct ext4_inode *i, u64 block_number, const void *block)
-{
-    const struct ext4 *fs = i->inode.sb->private;
-
-    return crc32c(crc32c(seed_of(i), &block_number, sizeof(block_number)), block,
-                  fs->block_size - sizeof(struct ext4_orphan_tail));
-}
-
-bool ext4_orphan_verify(const struct ext4_inode *i, u64 block_number, const void *block)
-{
-    const struct ext4 *fs = i->inode.sb->private;
-    const struct ext4_orphan_tail *t = orphan_tail(fs, block);
-
-    return t->ob_magic == EXT4_ORPHAN_BLOCK_MAGIC &&
-           (!summed(fs) || t->ob_checksum == orphan_sum(i, block_number, block));
-}
-
-void ext4_orphan_seal(const struct ext4_inode *i, u64 block_number, void *block)
-{
-    const struct ext4 *fs = i->inode.sb->private;
-
-    if (summed(fs))
-        orphan_tail(fs, block)->ob_checksum = orphan_sum(i, block_number, block);
+    return summed(i->inode.sb->private)
+               ? crc32c(crc32c(seed_of(i), &block, sizeof(block)), data, (u8 *)tail - (u8 *)data)
+               : tail->ob_checksum;
 }
 
 static u32 mmp_sum(const struct ext4 *fs, const struct ext4_mmp *m)

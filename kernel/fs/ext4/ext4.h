@@ -149,8 +149,12 @@ u32 ext4_inode_seed(const struct ext4 *fs, u32 ino, u32 generation);
 bool ext4_super_verify(const struct ext4_super *s);
 void ext4_super_sealed(struct ext4 *fs, const struct ext4_super *s); // it is, on disk
 void ext4_super_seal(struct ext4 *fs);
-bool ext4_group_verify(const struct ext4 *fs, u32 group, const struct ext4_group_desc *d);
-void ext4_group_seal(const struct ext4 *fs, u32 group, struct ext4_group_desc *d);
+// What the sum should be; without the feature: what it is.
+u16 ext4_group_sum(const struct ext4 *fs, u32 group, const struct ext4_group_desc *d);
+u32 ext4_extent_sum(const struct ext4_inode *i, const void *node, const u32 *tail);
+u32 ext4_xattr_sum(const struct ext4 *fs, u64 block, const struct ext4_xattr_header *h);
+u32 ext4_orphan_sum(const struct ext4_inode *i, u64 block, const void *data,
+                    const struct ext4_orphan_tail *tail);
 bool ext4_bitmap_verify(const struct ext4 *fs, const struct ext4_group_desc *d, const void *bits,
                         bool inodes);
 void ext4_bitmap_seal(const struct ext4 *fs, struct ext4_group_desc *d, const void *bits,
@@ -161,8 +165,6 @@ void ext4_bitmap_flipped(const struct ext4 *fs, struct ext4_group_desc *d, const
                          bool inodes, u32 first, u32 count);
 bool ext4_dinode_verify(const struct ext4 *fs, u32 ino, const struct ext4_dinode *d);
 void ext4_dinode_seal(const struct ext4 *fs, u32 ino, struct ext4_dinode *d);
-bool ext4_extent_verify(const struct ext4_inode *i, const void *block);
-void ext4_extent_seal(const struct ext4_inode *i, void *block);
 bool ext4_dir_verify(const struct ext4_inode *dir, const void *block); // leaf
 void ext4_dir_seal(const struct ext4_inode *dir, void *block);
 // As seal, from the sum that was right before the n bytes at `from` changed; `change` is the
@@ -171,10 +173,6 @@ void ext4_dir_reseal(const struct ext4_inode *dir, void *block, const void *chan
                      u32 n);
 bool ext4_index_verify(const struct ext4_inode *dir, const void *block); // index node or root
 void ext4_index_seal(const struct ext4_inode *dir, void *block);
-bool ext4_xattr_verify(const struct ext4 *fs, u64 block_number, const void *block);
-void ext4_xattr_seal(const struct ext4 *fs, u64 block_number, void *block);
-bool ext4_orphan_verify(const struct ext4_inode *i, u64 block_number, const void *block);
-void ext4_orphan_seal(const struct ext4_inode *i, u64 block_number, void *block);
 bool ext4_mmp_verify(const struct ext4 *fs, const struct ext4_mmp *m);
 // What it is before a change is what sealing needs.
 u32 ext4_mmp_balance(const struct ext4 *fs, const struct ext4_mmp *m);

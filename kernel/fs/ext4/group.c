@@ -220,7 +220,7 @@ static int group_read(struct ext4 *fs, u32 n)
     struct ext4_group *g = ext4_group(fs, n);
 
     desc_load(fs, g);
-    if (!ext4_group_verify(fs, n, &g->desc))
+    if (g->desc.bg_checksum != ext4_group_sum(fs, n, &g->desc))
         return ext4_corrupt(fs, 0, g->desc_buf->block, "checksum of a group's descriptor");
     if (ext4_group_free(g, false) > ext4_group_blocks(fs, n) ||
         ext4_group_free(g, true) > fs->inodes_per_group ||
@@ -383,7 +383,7 @@ void ext4_bits_flip(struct handle *h, struct ext4 *fs, struct ext4_bits *c, bool
     journal_changed(h, c->b);
     free_set(g, c->inodes, use ? free - count : free + count);
     g->desc.bg_flags &= ~(c->inodes ? EXT4_BG_INODE_UNINIT : EXT4_BG_BLOCK_UNINIT);
-    ext4_group_seal(fs, c->number, &g->desc);
+    g->desc.bg_checksum = ext4_group_sum(fs, c->number, &g->desc);
     buf_lock(g->desc_buf);
     memcpy(g->desc_buf->data + g->desc_offset, &g->desc, fs->desc_size);
     journal_changed(h, g->desc_buf);

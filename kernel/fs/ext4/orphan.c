@@ -77,27 +77,38 @@ static u32 slots_per_block(const struct ext4 *fs)
     return (fs->block_size - sizeof(struct ext4_orphan_tail)) / sizeof(u32);
 }
 
+static struct ext4_orphan_tail *tail_of(const struct buf *b)
+{
+    return (struct ext4_orphan_tail *)(b->data + b->cache->block_size) - 1;
+}
+
 static int slot_write(struct handle *h, struct ext4 *fs, struct buf *b, u32 slot, u32 ino)
 {
+    struct ext4_orphan_tail *tail = tail_of(b);
     int err = journal_change(h, b);
 
     if (err)
         return err;
     ((u32 *)b->data)[slot] = ino;
-    ext4_orphan_seal(ext4_i(fs->orphan_file), b->block, b->data);
+    tail->ob_checksum = ext4_orphan_sum(ext4_i(fs->orphan_file), b->block, b->data, tail);
     journal_changed(h, b);
     return 0;
 }
 
 static int block_read(struct ext4 *fs, u32 n, struct buf **out)
 {
+    const struct ext4_orphan_tail *tail;
     int err = buf_read(fs->cache, fs->orphan_places[n], out);
 
-    if (!err && !ext4_orphan_verify(ext4_i(fs->orphan_file), (*out)->block, (*out)->data)) {
-        buf_put(*out);
-        err = ext4_corrupt(fs, fs->orphan_file_inum, n, "block of the orphan file");
-    }
-    return err;
+    if (err)
+        return err;
+    tail = tail_of(*out);
+    if (tail->ob_magic == EXT4_ORPHAN_BLOCK_MAGIC &&
+        tail->ob_checksum ==
+            ext4_orphan_sum(ext4_i(fs->orphan_file), (*out)->block, (*out)->data, tail))
+        return 0;
+    buf_put(*out);
+    return ext4_corrupt(fs, fs->orphan_file_inum, n, "block of the orphan file");
 }
 
 // A free slot of a block: 0 and *slot, or -ENOSPC.

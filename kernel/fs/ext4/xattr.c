@@ -75,7 +75,8 @@ static int set_block_open(struct inode *i, struct buf **out)
         return err;
     header = header_of(*out);
     if (header->h_magic == EXT4_XATTR_MAGIC && header->h_blocks == 1 && header->h_refcount &&
-        (load_relaxed(&(*out)->flags) & BUF_CHECKED || ext4_xattr_verify(fs, block, header))) {
+        (load_relaxed(&(*out)->flags) & BUF_CHECKED ||
+         header->h_checksum == ext4_xattr_sum(fs, block, header))) {
         buf_set_flags(*out, BUF_CHECKED);
         return 0;
     }
@@ -225,7 +226,7 @@ static int set_block_release(struct handle *h, struct inode *i, struct buf *b, b
     *last = header_of(b)->h_refcount <= 1;
     if (!*last) {
         header_of(b)->h_refcount--;
-        ext4_xattr_seal(ext4_of(i), b->block, header_of(b));
+        header_of(b)->h_checksum = ext4_xattr_sum(ext4_of(i), b->block, header_of(b));
     }
     journal_changed(h, b);
     return *last ? ext4_blocks_free(h, ext4_i(i), b->block, 1, true) : 0;
@@ -344,7 +345,7 @@ static void edit(struct handle *h, struct inode *i, struct change *c, const stru
         buf_lock(b);
         place_edit(&c->at[IN_BLOCK], item, c->to == IN_BLOCK, true);
         header_of(b)->h_hash = xattr_set_hash(&c->at[IN_BLOCK].set);
-        ext4_xattr_seal(ext4_of(i), b->block, header_of(b));
+        header_of(b)->h_checksum = ext4_xattr_sum(ext4_of(i), b->block, header_of(b));
         journal_changed(h, b);
     }
 }
