@@ -63,7 +63,7 @@ enum { // read-only compatible: unknown ones allow reading
 enum { EXT4_STATE_VALID = 1, EXT4_STATE_ERROR = 2, EXT4_STATE_ORPHAN = 4 };   // s_state
 enum { EXT4_ERRORS_CONTINUE = 1, EXT4_ERRORS_RO = 2, EXT4_ERRORS_PANIC = 3 }; // s_errors
 
-struct ext4_super {
+struct ext4_super { // many fields that the kernel has no use for are not named
     u32 s_inodes_count;
     u32 s_blocks_count_lo;
     u32 s_r_blocks_count_lo;
@@ -84,8 +84,7 @@ struct ext4_super {
     u16 s_errors;
     u16 s_minor_rev_level;
     u32 s_lastcheck;
-    u32 s_checkinterval;
-    u32 s_creator_os;
+    u8 unused1[8];
     u32 s_rev_level; // 0: fixed inode size 128, no features
     u16 s_def_resuid;
     u16 s_def_resgid;
@@ -96,11 +95,7 @@ struct ext4_super {
     u32 s_feature_incompat;
     u32 s_feature_ro_compat;
     u8 s_uuid[16];
-    char s_volume_name[16];
-    char s_last_mounted[64];
-    u32 s_algorithm_usage_bitmap;
-    u8 s_prealloc_blocks;
-    u8 s_prealloc_dir_blocks;
+    u8 unused2[86];
     u16 s_reserved_gdt_blocks;
     u8 s_journal_uuid[16];
     u32 s_journal_inum;
@@ -112,33 +107,21 @@ struct ext4_super {
     u16 s_desc_size; // with 64BIT
     u32 s_default_mount_opts;
     u32 s_first_meta_bg;
-    u32 s_mkfs_time;
-    u32 s_jnl_blocks[17];
+    u8 unused3[72];
     u32 s_blocks_count_hi;
     u32 s_r_blocks_count_hi;
     u32 s_free_blocks_count_hi;
-    u16 s_min_extra_isize;
-    u16 s_want_extra_isize;
+    u8 unused4[4];
     u32 s_flags; // EXT4_SFLAG_*
     u16 s_raid_stride;
     u16 s_mmp_update_interval; // seconds
     u64 s_mmp_block;
-    u32 s_raid_stripe_width;
-    u8 s_log_groups_per_flex;
-    u8 s_checksum_type; // 1: crc32c
-    u8 s_encryption_level;
-    u8 s_reserved_pad;
-    u64 s_kbytes_written;
-    u32 s_snapshot_inum;
-    u32 s_snapshot_id;
-    u64 s_snapshot_r_blocks_count;
-    u32 s_snapshot_list;
+    u8 unused5[36];
     u32 s_error_count;
     u32 s_first_error_time;
     u32 s_first_error_ino;
     u64 s_first_error_block;
-    u8 s_first_error_func[32];
-    u32 s_first_error_line;
+    u8 unused6[36];
     u32 s_last_error_time;
     u32 s_last_error_ino;
     u32 s_last_error_line;
@@ -146,25 +129,13 @@ struct ext4_super {
     u8 s_last_error_func[28];
     u32 s_balance; // of s_last_error_func, mostly free: see csum.c; the first sector ends
     u8 s_mount_opts[64];
-    u32 s_usr_quota_inum;
-    u32 s_grp_quota_inum;
+    u8 unused7[8];
     u32 s_overhead_blocks;
     u32 s_backup_bgs[2]; // sparse_super2
-    u8 s_encrypt_algos[4];
-    u8 s_encrypt_pw_salt[16];
-    u32 s_lpf_ino;
-    u32 s_prj_quota_inum;
+    u8 unused8[28];
     u32 s_checksum_seed; // with CSUM_SEED
     u8 s_wtime_hi;
-    u8 s_mtime_hi;
-    u8 s_mkfs_time_hi;
-    u8 s_lastcheck_hi;
-    u8 s_first_error_time_hi;
-    u8 s_last_error_time_hi;
-    u8 s_first_error_errcode;
-    u8 s_last_error_errcode;
-    u16 s_encoding;
-    u16 s_encoding_flags;
+    u8 unused9[11];
     u32 s_orphan_file_inum;
     u32 s_reserved[94];
     u32 s_checksum; // crc32c of all before
