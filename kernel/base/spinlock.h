@@ -77,6 +77,15 @@ static inline void spin_unlock_irqrestore(struct spinlock *l, irqflags_t flags)
         up_reschedule();
 }
 
+// The value of an expression over what the lock guards.
+#define spin_read(lock, expression)                \
+    ({                                             \
+        spin_lock(lock);                           \
+        __typeof__(expression) __v = (expression); \
+        spin_unlock(lock);                         \
+        __v;                                       \
+    })
+
 // Held by this hart (debug builds; always true otherwise). For assert in _locked functions.
 static inline bool lock_held(const struct spinlock *l)
 {

@@ -14,22 +14,12 @@
 
 /* Step 1: no handle joins any more, and those that are open end. */
 
-static bool updates_ended(struct journal *j, struct transaction *t)
-{
-    bool yes;
-
-    spin_lock(&j->lock);
-    yes = !t->updates;
-    spin_unlock(&j->lock);
-    return yes;
-}
-
 static void commit_lock(struct journal *j, struct transaction *t)
 {
     spin_lock(&j->lock);
     t->locked = true;
     spin_unlock(&j->lock);
-    wait_event(&j->updates_wait, updates_ended(j, t), WAIT_UNINTERRUPTIBLE, NS_NEVER);
+    wait_event(&j->updates_wait, spin_read(&j->lock, !t->updates), WAIT_UNINTERRUPTIBLE, NS_NEVER);
 }
 
 /* Step 2: handles may begin the next transaction. */

@@ -34,7 +34,7 @@ static bool has_room(const struct journal *j, const struct transaction *t, u32 c
 }
 
 // Whether a handle with these credits can begin, or never will; else sees to it that it can, soon.
-static bool may_begin_locked(struct journal *j, u32 credits)
+static bool may_begin(struct journal *j, u32 credits)
 {
     struct transaction *t = j->running;
 
@@ -54,16 +54,6 @@ static bool may_begin_locked(struct journal *j, u32 credits)
     return false;
 }
 
-static bool may_begin(struct journal *j, u32 credits)
-{
-    bool yes;
-
-    spin_lock(&j->lock);
-    yes = may_begin_locked(j, credits);
-    spin_unlock(&j->lock);
-    return yes;
-}
-
 static void transaction_start(struct journal *j, struct transaction *t)
 {
     t->tid = j->next_tid++;
@@ -80,7 +70,7 @@ static int try_begin(struct journal *j, struct handle *h, u32 credits, struct tr
     spin_lock(&j->lock);
     if (load_relaxed(&j->error)) {
         err = -EROFS;
-    } else if (may_begin_locked(j, credits) && (j->running || *new)) {
+    } else if (may_begin(j, credits) && (j->running || *new)) {
         if (!j->running) {
             transaction_start(j, *new);
             *new = NULL;
@@ -102,7 +92,8 @@ static int handle_enter(struct handle *h, u32 credits)
     int err = credits > j->max ? -ENOSPC : try_begin(j, h, credits, &new);
 
     while (err == -EAGAIN) {
-        wait_event(&j->begin_wait, may_begin(j, credits), WAIT_UNINTERRUPTIBLE, NS_NEVER);
+        wait_event(&j->begin_wait, spin_read(&j->lock, may_begin(j, credits)), WAIT_UNINTERRUPTIBLE,
+                   NS_NEVER);
         err = 0;
         if (!new && !load_relaxed(&j->running) && !(new = transaction_create()))
             err = -ENOMEM;
@@ -190,16 +181,11 @@ int journal_extend_locked(struct handle *h, u32 credits)
 
 int journal_extend(struct handle *h, u32 credits)
 {
-    int err;
-
     if (!h->journal)
         return 0;
     if (!h->transaction)
         return -EROFS;
-    spin_lock(&h->journal->lock);
-    err = journal_extend_locked(h, credits);
-    spin_unlock(&h->journal->lock);
-    return err;
+    return spin_read(&h->journal->lock, journal_extend_locked(h, credits));
 }
 
 int journal_restart(struct handle *h, u32 credits)

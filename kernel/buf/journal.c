@@ -4,52 +4,53 @@
 #include "base/log.h"
 #include "base/panic.h"
 #include "buf/journal_private.h"
+#include "lib/string.h"
 #include "mm/slab.h"
 
 #define INTERVAL (5 * NS_PER_SEC)
 
 /* Where the log is */
 
-// The blocks as runs, into j->runs if that is there: how many.
-static int map_runs(struct journal *j, u32 *count)
+// The array grows when it has a power of two of runs, or none.
+static int run_add(struct journal *j, const struct log_run *run)
 {
-    struct log_run run = {0}, *last = NULL;
-    u64 blocks = buf_cache_blocks(j->cache);
-    u32 n = 0;
+    u32 n = j->run_count;
+    struct log_run *last = n ? &j->runs[n - 1] : NULL, *more;
 
-    for (u32 i = 0; i < j->config.log_blocks; i += run.count) {
-        u64 end = run.device_block + run.count;
-        int err;
-
-        run.log_block = i;
-        run.count = j->config.log_blocks - i;
-        err = j->config.map(j->config.owner, i, &run.device_block, &run.count);
-        if (err)
-            return err;
-        if (!run.count || run.device_block >= blocks || run.count > blocks - run.device_block)
-            return -EUCLEAN;
-        n += !i || run.device_block != end;
-        if (!j->runs)
-            continue;
-        if (n > j->run_count)
-            return -EUCLEAN;
-        if (last == &j->runs[n - 1])
-            last->count += run.count;
-        else
-            *(last = &j->runs[n - 1]) = run;
+    if (last && last->device_block + last->count == run->device_block) {
+        last->count += run->count;
+        return 0;
     }
-    *count = n;
-    return n ? 0 : -EUCLEAN;
+    if (!(n & (n - 1))) {
+        more = kmalloc(2 * MAX(n, 1U) * sizeof(*more), 0);
+        if (!more)
+            return -ENOMEM;
+        if (n)
+            memcpy(more, j->runs, n * sizeof(*more));
+        kfree(j->runs);
+        j->runs = more;
+    }
+    j->runs[j->run_count++] = *run;
+    return 0;
 }
 
-static int map_make(struct journal *j)
+static int map_runs(struct journal *j)
 {
-    int err = map_runs(j, &j->run_count);
+    u32 all = j->config.log_blocks;
+    u64 blocks = buf_cache_blocks(j->cache);
+    struct log_run run = {0};
+    int err = all ? 0 : -EUCLEAN;
 
-    if (err)
-        return err;
-    j->runs = kmalloc(j->run_count * sizeof(*j->runs), 0);
-    return j->runs ? map_runs(j, &j->run_count) : -ENOMEM;
+    for (; !err && run.log_block < all; run.log_block += run.count) {
+        run.count = all - run.log_block;
+        err = j->config.map(j->config.owner, run.log_block, &run.device_block, &run.count);
+        if (!err &&
+            (!run.count || run.device_block >= blocks || run.count > blocks - run.device_block))
+            err = -EUCLEAN;
+        if (!err)
+            err = run_add(j, &run);
+    }
+    return err;
 }
 
 static u64 device_block(const struct journal *j, u32 log_block)
@@ -186,7 +187,7 @@ static int threads_create(struct journal *j)
 
 static int journal_read(struct journal *j, bool read_only, struct journal_recovery *recovery)
 {
-    int err = j->head_block && j->escape_block ? map_make(j) : -ENOMEM;
+    int err = j->head_block && j->escape_block ? map_runs(j) : -ENOMEM;
 
     if (!err)
         err = super_read(j, recovery);
@@ -220,11 +221,11 @@ int journal_open(const struct journal_config *config, bool read_only,
 
 /* Failing */
 
-static bool abort_first(struct journal *j, int error)
+bool journal_abort(struct journal *j, int error)
 {
     bool first = atomic_cas(&j->error, 0, error);
 
-    // Under the lock of who is about to wait for something that will not come any more.
+    // Who is about to wait for something that will not come any more.
     wake_all(&j->begin_wait);
     wake_all(&j->done_wait);
     wake_all(&j->io_wait);
@@ -232,15 +233,9 @@ static bool abort_first(struct journal *j, int error)
     return first;
 }
 
-void journal_abort(struct journal *j, int error)
-{
-    if (j)
-        abort_first(j, error);
-}
-
 void journal_fail(struct journal *j, int error)
 {
-    if (!abort_first(j, error))
+    if (!journal_abort(j, error))
         return;
     log_info("%s: the journal failed (error %d): nothing is written any more",
              j->cache->device->name, -error);
@@ -282,39 +277,19 @@ int journal_commit_wait(struct journal *j, u32 tid)
 
 bool journal_will_flush(struct journal *j, u32 tid)
 {
-    bool yes;
-
-    if (!j)
-        return false;
-    spin_lock(&j->lock);
-    yes = (j->running && j->running->tid == tid) ||
-          (j->committing && j->committing->tid == tid && !j->committing->flushed);
-    spin_unlock(&j->lock);
-    return yes;
+    return j && spin_read(&j->lock, (j->running && j->running->tid == tid) ||
+                                        (j->committing && j->committing->tid == tid &&
+                                         !j->committing->flushed));
 }
 
 bool journal_is_durable(struct journal *j, u32 tid)
 {
-    bool yes;
-
-    if (!j)
-        return true;
-    spin_lock(&j->lock);
-    yes = !jbd_after(tid, j->durable);
-    spin_unlock(&j->lock);
-    return yes;
+    return !j || spin_read(&j->lock, !jbd_after(tid, j->durable));
 }
 
 u32 journal_newest_tid(struct journal *j)
 {
-    u32 tid;
-
-    if (!j)
-        return 0;
-    spin_lock(&j->lock);
-    tid = j->running ? j->running->tid : j->next_tid - 1;
-    spin_unlock(&j->lock);
-    return tid;
+    return j ? spin_read(&j->lock, j->running ? j->running->tid : j->next_tid - 1) : 0;
 }
 
 int journal_sync(struct journal *j)

@@ -20,9 +20,11 @@
 // nor while user memory is faulted in. See docs/journal.md.
 #pragma once
 #include "buf/buf.h"
+#include "lib/ranges.h"
 
 struct journal;
 struct handle;
+extern const struct ranges_mem journal_ranges_mem; // nodes of ranges, by kmalloc
 
 struct journal_config {
     struct buf_cache *cache; // (c) of the device that holds the log, the same as the file system's
@@ -110,7 +112,7 @@ bool journal_will_flush(struct journal *j, u32 tid);
 // Everything begun before is durable, and all that was written in place before.
 int journal_sync(struct journal *j);
 bool journal_is_durable(struct journal *j, u32 tid);
-void journal_abort(struct journal *j, int error); // nothing reaches the log any more
+bool journal_abort(struct journal *j, int error); // nothing reaches the log any more; the first?
 int journal_error(struct journal *j);             // 0, or the -errno it aborted with
 int journal_flush(struct journal *j);             // commit and checkpoint all: the log is empty
 void journal_set_interval(struct journal *j, ns_t interval); // commit=N of mount

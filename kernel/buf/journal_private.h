@@ -4,7 +4,6 @@
 #include "buf/buf_private.h"
 #include "buf/jbd.h"
 #include "buf/journal.h"
-#include "lib/ranges.h"
 
 enum slot_state { SLOT_WAITING, SLOT_LOGGING, SLOT_LOGGED }; // where its way to the log is
 
@@ -141,4 +140,4 @@ bool journal_wants_checkpoint(
 // Replays the log, and empties it. -EROFS if it may not and there is something to replay.
 int journal_recover(struct journal *j, bool read_only, struct journal_recovery *out);
 
-extern const struct ranges_mem journal_ranges_mem;
+extern const struct radix_mem journal_radix_mem;

@@ -8,7 +8,6 @@
 #include "base/log.h"
 #include "buf/journal_private.h"
 #include "lib/string.h"
-#include "mm/slab.h"
 
 #define SYNC_EVERY 1024 // blocks: what a long log may keep of memory
 
@@ -41,16 +40,6 @@ static int replay_write(struct jbd_recovery *r, u64 block, const void *data)
     return r->blocks % SYNC_EVERY ? 0 : buf_cache_sync(j->cache);
 }
 
-static void *node_alloc(size_t size)
-{
-    return kmalloc(size, 0);
-}
-
-static void node_free(void *p, size_t size)
-{
-    kfree(p);
-}
-
 static void say(const struct journal *j, const struct jbd_recovery *r, int err)
 {
     const char *name = j->cache->device->name;
@@ -79,7 +68,6 @@ static int replay(struct journal *j, struct jbd_recovery *r, bool read_only)
 
 int journal_recover(struct journal *j, bool read_only, struct journal_recovery *out)
 {
-    static const struct radix_mem mem = {node_alloc, node_free};
     struct replay r = {.j = j};
     int err = 0;
 
@@ -87,7 +75,7 @@ int journal_recover(struct journal *j, bool read_only, struct journal_recovery *
         .log = &j->log,
         .read = replay_read,
         .write = replay_write,
-        .mem = &mem,
+        .mem = &journal_radix_mem,
         .head = j->head_block,
         .data = j->escape_block,
         .next = j->log.sequence,

@@ -18,17 +18,18 @@
 #include "lib/string.h"
 #include "mm/slab.h"
 
-static void *range_alloc(size_t size)
+static void *node_alloc(size_t size)
 {
     return kmalloc(size, 0);
 }
 
-static void range_free(void *p, size_t size)
+static void node_free(void *p, size_t size)
 {
     kfree(p);
 }
 
-const struct ranges_mem journal_ranges_mem = {range_alloc, range_free};
+const struct ranges_mem journal_ranges_mem = {node_alloc, node_free};
+const struct radix_mem journal_radix_mem = {node_alloc, node_free};
 
 struct transaction *transaction_create(void)
 {
@@ -103,26 +104,16 @@ static bool is_logging(const struct journal_slot *s)
     return s->in && s->state == SLOT_LOGGING && !s->frozen;
 }
 
-static bool is_quiet_locked(const struct buf *b)
+static bool is_quiet(const struct buf *b)
 {
     const struct journal_buf *jb = b->journal;
 
     return !jb || (!jb->placing && !is_logging(&jb->slot[0]) && !is_logging(&jb->slot[1]));
 }
 
-static bool is_quiet(struct journal *j, struct buf *b)
-{
-    bool quiet;
-
-    spin_lock(&j->lock);
-    quiet = is_quiet_locked(b);
-    spin_unlock(&j->lock);
-    return quiet;
-}
-
 void journal_wait_quiet(struct journal *j, struct buf *b)
 {
-    wait_event(&j->io_wait, is_quiet(j, b), WAIT_UNINTERRUPTIBLE, NS_NEVER);
+    wait_event(&j->io_wait, spin_read(&j->lock, is_quiet(b)), WAIT_UNINTERRUPTIBLE, NS_NEVER);
 }
 
 struct spare { // memory for who holds the lock
@@ -163,7 +154,7 @@ static int get_write_locked(struct handle *h, struct buf *b, struct spare *spare
     s = slot_of(jb ?: spare->jb, h->transaction->tid);
     if (s->in && !s->forgotten)
         return 0;
-    if (!is_quiet_locked(b))
+    if (!is_quiet(b))
         return NEEDS_QUIET;
     old = slot_of(s->jb, h->transaction->tid - 1);
     if (old->in && slot_logs(old) && old->state == SLOT_WAITING && !old->frozen) {
@@ -202,13 +193,9 @@ int journal_get_write(struct handle *h, struct buf *b)
     if (!h->journal)
         return 0;
     while (err > 0) {
-        spin_lock(&h->journal->lock);
-        err = get_write_locked(h, b, &spare);
-        spin_unlock(&h->journal->lock);
-        if (err > 0) {
-            err = spare_fill(h, b, &spare, err);
-            err = err ? err : 1;
-        }
+        err = spin_read(&h->journal->lock, get_write_locked(h, b, &spare));
+        if (err > 0)
+            err = spare_fill(h, b, &spare, err) ?: 1;
     }
     kfree(spare.jb);
     kfree(spare.copy);
@@ -270,9 +257,7 @@ int journal_revoke(struct handle *h, struct buf_cache *c, u64 block, u64 count)
         buf_forget(c, block, count);
         return 0;
     }
-    spin_lock(&j->lock);
-    err = revoke_locked(j, h->transaction, block, count);
-    spin_unlock(&j->lock);
+    err = spin_read(&j->lock, revoke_locked(j, h->transaction, block, count));
     for (u64 i = 0; !err && i < count; i++) {
         struct buf *b = buf_find(c, block + i);
 

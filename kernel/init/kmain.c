@@ -103,7 +103,7 @@ static int root_mount(void)
         if (!bootarg_get("rootfstype", type, sizeof(type)))
             memcpy(type, "ext4", sizeof("ext4"));
         fs = fs_find(type);
-        err = fs ? fs->mount(source, NULL, 0, &sb) : -ENODEV;
+        err = fs ? fs->mount(fs, source, NULL, 0, &sb) : -ENODEV;
         if (err == -ENOMEM)
             panic_line("out of memory at boot: no room to mount %s as the root", source);
         if (err)

@@ -288,7 +288,8 @@ static const struct file_ops text_fops = {
 
 /* Mounting: one superblock for all */
 
-static int proc_mount(const char *source, const char *options, u32 flags, struct superblock **out)
+static int proc_mount(const struct fs_type *type, const char *source, const char *options,
+                      u32 flags, struct superblock **out)
 {
     superblock_get(proc_sb);
     *out = proc_sb;

@@ -157,7 +157,8 @@ struct superblock {
 struct fs_type {
     const char *name;
     // A mounted superblock with its root; source and options may be NULL; -EINVAL, -ENOMEM, ...
-    int (*mount)(const char *source, const char *options, u32 flags, struct superblock **out);
+    int (*mount)(const struct fs_type *type, const char *source, const char *options, u32 flags,
+                 struct superblock **out);
     bool needs_device; // for /proc/filesystems
     struct list link;
 };

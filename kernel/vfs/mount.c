@@ -312,7 +312,7 @@ int vfs_mount(const char *source, const struct path *at, const char *type, u32 f
     fs = fs_find(type);
     if (!fs)
         return -ENODEV;
-    err = fs->mount(source, options, flags, &sb);
+    err = fs->mount(fs, source, options, flags, &sb);
     if (err)
         return err;
     err = mount_attach(sb, at, source, flags);

@@ -15,7 +15,6 @@
 #include "abi/errno.h"
 #include "buf/journal.h"
 #include "fs/ext4/ondisk.h"
-#include "lib/ranges.h"
 #include "vfs/inode.h"
 
 #define EXT4_MAP_FAIL (~0UL)
@@ -128,14 +127,14 @@ static inline bool ext4_has_group_sums(const struct ext4 *fs)
     return fs->ro_compat & (EXT4_RO_METADATA_CSUM | EXT4_RO_GDT_CSUM);
 }
 
-extern const struct ranges_mem ext4_ranges_mem; // nodes of `ranges`; any context
-
 /* super.c */
 
 // A damaged structure was found: logs one line, marks the file system, acts on errors=. -EUCLEAN.
 // With any locks held.
 int ext4_corrupt(struct ext4 *fs, ino_t ino, u64 block, const char *what);
 int ext4_check_writable(struct ext4 *fs); // 0, -EROFS
+// A whole operation: one handle, in which `op` runs, if the file system may be written.
+int ext4_operate(struct ext4 *fs, u32 credits, int (*op)(struct handle *h, void *arg), void *arg);
 bool ext4_is_journal_data(const struct inode *i);
 // Around changes of fs->super; super_lock is held. One credit.
 int ext4_super_change(struct handle *h, struct ext4 *fs);
@@ -192,6 +191,10 @@ bool ext4_blocks_valid(const struct ext4 *fs, u64 block, u64 count);
 // again.
 int ext4_reserve(struct ext4 *fs, u64 count);
 bool ext4_freed_wait(struct ext4 *fs);
+static inline bool ext4_again(struct ext4 *fs, int err)
+{
+    return err == -ENOSPC && ext4_freed_wait(fs);
+}
 void ext4_unreserve(struct ext4 *fs, u64 count);
 // Chooses up to *count contiguous free blocks near `goal` and puts them in flight; *count is what
 // was found (>= 1). No handle needed. -ENOSPC, -EIO, -EUCLEAN.

@@ -168,7 +168,7 @@ static void inode_fields_init(struct ext4_inode *e, struct superblock *sb, u32 i
     e->inode.ino = ino;
     e->goal = ext4_group_first(fs, (ino - 1) / fs->inodes_per_group);
     rwlock_init(&e->map_lock, RANK_MAP);
-    ranges_init(&e->delayed, &ext4_ranges_mem);
+    ranges_init(&e->delayed, &journal_ranges_mem);
     list_init(&e->orphan);
     e->orphan_slot = ~0U;
 }

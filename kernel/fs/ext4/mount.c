@@ -16,18 +16,6 @@ static struct mutex mount_lock = {.queue = WAIT_QUEUE_INIT(mount_lock.queue)};
 static struct list mounted = LIST_INIT(mounted);                     // (mount_lock) of ext4.link
 static struct wait_queue closed_wait = WAIT_QUEUE_INIT(closed_wait); // one left `mounted`
 
-static void *ranges_node_alloc(size_t size)
-{
-    return kmalloc(size, 0);
-}
-
-static void ranges_node_free(void *p, size_t size)
-{
-    kfree(p);
-}
-
-const struct ranges_mem ext4_ranges_mem = {ranges_node_alloc, ranges_node_free};
-
 /* Superblock */
 
 static struct ext4_super *super_in(struct ext4 *fs, struct buf *b)
@@ -165,14 +153,21 @@ static int journal_protect(struct ext4 *fs)
 
 /* Reading on, writing */
 
+static int root_open(struct ext4 *fs)
+{
+    int err = ext4_inode_get(fs->sb, EXT4_ROOT_INO, &fs->sb->root);
+
+    return err || S_ISDIR(fs->sb->root->mode)
+               ? err
+               : ext4_corrupt(fs, EXT4_ROOT_INO, 0, "the root is not a directory");
+}
+
 // Everything up to the root inode. The recovery writes already, so who means to write asks for the
 // device first.
 static int open_to_read(struct ext4 *fs, const char *type, const struct ext4_options *o, bool write)
 {
-    int err = super_read(fs, type);
+    int err = super_read(fs, type) ?: policy_choose(fs, o);
 
-    if (!err)
-        err = policy_choose(fs, o);
     if (!err && write)
         err = ext4_mmp_start(fs);
     if (!err)
@@ -187,11 +182,7 @@ static int open_to_read(struct ext4 *fs, const char *type, const struct ext4_opt
         err = journal_protect(fs);
     if (!err && fs->overhead_blocks >= fs->block_count)
         fs->overhead_blocks = 0;
-    if (!err)
-        err = ext4_inode_get(fs->sb, EXT4_ROOT_INO, &fs->sb->root);
-    if (!err && !S_ISDIR(fs->sb->root->mode))
-        err = ext4_corrupt(fs, EXT4_ROOT_INO, 0, "the root is not a directory");
-    return err;
+    return err ?: root_open(fs);
 }
 
 static void warn_about_state(struct ext4 *fs)
@@ -289,10 +280,10 @@ static struct ext4 *ext4_create(struct superblock *sb, struct block_device *d)
     random_bytes(&fs->next_generation, sizeof(fs->next_generation));
     mutex_init(&fs->super_lock, RANK_SUPER);
     spin_init(&fs->ranges_lock, RANK_BLOCKS);
-    ranges_init(&fs->in_flight, &ext4_ranges_mem);
-    ranges_init(&fs->freed[0], &ext4_ranges_mem);
-    ranges_init(&fs->freed[1], &ext4_ranges_mem);
-    ranges_init(&fs->system, &ext4_ranges_mem);
+    ranges_init(&fs->in_flight, &journal_ranges_mem);
+    ranges_init(&fs->freed[0], &journal_ranges_mem);
+    ranges_init(&fs->freed[1], &journal_ranges_mem);
+    ranges_init(&fs->system, &journal_ranges_mem);
     list_init(&fs->orphans);
     sb->private = fs;
     list_insert_tail(&mounted, &fs->link);
@@ -374,13 +365,16 @@ static int mount_again(struct superblock *sb, const struct fs_type *type, u32 fl
     return 0;
 }
 
-static int mount_device(struct block_device *d, const struct fs_type *type, const char *options,
-                        u32 flags, struct superblock **out)
+static int ext4_mount(const struct fs_type *type, const char *source, const char *options,
+                      u32 flags, struct superblock **out)
 {
+    struct block_device *d;
     struct ext4 *fs;
     bool alive;
-    int err;
+    int err = source ? fs_source_device(source, &d) : -EINVAL;
 
+    if (err)
+        return err;
     for (;;) {
         mutex_lock(&mount_lock);
         fs = mounted_find(d);
@@ -463,41 +457,11 @@ void ext4_close(struct ext4 *fs)
     kfree(fs);
 }
 
-/* Types */
-
-static int mount_type(const struct fs_type *type, const char *source, const char *options,
-                      u32 flags, struct superblock **out)
-{
-    struct block_device *d;
-    int err = source ? fs_source_device(source, &d) : -EINVAL;
-
-    return err ? err : mount_device(d, type, options, flags, out);
-}
-
-static int ext2_mount(const char *source, const char *options, u32 flags, struct superblock **out);
-static int ext3_mount(const char *source, const char *options, u32 flags, struct superblock **out);
-static int ext4_mount(const char *source, const char *options, u32 flags, struct superblock **out);
-
 static struct fs_type types[] = {
-    {.name = "ext3", .mount = ext3_mount, .needs_device = true},
-    {.name = "ext2", .mount = ext2_mount, .needs_device = true},
+    {.name = "ext3", .mount = ext4_mount, .needs_device = true},
+    {.name = "ext2", .mount = ext4_mount, .needs_device = true},
     {.name = "ext4", .mount = ext4_mount, .needs_device = true},
 };
-
-static int ext3_mount(const char *source, const char *options, u32 flags, struct superblock **out)
-{
-    return mount_type(&types[0], source, options, flags, out);
-}
-
-static int ext2_mount(const char *source, const char *options, u32 flags, struct superblock **out)
-{
-    return mount_type(&types[1], source, options, flags, out);
-}
-
-static int ext4_mount(const char *source, const char *options, u32 flags, struct superblock **out)
-{
-    return mount_type(&types[2], source, options, flags, out);
-}
 
 void ext4_init(void)
 {

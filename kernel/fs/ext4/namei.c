@@ -112,35 +112,40 @@ static int dir_lookup(struct inode *dir, const struct name *name, struct inode *
 
 /* New inodes */
 
+// An operation on a name. All that it changes is locked.
+struct naming {
+    struct inode *dir;
+    const struct name *name; // NULL: none (O_TMPFILE)
+    struct inode *inode;     // what it names
+    const struct create_args *args;
+};
+
 // Contents, and then the inode as it is; not in any directory yet.
-static int new_contents(struct handle *h, struct inode *dir, const struct create_args *args,
-                        struct inode *inode)
+static int new_contents(struct handle *h, const struct naming *n)
 {
     int err;
 
-    if (S_ISDIR(args->mode)) {
-        inode->nlink = 2;
-        err = ext4_dir_init(h, inode, dir->ino);
-    } else if (S_ISLNK(args->mode)) {
-        err = ext4_link_init(h, inode, args->target);
+    if (S_ISDIR(n->args->mode)) {
+        n->inode->nlink = 2;
+        err = ext4_dir_init(h, n->inode, n->dir->ino);
+    } else if (S_ISLNK(n->args->mode)) {
+        err = ext4_link_init(h, n->inode, n->args->target);
     } else {
         return 0;
     }
-    return err ? err : ext4_inode_write(h, inode);
+    return err ? err : ext4_inode_write(h, n->inode);
 }
 
-static int enter(struct handle *h, struct inode *dir, const struct name *name, struct inode *inode)
+static int enter(struct handle *h, const struct naming *n)
 {
-    int err = ext4_name_hold(h, dir);
+    int err = ext4_name_hold(h, n->dir) ?: ext4_dir_add(h, n->dir, n->name, n->inode);
 
-    if (!err)
-        err = ext4_dir_add(h, dir, name, inode);
     if (err)
         return err;
-    if (S_ISDIR(inode->mode))
-        ext4_dir_link(dir);
-    inode_touch_mtime(dir);
-    return ext4_inode_write(h, dir);
+    if (S_ISDIR(n->inode->mode))
+        ext4_dir_link(n->dir);
+    inode_touch_mtime(n->dir);
+    return ext4_inode_write(h, n->dir);
 }
 
 // It gets no name after all: eviction frees it.
@@ -150,18 +155,18 @@ static int discard(struct handle *h, struct inode *inode)
     return ext4_orphan_add(h, inode) ?: ext4_inode_write(h, inode);
 }
 
-static int create_in(struct handle *h, struct inode *dir, const struct name *name,
-                     const struct create_args *args, struct inode **out)
+static int create_in(struct handle *h, void *arg)
 {
-    int err = ext4_inode_new(h, dir, args, out), dropped = 0;
+    struct naming *n = arg;
+    int err = ext4_inode_new(h, n->dir, n->args, &n->inode), dropped = 0;
 
     if (err)
         return err;
-    err = new_contents(h, dir, args, *out);
-    if (!err && name)
-        err = enter(h, dir, name, *out);
-    if (err || !name)
-        dropped = discard(h, *out);
+    err = new_contents(h, n);
+    if (!err && n->name)
+        err = enter(h, n);
+    if (err || !n->name)
+        dropped = discard(h, n->inode);
     return err ? err : dropped;
 }
 
@@ -174,40 +179,23 @@ static u32 create_credits(const struct inode *dir, mode_t mode)
     return own + ext4_dir_add_credits(dir);
 }
 
-// name NULL: none (O_TMPFILE).
-static int create_once(struct inode *dir, const struct name *name, const struct create_args *args,
-                       struct inode **out)
-{
-    struct inode *inode = NULL;
-    struct handle *h;
-    int err = journal_begin(ext4_of(dir)->journal, create_credits(dir, args->mode), &h), end;
-
-    if (err)
-        return err;
-    err = create_in(h, dir, name, args, &inode);
-    end = journal_end(h);
-    err = err ? err : end;
-    if (err && inode)
-        inode_put(inode);
-    else if (!err)
-        *out = inode;
-    return err;
-}
-
 static int dir_create(struct inode *dir, const struct name *name, const struct create_args *args,
                       struct inode **out)
 {
-    struct ext4 *fs = ext4_of(dir);
-    int err = ext4_check_writable(fs);
+    struct naming n = {dir, name, NULL, args};
+    u32 credits = create_credits(dir, args->mode);
+    int err = S_ISDIR(args->mode) && ext4_dir_links_full(dir) ? -EMLINK : 0;
 
-    if (!err && S_ISDIR(args->mode) && ext4_dir_links_full(dir))
-        err = -EMLINK;
-    while (!err) {
-        err = create_once(dir, name, args, out);
-        if (err != -ENOSPC || !ext4_freed_wait(fs))
-            break;
-        err = 0;
-    }
+    if (err)
+        return err;
+    do {
+        n.inode = NULL;
+        err = ext4_operate(ext4_of(dir), credits, create_in, &n);
+        if (err && n.inode)
+            inode_put(n.inode);
+    } while (ext4_again(ext4_of(dir), err));
+    if (!err)
+        *out = n.inode;
     return err;
 }
 
@@ -218,15 +206,16 @@ static int dir_tmpfile(struct inode *dir, const struct create_args *args, struct
 
 /* Links */
 
-static int link_in(struct handle *h, struct inode *dir, const struct name *name,
-                   struct inode *target)
+static int link_in(struct handle *h, void *arg)
 {
+    const struct naming *n = arg;
+    struct inode *target = n->inode;
     int err = ext4_name_hold(h, target);
 
     if (!err && !target->nlink)
         err = ext4_orphan_remove(h, target);
     if (!err)
-        err = enter(h, dir, name, target);
+        err = enter(h, n);
     if (err) {
         if (!target->nlink)
             ext4_orphan_add(h, target);
@@ -237,70 +226,52 @@ static int link_in(struct handle *h, struct inode *dir, const struct name *name,
     return ext4_inode_write(h, target);
 }
 
-static int link_once(struct inode *dir, const struct name *name, struct inode *target)
-{
-    u32 credits = ext4_dir_add_credits(dir) + 2 + EXT4_ORPHAN_CREDITS;
-    struct handle *h;
-    int err = journal_begin(ext4_of(dir)->journal, credits, &h), end;
-
-    if (err)
-        return err;
-    err = link_in(h, dir, name, target);
-    end = journal_end(h);
-    return err ? err : end;
-}
-
 static int dir_link(struct inode *dir, const struct name *name, struct inode *target)
 {
-    struct ext4 *fs = ext4_of(dir);
-    int err = ext4_check_writable(fs);
+    struct naming n = {dir, name, target, NULL};
+    u32 credits = ext4_dir_add_credits(dir) + 2 + EXT4_ORPHAN_CREDITS;
+    int err;
 
-    if (!err && target->nlink >= EXT4_LINK_MAX)
-        err = -EMLINK;
-    while (!err) {
-        err = link_once(dir, name, target);
-        if (err != -ENOSPC || !ext4_freed_wait(fs))
-            break;
-        err = 0;
-    }
+    if (target->nlink >= EXT4_LINK_MAX)
+        return -EMLINK;
+    do
+        err = ext4_operate(ext4_of(dir), credits, link_in, &n);
+    while (ext4_again(ext4_of(dir), err));
     return err;
 }
 
 /* Removal */
 
-static int remove_entry(struct handle *h, struct inode *dir, const struct name *name,
-                        struct inode *victim)
+static int remove_entry(struct handle *h, const struct naming *n)
 {
-    u32 links = victim->nlink;
+    u32 links = n->inode->nlink;
     struct ext4_dir_place place;
-    int err = ext4_name_find(dir, name, victim, &place);
+    int err = ext4_name_find(n->dir, n->name, n->inode, &place);
 
     if (err)
         return err;
-    err = ext4_name_drop(h, victim);
+    err = ext4_name_drop(h, n->inode);
     if (!err) {
         err = ext4_dir_remove(h, &place);
         if (err)
-            ext4_name_undrop(h, victim, links);
+            ext4_name_undrop(h, n->inode, links);
     }
     buf_put(place.block.b);
     return err;
 }
 
-static int unlink_in(struct handle *h, struct inode *dir, const struct name *name,
-                     struct inode *victim)
+static int unlink_in(struct handle *h, void *arg)
 {
-    int err = ext4_name_hold(h, dir) ?: ext4_name_hold(h, victim);
+    const struct naming *n = arg;
+    int err = ext4_name_hold(h, n->dir) ?: ext4_name_hold(h, n->inode) ?: remove_entry(h, n);
 
-    if (!err)
-        err = remove_entry(h, dir, name, victim);
     if (err)
         return err;
-    if (S_ISDIR(victim->mode))
-        ext4_dir_unlink(dir);
-    inode_touch_mtime(dir);
-    inode_touch_ctime(victim);
-    return ext4_inode_write(h, dir) ?: ext4_inode_write(h, victim);
+    if (S_ISDIR(n->inode->mode))
+        ext4_dir_unlink(n->dir);
+    inode_touch_mtime(n->dir);
+    inode_touch_ctime(n->inode);
+    return ext4_inode_write(h, n->dir) ?: ext4_inode_write(h, n->inode);
 }
 
 int ext4_name_may_drop(struct inode *victim)
@@ -312,16 +283,10 @@ int ext4_name_may_drop(struct inode *victim)
 
 static int dir_unlink(struct inode *dir, const struct name *name, struct inode *victim)
 {
-    struct handle *h;
-    int err = ext4_check_writable(ext4_of(dir)) ?: ext4_name_may_drop(victim), end;
+    struct naming n = {dir, name, victim, NULL};
 
-    if (!err)
-        err = journal_begin(ext4_of(dir)->journal, 3 + EXT4_ORPHAN_CREDITS, &h);
-    if (err)
-        return err;
-    err = unlink_in(h, dir, name, victim);
-    end = journal_end(h);
-    return err ? err : end;
+    return ext4_name_may_drop(victim)
+               ?: ext4_operate(ext4_of(dir), 3 + EXT4_ORPHAN_CREDITS, unlink_in, &n);
 }
 
 const struct inode_ops ext4_dir_inode_ops = {

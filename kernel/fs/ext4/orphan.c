@@ -239,10 +239,14 @@ int ext4_orphan_file_open(struct ext4 *fs)
 
 /* At mount */
 
+static int remove_in(struct handle *h, void *inode)
+{
+    return ext4_orphan_remove(h, inode);
+}
+
 // What was open is deleted by its last reference, here; what was being truncated is truncated.
 static int orphan_finish(struct ext4 *fs, struct inode *i)
 {
-    struct handle *h;
     int err = 0;
 
     if (!i->nlink)
@@ -253,11 +257,7 @@ static int orphan_finish(struct ext4 *fs, struct inode *i)
     write_unlock(&i->lock);
     if (err || (list_empty(&ext4_i(i)->orphan) && ext4_i(i)->orphan_slot == NO_SLOT))
         return err;
-    err = journal_begin(fs->journal, EXT4_ORPHAN_CREDITS, &h);
-    if (err)
-        return err;
-    err = ext4_orphan_remove(h, i);
-    return journal_end(h) ?: err;
+    return ext4_operate(fs, EXT4_ORPHAN_CREDITS, remove_in, i);
 }
 
 // An orphan's inode; NULL if it cannot be one.

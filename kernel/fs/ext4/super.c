@@ -15,6 +15,18 @@ int ext4_check_writable(struct ext4 *fs)
     return load_relaxed(&fs->read_only) ? -EROFS : 0;
 }
 
+int ext4_operate(struct ext4 *fs, u32 credits, int (*op)(struct handle *h, void *arg), void *arg)
+{
+    struct handle *h;
+    int err = ext4_check_writable(fs) ?: journal_begin(fs->journal, credits, &h), end;
+
+    if (err)
+        return err;
+    err = op(h, arg);
+    end = journal_end(h);
+    return err ? err : end;
+}
+
 bool ext4_is_journal_data(const struct inode *i)
 {
     const struct ext4 *fs = i->sb->private;
@@ -95,12 +107,8 @@ void ext4_super_dirty(struct handle *h, struct ext4 *fs)
 
 u64 ext4_free_on_disk(struct ext4 *fs)
 {
-    u64 n;
-
-    spin_lock(&fs->ranges_lock);
-    n = fs->free_blocks + fs->in_flight.total + fs->freed[0].total + fs->freed[1].total;
-    spin_unlock(&fs->ranges_lock);
-    return n;
+    return spin_read(&fs->ranges_lock, fs->free_blocks + fs->in_flight.total + fs->freed[0].total +
+                                           fs->freed[1].total);
 }
 
 int ext4_super_write(struct ext4 *fs)

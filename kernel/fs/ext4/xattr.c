@@ -257,6 +257,8 @@ static int set_block_new(struct handle *h, struct inode *i, const struct buf *ol
 /* Changing */
 
 struct change {
+    struct inode *inode;
+    struct xattr_item item; // to be made; without value and size: to be removed
     struct place at[PLACES];
     struct ext4_xattr_entry *entry; // the attribute's, or NULL
     unsigned from, to;              // where it is, and is going to be; PLACES: nowhere
@@ -266,14 +268,14 @@ struct change {
 
 // What our copy of a shared block refers to has one reference more. The attribute's own value is
 // not going to be in the copy: the block that stays goes on referring to it.
-static int share_values(struct handle *h, struct inode *i, struct change *c)
+static int share_values(struct handle *h, struct change *c)
 {
     const struct xattr_set *set = &c->at[IN_BLOCK].set;
     int err = 0;
 
     for (struct ext4_xattr_entry *e = xattr_set_first(set); !err && e; e = xattr_set_next(set, e))
         if (e->e_value_inum && e != c->entry)
-            err = ext4_value_share(h, ext4_of(i), e->e_value_inum);
+            err = ext4_value_share(h, ext4_of(c->inode), e->e_value_inum);
     if (!err && c->from == IN_BLOCK && c->old_value) {
         inode_put(c->old_value);
         c->old_value = NULL;
@@ -289,8 +291,9 @@ static bool block_gets_empty(const struct change *c)
 }
 
 // Makes the block one that this inode alone has, or none if it gets empty.
-static int block_own(struct handle *h, struct inode *i, struct change *c)
+static int block_own(struct handle *h, struct change *c)
 {
+    struct inode *i = c->inode;
     struct place *p = &c->at[IN_BLOCK];
     struct buf *old = p->b, *new = NULL;
     bool empty = old && block_gets_empty(c), last = true;
@@ -302,7 +305,7 @@ static int block_own(struct handle *h, struct inode *i, struct change *c)
     if (!err && old)
         err = set_block_release(h, i, old, &last);
     if (!err && !last)
-        err = share_values(h, i, c);
+        err = share_values(h, c);
     if (err) {
         if (new)
             ext4_blocks_free(h, ext4_i(i), new->block, 1, true);
@@ -330,22 +333,22 @@ static void place_edit(struct place *p, const struct xattr_item *item, bool add,
         xattr_set_add(&p->set, item, hashed);
 }
 
-static void edit(struct handle *h, struct inode *i, struct change *c, const struct xattr_item *item)
+static void edit(struct handle *h, struct change *c)
 {
     struct place *in_inode = &c->at[IN_INODE];
     struct buf *b = c->at[IN_BLOCK].b;
 
     if (c->from == IN_INODE || c->to == IN_INODE) {
         buf_lock(in_inode->b);
-        place_edit(in_inode, item, c->to == IN_INODE, false);
+        place_edit(in_inode, &c->item, c->to == IN_INODE, false);
         *((u32 *)in_inode->set.base - 1) = EXT4_XATTR_MAGIC;
         buf_unlock(in_inode->b);
     }
     if (b && (c->from == IN_BLOCK || c->to == IN_BLOCK)) {
         buf_lock(b);
-        place_edit(&c->at[IN_BLOCK], item, c->to == IN_BLOCK, true);
+        place_edit(&c->at[IN_BLOCK], &c->item, c->to == IN_BLOCK, true);
         header_of(b)->h_hash = xattr_set_hash(&c->at[IN_BLOCK].set);
-        header_of(b)->h_checksum = ext4_xattr_sum(ext4_of(i), b->block, header_of(b));
+        header_of(b)->h_checksum = ext4_xattr_sum(ext4_of(c->inode), b->block, header_of(b));
         journal_changed(h, b);
     }
 }
@@ -369,14 +372,14 @@ static int feature_set(struct handle *h, struct ext4 *fs)
 }
 
 // In the inode if it fits, else in the block; PLACES: in neither.
-static unsigned choose(struct inode *i, const struct change *c, const struct xattr_item *item)
+static unsigned choose(const struct change *c)
 {
-    u32 need = xattr_item_size(item), room[PLACES];
+    u32 need = xattr_item_size(&c->item), room[PLACES];
 
     for (unsigned n = 0; n < PLACES; n++) {
         const struct place *p = &c->at[n];
-        u32 end =
-            n == IN_BLOCK ? ext4_of(i)->block_size - sizeof(struct ext4_xattr_header) : p->set.end;
+        u32 block = ext4_of(c->inode)->block_size - sizeof(struct ext4_xattr_header);
+        u32 end = n == IN_BLOCK ? block : p->set.end;
 
         room[n] = p->exists ? xattr_set_room(&p->set, c->from == n ? c->entry : NULL)
                             : end - MIN(end, (u32)sizeof(u32));
@@ -385,11 +388,13 @@ static unsigned choose(struct inode *i, const struct change *c, const struct xat
 }
 
 // Decides where the attribute is going to be: its value perhaps in an inode of its own.
-static int plan(struct handle *h, struct inode *i, struct change *c, struct xattr_item *item)
+static int plan(struct handle *h, struct change *c)
 {
+    struct xattr_item *item = &c->item;
+    struct inode *i = c->inode;
     int err;
 
-    c->to = item->value ? choose(i, c, item) : PLACES;
+    c->to = item->value ? choose(c) : PLACES;
     if (!item->value || c->to != PLACES)
         return 0;
     if (!EXT4_HAS_INCOMPAT(ext4_of(i), EA_INODE) || !item->size)
@@ -398,7 +403,7 @@ static int plan(struct handle *h, struct inode *i, struct change *c, struct xatt
     if (err)
         return err;
     item->inum = c->new_value->ino;
-    c->to = choose(i, c, item);
+    c->to = choose(c);
     return c->to == PLACES ? -ENOSPC : 0;
 }
 
@@ -408,22 +413,24 @@ static s64 value_blocks(struct inode *value)
     return value ? DIV_ROUND_UP(value->size, ext4_of(value)->block_size) : 0;
 }
 
-static int change_in(struct handle *h, struct inode *i, struct change *c, struct xattr_item item)
+static int change_in(struct handle *h, void *arg)
 {
+    struct change *c = arg;
+    struct inode *i = c->inode;
     s64 blocks;
-    int err = ext4_name_hold(h, i) ?: plan(h, i, c, &item);
+    int err = ext4_name_hold(h, i) ?: plan(h, c);
 
     blocks = value_blocks(c->new_value) - value_blocks(c->old_value);
     if (!err)
         err = feature_set(h, ext4_of(i));
     if (!err && (c->from == IN_BLOCK || c->to == IN_BLOCK))
-        err = block_own(h, i, c);
+        err = block_own(h, c);
     if (err) {
         if (c->new_value)
             ext4_value_discard(h, c->new_value);
         return err;
     }
-    edit(h, i, c, &item);
+    edit(h, c);
     count_blocks(i, blocks);
     inode_touch_ctime(i);
     err = ext4_inode_write(h, i);
@@ -441,23 +448,11 @@ static u32 change_credits(const struct ext4 *fs, const struct xattr_item *item)
            (item->value ? ext4_value_credits(fs, item->size) : 0);
 }
 
-static int change_handle(struct inode *i, struct change *c, const struct xattr_item *item)
-{
-    struct handle *h;
-    int err = journal_begin(ext4_of(i)->journal, change_credits(ext4_of(i), item), &h), end;
-
-    if (err)
-        return err;
-    err = change_in(h, i, c, *item);
-    end = journal_end(h);
-    return err ? err : end;
-}
-
 // Finds the attribute, which may have to exist, or not to.
-static int change_find(struct inode *i, struct change *c, const struct xattr_key *key, int flags)
+static int change_find(struct change *c, int flags)
 {
     for (c->from = 0; c->from < PLACES; c->from++) {
-        c->entry = place_find(&c->at[c->from], key);
+        c->entry = place_find(&c->at[c->from], &c->item.key);
         if (c->entry)
             break;
     }
@@ -465,18 +460,20 @@ static int change_find(struct inode *i, struct change *c, const struct xattr_key
         return -EEXIST;
     if (!c->entry && flags & XATTR_REPLACE)
         return -ENODATA;
-    return c->entry && c->entry->e_value_inum ? ext4_value_get(i, c->entry, &c->old_value) : 0;
+    return c->entry && c->entry->e_value_inum ? ext4_value_get(c->inode, c->entry, &c->old_value)
+                                              : 0;
 }
 
 // The places stay as they are while the inode is locked, but for a shared block's count.
 static int change_once(struct inode *i, const struct xattr_item *item, int flags)
 {
-    struct change c = {0};
+    struct change c = {.inode = i, .item = *item};
+    struct ext4 *fs = ext4_of(i);
     int err = places_open(i, c.at);
 
     if (err)
         return err;
-    err = change_find(i, &c, &item->key, flags) ?: change_handle(i, &c, item);
+    err = change_find(&c, flags) ?: ext4_operate(fs, change_credits(fs, item), change_in, &c);
     if (c.old_value)
         inode_put(c.old_value);
     if (c.new_value)
@@ -488,14 +485,13 @@ static int change_once(struct inode *i, const struct xattr_item *item, int flags
 static int xattr_set(struct inode *i, const char *name, const void *value, size_t size, int flags)
 {
     struct xattr_item item = {.value = value, .size = size};
-    struct ext4 *fs = ext4_of(i);
-    int err = key_of(name, &item.key) ?: ext4_check_writable(fs);
+    int err = key_of(name, &item.key);
 
     if (err)
         return err;
     do
         err = change_once(i, &item, flags);
-    while (err == -ENOSPC && ext4_freed_wait(fs));
+    while (ext4_again(ext4_of(i), err));
     return err;
 }
 

@@ -51,8 +51,8 @@ static void node_add(struct device *d)
         log_info("devfs: no node for %s: error %d", d->name, -err);
 }
 
-static int devfs_mount_again(const char *source, const char *options, u32 flags,
-                             struct superblock **out)
+static int devfs_mount_again(const struct fs_type *type, const char *source, const char *options,
+                             u32 flags, struct superblock **out)
 {
     superblock_get(devfs);
     *out = devfs;

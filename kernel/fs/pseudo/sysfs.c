@@ -223,7 +223,8 @@ static const struct file_ops text_fops = {
 
 /* Mounting: one superblock for all */
 
-static int sys_mount(const char *source, const char *options, u32 flags, struct superblock **out)
+static int sys_mount(const struct fs_type *type, const char *source, const char *options, u32 flags,
+                     struct superblock **out)
 {
     superblock_get(sys_sb);
     *out = sys_sb;

@@ -311,7 +311,8 @@ static const struct superblock_ops tmpfs_ops = {
     .unmount = tmpfs_unmount,
 };
 
-static int tmpfs_mount(const char *source, const char *options, u32 flags, struct superblock **out)
+static int tmpfs_mount(const struct fs_type *type, const char *source, const char *options,
+                       u32 flags, struct superblock **out)
 {
     int err = tmpfs_create(options, out);
 

@@ -172,7 +172,7 @@ static int fs_create(struct superblock *sb, struct block_device *d)
     return 0;
 }
 
-static int mount_new(struct fs_type *type, struct block_device *d, u32 flags,
+static int mount_new(const struct fs_type *type, struct block_device *d, u32 flags,
                      struct superblock **out)
 {
     struct superblock *sb;
@@ -206,10 +206,8 @@ static int mount_again(struct block_device *d, u32 flags, struct superblock **ou
     return -ENOENT;
 }
 
-static int xv6fs_mount(const char *source, const char *options, u32 flags, struct superblock **out);
-static struct fs_type xv6fs_type = {.name = "xv6fs", .mount = xv6fs_mount, .needs_device = true};
-
-static int xv6fs_mount(const char *source, const char *options, u32 flags, struct superblock **out)
+static int xv6fs_mount(const struct fs_type *type, const char *source, const char *options,
+                       u32 flags, struct superblock **out)
 {
     struct block_device *d;
     int err = source ? fs_source_device(source, &d) : -EINVAL;
@@ -219,10 +217,12 @@ static int xv6fs_mount(const char *source, const char *options, u32 flags, struc
     mutex_lock(&mount_lock);
     err = mount_again(d, flags, out);
     if (err == -ENOENT)
-        err = mount_new(&xv6fs_type, d, flags, out);
+        err = mount_new(type, d, flags, out);
     mutex_unlock(&mount_lock);
     return err;
 }
+
+static struct fs_type xv6fs_type = {.name = "xv6fs", .mount = xv6fs_mount, .needs_device = true};
 
 void xv6fs_init(void)
 {
