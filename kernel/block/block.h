@@ -83,7 +83,7 @@ struct block_limits {    // a request that exceeds them is -EINVAL
 
 struct block_stats { // (a) /proc/diskstats
     struct {
-        u64 count, merged, sectors;
+        u64 count, merged, sectors; // count: of transfers
         ns_t time;
     } op[BLOCK_OPS];
     u64 in_flight;

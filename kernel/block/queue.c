@@ -88,7 +88,6 @@ static void account_end(struct block_device *d, struct block_request *r, ns_t no
 {
     struct block_stats *s = &d->stats;
 
-    atomic_fetch_add(&s->op[r->op].count, 1);
     atomic_fetch_add(&s->op[r->op].sectors, r->sectors);
     atomic_fetch_add(&s->op[r->op].time, now - r->started);
     if (atomic_fetch_sub(&s->in_flight, 1) == 1)
@@ -350,6 +349,9 @@ void block_complete(struct block_request *r, int error)
     bool flush = r->op == BLOCK_FLUSH, again = error && !flush && r->merged;
     struct block_request *next;
 
+    atomic_fetch_add(&whole->stats.op[r->op].count, 1);
+    if (r->device != whole)
+        atomic_fetch_add(&r->device->stats.op[r->op].count, 1);
     for (; r; r = next) {
         next = r->merged;
         set_alone(r);
