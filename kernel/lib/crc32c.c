@@ -14,6 +14,10 @@
 #define SLICE  11 // bits
 #define TABLES DIV_ROUND_UP(64, SLICE)
 
+#define ZEROES_MIN  128 // bytes of zeroes for which multiplying is faster
+#define ZEROES_MAX  (1 << 16)
+#define ZEROES_STEP 32
+
 static u32 table[TABLES][1 << SLICE]; // [k][v]: the eight bytes v << (k * SLICE)
 static u32 shifts[2][256];            // x^(8n) and x^(2048n) modulo the polynomial
 static u32 table_ready;               // (a)
@@ -78,12 +82,8 @@ static u32 step_byte(u32 crc, u8 byte)
     return crc >> 8 ^ part((u64)(crc ^ byte) << 56, 5);
 }
 
-u32 crc32c(u32 crc, const void *p, size_t n)
+static u32 step_bytes(u32 crc, const u8 *b, size_t n)
 {
-    const u8 *b = p;
-
-    if (!load_acquire(&table_ready))
-        table_make();
     for (; n && (u64)b & 3; n--)
         crc = step_byte(crc, *b++);
     if (n >= 4 && (u64)b & 4) {
@@ -107,14 +107,39 @@ u32 crc32c(u32 crc, const void *p, size_t n)
     return crc;
 }
 
+static u32 step_zeroes(u32 crc, size_t n)
+{
+    crc = product(crc, shifts[0][n & 255]);
+    return n >> 8 ? product(crc, shifts[1][n >> 8]) : crc;
+}
+
+// How many zeroes the bytes end in, in steps of ZEROES_STEP.
+static size_t zeroes_at_end(const u8 *p, size_t n)
+{
+    const u64 *end = (const u64 *)(const void *)(p + n), *at = end;
+
+    while ((u64)(at - ZEROES_STEP / sizeof(*at)) >= (u64)p && !(at[-1] | at[-2] | at[-3] | at[-4]))
+        at -= ZEROES_STEP / sizeof(*at);
+    return (u64)end - (u64)at;
+}
+
+// Blocks of a journal and of directories are mostly zeroes.
+u32 crc32c(u32 crc, const void *p, size_t n)
+{
+    size_t zeroes = 0;
+
+    if (!load_acquire(&table_ready))
+        table_make();
+    if (n < ZEROES_MAX && !(((u64)p + n) & 7))
+        zeroes = zeroes_at_end(p, n);
+    if (zeroes < ZEROES_MIN)
+        return step_bytes(crc, p, n);
+    return step_zeroes(step_bytes(crc, p, n - zeroes), zeroes);
+}
+
 // A CRC is linear: what a change does to it depends on the change alone, and is that of the changed
 // bytes followed by zeroes.
 u32 crc32c_patch(u32 crc, const void *change, size_t n, size_t after)
 {
-    u32 difference = crc32c(0, change, n);
-
-    difference = product(difference, shifts[0][after & 255]);
-    if (after >> 8)
-        difference = product(difference, shifts[1][after >> 8]);
-    return crc ^ difference;
+    return crc ^ step_zeroes(crc32c(0, change, n), after);
 }

@@ -279,6 +279,25 @@ static void test_crc32(void **state)
                          ~0xe3069283U);
 }
 
+// Long runs of zeroes at the end are not looked at byte by byte.
+static void test_crc32c_zeroes(void **state)
+{
+    static _Alignas(8) u8 bytes[70000];
+
+    for (int i = 0; i < 2000; i++) {
+        size_t size = unit_below(i % 50 ? 5000 : 70000 - 16), start = unit_below(16);
+        size_t zeroes = unit_below(size + 1);
+        u32 crc = 1 + unit_below(1 << 30), whole = crc;
+
+        memset(bytes, 0, sizeof(bytes));
+        for (size_t k = 0; k < size - zeroes; k++)
+            bytes[start + k] = unit_below(256);
+        for (size_t k = 0; k < size; k++)
+            whole = crc32c(whole, &bytes[start + k], 1);
+        assert_int_equal(crc32c(crc, bytes + start, size), whole);
+    }
+}
+
 static void test_crc32c_patch(void **state)
 {
     static u8 bytes[65536], change[600];
@@ -299,11 +318,12 @@ static void test_crc32c_patch(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_mbr),         cmocka_unit_test(test_not_mbr),
-    cmocka_unit_test(test_extended),    cmocka_unit_test(test_extended_loop),
-    cmocka_unit_test(test_gpt),         cmocka_unit_test(test_gpt_backup),
-    cmocka_unit_test(test_gpt_hostile), cmocka_unit_test(test_damage),
-    cmocka_unit_test(test_crc32),       cmocka_unit_test(test_crc32c_patch),
+    cmocka_unit_test(test_mbr),           cmocka_unit_test(test_not_mbr),
+    cmocka_unit_test(test_extended),      cmocka_unit_test(test_extended_loop),
+    cmocka_unit_test(test_gpt),           cmocka_unit_test(test_gpt_backup),
+    cmocka_unit_test(test_gpt_hostile),   cmocka_unit_test(test_damage),
+    cmocka_unit_test(test_crc32),         cmocka_unit_test(test_crc32c_patch),
+    cmocka_unit_test(test_crc32c_zeroes),
 };
 
 UNIT_MAIN(tests)
