@@ -4,7 +4,7 @@
 #include "lib/macro.h"
 #include "mm/slab.h"
 
-#define SEGMENTS 64
+#define SEGMENTS 112
 
 struct batch_request {
     struct block_request request;

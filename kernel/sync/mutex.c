@@ -57,6 +57,11 @@ int mutex_lock_killable(struct mutex *m)
     return mutex_lock_mode(m, WAIT_KILLABLE);
 }
 
+bool mutex_trylock(struct mutex *m)
+{
+    return mutex_take(m);
+}
+
 void mutex_unlock(struct mutex *m)
 {
     assert(mutex_held(m));

@@ -28,6 +28,9 @@ struct vm_object_ops {
     // for them; write_lock is held; may sleep. The first error: what failed is lost and counts as
     // clean, but after -ENOMEM it is marked again.
     int (*write_back)(struct vm_object *o, u64 first, u64 last);
+    // The same for all changed pages of several objects of one container: errors[] is set. NULL:
+    // there is nothing to gain from that.
+    void (*write_back_many)(struct vm_object **objects, int *errors, unsigned n);
     // Reclaim is going to look at the pages: lets go of some that only caches refer to. NULL: none.
     void (*shrink)(struct vm_object *o);
     // A reference that keeps the object for the flusher or reclaim; false: it is going away. With

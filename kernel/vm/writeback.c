@@ -24,6 +24,7 @@
 #include "vm/vm_private.h"
 
 #define FLUSH_AGE        (30 * NS_PER_SEC)
+#define TOGETHER         64 // objects
 #define RETRY_AFTER      (NS_PER_SEC / 10)
 #define BACKGROUND_SHARE 10 // parts of a hundred of all memory
 #define LIMIT_SHARE      20
@@ -157,6 +158,17 @@ unsigned vm_object_take_dirty(struct vm_object *o, u64 *index, u64 last, struct 
 
 /* Writing */
 
+static bool object_hold(struct vm_object *o)
+{
+    return !o->ops->hold || o->ops->hold(o);
+}
+
+static void object_release(struct vm_object *o)
+{
+    if (o->ops->release)
+        o->ops->release(o);
+}
+
 // A write-back ended that began then, of the whole object or not; write_lock held. Under dirty_lock
 // the mark of who found the object on the list is seen.
 static void object_written(struct vm_object *o, ns_t begun, bool whole)
@@ -174,6 +186,18 @@ static void object_written(struct vm_object *o, ns_t begun, bool whole)
     wake_all(&clean_wait);
 }
 
+// The end of a write-back: its error is noted before anyone who waits for the lock finds the pages
+// clean.
+static void write_ended(struct vm_object *o, ns_t begun, bool whole, int err)
+{
+    if (err && err != -ENOMEM) {
+        store_relaxed(&o->error, err);
+        atomic_fetch_add(&o->errors, 1);
+    }
+    object_written(o, begun, whole);
+    mutex_unlock(&o->write_lock);
+}
+
 int vm_object_sync(struct vm_object *o, u64 first, u64 last)
 {
     ns_t begun;
@@ -188,50 +212,91 @@ int vm_object_sync(struct vm_object *o, u64 first, u64 last)
     if (vm_object_is_dirty(o))
         err = o->ops->write_back(o, first, last);
     arch_self()->urgent--;
-    if (err && err != -ENOMEM) { // noted before anyone who waits for the lock finds the pages clean
-        store_relaxed(&o->error, err);
-        atomic_fetch_add(&o->errors, 1);
+    write_ended(o, begun, !first && last == ~0UL, err);
+    return err;
+}
+
+// Objects of one container that are written together; all are held.
+struct gathering {
+    struct vm_object *objects[TOGETHER];
+    int errors[TOGETHER];
+    unsigned count;
+};
+
+// Locks those that can be written together and that nobody else writes: they come to the front. No
+// order is kept among their locks, so none is waited for.
+static unsigned gathering_lock(struct gathering *g)
+{
+    unsigned locked = 0;
+
+    for (unsigned i = 0; i < g->count && g->count > 1; i++) {
+        struct vm_object *o = g->objects[i];
+
+        if (!o->ops->write_back_many || !mutex_trylock(&o->write_lock))
+            continue;
+        g->objects[i] = g->objects[locked];
+        g->objects[locked++] = o;
     }
-    object_written(o, begun, !first && last == ~0UL);
-    mutex_unlock(&o->write_lock);
+    return locked;
+}
+
+// Writes the objects and lets them go. The first error.
+static int gathering_sync(struct gathering *g)
+{
+    unsigned locked = gathering_lock(g);
+    ns_t begun = clock_monotonic();
+    int err = 0;
+
+    arch_self()->urgent++;
+    if (locked)
+        g->objects[0]->ops->write_back_many(g->objects, g->errors, locked);
+    arch_self()->urgent--;
+    for (unsigned i = 0; i < locked; i++)
+        write_ended(g->objects[i], begun, true, g->errors[i]);
+    for (unsigned i = locked; i < g->count; i++)
+        g->errors[i] = vm_object_sync(g->objects[i], 0, ~0UL);
+    for (unsigned i = 0; i < g->count; i++) {
+        err = err ? err : g->errors[i];
+        object_release(g->objects[i]);
+    }
+    g->count = 0;
     return err;
 }
 
-// Whether the object belongs to those that vm_objects_sync writes; then it is held.
-static bool sync_wants(struct vm_object *o, const void *container, ns_t start)
+// Moves `place` on by one; takes what it passes if that is to be written.
+static bool gather_next_locked(struct gathering *g, struct vm_object *place, const void *container,
+                               ns_t start)
 {
-    if (o->container != container || o->dirty_since > start)
+    struct vm_object *o = list_next(&dirty_objects, place, dirty_link);
+
+    if (!o)
         return false;
-    return !o->ops->hold || o->ops->hold(o);
-}
-
-static int sync_held(struct vm_object *o)
-{
-    int err = vm_object_sync(o, 0, ~0UL);
-
-    if (o->ops->release)
-        o->ops->release(o);
-    return err;
+    list_remove(&place->dirty_link);
+    list_insert_head(&o->dirty_link, &place->dirty_link);
+    if (o->container == container && o->dirty_since <= start && object_hold(o))
+        g->objects[g->count++] = o;
+    return true;
 }
 
 int vm_objects_sync(const void *container)
 {
-    struct vm_object place = {.container = NULL}, *o; // where the walk is
+    struct vm_object place = {.container = NULL}; // where the walk is
     ns_t start = clock_monotonic();
+    struct gathering g = {.count = 0};
     int err = 0, one;
+    bool more;
 
     spin_lock(&dirty_lock);
     list_insert_head(&dirty_objects, &place.dirty_link);
-    while ((o = list_next(&dirty_objects, &place, dirty_link))) {
-        list_remove(&place.dirty_link);
-        list_insert_head(&o->dirty_link, &place.dirty_link);
-        if (!sync_wants(o, container, start))
+    do {
+        more = gather_next_locked(&g, &place, container, start);
+        if (more && g.count < TOGETHER)
             continue;
         spin_unlock(&dirty_lock);
-        one = sync_held(o);
+        one = gathering_sync(&g);
         err = err ? err : one;
         spin_lock(&dirty_lock);
-    }
+    } while (more);
     list_remove(&place.dirty_link);
     spin_unlock(&dirty_lock);
     return err;
@@ -272,7 +337,7 @@ static struct vm_object *flusher_next_locked(bool now)
             continue;
         if (!now && clock_monotonic() < o->dirty_since + FLUSH_AGE && !background_passed())
             return NULL;
-        if (!o->ops->hold || o->ops->hold(o))
+        if (object_hold(o))
             return o;
         list_remove(&o->dirty_link); // its end writes it
     }
@@ -284,13 +349,16 @@ static struct vm_object *flusher_next_locked(bool now)
 static int flush_next(bool now)
 {
     struct vm_object *o;
+    int err;
 
     spin_lock(&dirty_lock);
     o = flusher_next_locked(now);
     spin_unlock(&dirty_lock);
     if (!o)
         return -ENOENT;
-    return sync_held(o) == -ENOMEM ? -ENOMEM : 0;
+    err = vm_object_sync(o, 0, ~0UL);
+    object_release(o);
+    return err == -ENOMEM ? -ENOMEM : 0;
 }
 
 // Pages that are on their way to the device already count as neither dirty nor free.

@@ -287,6 +287,30 @@ def test_power_cut(disk, tree, name):
     fsck(one.path)
 
 
+def requests(guest, command):
+    """What the disk completes for a command that syncs: (reads, writes and discards; flushes)."""
+    def row():
+        return [int(n) for n in guest.out("grep 'vda ' /proc/diskstats").split()[3:]]
+    guest.out("sync")
+    before = row()
+    guest.out(command, timeout=120)
+    fields = [b - a for a, b in zip(before, row())]
+    return fields[0] + fields[4] + fields[11], fields[15]
+
+
+def test_requests(disk):
+    """As few requests and flushes as Linux needs: files are written together, appends once."""
+    guest = mounted(disk(*SETS["debian13"], size="256M"))
+    done, flushes = requests(guest, """i=0; while [ $i -lt 20 ]; do
+dd if=/dev/zero of=/mnt/log bs=512 count=1 oflag=append conv=notrunc,fsync 2>/dev/null; i=$((i + 1)); done""")
+    assert 60 <= done <= 66 and 20 <= flushes <= 42, (done, flushes)
+    done, flushes = requests(guest, "dd if=/dev/zero of=/mnt/large bs=64k count=256 conv=fsync 2>/dev/null")
+    assert done <= 32 and flushes <= 4, (done, flushes)
+    done, flushes = requests(guest, """mkdir /mnt/many; i=0; while [ $i -lt 400 ]; do
+echo $i >/mnt/many/$i; i=$((i + 1)); done; sync""")
+    assert done <= 40 and flushes <= 4, (done, flushes)
+
+
 MODULES = ("lib/crc16", "crypto/crc32c_generic", "lib/libcrc32c", "fs/mbcache", "fs/jbd2/jbd2",
            "fs/ext4/ext4", "drivers/block/virtio_blk")
 CHANGE = """set -e

@@ -14,7 +14,7 @@
 #include "mm/slab.h"
 
 #define RING_SIZE    256
-#define SEGMENTS_MAX 64
+#define SEGMENTS_MAX (RING_SIZE - 2)
 #define MAJOR        254 // what Linux gives when nothing else asked before
 #define MINORS       16
 
@@ -59,8 +59,9 @@ struct blk_slot {
 struct blk_queue {
     struct spinlock lock; // RANK_DEVICE
     struct virtio_queue queue;
-    struct blk_slot *slots; // (c) as many as descriptors
-    struct blk_slot *free;  // (l)
+    struct blk_slot *slots;            // (c) as many as descriptors
+    struct blk_slot *free;             // (l)
+    struct virtq_buf chain[RING_SIZE]; // (l) for the transfer being added
 };
 
 struct virtio_blk {
@@ -109,7 +110,6 @@ static unsigned chain_make(struct blk_slot *s, struct block_request *r, struct v
 
 static int queue_add_locked(struct blk_queue *q, struct block_request *r)
 {
-    struct virtq_buf bufs[SEGMENTS_MAX + 3];
     struct blk_slot *s = q->free;
     unsigned out, count;
     int err;
@@ -117,10 +117,10 @@ static int queue_add_locked(struct blk_queue *q, struct block_request *r)
     if (!s)
         return -EBUSY;
     slot_fill(s, r);
-    count = chain_make(s, r, bufs, &out);
+    count = chain_make(s, r, q->chain, &out);
     if (r->op >= BLOCK_FLUSH)
         out = count - 1;
-    err = virtq_add(&q->queue.ring, bufs, out, count - out, s);
+    err = virtq_add(&q->queue.ring, q->chain, out, count - out, s);
     if (err) {
         s->request = NULL;
         return err == -ENOSPC ? -EBUSY : err;
@@ -236,7 +236,7 @@ static void read_limits(struct virtio_device *d, struct block_device *b, u16 rin
     l->physical_size = l->block_size;
     if (d->features & F_TOPOLOGY)
         l->physical_size <<= virtio_config_read32(d, CONFIG_TOPOLOGY) & 15;
-    l->segments = CLAMP(segments, 1U, MIN(ring_size - 2U, SEGMENTS_MAX + 0U));
+    l->segments = CLAMP(segments, 1U, MIN(ring_size - 2U, SEGMENTS_MAX));
     l->sectors = 4096;
     if (d->features & F_DISCARD)
         l->discard_sectors = virtio_config_read32(d, CONFIG_DISCARD_SECTORS);

@@ -23,6 +23,7 @@ void ext4_span_add(const struct ext4_span *s, struct block_batch *batch, u64 log
 
 int ext4_fill(struct vm_object *o, u64 index, struct frame **frames, unsigned n);
 int ext4_write_back(struct vm_object *o, u64 first, u64 last);
+void ext4_write_back_many(struct vm_object **objects, int *errors, unsigned n);
 
 // Promises of blocks; map_lock held for writing (ext4_delayed_run: or reading).
 

@@ -116,6 +116,7 @@ const struct vm_object_ops ext4_object_ops = {
     .fill = ext4_fill,
     .make_writable = ext4_make_writable,
     .write_back = ext4_write_back,
+    .write_back_many = ext4_write_back_many,
     .hold = inode_object_hold,
     .release = inode_object_release,
 };

@@ -2,10 +2,11 @@
 // Changed pages on their way to the device.
 //
 // Pages are taken in runs. The blocks of a run become pieces: those that the map has, and those
-// that were promised and get a place now, which nothing refers to yet. The data of all pieces is
-// written and waited for; then a handle marks the new blocks used, enters them in the map, and
-// moves the size on disk. A crash before the handle's commit loses the new data, but nothing else.
-// Blocks that are overwritten in place need no handle.
+// that were promised and get a place now, which nothing refers to yet. The data of all pieces of a
+// round of runs, maybe of several files, is written and waited for; then a handle for each run
+// marks the new blocks used, enters them in the map, and moves the size on disk. A crash before the
+// handle's commit loses the new data, but nothing else. Blocks that are overwritten in place need
+// no handle.
 //
 // With data=journal nothing is written here: new blocks are entered, and all contents handed to
 // the journal, in the same handle.
@@ -17,9 +18,12 @@
 #include "fs/ext4/data.h"
 #include "fs/ext4/map.h"
 #include "lib/string.h"
+#include "mm/slab.h"
 
-#define RUN            64 // pages taken together
-#define PIECES         24 // written together
+#define RUN            64  // pages of a round without memory of its own, which is one run
+#define ROUND_PAGES    448 // pages and runs of other rounds
+#define ROUND_RUNS     64
+#define PIECES         8  // of a run, written together
 #define JOURNAL_BLOCKS 16 // of a piece that is journaled
 
 struct piece {
@@ -31,11 +35,20 @@ struct run {
     struct inode *inode;
     struct ext4_span span;
     bool journaled;
-    u64 size;     // bytes of the file
-    u64 at, stop; // blocks yet to be looked at
-    int error;    // the first
+    u64 size;       // bytes of the file
+    u64 at, stop;   // blocks yet to be looked at
+    unsigned pages; // of the span
+    int error;      // the first
+    int *result;    // the file's first
     unsigned count;
     struct piece pieces[PIECES];
+};
+
+struct round {
+    struct run *runs;
+    struct frame **frames;
+    unsigned run_room, frame_room;
+    unsigned run_count, frame_count;
 };
 
 static void run_error(struct run *r, int err)
@@ -140,15 +153,15 @@ static void gather(struct run *r)
 
 /* Writing them */
 
-static int write_data(const struct run *r)
+static int write_data(const struct run *runs, unsigned count)
 {
     struct block_batch batch;
 
-    block_batch_begin(&batch, r->span.fs->cache->device, BLOCK_WRITE, 0);
-    for (unsigned n = 0; n < r->count; n++) {
-        const struct ext4_map *m = &r->pieces[n].map;
-
-        ext4_span_add(&r->span, &batch, m->logical, m->physical, m->count);
+    block_batch_begin(&batch, runs->span.fs->cache->device, BLOCK_WRITE, 0);
+    block_plug();
+    for (const struct run *r = runs; r < runs + count; r++) {
+        for (const struct piece *p = r->pieces; !r->journaled && p < r->pieces + r->count; p++)
+            ext4_span_add(&r->span, &batch, p->map.logical, p->map.physical, p->map.count);
     }
     return block_batch_wait(&batch);
 }
@@ -259,13 +272,8 @@ static void give_up(struct run *r)
     write_unlock(&ext4_i(r->inode)->map_lock);
 }
 
-static int write_pieces(struct run *r)
+static int enter_written(struct run *r, int err)
 {
-    int err;
-
-    if (planted(BUG_COMMIT_BEFORE_DATA) && !r->journaled && needs_handle(r))
-        return enter(r) ?: journal_sync(r->span.fs->journal) ?: write_data(r);
-    err = r->journaled ? 0 : write_data(r);
     if (!err && needs_handle(r))
         err = enter(r);
     if (err)
@@ -273,64 +281,146 @@ static int write_pieces(struct run *r)
     return err;
 }
 
-static int write_run(struct inode *i, u64 index, struct frame **frames, unsigned n)
+// If writing together fails, each run is tried alone: only those have the error whose it is.
+static void write_pieces(struct run *runs, unsigned count)
+{
+    bool late = planted(BUG_COMMIT_BEFORE_DATA);
+    int err = late ? 0 : write_data(runs, count);
+
+    for (struct run *r = runs; r < runs + count; r++) {
+        int one = enter_written(r, err && count > 1 ? write_data(r, 1) : err);
+
+        if (late && !one)
+            one = journal_sync(r->span.fs->journal) ?: write_data(r, 1);
+        if (one)
+            run_error(r, one);
+    }
+}
+
+/* Rounds */
+
+static void run_start(struct run *r, struct inode *i, u64 index, struct frame **frames, unsigned n)
 {
     struct ext4 *fs = ext4_of(i);
     u32 shift = PAGE_SHIFT - fs->block_shift;
-    u64 end = (index + n) << shift;
-    struct run r = {.inode = i, .span = {fs, frames, index}};
 
-    r.journaled = ext4_is_journal_data(i);
-    r.size = load_relaxed(&i->object.size);
-    r.at = index << shift;
-    r.stop = MIN(end, DIV_ROUND_UP(r.size, fs->block_size));
-    while (r.at < r.stop) {
-        int err;
+    r->inode = i;
+    r->span = (struct ext4_span){fs, frames, index};
+    r->journaled = ext4_is_journal_data(i);
+    r->size = load_relaxed(&i->object.size);
+    r->at = index << shift;
+    r->stop = MIN((index + n) << shift, DIV_ROUND_UP(r->size, fs->block_size));
+    r->pages = n;
+    r->error = 0;
+    gather(r);
+}
 
-        gather(&r);
-        err = write_pieces(&r);
-        if (err)
-            run_error(&r, err);
+static void run_end(struct run *r)
+{
+    struct ext4_inode *e = ext4_i(r->inode);
+    u64 end = (r->span.index + r->pages) << (PAGE_SHIFT - r->span.fs->block_shift);
+
+    if (r->stop < end) {
+        write_lock(&e->map_lock);
+        ext4_delayed_drop(e, r->stop, end);
+        write_unlock(&e->map_lock);
     }
-    if (r.stop < end) {
-        write_lock(&ext4_i(i)->map_lock);
-        ext4_delayed_drop(ext4_i(i), r.stop, end);
-        write_unlock(&ext4_i(i)->map_lock);
+    for (unsigned k = 0; k < r->pages; k++) {
+        if (r->error == -ENOMEM)
+            vm_object_mark_dirty(&r->inode->object, r->span.frames[k]);
+        frame_put(r->span.frames[k]);
     }
-    return r.error;
+    if (!*r->result)
+        *r->result = r->error;
+}
+
+static void round_write(struct round *w)
+{
+    if (!w->run_count)
+        return;
+    write_pieces(w->runs, w->run_count);
+    for (struct run *r = w->runs; r < w->runs + w->run_count; r++) {
+        while (r->at < r->stop) {
+            gather(r);
+            write_pieces(r, 1);
+        }
+        run_end(r);
+    }
+    w->run_count = w->frame_count = 0;
+}
+
+// A run that has more than its pieces is the last of a round, so that the size on disk does not
+// pass what follows them.
+static void round_add(struct round *w, struct vm_object *o, u64 first, u64 last, int *result)
+{
+    unsigned n;
+
+    for (;;) {
+        struct run *r = &w->runs[w->run_count];
+        struct frame **frames = &w->frames[w->frame_count];
+
+        n = vm_object_take_dirty(o, &first, last, frames, w->frame_room - w->frame_count);
+        if (!n)
+            break;
+        r->result = result;
+        run_start(r, o->owner, first, frames, n);
+        first += n;
+        w->run_count++;
+        w->frame_count += n;
+        if (r->at < r->stop || w->run_count == w->run_room || w->frame_count == w->frame_room)
+            round_write(w);
+    }
+}
+
+static void write_times(struct vm_object *o, int *result)
+{
+    int err = 0;
+
+    if (atomic_xchg(&ext4_i(o->owner)->times_changed, 0U))
+        err = ext4_inode_dirty(o->owner);
+    *result = *result ? *result : err;
+}
+
+struct large_round {
+    struct run runs[ROUND_RUNS];
+    struct frame *frames[ROUND_PAGES];
+};
+
+static void write_many(struct vm_object **objects, int *errors, unsigned n, u64 first, u64 last)
+{
+    struct run run;
+    struct frame *frames[RUN];
+    struct round w = {&run, frames, 1, RUN, 0, 0};
+    struct large_round *large = NULL;
+
+    if (n > 1 || load_relaxed(&objects[0]->page_count) > RUN)
+        large = kmalloc(sizeof(*large), 0);
+    if (large)
+        w = (struct round){large->runs, large->frames, ROUND_RUNS, ROUND_PAGES, 0, 0};
+    for (unsigned i = 0; i < n; i++) {
+        errors[i] = 0;
+        round_add(&w, objects[i], first, last, &errors[i]);
+    }
+    round_write(&w);
+    kfree(large);
+    for (unsigned i = 0; i < n; i++)
+        write_times(objects[i], &errors[i]);
 }
 
 // Pages between the size on disk and the range go too, so that the size never passes data that was
 // not written.
 int ext4_write_back(struct vm_object *o, u64 first, u64 last)
 {
-    struct inode *i = o->owner;
-    struct frame *frames[RUN];
-    u64 known = load_relaxed(&ext4_i(i)->disk_size) >> PAGE_SHIFT;
-    unsigned n;
-    int err = 0;
+    u64 known = load_relaxed(&ext4_i(o->owner)->disk_size) >> PAGE_SHIFT;
+    int err;
 
-    if (last >= known)
-        first = MIN(first, known);
-    while ((n = vm_object_take_dirty(o, &first, last, frames, RUN))) {
-        int one = write_run(i, first, frames, n);
-
-        err = err ? err : one;
-        for (unsigned k = 0; k < n; k++) {
-            if (one == -ENOMEM)
-                vm_object_mark_dirty(o, frames[k]);
-            frame_put(frames[k]);
-        }
-        if (one == -ENOMEM)
-            break;
-        first += n;
-    }
-    if (atomic_xchg(&ext4_i(i)->times_changed, 0U)) {
-        int one = ext4_inode_dirty(i);
-
-        err = err ? err : one;
-    }
+    write_many(&o, &err, 1, last >= known ? MIN(first, known) : first, last);
     return err;
+}
+
+void ext4_write_back_many(struct vm_object **objects, int *errors, unsigned n)
+{
+    write_many(objects, errors, n, 0, ~0UL);
 }
 
 int ext4_data_flush(struct inode *i)
