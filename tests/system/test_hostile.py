@@ -45,6 +45,7 @@ def test_all_of_memory(abi):  # noqa: F811
 
 
 @pytest.mark.rivulet
+@pytest.mark.memory_exact
 def test_memory_comes_back(guest, abi):  # noqa: F811
     def work():
         abi("hostile", "--forks", "500")
@@ -53,6 +54,7 @@ def test_memory_comes_back(guest, abi):  # noqa: F811
 
 
 @pytest.mark.rivulet
+@pytest.mark.memory_exact
 @pytest.mark.parametrize("program", ["files", "memory", "pipes", "process", "signals", "threads",
                                      "badptr", "exec"])
 def test_program_leaves_nothing(guest, abi, program):  # noqa: F811

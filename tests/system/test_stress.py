@@ -19,7 +19,8 @@ def stress(guest):
 @pytest.mark.rivulet
 @pytest.mark.parametrize("kind", KINDS)
 def test_stress(guest, kind):
-    result = guest.run([stress(guest), "memcheck", kind, str(KINDS[kind])], timeout=120)
+    check = [] if guest.config.name == "disk" else ["memcheck"]  # the log keeps what is not in place
+    result = guest.run([stress(guest), *check, kind, str(KINDS[kind])], timeout=120)
     assert result.status == 0, result
 
 
