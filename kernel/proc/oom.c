@@ -38,7 +38,8 @@ static struct process *oom_choose_locked(bool *dying, u64 *most)
     LIST_FOR_EACH (p, &process_list, all_node) {
         u64 score = oom_score(p);
 
-        *dying = *dying || (recent && load_relaxed(&p->group_exit) && load_relaxed(&p->space));
+        // Its pages go after its threads have let go of them: only a zombie has none.
+        *dying = *dying || (recent && load_relaxed(&p->group_exit) && p->state != PROCESS_ZOMBIE);
         if (score > *most) {
             *most = score;
             worst = p;
