@@ -110,17 +110,28 @@ static u32 run_next(struct ext4 *fs, u32 n, const u64 *map, u32 *start, u32 end)
     return 0;
 }
 
-// A run of at least `least` blocks in the group, from `from` on and then before; 0: there is none.
-static u32 group_search(struct ext4 *fs, u32 n, const u64 *map, u32 from, u32 least, u32 *start)
+struct pick {
+    u64 goal; // 0: anywhere
+    u32 goal_group, least;
+    u32 count; // wanted; found
+    u64 block;
+    int error; // of a group that had to be passed over
+};
+
+// A run that starts at the goal or is long enough, from the goal on and then before; 0: there is
+// none.
+static u32 group_search(struct ext4 *fs, u32 n, const u64 *map, const struct pick *p, u32 *start)
 {
+    u64 first = ext4_group_first(fs, n);
+    u32 from = p->goal && n == p->goal_group ? p->goal - first : 0;
     u32 size = ext4_group_blocks(fs, n), longest = 0, length;
 
     for (unsigned round = 0; round < 2; round++) {
-        u32 end = round ? MIN(from + least, size) : size;
+        u32 end = round ? MIN(from + p->least, size) : size;
 
         for (*start = round ? 0 : from; (length = run_next(fs, n, map, start, end));
              *start += length) {
-            if (length >= least)
+            if (length >= p->least || first + *start == p->goal)
                 return length;
             longest = MAX(longest, length);
         }
@@ -128,14 +139,6 @@ static u32 group_search(struct ext4 *fs, u32 n, const u64 *map, u32 from, u32 le
     store_relaxed(&ext4_group(fs, n)->largest_free, longest);
     return 0;
 }
-
-struct pick {
-    u64 goal;
-    u32 goal_group, least;
-    u32 count; // wanted; found
-    u64 block;
-    int error; // of a group that had to be passed over
-};
 
 static int in_flight_add(struct ext4 *fs, u64 block, u32 count)
 {
@@ -151,16 +154,11 @@ static int in_flight_add(struct ext4 *fs, u64 block, u32 count)
 
 static bool pick_in_map(struct ext4 *fs, u32 n, const u64 *map, struct pick *p)
 {
-    u64 first = ext4_group_first(fs, n);
-    u32 from = n == p->goal_group ? p->goal - first : 0, start = from, length = 0;
+    u32 start, length = group_search(fs, n, map, p, &start);
 
-    if (n == p->goal_group && p->goal)
-        length = run_next(fs, n, map, &start, ext4_group_blocks(fs, n));
-    if (!length || start != from)
-        length = group_search(fs, n, map, from, p->least, &start);
     if (!length)
         return false;
-    p->block = first + start;
+    p->block = ext4_group_first(fs, n) + start;
     p->count = MIN(p->count, length);
     p->error = in_flight_add(fs, p->block, p->count);
     return !p->error;
@@ -201,24 +199,21 @@ static bool pick_anywhere(struct ext4 *fs, struct pick *p)
 
 int ext4_blocks_pick(struct ext4 *fs, u64 goal, u32 *count, u64 *block)
 {
-    struct pick p = {.count = *count};
-    u32 least = *count;
+    struct pick p = {.count = *count, .least = *count};
 
-    if (goal >= fs->first_block && goal < fs->block_count)
+    if (goal >= fs->first_block && goal < fs->block_count) {
         p.goal = goal;
-    p.goal_group = p.goal ? (p.goal - fs->first_block) / fs->blocks_per_group : 0;
-    if (!p.goal)
-        p.goal = fs->first_block;
-    for (;; least = least > 8 ? least / 8 : 1) {
+        p.goal_group = (goal - fs->first_block) / fs->blocks_per_group;
+    }
+    for (;; p.least = p.least > 8 ? p.least / 8 : 1) {
         if (!load_relaxed(&fs->free_blocks))
             return -ENOSPC;
-        p.least = least;
         if (pick_anywhere(fs, &p)) {
             *count = p.count;
             *block = p.block;
             return 0;
         }
-        if (least == 1)
+        if (p.least == 1)
             return p.error ? p.error : -ENOSPC;
     }
 }

@@ -262,51 +262,40 @@ static u32 index_counts(const struct ext4 *fs, const void *block)
     return 0;
 }
 
-// The tail of an index block; NULL if its counts make no sense. *used: bytes in use before it.
-static struct ext4_dx_tail *index_tail(const struct ext4 *fs, const void *block, u32 *used)
+// The tail of an index block, and its right sum; NULL if the block's counts make no sense.
+static struct ext4_dx_tail *index_tail(const struct ext4_inode *dir, const void *block, u32 *sum)
 {
-    u32 at = index_counts(fs, block), end;
+    const struct ext4 *fs = dir->inode.sb->private;
+    u32 at = index_counts(fs, block);
     const struct ext4_dx_countlimit *c = (const void *)((const u8 *)block + at);
+    u32 end = at + c->limit * sizeof(struct ext4_dx_entry);
+    struct ext4_dx_tail *t = (struct ext4_dx_tail *)((u8 *)block + end);
 
-    if (!at)
+    if (!at || c->count > c->limit || end + sizeof(*t) > fs->block_size)
         return NULL;
-    end = at + c->limit * sizeof(struct ext4_dx_entry);
-    *used = at + c->count * sizeof(struct ext4_dx_entry);
-    if (c->count > c->limit || end + sizeof(struct ext4_dx_tail) > fs->block_size)
-        return NULL;
-    return (struct ext4_dx_tail *)((u8 *)block + end);
-}
-
-static u32 index_sum(const struct ext4_inode *dir, const void *block, u32 used,
-                     const struct ext4_dx_tail *t)
-{
-    return sum_with_hole(crc32c(seed_of(dir), block, used), t, sizeof(*t), sizeof(u32),
-                         sizeof(u32));
+    *sum = crc32c(seed_of(dir), block, at + c->count * sizeof(struct ext4_dx_entry));
+    *sum = sum_with_hole(*sum, t, sizeof(*t), sizeof(u32), sizeof(u32));
+    return t;
 }
 
 bool ext4_index_verify(const struct ext4_inode *dir, const void *block)
 {
-    const struct ext4 *fs = dir->inode.sb->private;
     const struct ext4_dx_tail *t;
-    u32 used;
+    u32 sum;
 
-    if (!summed(fs))
+    if (!summed(dir->inode.sb->private))
         return true;
-    t = index_tail(fs, block, &used);
-    return t && t->dt_checksum == index_sum(dir, block, used, t);
+    t = index_tail(dir, block, &sum);
+    return t && t->dt_checksum == sum;
 }
 
 void ext4_index_seal(const struct ext4_inode *dir, void *block)
 {
-    const struct ext4 *fs = dir->inode.sb->private;
-    struct ext4_dx_tail *t;
-    u32 used;
+    u32 sum;
+    struct ext4_dx_tail *t = summed(dir->inode.sb->private) ? index_tail(dir, block, &sum) : NULL;
 
-    if (!summed(fs))
-        return;
-    t = index_tail(fs, block, &used);
     if (t)
-        t->dt_checksum = index_sum(dir, block, used, t);
+        t->dt_checksum = sum;
 }
 
 u32 ext4_xattr_sum(const struct ext4 *fs, u64 block, const struct ext4_xattr_header *h)
