@@ -73,14 +73,10 @@ static inline int journal_finish(struct handle *h, int err)
     return err ? err : end;
 }
 
-// b is going to change / is new and will be filled whole / has changed. Each block costs one credit
-// in each transaction. May sleep; buf_lock is not held. 0, -ENOMEM, -EROFS, -ENOSPC: no credit is
-// left and none could be had (a mistake of the caller).
+// b is going to change, or is new (which takes back a revoke) / has changed. Each block costs one
+// credit in each transaction. May sleep; buf_lock is not held. 0, -ENOMEM, -EROFS, -ENOSPC: no
+// credit is left and none could be had (a mistake of the caller).
 int journal_get_write(struct handle *h, struct buf *b);
-static inline int journal_get_create(struct handle *h, struct buf *b)
-{
-    return journal_get_write(h, b); // which also cancels a revoke
-}
 void journal_dirty(struct handle *h, struct buf *b);
 // The same around one change: the buffer is locked from the one (unless it fails) to the other.
 static inline int journal_change(struct handle *h, struct buf *b)

@@ -315,10 +315,10 @@ u8 ext4_file_type(mode_t mode);
 
 /* namei.c, link.c, xattr.c */
 
+bool ext4_is_fast_link(const struct inode *i); // its text is in place of the block map
 int ext4_link_init(struct handle *h, struct inode *i, const char *target); // a new link
 
 extern const struct inode_ops ext4_dir_inode_ops, ext4_link_inode_ops, ext4_special_inode_ops;
-extern const struct inode_ops ext4_fast_link_inode_ops;
 extern const struct xattr_ops ext4_xattr_ops;
 #define EXT4_XATTR_FREE_CREDITS (1 + EXT4_ALLOC_CREDITS)
 // At deletion: what has inodes of its own, before the handle; then the block.

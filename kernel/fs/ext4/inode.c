@@ -180,12 +180,6 @@ static void inode_free(struct ext4_inode *e)
     slab_free(inode_slab, e);
 }
 
-static bool is_fast_link(const struct ext4_inode *e)
-{
-    return !(e->flags & (EXT4_INLINE_DATA_FL | EXT4_EXTENTS_FL)) &&
-           e->inode.size < sizeof(e->block);
-}
-
 void ext4_inode_set_ops(struct inode *i)
 {
     if (S_ISREG(i->mode)) {
@@ -197,7 +191,7 @@ void ext4_inode_set_ops(struct inode *i)
         i->ops = &ext4_dir_inode_ops;
         i->fops = &ext4_dir_ops;
     } else if (S_ISLNK(i->mode)) {
-        i->ops = is_fast_link(ext4_i(i)) ? &ext4_fast_link_inode_ops : &ext4_link_inode_ops;
+        i->ops = &ext4_link_inode_ops;
     } else {
         i->ops = &ext4_special_inode_ops;
     }

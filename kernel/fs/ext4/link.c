@@ -5,28 +5,29 @@
 
 #define FAST_MAX (sizeof(((struct ext4_inode *)0)->block) - 1) // the rest is in a block
 
-static int fast_readlink(struct inode *i, char *buf, size_t size)
+bool ext4_is_fast_link(const struct inode *i)
 {
-    u64 length = load_relaxed(&i->size);
-    size_t n = MIN(size, length);
+    u32 flags = ((const struct ext4_inode *)i)->flags;
 
-    if (length > FAST_MAX)
-        return ext4_corrupt(ext4_of(i), i->ino, 0, "a symbolic link's size");
-    memcpy(buf, ext4_i(i)->block, n);
-    return n;
+    return S_ISLNK(i->mode) && load_relaxed(&i->size) <= FAST_MAX &&
+           !(flags & (EXT4_INLINE_DATA_FL | EXT4_EXTENTS_FL));
 }
 
-static int slow_readlink(struct inode *i, char *buf, size_t size)
+static int link_readlink(struct inode *i, char *buf, size_t size)
 {
     u64 length = load_relaxed(&i->size);
     size_t n = MIN(size, length);
     struct buf *b;
     int err;
 
-    if (length > ext4_of(i)->block_size - 1U)
+    if (length >= ext4_of(i)->block_size)
         return ext4_corrupt(ext4_of(i), i->ino, 0, "a symbolic link's size");
     if (ext4_has_inline(i))
         return ext4_inline_read(i, buf, 0, n) ?: (int)n;
+    if (ext4_is_fast_link(i)) {
+        memcpy(buf, ext4_i(i)->block, n);
+        return n;
+    }
     err = ext4_file_block(i, 0, &b);
     if (err == -ENOENT)
         return ext4_corrupt(ext4_of(i), i->ino, 0, "a symbolic link without a block");
@@ -37,55 +38,25 @@ static int slow_readlink(struct inode *i, char *buf, size_t size)
     return n;
 }
 
-/* Making them */
-
-static void fast_init(struct inode *i, const char *target, size_t length)
-{
-    struct ext4_inode *e = ext4_i(i);
-
-    write_lock(&e->map_lock);
-    memset(e->block, 0, sizeof(e->block));
-    memcpy(e->block, target, length);
-    e->disk_size = length;
-    write_unlock(&e->map_lock);
-    i->ops = &ext4_fast_link_inode_ops;
-}
-
-static int slow_init(struct handle *h, struct inode *i, const char *target, size_t length)
-{
-    struct ext4_inode *e = ext4_i(i);
-
-    i->ops = &ext4_link_inode_ops;
-    write_lock(&e->map_lock);
-    ext4_map_init(e);
-    e->disk_size = length;
-    write_unlock(&e->map_lock);
-    return ext4_file_block_write(h, i, 0, target, length);
-}
-
 int ext4_link_init(struct handle *h, struct inode *i, const char *target)
 {
     size_t length = strlen(target);
-    int err = 0;
+    struct ext4_inode *e = ext4_i(i);
 
     if (length >= ext4_of(i)->block_size)
         return -ENAMETOOLONG;
-    if (length <= FAST_MAX)
-        fast_init(i, target, length);
+    write_lock(&e->map_lock);
+    if (length > FAST_MAX)
+        ext4_map_init(e);
     else
-        err = slow_init(h, i, target, length);
-    i->size = length;
-    return err;
+        memcpy(e->block, target, length); // of zeroes
+    e->disk_size = i->size = length;
+    write_unlock(&e->map_lock);
+    return length > FAST_MAX ? ext4_file_block_write(h, i, 0, target, length) : 0;
 }
 
-const struct inode_ops ext4_fast_link_inode_ops = {
-    .readlink = fast_readlink,
-    .getattr = ext4_inode_getattr,
-    .xattr = &ext4_xattr_ops,
-};
-
 const struct inode_ops ext4_link_inode_ops = {
-    .readlink = slow_readlink,
+    .readlink = link_readlink,
     .getattr = ext4_inode_getattr,
     .xattr = &ext4_xattr_ops,
 };

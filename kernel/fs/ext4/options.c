@@ -5,46 +5,43 @@
 #include "lib/parse.h"
 #include "lib/string.h"
 
-struct choice {
+enum { ERRORS, DATA, NOLOAD, NOTHING }; // what a word sets; the last: nothing that shows
+
+static const struct {
     const char *word;
-    int value;
+    u8 sets, value;
+} words[] = {
+    {"errors=continue", ERRORS, EXT4_ERRORS_CONTINUE},
+    {"errors=remount-ro", ERRORS, EXT4_ERRORS_RO},
+    {"errors=panic", ERRORS, EXT4_ERRORS_PANIC},
+    {"data=ordered", DATA, EXT4_DATA_ORDERED},
+    {"data=writeback", DATA, EXT4_DATA_WRITEBACK},
+    {"data=journal", DATA, EXT4_DATA_JOURNAL},
+    {"noload", NOLOAD, true},
+    {"norecovery", NOLOAD, true},
+    {"user_xattr", NOTHING, 0},
+    {"acl", NOTHING, 0},
+    {"delalloc", NOTHING, 0},
+    {"barrier", NOTHING, 0},
+    {"barrier=1", NOTHING, 0},
+    {"relatime", NOTHING, 0},
+    {"defaults", NOTHING, 0},
+    {"rw", NOTHING, 0},
+    {"ro", NOTHING, 0},
+    {"auto_da_alloc", NOTHING, 0},
+    {"nodiscard", NOTHING, 0},
+    {"init_itable", NOTHING, 0},
 };
-
-static const struct choice errors_choices[] = {
-    {"errors=continue", EXT4_ERRORS_CONTINUE},
-    {"errors=remount-ro", EXT4_ERRORS_RO},
-    {"errors=panic", EXT4_ERRORS_PANIC},
-};
-static const struct choice data_choices[] = {
-    {"data=ordered", EXT4_DATA_ORDERED},
-    {"data=writeback", EXT4_DATA_WRITEBACK},
-    {"data=journal", EXT4_DATA_JOURNAL},
-};
-// What is so anyway, or changes nothing that a program can see.
-static const char *const ignored[] = {"user_xattr", "acl",           "delalloc",  "barrier",
-                                      "barrier=1",  "relatime",      "defaults",  "rw",
-                                      "ro",         "auto_da_alloc", "nodiscard", "init_itable"};
-
-static bool choose(const struct choice *choices, unsigned n, const char *word, int *out)
-{
-    for (unsigned i = 0; i < n; i++) {
-        if (strcmp(choices[i].word, word))
-            continue;
-        *out = choices[i].value;
-        return true;
-    }
-    return false;
-}
 
 static int option_parse(const char *word, struct ext4_options *o)
 {
+    int ignored, *sets[] = {&o->errors, &o->data_mode, &o->noload, &ignored};
     u64 seconds;
 
-    if (choose(errors_choices, ARRAY_SIZE(errors_choices), word, &o->errors) ||
-        choose(data_choices, ARRAY_SIZE(data_choices), word, &o->data_mode))
-        return 0;
-    if (!strcmp(word, "noload") || !strcmp(word, "norecovery")) {
-        o->noload = true;
+    for (unsigned i = 0; i < ARRAY_SIZE(words); i++) {
+        if (strcmp(words[i].word, word))
+            continue;
+        *sets[words[i].sets] = words[i].value;
         return 0;
     }
     if (!strncmp(word, "commit=", 7) && !parse_u64(word + 7, NULL, 10, &seconds) &&
@@ -52,9 +49,6 @@ static int option_parse(const char *word, struct ext4_options *o)
         o->commit_interval = seconds * NS_PER_SEC;
         return 0;
     }
-    for (unsigned i = 0; i < ARRAY_SIZE(ignored); i++)
-        if (!strcmp(ignored[i], word))
-            return 0;
     log_info("ext4: unknown mount option: %s", word);
     return -EINVAL;
 }

@@ -18,13 +18,9 @@ int ext4_check_writable(struct ext4 *fs)
 int ext4_operate(struct ext4 *fs, u32 credits, int (*op)(struct handle *h, void *arg), void *arg)
 {
     struct handle *h;
-    int err = ext4_check_writable(fs) ?: journal_begin(fs->journal, credits, &h), end;
+    int err = ext4_check_writable(fs) ?: journal_begin(fs->journal, credits, &h);
 
-    if (err)
-        return err;
-    err = op(h, arg);
-    end = journal_end(h);
-    return err ? err : end;
+    return err ? err : journal_finish(h, op(h, arg));
 }
 
 bool ext4_is_journal_data(const struct inode *i)
@@ -44,7 +40,8 @@ void ext4_stop_writing(struct ext4 *fs, int error)
         journal_abort(fs->journal, error);
 }
 
-void ext4_error(struct ext4 *fs, int error)
+// An error of the device: acts on errors=. Any context.
+static void act_on(struct ext4 *fs, int error)
 {
     if (fs->errors == EXT4_ERRORS_PANIC)
         panic_line("ext4 (%s): error %d, and it was mounted with errors=panic", fs->name, -error);
@@ -60,7 +57,7 @@ int ext4_corrupt(struct ext4 *fs, ino_t ino, u64 block, const char *what)
     atomic_fetch_add(&fs->error_count, 1);
     store_relaxed(&fs->error_ino, ino);
     store_relaxed(&fs->error_block, block);
-    ext4_error(fs, -EUCLEAN);
+    act_on(fs, -EUCLEAN);
     return -EUCLEAN;
 }
 
@@ -105,7 +102,8 @@ void ext4_super_dirty(struct handle *h, struct ext4 *fs)
     journal_dirty(h, fs->super_buf);
 }
 
-u64 ext4_free_on_disk(struct ext4 *fs)
+// As the bitmaps have it: also what is in flight or not yet durably free.
+static u64 free_on_disk(struct ext4 *fs)
 {
     return spin_read(&fs->ranges_lock, fs->free_blocks + fs->in_flight.total + fs->freed[0].total +
                                            fs->freed[1].total);
@@ -118,7 +116,7 @@ int ext4_super_write(struct ext4 *fs)
     buf_lock(fs->super_buf);
     s->s_wtime = clock_realtime() / NS_PER_SEC;
     s->s_wtime_hi = clock_realtime() / NS_PER_SEC >> 32;
-    count_set(&s->s_free_blocks_count_lo, &s->s_free_blocks_count_hi, ext4_free_on_disk(fs));
+    count_set(&s->s_free_blocks_count_lo, &s->s_free_blocks_count_hi, free_on_disk(fs));
     s->s_free_inodes_count = load_relaxed(&fs->free_inodes);
     errors_note(fs, s);
     ext4_super_seal(fs);
@@ -132,7 +130,7 @@ static int ext4_statfs(struct superblock *sb, struct statfs64 *out)
 {
     struct ext4 *fs = sb->private;
     u64 reserved = load_relaxed(&fs->reserved_blocks), kept = fs->root_blocks + fs->slack_blocks;
-    u64 free = ext4_free_on_disk(fs);
+    u64 free = free_on_disk(fs);
 
     out->f_blocks = fs->block_count - fs->overhead_blocks;
     out->f_bfree = free - MIN(reserved, free);

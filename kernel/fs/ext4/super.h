@@ -11,17 +11,13 @@
 
 struct ext4_options {
     int errors, data_mode; // -1: as the superblock says
-    bool noload;
+    int noload;
     ns_t commit_interval; // 0: the journal's own
 };
 
 /* super.c */
 
-// An error of the device or the journal: acts on errors=. Any context.
-void ext4_error(struct ext4 *fs, int error);
 void ext4_stop_writing(struct ext4 *fs, int error); // whatever errors= says. Any context
-// Free as the bitmaps have it: also what is in flight or not yet durably free.
-u64 ext4_free_on_disk(struct ext4 *fs);
 // Counts and errors go into the superblock, and that to the device at once: nothing of it is in a
 // transaction.
 int ext4_super_write(struct ext4 *fs);

@@ -168,7 +168,7 @@ int ext4_truncate(struct inode *i, u64 size)
 static bool has_map(const struct inode *i)
 {
     return (S_ISREG(i->mode) || S_ISDIR(i->mode) || S_ISLNK(i->mode)) && !ext4_has_inline(i) &&
-           i->ops != &ext4_fast_link_inode_ops;
+           !ext4_is_fast_link(i);
 }
 
 int ext4_delete_contents(struct handle *h, struct inode *i, u32 credits)
