@@ -29,6 +29,7 @@
 #define LOOPS_MAX      256
 #define FLAGS_SETTABLE (LO_FLAGS_AUTOCLEAR | LO_FLAGS_PARTSCAN)
 #define FALLOC_PUNCH   3 // FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE
+#define RETRY_AFTER    (NS_PER_SEC / 100)
 
 struct loop {
     struct block_device block;
@@ -51,6 +52,13 @@ static const struct block_device_ops loop_ops;
 
 /* Transfers */
 
+// Changed pages are lost if their transfer fails; memory comes back.
+static bool memory_wait(void)
+{
+    sleep_until(clock_monotonic() + RETRY_AFTER, WAIT_UNINTERRUPTIBLE);
+    return true;
+}
+
 // What the file lacks at its end reads as zeroes.
 static int move(struct file *f, enum block_op op, const struct block_segment *s, u64 pos)
 {
@@ -60,8 +68,10 @@ static int move(struct file *f, enum block_op op, const struct block_segment *s,
         u8 *data = (u8 *)s->data + done;
         size_t left = s->length - done;
 
-        n = op == BLOCK_WRITE ? file_write_kernel(f, data, left, pos + done)
-                              : file_read_kernel(f, data, left, pos + done);
+        do
+            n = op == BLOCK_WRITE ? file_write_kernel(f, data, left, pos + done)
+                                  : file_read_kernel(f, data, left, pos + done);
+        while (n == -ENOMEM && memory_wait());
         if (n < 0)
             return n;
         if (!n && op == BLOCK_WRITE)
@@ -131,6 +141,7 @@ static void loop_main(void *arg)
     struct block_request *r;
 
     thread_self()->no_write_back = true;
+    arch_self()->urgent++; // so that memory comes free
     for (;;) {
         wait_event(&l->wait, (r = loop_take(l)), WAIT_UNINTERRUPTIBLE, NS_NEVER);
         serve(l, r);

@@ -38,6 +38,7 @@ static void page_written(struct vm_object *o, struct frame *f, u64 pos, size_t n
 static ssize_t overwrite_page(struct vm_object *o, struct uio *u, u64 index)
 {
     struct frame *new = frame_alloc(0, 0), *f;
+    struct uio before = *u;
     size_t moved;
     int err;
 
@@ -59,6 +60,8 @@ static ssize_t overwrite_page(struct vm_object *o, struct uio *u, u64 index)
         err = 0;
     }
     frame_put(new);
+    if (err) // the caller may try again
+        *u = before;
     return err ? err : (ssize_t)moved;
 }
 

@@ -366,6 +366,8 @@ bool dirty_write_some(void)
 {
     u64 ended = load_relaxed(&writes_ended);
 
+    if (thread_self()->no_write_back)
+        return false;
     if (vm_dirty_pages() && !flush_next(true))
         return true;
     (void)wait_event(&clean_wait,

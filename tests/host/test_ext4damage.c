@@ -15,6 +15,7 @@
 #include "ext4images.h"
 #include "ext4visit.h"
 #include "fs/ext4/ext4.h"
+#include "kept.h"
 #include "lib/crc32.h"
 #include "lib/string.h"
 #include "mm/slab.h"
@@ -147,6 +148,44 @@ static void requests_scenario(void)
 }
 HOST_TEST(requests, 100)
 
+static int mount_one(void)
+{
+    return ext4_visit_mount("/dev/one", options(), 0);
+}
+
+static void unmount(void)
+{
+    ext4_visit_unmount();
+}
+
+static void kept(enum kept_by by)
+{
+    u32 fail_nth = arch_self()->fail_nth;
+
+    arch_self()->fail_nth = 0;
+    host_expect(mount_one(), 0);
+    arch_self()->fail_nth = fail_nth;
+    kept_check(by, mount_one, unmount);
+}
+
+static void kept_by_sync_scenario(void)
+{
+    kept(KEPT_BY_SYNC);
+}
+HOST_FAIL_TEST(kept_by_sync)
+
+static void kept_by_eviction_scenario(void)
+{
+    kept(KEPT_BY_EVICTION);
+}
+HOST_FAIL_TEST(kept_by_eviction)
+
+static void kept_by_unmount_scenario(void)
+{
+    kept(KEPT_BY_UNMOUNT);
+}
+HOST_FAIL_TEST(kept_by_unmount)
+
 // What is written in place, outside of the log, changes in its first sector alone.
 static void sealed_scenario(void)
 {
@@ -187,9 +226,10 @@ HOST_TEST(sealed, 3)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_damage),
-                                       cmocka_unit_test(test_requests),
-                                       cmocka_unit_test(test_sealed)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_damage),          cmocka_unit_test(test_requests),
+        cmocka_unit_test(test_kept_by_sync),    cmocka_unit_test(test_kept_by_eviction),
+        cmocka_unit_test(test_kept_by_unmount), cmocka_unit_test(test_sealed)};
 
     counts = host_shared(DAMAGE_KINDS * sizeof(*counts));
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,7 @@
 #include "buf/buf.h"
 #include "disk.h"
 #include "fs/xv6fs/xv6fs.h"
+#include "kept.h"
 #include "lib/format.h"
 #include "lib/hash.h"
 #include "lib/string.h"
@@ -550,6 +551,18 @@ static void memory_scenario(void)
 }
 HOST_FAIL_TEST(memory)
 
+static int mount_one(void)
+{
+    return try_mount("/dev/one");
+}
+
+static void kept_scenario(void)
+{
+    if (!mount_one())
+        kept_check(host_seed % 3, mount_one, unmount);
+}
+HOST_FAIL_TEST(kept)
+
 /* Full */
 
 static void full_scenario(void)
@@ -766,9 +779,11 @@ HOST_TEST(loops, 5)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_crash), cmocka_unit_test(test_deep),   cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_fail),  cmocka_unit_test(test_memory), cmocka_unit_test(test_mapped),
-        cmocka_unit_test(test_full),  cmocka_unit_test(test_damage), cmocka_unit_test(test_loops),
+        cmocka_unit_test(test_crash),   cmocka_unit_test(test_deep),
+        cmocka_unit_test(test_threads), cmocka_unit_test(test_fail),
+        cmocka_unit_test(test_memory),  cmocka_unit_test(test_kept),
+        cmocka_unit_test(test_mapped),  cmocka_unit_test(test_full),
+        cmocka_unit_test(test_damage),  cmocka_unit_test(test_loops),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from test_ext4 import disk, fsck, host, mounted # disk is a fixture
+from test_ext4 import disk, fsck, host, mke2fs, mounted # disk is a fixture
 
 pytestmark = [pytest.mark.rivulet, pytest.mark.one_config]
 
@@ -62,8 +62,8 @@ def test_mix(disk, features):
     fsck(one.path)
 
 
-WRITERS = """w() { for i in 1 2 3 4; do
-dd if=/dev/zero of=/mnt/$1 bs=8M count=3 && dd if=/mnt/$1 of=/mnt/to$1 bs=8M count=3 || exit 1; done; }
+WRITERS = """w() { for i in 1 2 3; do
+dd if=/dev/zero of=$at/$1 bs=$size count=2 && dd if=$at/$1 of=$at/to$1 bs=$size count=2 || exit 1; done; }
 w 1 & one=$!; w 2 & two=$!; w 3 & three=$!; w 4 & four=$!
 wait $one && wait $two && wait $three && wait $four
 """
@@ -73,11 +73,29 @@ def test_writers_short_of_memory(disk):
     """Four writers with 32 of 48 MB for themselves: what one frees another takes, and none is ended."""
     one = disk(EXT4, size="256M")
     guest = small(one, "48M")
-    written = guest.sh(WRITERS, timeout=240)
+    written = guest.sh("at=/mnt size=8M\n" + WRITERS, timeout=240)
     assert written.status == 0, written
     one.umount()
     one.stop()
     fsck(one.path)
+
+
+def test_loop_short_of_memory(disk, tmp_path):
+    """A file system in a file of another: the loop's thread never waits for what waits for it."""
+    (tmp_path / "tree").mkdir()
+    inner = tmp_path / "tree/inner"
+    mke2fs(inner, EXT4, size="120M")
+    one = disk(EXT4, size="200M", tree=tmp_path / "tree")
+    guest = small(one, "48M")
+    guest.out("mkdir -p /inner; losetup /dev/loop0 /mnt/inner; mount -t ext4 /dev/loop0 /inner")
+    written = guest.sh("at=/inner size=6M\n" + WRITERS, timeout=240)
+    assert written.status == 0, written
+    guest.out("umount /inner; losetup -d /dev/loop0")
+    one.umount()
+    one.stop()
+    fsck(one.path)
+    host("debugfs", "-R", f"dump /inner {inner}", str(one.path))
+    fsck(inner)
 
 
 @pytest.mark.parametrize("how", WAYS)

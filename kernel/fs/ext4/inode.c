@@ -479,7 +479,8 @@ int ext4_inode_new(struct handle *h, struct inode *dir, const struct create_args
 
 #define DELETE_CREDITS (EXT4_ORPHAN_CREDITS + EXT4_INODE_NEW_CREDITS + EXT4_XATTR_FREE_CREDITS + 1)
 
-#define DELETE_TRIES 10
+#define END_TRIES   100
+#define RETRY_AFTER (NS_PER_SEC / 100)
 
 // In one handle, as far as its contents let it: from an orphan to a free number. It leaves the
 // cache before the number is free, so that whoever gets it next finds nobody there.
@@ -508,14 +509,25 @@ static int inode_delete(struct ext4_inode *e)
     return journal_finish(h, err);
 }
 
-// What a shortage of memory leaves undone would stay until the file system is checked: each step
-// can be done again, and memory comes back.
-static int inode_delete_surely(struct ext4_inode *e)
+static int inode_finish(struct ext4_inode *e)
 {
-    int err = -ENOMEM;
+    struct inode *i = &e->inode;
 
-    for (unsigned tries = 0; err == -ENOMEM && tries < DELETE_TRIES; tries++)
-        err = inode_delete(e);
+    if (!i->nlink)
+        return ext4_check_writable(i->sb->private) ? 0 : inode_delete(e);
+    return S_ISREG(i->mode) && vm_object_is_dirty(&i->object) ? ext4_data_flush(i) : 0;
+}
+
+// What a shortage of memory leaves undone would be lost, or stay until the file system is checked:
+// each step can be done again, and memory comes back.
+static int inode_finish_surely(struct ext4_inode *e)
+{
+    int err = inode_finish(e);
+
+    for (unsigned tries = 1; err == -ENOMEM && tries < END_TRIES; tries++) {
+        sleep_until(clock_monotonic() + RETRY_AFTER, WAIT_UNINTERRUPTIBLE);
+        err = inode_finish(e);
+    }
     return err;
 }
 
@@ -523,12 +535,8 @@ void ext4_inode_evict(struct inode *i)
 {
     struct ext4 *fs = ext4_of(i);
     struct ext4_inode *e = ext4_i(i);
-    int err = 0;
+    int err = inode_finish_surely(e);
 
-    if (!i->nlink && !ext4_check_writable(fs))
-        err = inode_delete_surely(e);
-    else if (S_ISREG(i->mode) && i->nlink && vm_object_is_dirty(&i->object))
-        err = ext4_data_flush(i);
     if (err)
         log_info("ext4 (%s): inode %lu: error %d at its end", fs->name, i->ino, -err);
     if (e->delayed.total)
