@@ -172,10 +172,13 @@ static int walk_complete(struct handle *h, struct ext4_inode *i, struct walk *w)
     return 0;
 }
 
-static bool table_empty(const struct ext4 *fs, const u32 *table)
+// Looks behind `slot` first: files are removed from their beginning on.
+static bool table_empty(const struct ext4 *fs, const u32 *table, const u32 *slot)
 {
-    for (u64 at = 0; at < table_slots(fs); at++)
-        if (table[at])
+    u64 slots = table_slots(fs), from = slot - table;
+
+    for (u64 n = 0; n < slots; n++)
+        if (table[(from + n) & (slots - 1)])
             return false;
     return true;
 }
@@ -185,7 +188,8 @@ static int walk_prune(struct handle *h, struct ext4_inode *i, struct walk *w)
 {
     int err = 0;
 
-    while (!err && w->level && table_empty(fs_of(i), (u32 *)w->buf[w->level]->data)) {
+    while (!err && w->level &&
+           table_empty(fs_of(i), (u32 *)w->buf[w->level]->data, walk_slot(w))) {
         u64 block = w->buf[w->level]->block;
 
         buf_put(w->buf[w->level--]);
