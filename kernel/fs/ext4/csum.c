@@ -24,14 +24,14 @@ static u32 sum_with_hole(u32 crc, const void *p, size_t size, size_t hole, size_
     return crc32c(crc, (const u8 *)p + hole + skip, size - hole - skip);
 }
 
-u32 ext4_inode_seed(const struct ext4 *fs, u32 ino, u32 generation)
+static u32 inode_seed(const struct ext4 *fs, u32 ino, u32 generation)
 {
     return crc32c(crc32c(fs->csum_seed, &ino, sizeof(ino)), &generation, sizeof(generation));
 }
 
 static u32 seed_of(const struct ext4_inode *i)
 {
-    return ext4_inode_seed(i->inode.sb->private, i->inode.ino, i->generation);
+    return inode_seed(i->inode.sb->private, i->inode.ino, i->generation);
 }
 
 /* Superblock */
@@ -163,7 +163,7 @@ static bool has_high_sum(const struct ext4 *fs, const struct ext4_dinode *d)
 
 static u32 inode_sum(const struct ext4 *fs, u32 ino, const struct ext4_dinode *d)
 {
-    u32 crc = sum_with_hole(ext4_inode_seed(fs, ino, d->i_generation), d, EXT4_GOOD_OLD_INODE_SIZE,
+    u32 crc = sum_with_hole(inode_seed(fs, ino, d->i_generation), d, EXT4_GOOD_OLD_INODE_SIZE,
                             offsetof(struct ext4_dinode, i_checksum_lo), sizeof(u16));
     const u8 *rest = (const u8 *)d + EXT4_GOOD_OLD_INODE_SIZE;
     u32 size = fs->inode_size - EXT4_GOOD_OLD_INODE_SIZE;

@@ -144,7 +144,6 @@ extern const struct superblock_ops ext4_super_ops;
 /* csum.c (PURE): crc32c seeds and sums of each structure; verify answers true without the feature
  */
 
-u32 ext4_inode_seed(const struct ext4 *fs, u32 ino, u32 generation);
 bool ext4_super_verify(const struct ext4_super *s);
 void ext4_super_sealed(struct ext4 *fs, const struct ext4_super *s); // it is, on disk
 void ext4_super_seal(struct ext4 *fs);
@@ -182,7 +181,6 @@ void ext4_mmp_seal(const struct ext4 *fs, struct ext4_mmp *m, u32 balance);
 int ext4_groups_read(struct ext4 *fs); // all descriptors; checks where they point. -EUCLEAN, ...
 u64 ext4_group_first(const struct ext4 *fs, u32 group);
 u32 ext4_group_blocks(const struct ext4 *fs, u32 group); // the last may be shorter
-bool ext4_group_has_super(const struct ext4 *fs, u32 group);
 // [block, block + count) lies in the data area of the device: no metadata of any group.
 bool ext4_blocks_valid(const struct ext4 *fs, u64 block, u64 count);
 
@@ -244,7 +242,6 @@ int ext4_inode_finish(struct handle *h, struct inode *i, int err);
 void ext4_inode_evict(struct inode *i);
 int ext4_inode_dirty(struct inode *i);
 int ext4_inode_getattr(struct inode *i, struct linux_stat *out); // for all inode_ops
-void ext4_inode_set_ops(struct inode *i);
 
 /* orphan.c: inodes to be deleted or truncated at the next mount */
 

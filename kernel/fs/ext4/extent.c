@@ -62,6 +62,7 @@ static int node_read(const struct ext4_inode *i, u64 block, unsigned depth, u64 
                      struct step *out)
 {
     struct ext4 *fs = fs_of(i);
+    const char *fault = NULL;
     struct buf *b;
     int err;
 
@@ -72,13 +73,17 @@ static int node_read(const struct ext4_inode *i, u64 block, unsigned depth, u64 
         return err;
     *out = (struct step){.buf = b, .node = (struct ext4_extent_header *)b->data};
     if (!extent_node_sane(out->node, node_max(fs), depth))
-        return corrupt(i, block, "extent node has a bad header");
-    if (load_relaxed(&b->flags) & BUF_CHECKED)
+        fault = "extent node has a bad header";
+    else if (load_relaxed(&b->flags) & BUF_CHECKED)
         return 0;
-    if (*tail_of(out->node) != ext4_extent_sum(i, out->node, tail_of(out->node)))
-        return corrupt(i, block, "extent node has a bad checksum");
-    if (!extent_node_valid(out->node, low, high, fs->block_count))
-        return corrupt(i, block, "extent node has bad entries");
+    else if (*tail_of(out->node) != ext4_extent_sum(i, out->node, tail_of(out->node)))
+        fault = "extent node has a bad checksum";
+    else if (!extent_node_valid(out->node, low, high, fs->block_count))
+        fault = "extent node has bad entries";
+    if (fault) {
+        buf_put(b);
+        return corrupt(i, block, fault);
+    }
     buf_set_flags(b, BUF_CHECKED);
     return 0;
 }
@@ -91,16 +96,15 @@ static void path_put(struct path *p)
 
 static int path_descend(const struct ext4_inode *i, u64 logical, struct path *p)
 {
-    int err = 0;
-
-    for (unsigned level = 0; !err; level++) {
+    for (unsigned level = 0;; level++) {
         struct step *s = &p->step[level];
+        int err;
 
         s->at = extent_position(s->node, logical);
         if (level == p->depth) {
             p->leaf = s->node;
             p->at = s->at;
-            break;
+            return 0;
         }
         if (s->at > 0)
             p->start = extent_key(s->node, s->at);
@@ -109,28 +113,28 @@ static int path_descend(const struct ext4_inode *i, u64 logical, struct path *p)
             p->end = extent_key(s->node, s->at + 1);
         err = node_read(i, extent_child(s->node, s->at), p->depth - level - 1,
                         extent_key(s->node, s->at), p->end, s + 1);
+        if (err) {
+            p->depth = level; // as far as it is held
+            path_put(p);
+            return err;
+        }
     }
-    return err;
 }
 
 // The way to the leaf that holds `logical`, or would. path_put() ends it, unless this failed.
 static int path_find(const struct ext4_inode *i, u64 logical, struct path *p)
 {
     struct ext4_extent_header *root = root_of(i);
-    int err;
 
-    memset(p, 0, sizeof(*p));
+    p->start = 0;
+    p->end = EXTENT_END;
     if (root->eh_depth > EXT4_EXTENT_DEPTH_MAX ||
         !extent_node_sane(root, ROOT_MAX, root->eh_depth) ||
         !extent_node_valid(root, 0, EXTENT_END, fs_of(i)->block_count))
         return corrupt(i, 0, "bad extent root");
     p->depth = root->eh_depth;
-    p->step[0].node = root;
-    p->end = EXTENT_END;
-    err = path_descend(i, logical, p);
-    if (err)
-        path_put(p);
-    return err;
+    p->step[0] = (struct step){.node = root};
+    return path_descend(i, logical, p);
 }
 
 int extent_find(struct ext4_inode *i, struct ext4_map *m)

@@ -30,7 +30,7 @@ static bool is_power_of(u32 n, u32 base)
 
 // Without sparse_super every group has a copy of the superblock; with it 0, 1 and the powers of
 // 3, 5 and 7; with sparse_super2 0 and the two that the superblock names.
-bool ext4_group_has_super(const struct ext4 *fs, u32 group)
+static bool group_has_super(const struct ext4 *fs, u32 group)
 {
     if (group == 0)
         return true;
@@ -56,7 +56,7 @@ static u32 group_desc_blocks(const struct ext4 *fs, u32 group)
 
     if (group / fs->desc_per_block >= first_meta_group(fs))
         return in_meta <= 1 || in_meta == fs->desc_per_block - 1;
-    if (!ext4_group_has_super(fs, group))
+    if (!group_has_super(fs, group))
         return 0;
     blocks = MIN(blocks, first_meta_group(fs));
     return blocks + fs->super->s_reserved_gdt_blocks;
@@ -69,7 +69,7 @@ static u64 desc_block(const struct ext4 *fs, u32 n)
 
     if (n < first_meta_group(fs))
         return fs->super_block + 1 + n;
-    return ext4_group_first(fs, group) + ext4_group_has_super(fs, group);
+    return ext4_group_first(fs, group) + group_has_super(fs, group);
 }
 
 bool ext4_blocks_valid(const struct ext4 *fs, u64 block, u64 count)
@@ -205,7 +205,7 @@ static int system_add(struct ext4 *fs, u32 n, u64 block, u64 count)
 
 static int group_system(struct ext4 *fs, u32 n, const struct ext4_group *g)
 {
-    u32 copies = ext4_group_has_super(fs, n), descs = group_desc_blocks(fs, n);
+    u32 copies = group_has_super(fs, n), descs = group_desc_blocks(fs, n);
     u32 table = DIV_ROUND_UP((u64)fs->inodes_per_group * fs->inode_size, fs->block_size);
 
     return system_add(fs, n, ext4_group_first(fs, n),

@@ -180,7 +180,7 @@ static void inode_free(struct ext4_inode *e)
     slab_free(inode_slab, e);
 }
 
-void ext4_inode_set_ops(struct inode *i)
+static void set_ops(struct inode *i)
 {
     if (S_ISREG(i->mode)) {
         i->ops = &ext4_file_inode_ops;
@@ -238,7 +238,7 @@ static int inode_read(struct superblock *sb, u32 ino, struct ext4_inode **out)
     }
     // What was changed before it last left the cache may not be durable.
     e->tid = e->data_tid = journal_newest_tid(fs->journal);
-    ext4_inode_set_ops(&e->inode);
+    set_ops(&e->inode);
     *out = e;
     return 0;
 }
@@ -429,7 +429,7 @@ static void new_fill(struct ext4_inode *e, const struct inode *dir, const struct
         i->rdev = args->rdev;
         rdev_encode(args->rdev, e);
     }
-    ext4_inode_set_ops(i);
+    set_ops(i);
 }
 
 // The number was free: nobody else has it, unless a damaged directory named it.
