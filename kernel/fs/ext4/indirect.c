@@ -188,8 +188,7 @@ static int walk_prune(struct handle *h, struct ext4_inode *i, struct walk *w)
 {
     int err = 0;
 
-    while (!err && w->level &&
-           table_empty(fs_of(i), (u32 *)w->buf[w->level]->data, walk_slot(w))) {
+    while (!err && w->level && table_empty(fs_of(i), (u32 *)w->buf[w->level]->data, walk_slot(w))) {
         u64 block = w->buf[w->level]->block;
 
         buf_put(w->buf[w->level--]);
