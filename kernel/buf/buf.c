@@ -124,12 +124,8 @@ static struct buf *find_locked(struct buf_bucket *bucket, u64 block)
 struct buf *buf_find(struct buf_cache *c, u64 block)
 {
     struct buf_bucket *bucket = bucket_of(c, block);
-    struct buf *b;
 
-    spin_lock(&bucket->lock);
-    b = find_locked(bucket, block);
-    spin_unlock(&bucket->lock);
-    return b;
+    return spin_read(&bucket->lock, find_locked(bucket, block));
 }
 
 // Enters `new`, or finds that another was faster. The result has a reference.
@@ -276,11 +272,10 @@ void buf_forget(struct buf_cache *c, u64 block, u64 count)
     for (u64 i = 0; i < count; i++) {
         struct buf *b = buf_find(c, block + i);
 
-        if (!b)
-            continue;
-        assert(!(b->flags & BUF_JOURNAL));
-        buf_clear_flags(b, BUF_DIRTY | BUF_CHECKED);
-        buf_wait_not_written(b);
+        if (b && !(load_acquire(&b->flags) & BUF_JOURNAL)) {
+            buf_clear_flags(b, BUF_DIRTY | BUF_CHECKED);
+            buf_wait_not_written(b);
+        }
         buf_put(b);
     }
 }
@@ -326,34 +321,24 @@ static bool buf_try_free(struct buf_cache *c, struct buf *b)
     return last;
 }
 
-static struct buf *clock_turn(struct buf_cache *c)
+static void turn_clock(struct buf_cache *c, u64 steps)
 {
-    struct buf *b;
+    for (; steps; steps--) {
+        struct buf *b = spin_read(&c->lock, clock_first(c));
 
-    spin_lock(&c->lock);
-    b = clock_first(c);
-    spin_unlock(&c->lock);
-    return b;
+        if (b)
+            buf_try_free(c, b);
+    }
 }
 
 void buf_shrink(struct buf_cache *c)
 {
-    for (unsigned i = 0; i < SHRINK_STRIDE; i++) {
-        struct buf *b = clock_turn(c);
-
-        if (b)
-            buf_try_free(c, b);
-    }
+    turn_clock(c, SHRINK_STRIDE);
 }
 
 static void free_unused(struct buf_cache *c)
 {
-    for (u64 n = 2 * load_relaxed(&c->count); n; n--) {
-        struct buf *b = clock_turn(c);
-
-        if (b)
-            buf_try_free(c, b);
-    }
+    turn_clock(c, 2 * load_relaxed(&c->count));
 }
 
 int buf_cache_set_block_size(struct buf_cache *c, u32 size)

@@ -99,7 +99,7 @@ void buf_wait_not_written(struct buf *b);
 int buf_write_many(struct buf **bufs, unsigned n, u32 block_flags);
 int buf_write(struct buf *b, u32 block_flags);
 // Blocks were freed: what is cached of them is not written any more, nor is a write of them still
-// under way afterwards. None is BUF_JOURNAL. Cost: O(count).
+// under way afterwards; but those that are BUF_JOURNAL. Cost: O(count).
 void buf_forget(struct buf_cache *c, u64 block, u64 count);
 // Everything that is dirty and not in a transaction, then a flush of the device.
 int buf_cache_sync(struct buf_cache *c);

@@ -81,12 +81,12 @@ static int commit_revokes(struct journal *j, struct transaction *t)
     u32 at;
 
     while (!err && !planted(BUG_LOST_REVOKE) && ranges_next(&t->revoked, next, &start, &end)) {
-        jbd_revoke_begin(&j->log, j->head_block, t->tid, &at);
+        at = jbd_block_begin(&j->log, j->head_block, JBD_REVOKE, t->tid);
         for (next = start; jbd_revoke_add(&j->log, j->head_block, &at, next);) {
             if (++next == end && !ranges_next(&t->revoked, next, &next, &end))
                 break;
         }
-        jbd_revoke_end(&j->log, j->head_block, at);
+        jbd_block_end(&j->log, j->head_block, at);
         err = write_head(j, log_take(j, t), 0);
     }
     return err;
@@ -188,7 +188,7 @@ static struct journal_slot *commit_chunk(struct chunk *c, struct journal_slot *f
     struct journal_slot *s, *end = first;
     u64 sector = log_take(j, c->t);
 
-    jbd_descriptor_begin(&j->log, j->head_block, c->t->tid, &c->at);
+    c->at = jbd_block_begin(&j->log, j->head_block, JBD_DESCRIPTOR, c->t->tid);
     chunk_batch_begin(c);
     while (end && !jbd_descriptor_full(&j->log, c->at)) {
         chunk_add(c, end);
@@ -196,7 +196,7 @@ static struct journal_slot *commit_chunk(struct chunk *c, struct journal_slot *f
         if (planted(BUG_SKIPPED_TAG) && end)
             end = slot_next(c->t, list_next(&c->t->members, end, link));
     }
-    jbd_descriptor_end(&j->log, j->head_block, c->at);
+    jbd_block_end(&j->log, j->head_block, c->at);
     block_batch_add(&c->batch, sector, j->head_block, j->log.block_size);
     chunk_batch_wait(c);
     for (s = first; s != end; s = slot_next(c->t, list_next(&c->t->members, s, link)))
@@ -295,17 +295,8 @@ static void commit_freed(struct journal *j, struct transaction *t)
 {
     u64 start, end;
 
-    for (u64 next = 0; ranges_next(&t->revoked, next, &start, &end); next = end) {
-        for (u64 block = start; block < end; block++) {
-            struct buf *b = buf_find(j->cache, block);
-
-            if (b && !(load_acquire(&b->flags) & BUF_JOURNAL)) {
-                buf_clear_flags(b, BUF_DIRTY);
-                buf_wait_not_written(b);
-            }
-            buf_put(b);
-        }
-    }
+    for (u64 next = 0; ranges_next(&t->revoked, next, &start, &end); next = end)
+        buf_forget(j->cache, start, end - start);
     ranges_clear(&t->revoked);
 }
 

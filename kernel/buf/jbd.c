@@ -9,15 +9,6 @@
 #define FAST_BLOCKS_DEFAULT 256
 #define MIN_BLOCKS          64 // of the ring
 
-static void header_make(void *block, u32 type, u32 sequence)
-{
-    *(struct jbd_header *)block = (struct jbd_header){
-        be32_of(JBD_MAGIC),
-        be32_of(type),
-        be32_of(sequence),
-    };
-}
-
 /* Superblock */
 
 static u32 super_sum(const struct jbd_super *s)
@@ -120,24 +111,17 @@ void jbd_super_set_features(struct jbd_super *s, bool wide, bool checksums)
     jbd_super_seal(s);
 }
 
-/* Descriptors */
+/* Blocks of the log */
 
-static void tail_seal(const struct jbd_log *l, void *block)
-{
-    struct be32 *tail = (struct be32 *)((u8 *)block + l->block_size - sizeof(*tail));
-
-    if (!l->csum)
-        return;
-    *tail = be32_of(0);
-    *tail = be32_of(crc32c(l->seed, block, l->block_size));
-}
-
-void jbd_descriptor_begin(const struct jbd_log *l, void *block, u32 sequence, u32 *at)
+u32 jbd_block_begin(const struct jbd_log *l, void *block, u32 type, u32 sequence)
 {
     memset(block, 0, l->block_size);
-    header_make(block, JBD_DESCRIPTOR, sequence);
-    *at = sizeof(struct jbd_header);
+    *(struct jbd_header *)block =
+        (struct jbd_header){be32_of(JBD_MAGIC), be32_of(type), be32_of(sequence)};
+    return type == JBD_REVOKE ? sizeof(struct jbd_revoke) : sizeof(struct jbd_header);
 }
+
+/* Descriptors */
 
 bool jbd_descriptor_full(const struct jbd_log *l, u32 at)
 {
@@ -188,13 +172,24 @@ void jbd_descriptor_add(const struct jbd_log *l, void *block, u32 *at, u64 targe
 }
 
 // At least one tag was added.
-void jbd_descriptor_end(const struct jbd_log *l, void *block, u32 at)
+static void descriptor_end(const struct jbd_log *l, void *block, u32 at)
 {
     bool single = at == sizeof(struct jbd_header) + l->tag_size + UUID_SIZE;
     u8 *last = (u8 *)block + at - l->tag_size - (single ? UUID_SIZE : 0);
 
     tag_set_flags(l, last, tag_flags(l, last) | JBD_TAG_LAST);
-    tail_seal(l, block);
+}
+
+void jbd_block_end(const struct jbd_log *l, void *block, u32 at)
+{
+    struct be32 *tail = (struct be32 *)((u8 *)block + l->block_size - sizeof(*tail));
+
+    if (be32_get(((struct jbd_header *)block)->type) == JBD_REVOKE)
+        ((struct jbd_revoke *)block)->used = be32_of(at);
+    else
+        descriptor_end(l, block, at);
+    if (l->csum)
+        *tail = be32_of(crc32c(l->seed, block, l->block_size)); // it was zero
 }
 
 bool jbd_tag_next(const struct jbd_log *l, const void *block, u32 *at, struct jbd_tag_info *out)
@@ -241,13 +236,6 @@ u32 jbd_revokes_per_block(const struct jbd_log *l)
     return (l->block_size - l->block_tail - sizeof(struct jbd_revoke)) / revoke_size(l);
 }
 
-void jbd_revoke_begin(const struct jbd_log *l, void *block, u32 sequence, u32 *at)
-{
-    memset(block, 0, l->block_size);
-    header_make(block, JBD_REVOKE, sequence);
-    *at = sizeof(struct jbd_revoke);
-}
-
 bool jbd_revoke_add(const struct jbd_log *l, void *block, u32 *at, u64 target)
 {
     struct be32 *record = (void *)((u8 *)block + *at);
@@ -261,12 +249,6 @@ bool jbd_revoke_add(const struct jbd_log *l, void *block, u32 *at, u64 target)
     return true;
 }
 
-void jbd_revoke_end(const struct jbd_log *l, void *block, u32 at)
-{
-    ((struct jbd_revoke *)block)->used = be32_of(at);
-    tail_seal(l, block);
-}
-
 /* Commit blocks */
 
 void jbd_commit_make(const struct jbd_log *l, void *block, u32 sequence, u64 ns)
@@ -274,8 +256,7 @@ void jbd_commit_make(const struct jbd_log *l, void *block, u32 sequence, u64 ns)
     struct jbd_commit *c = block;
     u64 seconds = ns / 1000000000UL;
 
-    memset(block, 0, l->block_size);
-    header_make(block, JBD_COMMIT, sequence);
+    jbd_block_begin(l, block, JBD_COMMIT, sequence);
     c->seconds_high = be32_of(seconds >> 32);
     c->seconds = be32_of(seconds);
     c->nanoseconds = be32_of(ns % 1000000000UL);

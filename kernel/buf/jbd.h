@@ -158,13 +158,14 @@ static inline u32 jbd_next(const struct jbd_log *l, u32 at) // the block that fo
     return at + 1 < l->end ? at + 1 : l->first;
 }
 
-// Descriptor blocks: begin, add until it says no, end. *at is the place of the next tag.
-void jbd_descriptor_begin(const struct jbd_log *l, void *block, u32 sequence, u32 *at);
+// Descriptors and revoke blocks: begin, add until there is no room, end. `at` is the place of the
+// next tag or record.
+u32 jbd_block_begin(const struct jbd_log *l, void *block, u32 type, u32 sequence);
+void jbd_block_end(const struct jbd_log *l, void *block, u32 at);
 // `data` is what will be in the log, escaped.
 void jbd_descriptor_add(const struct jbd_log *l, void *block, u32 *at, u64 target, bool escaped,
                         const void *data);
 bool jbd_descriptor_full(const struct jbd_log *l, u32 at);
-void jbd_descriptor_end(const struct jbd_log *l, void *block, u32 at);
 u32 jbd_tags_per_block(const struct jbd_log *l);
 
 struct jbd_tag_info {
@@ -176,9 +177,7 @@ bool jbd_tag_next(const struct jbd_log *l, const void *block, u32 *at, struct jb
 u32 jbd_data_sum(const struct jbd_log *l, u32 sequence, const void *data);
 bool jbd_must_escape(const void *data);
 
-void jbd_revoke_begin(const struct jbd_log *l, void *block, u32 sequence, u32 *at);
 bool jbd_revoke_add(const struct jbd_log *l, void *block, u32 *at, u64 target); // false: full
-void jbd_revoke_end(const struct jbd_log *l, void *block, u32 at);
 u32 jbd_revokes_per_block(const struct jbd_log *l);
 
 void jbd_commit_make(const struct jbd_log *l, void *block, u32 sequence, u64 ns);

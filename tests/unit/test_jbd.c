@@ -260,10 +260,10 @@ static void write_revokes(const u64 *revoked, u32 count, u32 sequence)
 
     while (n < count) {
         block = log_next();
-        jbd_revoke_begin(&format, block, sequence, &at);
+        at = jbd_block_begin(&format, block, JBD_REVOKE, sequence);
         while (n < count && jbd_revoke_add(&format, block, &at, revoked[n]))
             n++;
-        jbd_revoke_end(&format, block, at);
+        jbd_block_end(&format, block, at);
     }
 }
 
@@ -278,12 +278,12 @@ static void write_blocks(const u64 *targets, u8 *const *data, u32 count, u32 seq
         u8 *copy;
 
         if (descriptor && jbd_descriptor_full(&format, at)) {
-            jbd_descriptor_end(&format, descriptor, at);
+            jbd_block_end(&format, descriptor, at);
             descriptor = NULL;
         }
         if (!descriptor) {
             descriptor = log_next();
-            jbd_descriptor_begin(&format, descriptor, sequence, &at);
+            at = jbd_block_begin(&format, descriptor, JBD_DESCRIPTOR, sequence);
         }
         copy = log_next();
         memcpy(copy, data[i], block_size);
@@ -292,7 +292,7 @@ static void write_blocks(const u64 *targets, u8 *const *data, u32 count, u32 seq
         jbd_descriptor_add(&format, descriptor, &at, targets[i], escape, copy);
     }
     if (descriptor)
-        jbd_descriptor_end(&format, descriptor, at);
+        jbd_block_end(&format, descriptor, at);
 }
 
 static u8 *random_block(void)
