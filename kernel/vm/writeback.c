@@ -247,6 +247,7 @@ static int gathering_sync(struct gathering *g)
     ns_t begun = clock_monotonic();
     int err = 0;
 
+    atomic_fetch_add(&writes_begun, (u64)locked);
     arch_self()->urgent++;
     if (locked)
         g->objects[0]->ops->write_back_many(g->objects, g->errors, locked);
