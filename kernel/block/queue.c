@@ -22,6 +22,7 @@
 #include "abi/errno.h"
 #include "base/clock.h"
 #include "base/spinlock.h"
+#include "block/fault.h"
 #include "block/waiting.h"
 #include "mm/slab.h"
 #include "sched/thread.h"
@@ -298,7 +299,7 @@ static bool hold_back(struct block_request *r)
 void block_submit(struct block_device *d, struct block_request *r)
 {
     struct block_device *whole = d->whole;
-    int err = check(d, r);
+    int err = check(d, r) ?: block_fault(d);
 
     r->device = d;
     if (unlikely(err || (r->op == BLOCK_FLUSH && !d->limits.volatile_cache))) {

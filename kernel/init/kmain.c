@@ -10,6 +10,7 @@
 #include "base/devicetree.h"
 #include "base/log.h"
 #include "base/panic.h"
+#include "block/fault.h"
 #include "buf/buf.h"
 #include "drivers/drivers.h"
 #include "drivers/ramdisk.h"
@@ -48,14 +49,16 @@ static void initrd_check(const struct phys_range *initrd)
                    initrd->size >> 10);
 }
 
-// Debug builds: fail_nth=N lets the Nth allocation of the boot fail.
-static void fail_nth_init(void)
+// Debug builds: fail_nth=N lets the Nth allocation of the boot fail, fault=io:N the Nth request.
+static void faults_init(void)
 {
-    char text[12];
+    char text[BLOCK_FAULT_TEXT];
     u64 n;
 
     if (DEBUG && bootarg_get("fail_nth", text, sizeof(text)) && !parse_u64(text, NULL, 10, &n))
         arch_self()->fail_nth = n;
+    if (DEBUG && bootarg_get("fault", text, sizeof(text)) && block_fault_set(text))
+        log_info("fault=%s: not understood", text);
 }
 
 static void memory_init(void)
@@ -70,7 +73,7 @@ static void memory_init(void)
     if (mmu_init(machine.memory, machine.memory_count))
         panic("out of memory at boot: kernel page table");
     slab_init();
-    fail_nth_init();
+    faults_init();
 }
 
 static void mount_on(const char *type, const char *directory)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// /proc/partitions and /proc/diskstats.
+// /proc/partitions, /proc/diskstats, and in debug builds /proc/sys/kernel/fault.
 #include "block/block.h"
+#include "block/fault.h"
 #include "proc/procfs_private.h"
 
 static void partitions_line(struct block_device *d, void *text)
@@ -32,4 +33,18 @@ int proc_show_diskstats(struct text *t, const struct proc_place *p)
 {
     block_each(diskstats_line, t);
     return 0;
+}
+
+int proc_show_fault(struct text *t, const struct proc_place *p)
+{
+    char out[BLOCK_FAULT_TEXT];
+
+    block_fault_text(out);
+    text_printf(t, "%s\n", out);
+    return 0;
+}
+
+int proc_write_fault(const char *s, const struct proc_place *p)
+{
+    return block_fault_set(s);
 }

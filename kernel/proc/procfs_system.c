@@ -289,6 +289,8 @@ static const struct proc_entry kernel_entries[] = {
     {"domainname", S_IFREG | 0444, .show = show_name, .arg = NAME(domainname)},
     {"pid_max", S_IFREG | 0444, .show = show_number, .arg = NUMBER(32768)},
     {"random", S_IFDIR | 0555, .entries = random_entries},
+    // Last: without it the list ends here.
+    {DEBUG ? "fault" : NULL, S_IFREG | 0644, .show = proc_show_fault, .write = proc_write_fault},
     {0},
 };
 
