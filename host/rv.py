@@ -239,6 +239,8 @@ def cmd_crash(arguments):
     p.add_argument("--replay", metavar="FILE", help="a state that was saved, and its workload's others")
     p.add_argument("--only", metavar="WORKLOAD", help="this workload, written as in a saved state")
     p.add_argument("--planted", action="store_true", help="whether each planted bug is found")
+    p.add_argument("--faults", type=int, metavar="N",
+                   help="instead let N requests and allocations fail, and space be short")
     p.add_argument("--no-install", action="store_true",
                    help="do not install missing tools, list them")
     options = p.parse_args(arguments)
@@ -247,7 +249,7 @@ def cmd_crash(arguments):
     folder = os.path.join(machine.BUILD, "crash")
     command = [os.path.join(folder, "crash"), "--save", os.path.join(folder, "found")]
     command += ["--states", "1000000"] * options.long + ["--planted"] * options.planted
-    for name in ("states", "seed", "replay", "only"):
+    for name in ("states", "seed", "replay", "only", "faults"):
         if getattr(options, name) is not None:
             command += ["--" + name, str(getattr(options, name))]
     os.execv(command[0], command)

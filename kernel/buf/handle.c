@@ -119,6 +119,7 @@ static void handle_leave(struct handle *h)
     spin_unlock(&j->lock);
     h->transaction = NULL;
     h->credits = 0;
+    h->changed = false;
     if (last)
         wake_all(&j->updates_wait);
 }
@@ -217,4 +218,19 @@ int journal_end(struct handle *h)
         kfree(h);
     }
     return j && load_relaxed(&j->error) ? -EIO : 0;
+}
+
+int journal_finish(struct handle *h, int err)
+{
+    int end;
+
+    if (h->journal && h->changed && (err == -EIO || err == -ENOMEM))
+        journal_fail(h->journal, err);
+    end = journal_end(h);
+    return err ? err : end;
+}
+
+void journal_undone(struct handle *h)
+{
+    h->changed = false;
 }

@@ -24,7 +24,7 @@
 
 struct journal;
 struct handle;
-extern const struct ranges_mem journal_ranges_mem; // nodes of ranges, by kmalloc
+extern const struct ranges_mem journal_ranges_mem; // nodes of ranges, some of which are kept
 
 struct journal_config {
     struct buf_cache *cache; // (c) of the device that holds the log, the same as the file system's
@@ -65,13 +65,10 @@ int journal_extend(struct handle *h, u32 credits); // -ENOSPC: restart instead. 
 int journal_restart(struct handle *h, u32 credits);
 u32 journal_credits(const struct handle *h); // left; without a journal plenty
 int journal_end(struct handle *h);           // -EIO if the journal aborted meanwhile
-// Ends the handle of an operation that came to `err`; the first error.
-static inline int journal_finish(struct handle *h, int err)
-{
-    int end = journal_end(h);
-
-    return err ? err : end;
-}
+// Ends the handle of an operation that came to `err`; the first error. One of the device, or
+// -ENOMEM, that left changes half done aborts the journal: they are not to be committed.
+int journal_finish(struct handle *h, int err);
+void journal_undone(struct handle *h); // what was changed is as it was
 
 // b is going to change, or is new (which takes back a revoke) / has changed. Each block costs one
 // credit in each transaction. May sleep; buf_lock is not held. 0, -ENOMEM, -EROFS, -ENOSPC: no

@@ -90,6 +90,7 @@ struct handle {
     struct handle *outer;            // (h) the thread's, of another journal
     u32 credits;                     // (journal->lock)
     u32 depth;                       // (h) begins
+    bool changed;                    // (h) blocks, and what was changed is not undone
 };
 
 static inline struct journal_slot *slot_of(struct journal_buf *jb, u32 tid)

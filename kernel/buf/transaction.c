@@ -15,17 +15,36 @@
 #include "abi/errno.h"
 #include "base/panic.h"
 #include "buf/journal_private.h"
+#include "lib/bitmap.h"
 #include "lib/string.h"
 #include "mm/slab.h"
 
+// What is half done cannot be left for want of a range's few bytes, so some are kept.
+static struct range spares[64]; // of those who have its bit
+static u64 spares_used;         // (a)
+
 static void *node_alloc(size_t size)
 {
-    return kmalloc(size, 0);
+    void *p = kmalloc(size, 0);
+    u64 used;
+
+    while (!p && size <= sizeof(spares[0]) && (used = load_relaxed(&spares_used)) != ~0UL) {
+        u64 n = bitmap_find_zero(&used, ARRAY_SIZE(spares), 0);
+
+        if (atomic_cas(&spares_used, used, used | BIT(n)))
+            p = &spares[n];
+    }
+    return p;
 }
 
 static void node_free(void *p, size_t size)
 {
-    kfree(p);
+    struct range *r = p;
+
+    if (r >= spares && r < spares + ARRAY_SIZE(spares))
+        atomic_fetch_sub(&spares_used, BIT(r - spares));
+    else
+        kfree(p);
 }
 
 const struct ranges_mem journal_ranges_mem = {node_alloc, node_free};
@@ -216,6 +235,7 @@ void journal_dirty(struct handle *h, struct buf *b)
         buf_mark_dirty(b);
         return;
     }
+    h->changed = true;
     if (!h->transaction || load_relaxed(&h->journal->error))
         return;
     verify(jb);

@@ -41,15 +41,31 @@ struct step {
     u8 wait; // seconds before and after the sync
 };
 
+enum fault_kind {
+    FAULT_NONE,
+    FAULT_IO,     // a request fails
+    FAULT_MEMORY, // an allocation
+    FAULT_BLOCKS, // hardly a block is free
+    FAULT_INODES, // or an inode
+    FAULT_KINDS
+};
+
+struct fault {
+    u8 kind;
+    u32 nth; // the request or allocation that fails; how many blocks or inodes are free
+};
+
 struct workload {
     u32 set, count;
     u64 seed;
     struct step steps[STEPS_MAX];
+    struct fault fault;
 };
 
 // The index decides: first the single operations, then sequences, then the same with other sets.
 void workload_choose(u64 index, u64 seed, struct workload *w);
-u64 workload_round(void); // indices of one round
+u64 workload_round(void);                            // indices of one round
+void workload_single(u64 index, struct workload *w); // single operations, then with other sets
 void workload_print(const struct workload *w, char text[TEXT_MAX]);
 bool workload_parse(const char *text, struct workload *w);
 void workload_populate(bool tight); // what every workload finds
@@ -89,6 +105,24 @@ u64 model_promises(u64 events); // how many hold then
 // NULL, or what is wrong with what was found after a crash at that event.
 const char *model_check(const struct tree *found, u64 events);
 
+bool model_op_undone(void); // names are as before the last operation
+
+/* faults.c: something fails, or is short; all of these do nothing in other runs */
+
+void fault_stop(void); // the test itself does something
+void fault_go_on(void);
+bool fault_excuses(int err);     // of an operation: it may end so
+bool fault_struck(void);         // a request or allocation has failed
+bool fault_reported(void);       // and somebody has been told
+void fault_mounted(void);        // the workload begins
+void fault_before_unmount(void); // and ends
+void fault_print(const struct fault *f, char *text, size_t room);
+bool fault_parse(const char *text, struct fault *f);
+
+void faults_prepare(void);
+void faults_explore(u64 index, u64 points, struct workload *w); // sweeps of one workload
+void fault_run(struct workload *w);                             // a single one
+
 /* states.c, judge.c */
 
 enum {
@@ -124,6 +158,7 @@ struct totals {
     u64 judged;              // (a) with all that held when they were left
     u64 checks;              // (a) runs of e2fsck
     u64 cut;                 // (a) recoveries that were cut and done again
+    u64 faults[FAULT_KINDS]; // (a) runs in which something failed
     u64 complaints;          // (a)
     bool quiet;              // (c) complaints are only counted
     char first[200];         // what the first was about

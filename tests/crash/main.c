@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The crash-state explorer's program: workers, numbers, complaints.
 //
-//   crash [--states N] [--seed N] [--only WORKLOAD] [--replay FILE] [--planted] [--save FOLDER]
+//   crash [--states N] [--seed N] [--only WORKLOAD] [--replay FILE] [--planted] [--faults N]
+//         [--per-workload N] [--save FOLDER]
 #include "crash.h"
 
 #include "native.h"
@@ -10,11 +11,12 @@
 #include <string.h>
 
 #define PER_WORKLOAD 60 // states
+#define PER_SWEEP    12 // failures
 
 struct totals *totals;
 u64 worker;
 
-static u64 wanted = 20000, seed = 1, per_workload = PER_WORKLOAD;
+static u64 wanted = 20000, seed = 1, per_workload, points;
 static bool stop_at_first;
 static struct workload current;
 
@@ -72,7 +74,7 @@ static void workload_scenario(void)
 {
     workload_run(&current);
     planted_bug = BUG_NONE;
-    states_explore(disk_one, per_workload);
+    states_explore(disk_one, per_workload ?: PER_WORKLOAD);
     native_exit(0);
 }
 
@@ -97,6 +99,23 @@ static bool is_enough(void)
 {
     return load_relaxed(&totals->states) >= wanted ||
            (stop_at_first && load_relaxed(&totals->complaints));
+}
+
+static u64 faults_done(void)
+{
+    u64 n = 0;
+
+    for (u32 kind = 1; kind < FAULT_KINDS; kind++)
+        n += load_relaxed(&totals->faults[kind]);
+    return n;
+}
+
+static void work_faults(u64 number)
+{
+    worker = number;
+    while (faults_done() < points)
+        faults_explore(mix(seed) + atomic_fetch_add(&totals->next, 1UL), per_workload ?: PER_SWEEP,
+                       &current);
 }
 
 static void work(u64 number)
@@ -127,13 +146,28 @@ static int explore(void)
     return totals->complaints != 0;
 }
 
+static int explore_faults(void)
+{
+    u64 start = native_seconds(), *n = totals->faults;
+
+    native_many(work_faults, native_processors());
+    printf("%lu requests and %lu allocations failed, %lu runs with few blocks, %lu with few "
+           "inodes, %lu runs of e2fsck, %lu s: %lu complaints\n",
+           n[FAULT_IO], n[FAULT_MEMORY], n[FAULT_BLOCKS], n[FAULT_INODES], totals->checks,
+           native_seconds() - start, totals->complaints);
+    return totals->complaints != 0;
+}
+
 static int explore_one(const char *text)
 {
     if (!workload_parse(text, &current)) {
         fprintf(stderr, "not a workload: %s\n", text);
         return 2;
     }
-    workload_explore();
+    if (current.fault.kind)
+        fault_run(&current);
+    else
+        workload_explore();
     printf("%lu distinct states: %lu complaints\n", totals->states, totals->complaints);
     return totals->complaints != 0;
 }
@@ -194,10 +228,9 @@ static u64 number(const char *text)
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"states", 1, NULL, 'n'},       {"seed", 1, NULL, 's'},
-        {"only", 1, NULL, 'o'},         {"replay", 1, NULL, 'r'},
-        {"planted", 0, NULL, 'p'},      {"save", 1, NULL, 'd'},
-        {"per-workload", 1, NULL, 'w'}, {0},
+        {"states", 1, NULL, 'n'},       {"seed", 1, NULL, 's'},    {"only", 1, NULL, 'o'},
+        {"replay", 1, NULL, 'r'},       {"planted", 0, NULL, 'p'}, {"save", 1, NULL, 'd'},
+        {"per-workload", 1, NULL, 'w'}, {"faults", 1, NULL, 'f'},  {0},
     };
     const char *only = NULL, *file = NULL, *saved = ".";
     bool find = false;
@@ -209,6 +242,7 @@ int main(int argc, char **argv)
         wanted = c == 'n' ? number(optarg) : wanted;
         seed = c == 's' ? number(optarg) : seed;
         per_workload = c == 'w' ? number(optarg) : per_workload;
+        points = c == 'f' ? number(optarg) : points;
         only = c == 'o' ? optarg : only;
         file = c == 'r' ? optarg : file;
         saved = c == 'd' ? optarg : saved;
@@ -219,7 +253,12 @@ int main(int argc, char **argv)
     native_folder(saved);
     native_begin(crash_folder, sizeof(crash_folder));
     images_make();
-    status = find ? find_planted() : only ? explore_one(only) : file ? replay(file) : explore();
+    faults_prepare();
+    status = find     ? find_planted()
+             : only   ? explore_one(only)
+             : file   ? replay(file)
+             : points ? explore_faults()
+                      : explore();
     native_remove(crash_folder);
     return status;
 }

@@ -133,7 +133,9 @@ static void tree_add(void)
 {
     struct tree *t = &trees[tree_count];
 
+    fault_stop();
     tree_read(t);
+    fault_go_on();
     for (u32 slot = 0; slot < SLOTS; slot++)
         if (t->names[slot].kind == S_IFREG)
             t->names[slot].life = life_of(tree_count, slot);
@@ -224,6 +226,13 @@ u64 model_promises(u64 events)
 }
 
 /* Checking */
+
+static bool names_equal(const struct tree *a, const struct tree *b);
+
+bool model_op_undone(void)
+{
+    return names_equal(&trees[tree_count - 1], &trees[tree_count - 2]);
+}
 
 static bool names_equal(const struct tree *a, const struct tree *b)
 {

@@ -80,6 +80,12 @@ static int slot_open(u32 slot, u32 flags, struct file **f)
     return file_open(NULL, slot_name(slot, name), flags, 0644, 0, f);
 }
 
+static void expect_good(int err)
+{
+    if (!fault_excuses(err))
+        host_expect(err, 0);
+}
+
 /* Operations: each notes its target */
 
 typedef int op_fn(u32 variant, struct target *t);
@@ -272,7 +278,9 @@ static int stores_make(struct file *f, u64 at, size_t n)
 
     if (err)
         return err;
+    fault_stop();
     world_user_begin(PAGE_SIZE);
+    fault_go_on();
     bytes_make(bytes, at, n, step_number);
     err = vm_map(thread_self()->space, &args, &place);
     if (!err && copy_to_user(place + at, bytes, n))
@@ -356,10 +364,10 @@ static void churn_once(struct file *folder, u32 variant, u32 n)
     else
         vfs_mkdir(NULL, "/m/churn/a", 0700);
     if (n % (1 + variant % 3) == 0)
-        host_expect(file_fsync(folder, false), 0);
+        expect_good(file_fsync(folder, false));
     vfs_unlink(NULL, "/m/churn/a", n % 4 == 3);
     if (n % (1 + variant % 4) == 0)
-        host_expect(file_fsync(folder, false), 0);
+        expect_good(file_fsync(folder, false));
 }
 
 // Many transactions, of names that nobody looks at: the log wraps.
@@ -389,6 +397,9 @@ static const struct op {
     {"punch", op_punch},   {"mmap", op_mmap},         {"xattr", op_xattr},
     {"shift", op_shift},   {"orphan", op_orphan},     {"churn", op_churn},
 };
+// Of the others what fails may be half done.
+static op_fn *const whole_ops[] = {op_create, op_link,  op_unlink,  op_rename, op_mkdir,
+                                   op_rmdir,  op_xattr, op_symlink, op_orphan};
 static const char *const sync_names[SYNC_COUNT] = {"none", "fsync", "fdatasync", "sync", "syncfs"};
 
 /* Running one */
@@ -417,9 +428,10 @@ static int target_sync(const struct target *t, bool data_only)
 static int sync_one(void)
 {
     struct path p;
-    int err;
+    int err = path_lookup(NULL, "/m", WALK_FOLLOW, &p);
 
-    host_expect(path_lookup(NULL, "/m", WALK_FOLLOW, &p), 0);
+    if (err)
+        return err;
     err = p.mount->sb->ops->sync(p.mount->sb);
     path_put(&p);
     return err;
@@ -427,16 +439,31 @@ static int sync_one(void)
 
 static void step_sync(const struct step *s, const struct target *t)
 {
-    if (s->sync == SYNC_ALL || s->sync == SYNC_FS) {
-        host_expect(s->sync == SYNC_ALL ? vfs_sync() : sync_one(), 0);
-        model_promise_all();
+    bool all = s->sync == SYNC_ALL || s->sync == SYNC_FS;
+
+    expect_good(s->sync == SYNC_ALL  ? vfs_sync()
+                : s->sync == SYNC_FS ? sync_one()
+                                     : target_sync(t, s->sync == SYNC_FDATASYNC));
+    // What was lost is not reported again; of a file that left the cache only to who syncs all.
+    if (fault_reported() || (fault_struck() && s->variant & FORGETS && !all))
         return;
-    }
-    host_expect(target_sync(t, s->sync == SYNC_FDATASYNC), 0);
-    if (t->file)
+    if (all)
+        model_promise_all();
+    else if (t->file)
         model_promise_file(t->slot, s->sync == SYNC_FDATASYNC);
     else if (s->sync == SYNC_FSYNC)
         model_promise_names();
+}
+
+// Whether what failed must have changed nothing. A file that was made may lack memory to be opened.
+static bool is_whole(const struct step *s, int err)
+{
+    if (err != -ENOSPC && (err != -ENOMEM || ops[s->op].fn == op_create))
+        return false;
+    for (u32 i = 0; i < ARRAY_SIZE(whole_ops); i++)
+        if (whole_ops[i] == ops[s->op].fn)
+            return true;
+    return false;
 }
 
 static void step_run(const struct step *s)
@@ -449,9 +476,11 @@ static void step_run(const struct step *s)
     err = ops[s->op].fn(s->variant, &t);
     if (native_variable("LOG"))
         fprintf(stderr, "step %s.%u on %u: %d\n", ops[s->op].name, s->variant, t.slot, err);
-    if (err == -EUCLEAN || err == -EIO || err == -EROFS)
+    if (!fault_excuses(err) && (err == -EUCLEAN || err == -EIO || err == -EROFS || err == -ENOMEM))
         panic("%s: error %d on a good disk", ops[s->op].name, err);
     model_op_ended(ops[s->op].fn == op_shift);
+    if (is_whole(s, err) && !model_op_undone())
+        panic("%s: error %d, and it is half done", ops[s->op].name, err);
     wait_seconds(s->wait);
     if (s->variant & FORGETS)
         dcache_shrink(); // what nobody uses leaves the cache
@@ -466,16 +495,21 @@ void workload_run(const struct workload *w)
 
     disk_record(disk_one);
     err = crash_mount(disk_one);
+    if (fault_excuses(err))
+        err = crash_mount(disk_one);
     if (err)
         panic("mount: error %d", err);
+    fault_mounted();
     model_begin(disk_one);
     step_number = w->seed % 100;
     for (u32 i = 0; i < w->count; i++)
         step_run(&w->steps[i]);
     while (held_count)
         file_put(held[--held_count]);
+    fault_before_unmount();
     crash_unmount();
-    model_promise_all();
+    if (!fault_struck())
+        model_promise_all();
 }
 
 /* What is there at first */
@@ -620,7 +654,17 @@ void workload_choose(u64 index, u64 seed, struct workload *w)
     w->seed = random >> 32;
 }
 
-/* As text: SET SEED op.variant:sync:wait,... */
+void workload_single(u64 index, struct workload *w)
+{
+    u64 random = mix(index);
+
+    *w = (struct workload){
+        .set = index / (OP_COUNT) % feature_set_count, .count = 1, .seed = random >> 32};
+    w->steps[0] = (struct step){index % (OP_COUNT), random & 63, (random >> 8) % SYNC_COUNT,
+                                random & 1 << 16 ? 6 : 0};
+}
+
+/* As text: SET SEED op.variant:sync:wait,... and, if something fails, kind:nth */
 
 void workload_print(const struct workload *w, char text[TEXT_MAX])
 {
@@ -632,6 +676,7 @@ void workload_print(const struct workload *w, char text[TEXT_MAX])
         at += snprintf(text + at, TEXT_MAX - at, "%s%s.%u:%s:%u", i ? "," : "", ops[s->op].name,
                        s->variant, sync_names[s->sync], s->wait);
     }
+    fault_print(&w->fault, text + at, TEXT_MAX - at);
 }
 
 static bool step_parse(const char *text, struct step *s)
@@ -652,10 +697,11 @@ static bool step_parse(const char *text, struct step *s)
 
 bool workload_parse(const char *text, struct workload *w)
 {
-    char set[40], steps[TEXT_MAX];
+    char set[40], steps[TEXT_MAX], failure[40] = "";
 
     *w = (struct workload){0};
-    if (sscanf(text, "%39s %lu %199s", set, &w->seed, steps) != 3)
+    if (sscanf(text, "%39s %lu %199s %39s", set, &w->seed, steps, failure) < 3 ||
+        !fault_parse(failure, &w->fault))
         return false;
     while (w->set < feature_set_count && strcmp(feature_sets[w->set].name, set))
         w->set++;

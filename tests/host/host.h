@@ -84,3 +84,5 @@ void *host_alloc(size_t n);
 
 void host_leaks_mark(void);
 bool host_leaks_report(void); // true: there are some
+extern u64
+    host_fail_any; // counts down over all threads' allocations; the one that makes it 0 fails

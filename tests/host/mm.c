@@ -39,6 +39,14 @@ static unsigned shrinker_count;
 static u64 free_count, cursor;
 static u64 baseline[CACHES_MAX], baseline_frames;
 
+u64 host_fail_any;
+
+static bool fails(unsigned flags)
+{
+    return alloc_fails(flags) ||
+           (!(flags & ALLOC_NOFAIL_TEST) && host_fail_any && !--host_fail_any);
+}
+
 /* Frames */
 
 static void ram_init(void)
@@ -75,7 +83,7 @@ struct frame *frame_alloc(unsigned order, unsigned flags)
     u64 pages = BIT(order);
     struct frame *f;
 
-    if (alloc_fails(flags))
+    if (fails(flags))
         return NULL;
     cursor = ALIGN_UP(cursor, pages) % RAM_FRAMES;
     f = block_find(pages);
@@ -162,7 +170,7 @@ static void *object_alloc(struct slab_cache *c, size_t size, unsigned flags)
 {
     void *object;
 
-    if (alloc_fails(flags))
+    if (fails(flags))
         return NULL;
     object = aligned_alloc(c->align, ALIGN_UP(size, c->align));
     ASAN_UNPOISON_MEMORY_REGION(object, size);

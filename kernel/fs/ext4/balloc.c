@@ -53,19 +53,23 @@ void ext4_unreserve(struct ext4 *fs, u64 count)
     spin_unlock(&fs->ranges_lock);
 }
 
-bool ext4_freed_wait(struct ext4 *fs)
+bool ext4_again(struct ext4 *fs, int err, u32 *epoch)
 {
+    bool came, any = false;
     u32 tid = 0;
-    bool any = false;
 
+    if (err != -ENOSPC)
+        return false;
     spin_lock(&fs->ranges_lock);
+    came = *epoch != fs->freed_epoch;
+    *epoch = fs->freed_epoch;
     for (unsigned n = 0; n < 2; n++)
         if (fs->freed[n].total && (!any || (s32)(fs->freed_tid[n] - tid) > 0)) {
             tid = fs->freed_tid[n];
             any = true;
         }
     spin_unlock(&fs->ranges_lock);
-    return any && !journal_commit_wait(fs->journal, tid);
+    return (any && !journal_commit_wait(fs->journal, tid)) || came;
 }
 
 /* Picking; the group's lock is held */
@@ -284,6 +288,7 @@ static int freed_add(struct handle *h, struct ext4 *fs, u64 block, u32 count)
         err = ranges_add(&fs->freed[slot], block, block + count);
     } else {
         fs->free_blocks += count;
+        fs->freed_epoch++;
     }
     spin_unlock(&fs->ranges_lock);
     return err;
@@ -306,6 +311,22 @@ static int free_in_group(struct handle *h, struct ext4 *fs, u64 block, u32 count
         store_relaxed(&c.group->largest_free, ext4_group_free(c.group, false));
     }
     ext4_bits_end(&c);
+    return err;
+}
+
+int ext4_blocks_hold(struct handle *h, struct ext4 *fs, u64 block, u64 count)
+{
+    u64 end = block + count;
+    int err = 0;
+
+    while (!err && block < end && ext4_blocks_valid(fs, block, 1)) {
+        struct ext4_bits c;
+        u32 from;
+
+        err = bits_begin(h, fs, block, &c, &from);
+        ext4_bits_end(&c);
+        block += fs->blocks_per_group - from;
+    }
     return err;
 }
 
@@ -353,6 +374,7 @@ void ext4_freed_durable(struct ext4 *fs, u32 tid)
     if (r->total && fs->freed_tid[tid & 1] == tid) {
         hints_reset(fs, r);
         fs->free_blocks += r->total;
+        fs->freed_epoch++;
         ranges_clear(r);
     }
     spin_unlock(&fs->ranges_lock);

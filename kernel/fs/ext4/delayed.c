@@ -75,6 +75,7 @@ int ext4_make_writable(struct vm_object *o, u64 index)
     u32 shift = PAGE_SHIFT - fs->block_shift;
     u64 first = index << shift, end = MIN((index + 1) << shift, ext4_map_max_blocks(e));
     int err = ext4_check_writable(fs);
+    u32 epoch = 0;
 
     if (err)
         return err;
@@ -82,6 +83,6 @@ int ext4_make_writable(struct vm_object *o, u64 index)
         write_lock(&e->map_lock);
         err = promise_holes(e, first, end);
         write_unlock(&e->map_lock);
-    } while (err == -ENOSPC && ext4_freed_wait(fs));
+    } while (ext4_again(fs, err, &epoch));
     return err;
 }

@@ -64,6 +64,7 @@ struct ext4 {
     u32 error_count;                // (a) of damage found since the superblock was last written
     ino_t error_ino;                // (a) the last one's
     u64 error_block;                // (a)
+    int lost; // (a) error of data that nobody was left to be told of: the next sync is
 
     struct ext4_group **groups; // (c) in chunks, see ext4_group()
     u64 free_blocks;            // (ranges_lock) that could be picked now, see balloc.c
@@ -75,6 +76,7 @@ struct ext4 {
     u32 next_generation;        // (a) of the next inode made: any number to start with
 
     struct spinlock ranges_lock; // RANK_BLOCKS
+    u32 freed_epoch;             // (ranges_lock) blocks came back so often
     struct ranges in_flight;     // (ranges_lock) chosen, not yet in the bitmap
     struct ranges freed[2];      // (ranges_lock) free in the bitmap, not yet durable: by tid & 1
     u32 freed_tid[2];            // (ranges_lock)
@@ -184,15 +186,12 @@ u32 ext4_group_blocks(const struct ext4 *fs, u32 group); // the last may be shor
 // [block, block + count) lies in the data area of the device: no metadata of any group.
 bool ext4_blocks_valid(const struct ext4 *fs, u64 block, u64 count);
 
-// Delayed allocation: promises `count` blocks (and what their map may need). -ENOSPC: if
-// ext4_freed_wait, which waits for a commit (nothing but an inode lock is held), answers true, try
-// again.
+// Delayed allocation: promises `count` blocks (and what their map may need).
 int ext4_reserve(struct ext4 *fs, u64 count);
-bool ext4_freed_wait(struct ext4 *fs);
-static inline bool ext4_again(struct ext4 *fs, int err)
-{
-    return err == -ENOSPC && ext4_freed_wait(fs);
-}
+// Whether what came to `err` is to be tried again: there is no space, but blocks came back since,
+// or do so when a commit ends, for which it waits (nothing but an inode lock is held). *epoch: 0
+// first.
+bool ext4_again(struct ext4 *fs, int err, u32 *epoch);
 void ext4_unreserve(struct ext4 *fs, u64 count);
 // Chooses up to *count contiguous free blocks near `goal` and puts them in flight; *count is what
 // was found (>= 1). No handle needed. -ENOSPC, -EIO, -EUCLEAN.
@@ -205,7 +204,9 @@ int ext4_blocks_claim(struct handle *h, struct ext4 *fs, u64 block, u32 count);
 // pick and claim one metadata block. What is promised to delayed writes may be taken: who is not
 // writing back reserves one meanwhile.
 int ext4_block_new(struct handle *h, struct ext4 *fs, u64 goal, u64 *block);
-// In a handle: frees; metadata blocks are revoked too. Ranges may cross groups.
+// In a handle: readies the bitmaps for the next, which then fails in the midst no more; frees;
+// metadata blocks are revoked too. Ranges may cross groups.
+int ext4_blocks_hold(struct handle *h, struct ext4 *fs, u64 block, u64 count);
 int ext4_blocks_free(struct handle *h, struct ext4_inode *i, u64 block, u64 count, bool metadata);
 void ext4_freed_durable(struct ext4 *fs, u32 tid); // journal_config.committed
 #define EXT4_ALLOC_CREDITS 2

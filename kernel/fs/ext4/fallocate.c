@@ -32,11 +32,12 @@ static int enter_unwritten(struct inode *i, const struct ext4_map *m)
 
 static int reserve(struct ext4 *fs, u64 count)
 {
+    u32 epoch = 0;
     int err;
 
     do
         err = ext4_reserve(fs, count);
-    while (err == -ENOSPC && ext4_freed_wait(fs));
+    while (ext4_again(fs, err, &epoch));
     return err;
 }
 

@@ -80,12 +80,13 @@ static int move(struct inode *i)
 int ext4_inline_convert(struct inode *i)
 {
     struct ext4 *fs = ext4_of(i);
+    u32 epoch = 0;
     int err;
 
     if (i->size > fs->block_size)
         return ext4_corrupt(fs, i->ino, 0, "the size of data inside an inode");
     do
         err = move(i);
-    while (err == -ENOSPC && ext4_freed_wait(fs));
+    while (ext4_again(fs, err, &epoch));
     return err;
 }

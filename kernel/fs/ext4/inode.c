@@ -470,7 +470,8 @@ int ext4_inode_new(struct handle *h, struct inode *dir, const struct create_args
         *out = &e->inode;
         return 0;
     }
-    ext4_ino_free(h, fs, ino, S_ISDIR(args->mode));
+    if (!ext4_ino_free(h, fs, ino, S_ISDIR(args->mode)))
+        journal_undone(h);
     inode_free(e);
     return err;
 }
@@ -531,14 +532,18 @@ static int inode_finish_surely(struct ext4_inode *e)
     return err;
 }
 
+// What a shortage of memory leaves undone would be lost, or stay until the file system is checked:
+// each step can be done again, and memory comes back.
 void ext4_inode_evict(struct inode *i)
 {
     struct ext4 *fs = ext4_of(i);
     struct ext4_inode *e = ext4_i(i);
     int err = inode_finish_surely(e);
 
-    if (err)
+    if (err) {
         log_info("ext4 (%s): inode %lu: error %d at its end", fs->name, i->ino, -err);
+        store_relaxed(&fs->lost, err);
+    }
     if (e->delayed.total)
         ext4_unreserve(fs, e->delayed.total);
     ext4_orphan_forget(e);

@@ -2,6 +2,7 @@
 // Logical to physical blocks, whichever kind of map a file has; removal; blocks of directories.
 #include "fs/ext4/map.h"
 #include "fs/ext4/extent_node.h"
+#include "fs/ext4/namei.h"
 #include "lib/string.h"
 
 static bool has_extents(const struct ext4_inode *i)
@@ -65,7 +66,7 @@ int ext4_map_restart(struct handle *h, struct ext4_inode *i, u32 credits)
     write_unlock(&i->map_lock);
     err = ext4_inode_write(h, &i->inode);
     if (!err)
-        err = journal_restart(h, credits);
+        err = journal_restart(h, credits) ?: ext4_name_hold(h, &i->inode);
     write_lock(&i->map_lock);
     return err;
 }
@@ -76,7 +77,8 @@ int ext4_map_restart(struct handle *h, struct ext4_inode *i, u32 credits)
 static int remove_run(struct handle *h, struct ext4_inode *i, const struct ext4_map *m)
 {
     struct ext4_map hole = {m->logical, EXT4_MAP_FAIL, m->count, false};
-    int err = ext4_map_change(h, i, &hole, true);
+    int err = ext4_blocks_hold(h, ext4_of(&i->inode), m->physical, m->count)
+                  ?: ext4_map_change(h, i, &hole, true);
 
     return err ? err : ext4_blocks_free(h, i, m->physical, m->count, false);
 }
@@ -123,6 +125,7 @@ int ext4_block_create(struct handle *h, struct ext4_inode *i, struct buf **out)
             buf_put(*out);
     }
     if (err) {
+        *out = NULL;
         ext4_blocks_free(h, i, block, 1, true);
         return err;
     }

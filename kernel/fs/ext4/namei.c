@@ -59,8 +59,8 @@ int ext4_name_drop(struct handle *h, struct inode *victim)
 
 void ext4_name_undrop(struct handle *h, struct inode *victim, u32 links)
 {
-    if (!victim->nlink)
-        ext4_orphan_remove(h, victim);
+    if (victim->nlink || !ext4_orphan_remove(h, victim))
+        journal_undone(h);
     victim->nlink = links;
 }
 
@@ -167,6 +167,8 @@ static int create_in(struct handle *h, void *arg)
         err = enter(h, n);
     if (err || !n->name)
         dropped = discard(h, n->inode);
+    if (err && !dropped)
+        journal_undone(h);
     return err ? err : dropped;
 }
 
@@ -183,6 +185,7 @@ static int dir_create(struct inode *dir, const struct name *name, const struct c
                       struct inode **out)
 {
     struct naming n = {dir, name, NULL, args};
+    u32 epoch = 0;
     u32 credits = create_credits(dir, args->mode);
     int err = S_ISDIR(args->mode) && ext4_dir_links_full(dir) ? -EMLINK : 0;
 
@@ -193,7 +196,7 @@ static int dir_create(struct inode *dir, const struct name *name, const struct c
         err = ext4_operate(ext4_of(dir), credits, create_in, &n);
         if (err && n.inode)
             inode_put(n.inode);
-    } while (ext4_again(ext4_of(dir), err));
+    } while (ext4_again(ext4_of(dir), err, &epoch));
     if (!err)
         *out = n.inode;
     return err;
@@ -217,8 +220,8 @@ static int link_in(struct handle *h, void *arg)
     if (!err)
         err = enter(h, n);
     if (err) {
-        if (!target->nlink)
-            ext4_orphan_add(h, target);
+        if (target->nlink || !ext4_orphan_add(h, target))
+            journal_undone(h);
         return err;
     }
     target->nlink++;
@@ -229,6 +232,7 @@ static int link_in(struct handle *h, void *arg)
 static int dir_link(struct inode *dir, const struct name *name, struct inode *target)
 {
     struct naming n = {dir, name, target, NULL};
+    u32 epoch = 0;
     u32 credits = ext4_dir_add_credits(dir) + 2 + EXT4_ORPHAN_CREDITS;
     int err;
 
@@ -236,7 +240,7 @@ static int dir_link(struct inode *dir, const struct name *name, struct inode *ta
         return -EMLINK;
     do
         err = ext4_operate(ext4_of(dir), credits, link_in, &n);
-    while (ext4_again(ext4_of(dir), err));
+    while (ext4_again(ext4_of(dir), err, &epoch));
     return err;
 }
 

@@ -158,10 +158,13 @@ int ext4_sync_all(struct ext4 *fs)
 static int ext4_sync(struct superblock *sb)
 {
     struct ext4 *fs = sb->private;
+    int err, lost;
 
     if (sb->flags & MS_RDONLY)
         return fs->journal ? journal_error(fs->journal) : 0;
-    return ext4_sync_all(fs);
+    err = ext4_sync_all(fs);
+    lost = atomic_xchg(&fs->lost, 0);
+    return err ? err : lost;
 }
 
 static void ext4_unmount(struct superblock *sb)

@@ -10,6 +10,7 @@
 // itself.
 #include "fs/ext4/data.h"
 #include "fs/ext4/map.h"
+#include "fs/ext4/namei.h"
 
 #define ORPHAN_CREDITS (2 * EXT4_ORPHAN_CREDITS + 1)
 
@@ -19,9 +20,13 @@ int ext4_map_begin(struct inode *i, u32 credits, struct handle **h)
 {
     int err = journal_begin(ext4_of(i)->journal, credits, h);
 
-    if (!err)
-        write_lock(&ext4_i(i)->map_lock);
-    return err;
+    if (err)
+        return err;
+    err = ext4_name_hold(*h, i);
+    if (err)
+        return journal_finish(*h, err);
+    write_lock(&ext4_i(i)->map_lock);
+    return 0;
 }
 
 int ext4_map_end(struct handle *h, struct inode *i, int err)

@@ -486,12 +486,13 @@ static int xattr_set(struct inode *i, const char *name, const void *value, size_
 {
     struct xattr_item item = {.value = value, .size = size};
     int err = key_of(name, &item.key);
+    u32 epoch = 0;
 
     if (err)
         return err;
     do
         err = change_once(i, &item, flags);
-    while (ext4_again(ext4_of(i), err));
+    while (ext4_again(ext4_of(i), err, &epoch));
     return err;
 }
 
