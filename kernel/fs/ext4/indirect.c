@@ -94,12 +94,20 @@ static int walk_down(struct ext4_inode *i, u64 logical, struct walk *w)
 
 /* Finding */
 
-// How many logical blocks from the walk's on lie below its last entry.
-static u64 below_count(const struct ext4 *fs, const struct walk *w)
+// How many logical blocks from the walk's on lie below its last entry, which is empty, and those
+// behind it that are empty too.
+static u64 hole_count(const struct ext4 *fs, const struct walk *w, u64 max)
 {
     u64 span = 1UL << table_shift(fs) * (w->depth - w->level);
+    u64 n = span - (w->logical & (span - 1));
+    const u32 *slot = walk_slot(w), *end;
 
-    return span - (w->logical & (span - 1));
+    if (w->level) {
+        end = (u32 *)w->buf[w->level]->data + table_slots(fs);
+        while (++slot < end && n < max && !*slot)
+            n += span;
+    }
+    return MIN(n, max);
 }
 
 // How many entries from the walk's on go on as it begins: no block, or blocks in sequence.
@@ -125,7 +133,7 @@ int indirect_find(struct ext4_inode *i, struct ext4_map *m)
     if (err)
         return err == -EFBIG ? 0 : err;
     if (w.level < w.depth) {
-        m->count = MIN(m->count, below_count(fs, &w));
+        m->count = hole_count(fs, &w, m->count);
     } else {
         m->count = run_count(fs, &w, m->count);
         if (*walk_slot(&w))
