@@ -167,8 +167,6 @@ struct fs_type {
 // are any. -EINVAL (no source), -ENOENT, -ENOTBLK, -ENXIO. Who mounts it calls buf_device_open.
 struct block_device;
 int fs_source_device(const char *source, struct block_device **out);
-// The mounted superblock of a device, referenced; NULL: none. `dev` is its number.
-struct superblock *superblock_find(dev_t dev, const char *type);
 
 void fs_register(struct fs_type *type);
 struct fs_type *fs_find(const char *name);

@@ -124,20 +124,6 @@ struct superblock *superblock_next(struct superblock *prev)
     return sb;
 }
 
-struct superblock *superblock_find(dev_t dev, const char *type)
-{
-    struct superblock *sb, *found = NULL;
-
-    spin_lock(&superblocks_lock);
-    LIST_FOR_EACH (sb, &superblocks, link)
-        if (sb->dev == dev && !strcmp(sb->type, type) && ref_get_unless_zero(&sb->refs)) {
-            found = sb;
-            break;
-        }
-    spin_unlock(&superblocks_lock);
-    return found;
-}
-
 int superblock_statfs(struct superblock *sb, struct statfs64 *out)
 {
     *out = (struct statfs64){
