@@ -437,11 +437,11 @@ def test_disk_that_does_not_answer(disk_guest, tmp_path):
 
 
 def test_rv_disks(rv, tmp_path):
-    """./rv exec --disk: kinds in any order."""
+    """./rv exec --disk: kinds in any order, behind the root."""
     paths = [image(tmp_path, name) for name in ("a", "b", "c:d")]
     options = [word for option in (f"nvme:{paths[0]}", f"virtio-pci:{paths[1]}", str(paths[2]))
                for word in ("--disk", option)]
-    result = rv("exec", *options, "--", "busybox", "cat", "/dev/vda", "/dev/vdb", "/dev/nvme0n1")
+    result = rv("exec", *options, "--", "busybox", "cat", "/dev/vdb", "/dev/vdc", "/dev/nvme0n1")
     assert result.returncode == 0, result.stderr
     assert result.stdout == b"".join(paths[n].read_bytes() for n in (2, 1, 0))
 
