@@ -300,21 +300,22 @@ static struct buf *clock_first(struct buf_cache *c)
     return b;
 }
 
-// Gives up the caller's reference, and the buffer if that was the only one.
+// Gives up the caller's reference, and the buffer if that was the only one. The clock's lock is
+// held from before the count is 0: another turn of the clock would take the buffer up again.
 static bool buf_try_free(struct buf_cache *c, struct buf *b)
 {
     struct buf_bucket *bucket = bucket_of(c, b->block);
     bool last;
 
     spin_lock(&bucket->lock);
+    spin_lock_nested(&c->lock);
     last = ref_put(&b->refs) && !(load_relaxed(&b->flags) & (BUF_DIRTY | BUF_JOURNAL));
     if (last) {
         hlist_remove(&b->hash);
-        spin_lock_nested(&c->lock);
         list_remove(&b->link);
         c->count--;
-        spin_unlock(&c->lock);
     }
+    spin_unlock(&c->lock);
     spin_unlock(&bucket->lock);
     if (last)
         buf_free(b);

@@ -7,11 +7,19 @@
 
 #define OWN_POS (-1) // as a position: the file's own, which moves
 
+// Pipes, terminals and ports take pages for what passes through them: for want of one nothing has
+// moved.
 static inline ssize_t transfer(struct file *f, struct uio *u, loff_t pos, bool write)
 {
-    if (pos == OWN_POS)
-        return write ? file_write(f, u) : file_read(f, u);
-    return write ? file_pwrite(f, u, pos) : file_pread(f, u, pos);
+    ssize_t n;
+
+    do {
+        if (pos == OWN_POS)
+            n = write ? file_write(f, u) : file_read(f, u);
+        else
+            n = write ? file_pwrite(f, u, pos) : file_pread(f, u, pos);
+    } while (unlikely(n == -ENOMEM) && vm_reclaim(RECLAIM_PAGES));
+    return n;
 }
 
 static void signal_self(int sig)

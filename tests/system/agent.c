@@ -40,6 +40,15 @@ struct command {
     int ended, timed_out;
 };
 
+// The console is the one place that a test shows when the machine is gone.
+static void give_up(const char *what)
+{
+    int error = errno;
+
+    dprintf(open("/dev/console", O_WRONLY), "agent: %s: %s\n", what, strerror(error));
+    _exit(1);
+}
+
 static void read_all(void *to, size_t n)
 {
     char *p = to;
@@ -49,7 +58,7 @@ static void read_all(void *to, size_t n)
         if (got == 0)
             exit(0);
         if (got < 0 && errno != EINTR)
-            _exit(1);
+            give_up("read");
         if (got > 0) {
             p += got;
             n -= got;
@@ -64,7 +73,7 @@ static void write_all(const void *from, size_t n)
     while (n > 0) {
         ssize_t put = write(1, p, n);
         if (put < 0 && errno != EINTR)
-            _exit(1);
+            give_up("write");
         if (put > 0) {
             p += put;
             n -= put;
@@ -94,7 +103,7 @@ static char **strings_take(char **p, uint32_t n)
     char **list = calloc(n + 1, sizeof(*list));
 
     if (!list)
-        _exit(1);
+        give_up("memory for strings");
     for (uint32_t i = 0; i < n; i++, *p += strlen(*p) + 1)
         list[i] = *p;
     return list;
