@@ -7,19 +7,31 @@
 
 #define OWN_POS (-1) // as a position: the file's own, which moves
 
+static inline ssize_t transfer_once(struct file *f, struct uio *u, loff_t pos, bool write)
+{
+    if (pos == OWN_POS)
+        return write ? file_write(f, u) : file_read(f, u);
+    return write ? file_pwrite(f, u, pos) : file_pread(f, u, pos);
+}
+
 // Pipes, terminals and ports take pages for what passes through them: for want of one nothing has
 // moved.
+static __attribute__((noinline)) ssize_t transfer_again(struct file *f, struct uio *u, loff_t pos,
+                                                        bool write)
+{
+    unsigned tries = 0;
+    ssize_t n = -ENOMEM;
+
+    while (vm_try_again(n, &tries))
+        n = transfer_once(f, u, pos, write);
+    return n;
+}
+
 static inline ssize_t transfer(struct file *f, struct uio *u, loff_t pos, bool write)
 {
-    ssize_t n;
+    ssize_t n = transfer_once(f, u, pos, write);
 
-    do {
-        if (pos == OWN_POS)
-            n = write ? file_write(f, u) : file_read(f, u);
-        else
-            n = write ? file_pwrite(f, u, pos) : file_pread(f, u, pos);
-    } while (unlikely(n == -ENOMEM) && vm_reclaim(RECLAIM_PAGES));
-    return n;
+    return likely(n != -ENOMEM) ? n : transfer_again(f, u, pos, write);
 }
 
 static void signal_self(int sig)

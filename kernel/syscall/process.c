@@ -30,11 +30,12 @@ s64 sys_gettid(void)
 
 static s64 clone_act(const struct clone_args *args)
 {
+    unsigned tries = 0;
     s64 pid;
 
     do
         pid = process_clone(args, arch_frame(arch_self()));
-    while (unlikely(pid == -ENOMEM) && vm_reclaim(RECLAIM_PAGES));
+    while (vm_try_again(pid, &tries));
     return pid;
 }
 
@@ -70,6 +71,7 @@ static s64 exec_at(u64 dirfd, u64 name, u64 argv, u64 envp, u32 flags)
     struct path_arg a SCOPED(path_arg_fini);
     int err = path_arg_init(&a, dirfd, name, flags & AT_EMPTY_PATH);
     char *shown = NULL;
+    unsigned tries = 0;
 
     if (flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
         return -EINVAL;
@@ -82,7 +84,7 @@ static s64 exec_at(u64 dirfd, u64 name, u64 argv, u64 envp, u32 flags)
     if (!err) {
         do
             err = process_exec(path_arg_start(&a), a.name, shown ?: a.name, argv, envp, flags);
-        while (err == -ENOMEM && vm_reclaim(RECLAIM_PAGES));
+        while (vm_try_again(err, &tries));
     }
     kfree(shown);
     return err;

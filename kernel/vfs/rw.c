@@ -105,13 +105,14 @@ loff_t file_seek(struct file *f, loff_t offset, int whence)
 
 int file_fsync(struct file *f, bool data_only)
 {
+    unsigned tries = 0;
     int err, earlier;
 
     if (!f->ops->fsync)
         return -EINVAL;
     do
         err = f->ops->fsync(f, data_only);
-    while (err == -ENOMEM && vm_reclaim(RECLAIM_PAGES));
+    while (vm_try_again(err, &tries));
     earlier = vm_object_error_since(f->object, &f->error_seen);
     return err ? err : earlier;
 }

@@ -8,6 +8,7 @@
 // by vm_object_sync, that is by fsync, or by the flusher when they are old or many (writeback.c).
 // Clean pages of objects with a fill are dropped when memory is short (reclaim.c).
 #pragma once
+#include "abi/errno.h"
 #include "lib/list.h"
 #include "lib/radix.h"
 #include "mm/frame.h"
@@ -143,6 +144,13 @@ void vm_threads_start(void);
 // by all threads meanwhile. 0: there are none. May sleep, may end an inode: nothing is held.
 u64 vm_reclaim(u64 want);
 #define RECLAIM_PAGES 64 // asked for before memory is called out
+#define RECLAIM_TRIES 16
+// Whether to do again what ended with `error`: it lacked memory, and some came free. `tries` starts
+// as 0 and is bounded, for -ENOMEM has other causes, as RLIMIT_AS.
+static inline bool vm_try_again(s64 error, unsigned *tries)
+{
+    return unlikely(error == -ENOMEM) && (*tries)++ < RECLAIM_TRIES && vm_reclaim(RECLAIM_PAGES);
+}
 // Drops the clean pages of [first, last] that nobody maps or uses, if they can be filled again.
 void vm_object_drop_clean(struct vm_object *o, u64 first, u64 last);
 

@@ -8,15 +8,12 @@
 // is the median of five loops, loop overhead included, in hundredths of a tick of `rdtime`. With
 // the 10 MHz clock of QEMU's virt machine that is nanoseconds; under -icount shift=0 one
 // nanosecond is one instruction.
-#include <errno.h>
+#include "bench.h"
+
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -40,22 +37,6 @@ struct row {
 
 static const char *tiny_path;
 static char bulk[BULK];
-
-static inline uint64_t ticks(void)
-{
-    uint64_t t;
-
-    __asm__ volatile("rdtime %0" : "=r"(t)::"memory");
-    return t;
-}
-
-static void check(int good, const char *what)
-{
-    if (good)
-        return;
-    fprintf(stderr, "bench: %s: %s\n", what, strerror(errno));
-    exit(1);
-}
 
 static void wait_for(pid_t pid)
 {

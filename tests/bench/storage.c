@@ -9,13 +9,10 @@
 // loops' costs. Costs are as in bench.c: hundredths of a tick of `rdtime`, the median of the loops;
 // the first loop only warms up. What a row needs is made before each loop, and is on the device
 // before the loop's time begins.
-#include <errno.h>
+#include "bench.h"
+
 #include <fcntl.h>
 #include <ftw.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -53,22 +50,6 @@ static const char *device, *archive;
 static char chunk[CHUNK];
 static char names[MANY][16];
 
-static inline uint64_t ticks(void)
-{
-    uint64_t t;
-
-    __asm__ volatile("rdtime %0" : "=r"(t)::"memory");
-    return t;
-}
-
-static void check(int good, const char *what)
-{
-    if (good)
-        return;
-    fprintf(stderr, "storage: %s: %s\n", what, strerror(errno));
-    exit(1);
-}
-
 static int file_open(int flags)
 {
     int fd = open("file", flags, 0644);
@@ -91,21 +72,24 @@ static void read_all(int fd)
         check(read(fd, chunk, CHUNK) == CHUNK, "read");
 }
 
+// Opens, changes, syncs if asked to, closes.
+static void change(int flags, void (*work)(int fd), int sync)
+{
+    int fd = file_open(O_WRONLY | flags);
+
+    work(fd);
+    check(!sync || fsync(fd) == 0, "fsync");
+    close(fd);
+}
+
 static void write_work(void)
 {
-    int fd = file_open(O_WRONLY | O_CREAT | O_EXCL);
-
-    write_all(fd);
-    close(fd);
+    change(O_CREAT | O_EXCL, write_all, 0);
 }
 
 static void write_sync_work(void)
 {
-    int fd = file_open(O_WRONLY | O_CREAT | O_EXCL);
-
-    write_all(fd);
-    check(fsync(fd) == 0, "fsync");
-    close(fd);
+    change(O_CREAT | O_EXCL, write_all, 1);
 }
 
 static void read_work(void)
@@ -133,19 +117,12 @@ static void random_write(int fd)
 
 static void random_write_work(void)
 {
-    int fd = file_open(O_WRONLY);
-
-    random_write(fd);
-    close(fd);
+    change(0, random_write, 0);
 }
 
 static void random_write_sync_work(void)
 {
-    int fd = file_open(O_WRONLY);
-
-    random_write(fd);
-    check(fsync(fd) == 0, "fsync");
-    close(fd);
+    change(0, random_write, 1);
 }
 
 static void append_work(void)

@@ -28,6 +28,7 @@ SETS = (  # arguments of mke2fs, KiB; as many as IMAGES of test_ext4damage.c
 
 
 def make_tree(folder):
+    """Something of all that a file system can hold, the same each time."""
     some = random.Random(1)
     (folder / "big").write_bytes(some.randbytes(100_000))
     with open(folder / "sparse", "wb") as f:
@@ -71,4 +72,5 @@ def main():
         make(path, arguments, size, tree)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -9,7 +9,7 @@ import pexpect
 import pytest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [HERE, os.path.join(HERE, "../../host")]
+sys.path[:0] = [HERE, os.path.join(HERE, "../../host"), os.path.join(HERE, "../host")]
 
 import agent  # noqa: E402
 import guest as guest_module  # noqa: E402

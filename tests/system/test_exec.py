@@ -33,6 +33,13 @@ def test_not_found(rv):
     assert done.stderr
 
 
+def test_limit_of_address_space(rv):
+    """Memory that a limit withholds is not waited for: the program's file has pages to reclaim."""
+    done = rv("exec", "--timeout", "60", "--", "busybox", "sh", "-c",
+              "ulimit -v 300; /usr/bin/find /; echo $?")
+    assert done.returncode == 0 and done.stdout.strip() in (b"126", b"137", b"139"), done
+
+
 def test_timeout(rv):
     loop = "while :; do :; done"  # --icount skips sleep
     assert rv("exec", "--timeout", "5", "--", "busybox", "sh", "-c", loop).returncode == 124

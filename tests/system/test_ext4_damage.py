@@ -8,6 +8,7 @@ import struct
 import pytest
 
 from conftest import Guest
+from ext4images import make_tree
 from test_ext4 import EXT4, FULL, OLD, fsck, mke2fs
 
 pytestmark = [pytest.mark.rivulet, pytest.mark.one_config]
@@ -23,21 +24,6 @@ mkdir new; cp -a wide new/; for i in 1 2 3 4 5 6 7 8; do echo $i >wide/$i; mv wi
 rm -r new deep wide; echo more >>big; truncate -s 10 big; ln big again; cat /proc/mounts
 cd /; sync; umount /mnt; exit 0
 """
-
-
-def make_tree(folder):
-    some = random.Random(2)
-    (folder / "big").write_bytes(some.randbytes(400_000))
-    with open(folder / "sparse", "wb") as f:
-        for n in range(40):
-            f.seek(n * 20_000)
-            f.write(some.randbytes(1500))
-    (folder / "wide").mkdir()
-    for n in range(150):
-        (folder / "wide" / f"some rather long name of file number {n}").write_text("x" * n)
-    (folder / "deep/er/and/deeper").mkdir(parents=True)
-    os.symlink("x" * 100, folder / "link")
-    os.symlink("big", folder / "short")
 
 
 class Image:
