@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Hostile programs and heavy loads: the machine lives on, and gets all of its memory back."""
 import re
+from operator import le
 
 import pytest
 
@@ -23,14 +24,15 @@ def in_use(guest):
 
 
 def leaves_nothing(guest, work):
-    """Fails if work() costs memory for good: a page or an object more after each of its runs. How
-    many slabs the objects lie in varies with where they fell, and says nothing."""
+    """Fails if work() costs memory for good: a page or an object more after each of its runs. A page
+    that a later run touches for the first time, in this shell say, is none: two runs in a row then
+    cost nothing. How many slabs the objects lie in varies with where they fell, and says nothing."""
     work()
     seen = [in_use(guest)]
     for _ in range(REPEATS):
         work()
         seen.append(in_use(guest))
-        if all(now <= first for now, first in zip(seen[-1], seen[0])):
+        if any(all(map(le, seen[-1], before)) for before in [seen[0], *seen[:-2]]):
             return
     pytest.fail(f"kB and objects in use after each run: {seen}")
 
