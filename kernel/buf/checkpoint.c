@@ -23,40 +23,61 @@ bool journal_wants_checkpoint(struct journal *j)
     return j->free < j->ring / 2 || j->records > pinned_limit(j);
 }
 
-// lock held. Half of what made it begin, so that it does not begin again at once.
-static bool is_enough(struct journal *j, u32 gained)
+// lock held. How far the tail can move, and what is there then.
+static u32 tail_find(struct journal *j, u32 *block, u32 *tid)
 {
-    return j->free + gained >= j->ring / 4 * 3 && j->records <= pinned_limit(j) / 2;
+    struct transaction *oldest = list_first(&j->checkpoints, struct transaction, link);
+
+    if (!oldest)
+        oldest = j->committing;
+    *block = oldest ? oldest->start : j->head;
+    *tid = oldest ? oldest->tid : j->running ? j->running->tid : j->next_tid;
+    if (!oldest)
+        return j->ring - j->free;
+    return (*block + j->ring - j->tail) % j->ring;
+}
+
+// lock held. Half of what made it begin, so that it does not begin again at once.
+static bool is_enough(struct journal *j)
+{
+    u32 block, tid;
+
+    return j->free + tail_find(j, &block, &tid) >= j->ring / 4 * 3 &&
+           j->records <= pinned_limit(j) / 2;
 }
 
 /* Writing in place */
 
-// Takes blocks of the transaction that may be written. *blocked: the transaction that the next one
-// is in, whose commit has to come first.
-static unsigned pick(struct journal *j, struct transaction *t, struct buf **bufs, u32 *blocked,
-                     bool *is_blocked)
+struct placing {
+    struct buf *bufs[BATCH];
+    unsigned n;
+    bool blocked; // no block may be written, but after the commit of this transaction
+    u32 by;
+};
+
+// lock held. The youngest transaction that the block is a member of.
+static struct transaction *member_of(const struct journal_buf *jb)
 {
+    struct transaction *a = jb->slot[0].in, *b = jb->slot[1].in;
+
+    return !a || (b && jbd_after(b->tid, a->tid)) ? b : a;
+}
+
+// lock held. Takes blocks of the oldest transaction that may be written.
+static void pick(struct journal *j, struct placing *p)
+{
+    struct transaction *t = list_first(&j->checkpoints, struct transaction, link), *in = NULL;
     struct journal_buf *jb;
-    unsigned n = 0;
 
-    spin_lock(&j->lock);
-    *is_blocked = false;
     LIST_FOR_EACH (jb, &t->unwritten, checkpoint_link) {
-        struct transaction *in = jb->slot[0].in;
-
-        if (!in || (jb->slot[1].in && jbd_after(jb->slot[1].in->tid, in->tid)))
-            in = jb->slot[1].in;
-        if (in) {
-            *blocked = in->tid;
-            *is_blocked = true;
-        }
-        if (in || n == BATCH)
+        in = member_of(jb);
+        if (in || p->n == BATCH)
             break;
         jb->placing = true;
-        bufs[n++] = jb->buf;
+        p->bufs[p->n++] = jb->buf;
     }
-    spin_unlock(&j->lock);
-    return n;
+    p->blocked = in && !p->n;
+    p->by = in ? in->tid : 0;
 }
 
 // A block may have been freed meanwhile, by a transaction that is not durable: it stays then.
@@ -75,40 +96,32 @@ static void placed(struct journal *j, struct buf **bufs, unsigned n, int err)
     wake_all(&j->io_wait);
 }
 
-static int place_some(struct journal *j, struct transaction *t)
+// 1: to be called again, 0: nothing is left to be written, or it is enough.
+static int place_some(struct journal *j, bool all)
 {
-    struct buf *bufs[BATCH];
-    bool is_blocked;
-    u32 blocked;
-    unsigned n = pick(j, t, bufs, &blocked, &is_blocked);
-    int err;
+    struct placing p = {.n = 0};
+    int err = journal_error(j);
 
-    block_plug();
-    err = buf_write_many(bufs, n, 0);
-    block_unplug();
-    placed(j, bufs, n, err);
-    if (err) {
-        journal_fail(j, err);
+    if (err)
         return err;
-    }
-    return is_blocked ? journal_commit_wait(j, blocked) : 0;
+    spin_lock(&j->lock);
+    if (!list_empty(&j->checkpoints) && (all || !is_enough(j)))
+        pick(j, &p);
+    spin_unlock(&j->lock);
+    if (p.blocked)
+        return journal_commit_wait_end(j, p.by) ?: 1;
+    if (!p.n)
+        return 0;
+    block_plug();
+    err = buf_write_many(p.bufs, p.n, 0);
+    block_unplug();
+    placed(j, p.bufs, p.n, err);
+    if (err)
+        journal_fail(j, err);
+    return err ?: 1;
 }
 
 /* The tail */
-
-// How far the tail can move, and what is there then.
-static u32 tail_find(struct journal *j, u32 *block, u32 *tid)
-{
-    struct transaction *oldest = list_first(&j->checkpoints, struct transaction, link);
-
-    if (!oldest)
-        oldest = j->committing;
-    *block = oldest ? oldest->start : j->head;
-    *tid = oldest ? oldest->tid : j->running ? j->running->tid : j->next_tid;
-    if (!oldest)
-        return j->ring - j->free;
-    return (*block + j->ring - j->tail) % j->ring;
-}
 
 static int tail_move(struct journal *j)
 {
@@ -137,37 +150,15 @@ static int tail_move(struct journal *j)
     return err;
 }
 
-// The oldest transaction with blocks to be written; those without are let go.
-static struct transaction *oldest_unwritten(struct journal *j, bool all, bool *enough)
-{
-    struct transaction *t, *empty = NULL;
-    u32 block, tid;
-
-    do {
-        if (empty)
-            transaction_destroy(empty);
-        spin_lock(&j->lock);
-        t = list_first(&j->checkpoints, struct transaction, link);
-        empty = t && list_empty(&t->unwritten) ? t : NULL;
-        if (empty)
-            list_remove(&empty->link);
-        *enough = !all && is_enough(j, tail_find(j, &block, &tid));
-        spin_unlock(&j->lock);
-    } while (empty);
-    return t;
-}
-
 int journal_checkpoint(struct journal *j, bool all)
 {
-    struct transaction *t;
-    bool enough;
-    int err = 0;
+    int err;
 
     mutex_lock(&j->checkpoint_lock);
-    while (!err && (t = oldest_unwritten(j, all, &enough)) && !enough)
-        err = journal_error(j) ?: place_some(j, t);
-    if (!err)
-        err = journal_error(j) ?: tail_move(j);
+    do
+        err = place_some(j, all);
+    while (err > 0);
+    err = err ?: journal_error(j) ?: tail_move(j);
     mutex_unlock(&j->checkpoint_lock);
     return err;
 }

@@ -19,7 +19,7 @@ static void commit_lock(struct journal *j, struct transaction *t)
     spin_lock(&j->lock);
     t->locked = true;
     spin_unlock(&j->lock);
-    wait_event(&j->updates_wait, spin_read(&j->lock, !t->updates), WAIT_UNINTERRUPTIBLE, NS_NEVER);
+    wait_event(&j->commit_wait, spin_read(&j->lock, !t->updates), WAIT_UNINTERRUPTIBLE, NS_NEVER);
 }
 
 /* Step 2: handles may begin the next transaction. */
@@ -307,9 +307,11 @@ static void commit_end(struct journal *j, struct transaction *t)
     if (j->config.committed)
         j->config.committed(j->config.owner, t->tid);
     spin_lock(&j->lock);
-    t->log_left = 0;
-    list_insert_tail(&j->checkpoints, &t->link);
     j->committing = NULL;
+    if (list_empty(&t->unwritten))
+        transaction_destroy(t);
+    else
+        list_insert_tail(&j->checkpoints, &t->link);
     if (journal_wants_checkpoint(j)) {
         j->room_wanted = true;
         wake_all(&j->checkpoint_wait);

@@ -26,7 +26,7 @@ static bool is_full(const struct journal *j, const struct transaction *t, u32 cr
     return t && (t->reserved + credits > j->max || t->revoked.total > j->revokes / 2);
 }
 
-static bool has_room(const struct journal *j, const struct transaction *t, u32 credits)
+bool journal_has_room(const struct journal *j, const struct transaction *t, u32 credits)
 {
     u32 wanted = journal_log_blocks(j, (t ? t->reserved : 0) + credits);
 
@@ -47,7 +47,7 @@ static bool may_begin(struct journal *j, u32 credits)
         wake_all(&j->commit_wait);
         return false;
     }
-    if (has_room(j, t, credits))
+    if (journal_has_room(j, t, credits))
         return true;
     j->room_wanted = true;
     wake_all(&j->checkpoint_wait);
@@ -121,7 +121,7 @@ static void handle_leave(struct handle *h)
     h->credits = 0;
     h->changed = false;
     if (last)
-        wake_all(&j->updates_wait);
+        wake_all(&j->commit_wait);
 }
 
 static struct handle *handle_find(struct journal *j)
@@ -173,7 +173,7 @@ int journal_extend_locked(struct handle *h, u32 credits)
     struct journal *j = h->journal;
     struct transaction *t = h->transaction;
 
-    if (t->reserved + credits > j->max || !has_room(j, t, credits))
+    if (t->reserved + credits > j->max || !journal_has_room(j, t, credits))
         return -ENOSPC;
     t->reserved += credits;
     h->credits += credits;

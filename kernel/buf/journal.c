@@ -137,7 +137,6 @@ static struct journal *journal_create(const struct journal_config *config)
     mutex_init(&j->checkpoint_lock, RANK_NONE);
     list_init(&j->checkpoints);
     wait_queue_init(&j->begin_wait);
-    wait_queue_init(&j->updates_wait);
     wait_queue_init(&j->io_wait);
     wait_queue_init(&j->done_wait);
     wait_queue_init(&j->commit_wait);
@@ -228,8 +227,6 @@ bool journal_abort(struct journal *j, int error)
     // Who is about to wait for something that will not come any more.
     wake_all(&j->begin_wait);
     wake_all(&j->done_wait);
-    wake_all(&j->io_wait);
-    wake_all(&j->updates_wait);
     return first;
 }
 
@@ -275,6 +272,16 @@ int journal_commit_wait(struct journal *j, u32 tid)
     return journal_is_durable(j, tid) || !journal_error(j) ? 0 : -EIO;
 }
 
+int journal_commit_wait_end(struct journal *j, u32 tid)
+{
+    int err = journal_commit_wait(j, tid);
+
+    if (!err)
+        wait_event(&j->begin_wait, spin_read(&j->lock, !j->committing || j->committing->tid != tid),
+                   WAIT_UNINTERRUPTIBLE, NS_NEVER);
+    return err;
+}
+
 bool journal_will_flush(struct journal *j, u32 tid)
 {
     return j && spin_read(&j->lock, (j->running && j->running->tid == tid) ||
@@ -301,7 +308,8 @@ int journal_sync(struct journal *j)
     return err || !j || !flush ? err : block_flush(j->cache->device);
 }
 
-// Marks the log empty on the device if it is; false: something was begun meanwhile.
+// Marks the log empty on the device if it is; false: something was begun meanwhile. No block is in
+// use only when those in place are durable.
 static bool mark_empty(struct journal *j, int *err)
 {
     bool empty;
@@ -309,7 +317,7 @@ static bool mark_empty(struct journal *j, int *err)
 
     mutex_lock(&j->super_lock);
     spin_lock(&j->lock);
-    empty = !j->running && !j->committing && list_empty(&j->checkpoints);
+    empty = !j->running && !j->committing && j->free == j->ring;
     tid = j->next_tid;
     spin_unlock(&j->lock);
     if (empty && (j->log.start || j->log.error)) {
@@ -338,7 +346,7 @@ int journal_flush(struct journal *j)
     if (!j)
         return 0;
     do {
-        err = journal_error(j) ?: journal_commit_wait(j, journal_newest_tid(j));
+        err = journal_error(j) ?: journal_commit_wait_end(j, journal_newest_tid(j));
         err = err ?: journal_checkpoint(j, true);
     } while (!err && !mark_empty(j, &err));
     if (err)
@@ -399,10 +407,12 @@ void journal_check(struct journal *j)
     spin_lock(&j->lock);
     if (j->running)
         check_transaction(j, j->running);
-    LIST_FOR_EACH (t, &j->checkpoints, link)
+    LIST_FOR_EACH (t, &j->checkpoints, link) {
+        verify(!list_empty(&t->unwritten));
         LIST_FOR_EACH (jb, &t->unwritten, checkpoint_link)
             verify(jb->checkpoint == t && jb->buf->journal == jb && !jbd_after(t->tid, j->durable));
+    }
     verify((j->head + j->ring - j->tail) % j->ring == (j->ring - j->free) % j->ring);
-    verify(!j->running || journal_log_blocks(j, j->running->reserved) <= j->free);
+    verify(!j->running || journal_has_room(j, j->running, 0));
     spin_unlock(&j->lock);
 }

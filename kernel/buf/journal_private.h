@@ -40,7 +40,7 @@ struct transaction {
         members; // (journal->lock) of journal_slot.link; the commit's own from the switch on
     struct list unwritten; // (journal->lock) of journal_buf.checkpoint_link, when committed
     struct ranges revoked; // (journal->lock); the commit's own from the switch on
-    struct list link;      // (journal->lock) journal->checkpoints
+    struct list link;      // (journal->lock) journal->checkpoints, while there are unwritten ones
 };
 
 struct log_run { // contiguous blocks of the log on the device
@@ -75,11 +75,10 @@ struct journal {
     ns_t interval;           // (a)
     bool stopping;           // (a)
 
-    struct wait_queue begin_wait;      // handles to be let in
-    struct wait_queue updates_wait;    // the commit, for handles
+    struct wait_queue begin_wait;      // handles to be let in; a commit to end
     struct wait_queue io_wait;         // SLOT_LOGGING or placing to end
     struct wait_queue done_wait;       // transactions to be durable
-    struct wait_queue commit_wait;     // the commit thread, for work
+    struct wait_queue commit_wait;     // the commit thread: for work, and for handles to end
     struct wait_queue checkpoint_wait; // the checkpoint thread
     struct completion commit_gone, checkpoint_gone;
 };
@@ -109,19 +108,25 @@ u64 journal_sector(struct journal *j, u32 log_block);
 // Writes the superblock with these values, to be durable at once. super_lock held.
 int journal_write_super(struct journal *j, u32 start, u32 sequence);
 void journal_fail(struct journal *j, int error); // an error of the device: aborts, tells the owner
+// As journal_commit_wait, and until its blocks have left it: step 10.
+int journal_commit_wait_end(struct journal *j, u32 tid);
 
 /* handle.c */
 
 // Log blocks that a transaction with `blocks` members may take.
 u32 journal_log_blocks(const struct journal *j, u32 blocks);
+// The log has room for so many more of the running transaction, or for a new one (NULL).
+bool journal_has_room(const struct journal *j, const struct transaction *t, u32 credits);
 int journal_extend_locked(struct handle *h, u32 credits);
 
 /* transaction.c */
 
 struct transaction *transaction_create(void);
 void transaction_destroy(struct transaction *t);
-// The block leaves its checkpoint; the record goes if nothing else needs it. j->lock held.
+// The block leaves its checkpoint, if it has one; so does a transaction its last block. j->lock
+// held.
 void journal_buf_uncheckpoint(struct journal_buf *jb);
+// The record goes if nothing needs it. j->lock held.
 void journal_buf_release(struct journal *j, struct journal_buf *jb);
 // Until the buffer is neither being written to the log from its page nor in place.
 void journal_wait_quiet(struct journal *j, struct buf *b);

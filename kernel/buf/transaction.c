@@ -6,8 +6,7 @@
 //     it is in the running transaction              nothing to do
 //     the committing one has yet to log it          the log gets a copy made now
 //     it is being logged from its page              wait for that
-//     it is being written in place                  wait for that: newer contents must not get
-//     there
+//     it is being written in place                  wait: newer contents must not get there
 //
 // A freed block stays a member, forgotten: not logged, but neither written in place, since it may
 // hold changes of the running transaction, nor dropped from an older one's checkpoint, since the
@@ -96,8 +95,14 @@ static void journal_buf_attach(struct journal *j, struct journal_buf *jb, struct
 
 void journal_buf_uncheckpoint(struct journal_buf *jb)
 {
-    list_remove(&jb->checkpoint_link);
+    struct transaction *t = jb->checkpoint;
+
     jb->checkpoint = NULL;
+    list_remove(&jb->checkpoint_link);
+    if (t && list_empty(&t->unwritten)) {
+        list_remove(&t->link);
+        transaction_destroy(t);
+    }
 }
 
 void journal_buf_release(struct journal *j, struct journal_buf *jb)
@@ -324,30 +329,24 @@ static void forget_record(struct journal *j, struct journal_buf *jb)
     buf_put(b);
 }
 
-static void forget_transaction(struct journal *j, struct transaction *t)
+static void forget_members(struct journal *j, struct transaction *t)
 {
     struct journal_slot *s;
-    struct journal_buf *jb;
 
-    while (t && (s = list_first(&t->members, struct journal_slot, link)))
+    if (!t)
+        return;
+    while ((s = list_first(&t->members, struct journal_slot, link)))
         forget_record(j, s->jb);
-    while (t && (jb = list_first(&t->unwritten, struct journal_buf, checkpoint_link)))
-        forget_record(j, jb);
+    transaction_destroy(t);
 }
 
 void journal_forget_all(struct journal *j)
 {
     struct transaction *t;
 
-    forget_transaction(j, j->running);
-    forget_transaction(j, j->committing);
-    if (j->running)
-        transaction_destroy(j->running);
-    if (j->committing)
-        transaction_destroy(j->committing);
+    forget_members(j, j->running);
+    forget_members(j, j->committing);
     j->running = j->committing = NULL;
-    while ((t = list_pop(&j->checkpoints, struct transaction, link))) {
-        forget_transaction(j, t);
-        transaction_destroy(t);
-    }
+    while ((t = list_first(&j->checkpoints, struct transaction, link)))
+        forget_record(j, list_first(&t->unwritten, struct journal_buf, checkpoint_link));
 }
