@@ -139,6 +139,11 @@ static void disk_timer(struct timer *t)
     land(container_of(t, struct disk_flight, timer));
 }
 
+static bool is_slow(const struct disk *d, const struct block_request *r)
+{
+    return d->slow_sector && is_write(r) && d->slow_sector - r->sector < sectors_of(r);
+}
+
 static int disk_submit(struct block_device *b, struct block_request *r)
 {
     struct disk *d = b->private;
@@ -150,7 +155,9 @@ static int disk_submit(struct block_device *b, struct block_request *r)
         return -EBUSY;
     f->request = r;
     submitted(f);
-    if (d->latency && machine_below(8))
+    if (is_slow(d, r))
+        timer_start(&f->timer, clock_monotonic() + NS_PER_SEC);
+    else if (d->latency && machine_below(8))
         timer_start(&f->timer,
                     clock_monotonic() + machine_below(d->latency) * (machine_below(8) ? 1 : 10));
     else

@@ -43,6 +43,7 @@ struct disk {
     u32 requests, flushes;   // taken so far
     u64 fail_nth;            // counts down over requests; the one that makes it 0 fails
     u64 bad_sector, bad_ops; // requests that touch it fail, if their op's bit is set; bit 0: reads
+    u64 slow_sector;         // 0: none; a write of it takes a second
     struct disk_flight flights[DISK_DEPTH];
 };
 

@@ -6,6 +6,7 @@
 // Each run is two lives of the toy file system: the second begins where a cut ended the first.
 // SHOW=0 prints the cuts of a run, SHOW=n the record up to the cut after n events.
 #include "buf/buf.h"
+#include "mm/slab.h"
 #include "toy.h"
 #include "vm/space.h"
 
@@ -179,6 +180,93 @@ static void sharing_scenario(void)
     free(image);
 }
 
+/* Single situations */
+
+#define FREED 4 // of the pool: its block is
+
+static u64 freed_block(void)
+{
+    return toy.map_block + 1 + FREED;
+}
+
+static void change_freed(bool frees)
+{
+    struct handle *h;
+    struct buf *b;
+    u32 tid;
+
+    host_expect(buf_read(toy_cache, freed_block(), &b), 0);
+    host_expect(journal_begin(toy_journal, 1, &h), 0);
+    tid = journal_handle_tid(h);
+    if (frees) {
+        host_expect(journal_revoke(h, toy_cache, freed_block(), 1), 0);
+    } else {
+        host_expect(journal_change(h, b), 0);
+        memset(b->data, 'm', toy.block_size);
+        journal_changed(h, b);
+    }
+    host_expect(journal_end(h), 0);
+    buf_put(b);
+    host_expect(journal_commit_wait(toy_journal, tid), 0);
+}
+
+static void flusher(void *unused)
+{
+    host_expect(journal_flush(toy_journal), 0);
+}
+
+// A block is freed, and used for data, while it is still being written in place as metadata. 6
+static void placing_scenario(void)
+{
+    struct disk *d = disks[0];
+    u8 *data;
+
+    begin();
+    verify(toy_open(d));
+    d->depth = DISK_DEPTH;
+    data = host_alloc(toy.block_size);
+    memset(data, 'd', toy.block_size);
+    change_freed(false);
+    d->slow_sector = freed_block() * toy.block_size / SECTOR_SIZE;
+    host_spawn("flusher", flusher, NULL);
+    while (disk_idle(d))
+        host_pause();
+    d->slow_sector = 0;
+    change_freed(true);
+    // Once this has begun to be committed, the owner has been told that the block may be used.
+    host_expect(journal_commit_wait(toy_journal, change_map()), 0);
+    host_expect(block_transfer(&d->block, BLOCK_WRITE, freed_block() * toy.block_size / SECTOR_SIZE,
+                               data, toy.block_size),
+                0);
+    host_join();
+    verify(!memcmp(d->image + freed_block() * toy.block_size, data, toy.block_size));
+    verify(toy_close());
+    kfree(data);
+    free(image);
+}
+
+// The log ends where the next transaction's first block is lost; its commit block is there. What
+// we write must never be completed by that: its number is passed over. 1
+static void number_scenario(void)
+{
+    struct jbd_super *s;
+    struct jbd_log log;
+
+    begin();
+    toy.checksums = true;
+    s = toy_log_super(disks[0]->image);
+    jbd_super_set_features(s, false, true);
+    s->start = be32_of(1);
+    jbd_super_seal(s);
+    host_expect(jbd_super_decode(s, toy.block_size, toy.log_blocks, &log), 0);
+    jbd_commit_make(&log, disks[0]->image + toy.log[3] * toy.block_size, log.sequence, 0);
+    verify(toy_open(disks[0]));
+    change_map();
+    verify(toy_close());
+    sweep(disks[0]);
+    free(image);
+}
+
 /* Logs that e2fsck replays */
 
 static const struct format {
@@ -300,6 +388,8 @@ HOST_TEST(cuts, RUNS)
 HOST_TEST(errors, RUNS)
 HOST_FAIL_TEST(memory)
 HOST_TEST(sharing, RUNS)
+HOST_TEST(placing, RUNS)
+HOST_TEST(number, RUNS)
 HOST_TEST(fsck, FSCK_RUNS)
 
 int main(void)
@@ -309,6 +399,8 @@ int main(void)
         cmocka_unit_test(test_errors),
         cmocka_unit_test(test_memory),
         cmocka_unit_test(test_sharing),
+        cmocka_unit_test(test_placing),
+        cmocka_unit_test(test_number),
         cmocka_unit_test_teardown(test_fsck, remove_file_systems),
     };
 
