@@ -143,7 +143,7 @@ static int explore(void)
            "e2fsck, %lu s: %lu complaints\n",
            totals->states, totals->workloads, totals->judged, totals->cut, totals->checks,
            native_seconds() - start, totals->complaints);
-    return totals->complaints != 0;
+    return totals->complaints || !is_enough(); // a worker may have died
 }
 
 static int explore_faults(void)
@@ -155,7 +155,7 @@ static int explore_faults(void)
            "inodes, %lu runs of e2fsck, %lu s: %lu complaints\n",
            n[FAULT_IO], n[FAULT_MEMORY], n[FAULT_BLOCKS], n[FAULT_INODES], totals->checks,
            native_seconds() - start, totals->complaints);
-    return totals->complaints != 0;
+    return totals->complaints || faults_done() < points;
 }
 
 static int explore_one(const char *text)
