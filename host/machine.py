@@ -53,11 +53,17 @@ class Disk:
         self.device = self.KINDS[kind] + ("," if properties else "") + properties
         self.kind = kind
 
+    def copy_now(self):
+        """Makes a scratch disk's copy; the image may go then. QEMU gets this one if it is not yet made
+        when the machine starts."""
+        self.copy = os.fdopen(memory_file("disk"), "wb")
+        mkroot.copy(self.path, self.copy.fileno())
+
     def _image(self):
         path = self.path
         if self.scratch:
-            self.copy = os.fdopen(memory_file("disk"), "wb")
-            mkroot.copy(path, self.copy.fileno())
+            if os.path.exists(path):
+                self.copy_now()
             path = fd_path(self.copy.fileno())
         name = str(path).replace(",", ",,")
         return f"driver=raw,discard=unmap,file.driver=file,file.filename={name},file.locking=on"
@@ -94,6 +100,8 @@ class Config:
         self.put = list(put)
         self.disks = [d if isinstance(d, Disk) else Disk.parse(d) for d in disks]
         self.devices = ()  # more of QEMU's, before the disks
+        self.init = "/init" if on == "linux" else "/bin/init"
+        self.files = None  # {name: bytes} instead of the native root, in memory
         self.on_disk = False  # whether the first disk is the root; root_use() sets it
         self.on = on  # rivulet, or linux: Debian's kernel with the same root
 
@@ -193,7 +201,12 @@ def exec_file(argv, environment, cwd="/", uid=0, size=(0, 0), get=()):
 
 def initramfs(config, extra=None):
     """The archive: the root unless a disk has it, config.put, and `extra` {guest path: bytes}."""
-    root = cpio.Writer() if config.on_disk else mkinitramfs.build_root(BUILD)
+    if config.on_disk or config.files:
+        root = cpio.Writer()
+    else:
+        root = mkinitramfs.build_root(BUILD)
+    for name, data in (config.files or {}).items():
+        root.file(name, data, 0o755)
     for host, guest in config.put:
         try:
             root.parents(guest.strip("/"))

@@ -12,6 +12,7 @@ import termios
 import cpio
 import guest
 import machine
+import xv6
 
 INTERRUPTED = 130
 
@@ -121,18 +122,22 @@ def cmd_run(arguments):
     options = p.parse_args(arguments)
     if options.get:
         raise machine.Error("--get goes with exec")
-    config = config_of(options)
+    return console_session(config_of(options), options.timeout)
+
+
+def console_session(config, timeout, environment=""):
+    """init's shell on this terminal; the status."""
     initrd = machine.memory_file("initramfs", machine.initramfs(config))
     log = machine.memory_file("console")
     serial = ["-chardev", f"stdio,id=uart,mux=on,signal=off,logfile={machine.fd_path(log)}",
               "-mon", "chardev=uart"]
-    cmdline = f"init=/bin/init TERM={os.environ.get('TERM', 'linux')}"
+    cmdline = f"init={config.init} TERM={os.environ.get('TERM', 'linux')} {environment}"
     command = machine.qemu_command(config, config.kernel(),
                                    machine.fd_path(initrd), cmdline, serial, interactive=True)
     with Terminal():
         process = machine.start(command, [initrd, log, *config.fds()], foreground=True)
         try:
-            status = process.wait(options.timeout)
+            status = process.wait(timeout)
         except subprocess.TimeoutExpired:
             machine.stop(process)
             return guest.STATUS_TIMEOUT
@@ -171,10 +176,14 @@ def cmd_exec(arguments):
     options = p.parse_args(arguments)
     if not command:
         p.error("a command is missing: rv exec [options] -- CMD ARG...")
-    config = config_of(options)
+    return command_session(config_of(options), options, command, dict(options.env), options.cwd,
+                           options.uid, options.log)
+
+
+def command_session(config, options, command, environment, cwd="/", uid=0, log=False):
+    """One command, on our standard descriptors; its status."""
     tty = os.isatty(0) and os.isatty(1)
-    run = guest.Run(config, command, dict(options.env), options.cwd, options.uid,
-                    [path for path, _ in options.get], tty)
+    run = guest.Run(config, command, environment, cwd, uid, [path for path, _ in options.get], tty)
     with Terminal():
         try:
             run.start()
@@ -183,7 +192,7 @@ def cmd_exec(arguments):
             status = run.wait(options.timeout)
         finally:
             run.close()
-    if run.panicked or options.log:
+    if run.panicked or log:
         sys.stderr.buffer.write(run.console())
         sys.stderr.buffer.flush()
     if options.get and run.status is not None:
@@ -191,6 +200,34 @@ def cmd_exec(arguments):
             print(f"rv: --get {path}: the guest has no such file", file=sys.stderr)
             status = status or guest.STATUS_ERROR
     return status
+
+
+def cmd_xv6(arguments):
+    p = argparse.ArgumentParser(prog="rv xv6", parents=[common_options()],
+                                usage="rv xv6 [options] FILE... [-- ARG...]",
+                                description="Compiles a program written for xv6 and runs it on the "
+                                            "course's machine. A directory of programs becomes a "
+                                            "root in which a shell starts, or the command behind --.")
+    p.add_argument("file", nargs="+", help="C and assembly files of one program, or a directory")
+    p.add_argument("--fs", choices=("xv6", "ext4", "memory"), default="xv6",
+                   help="what the root is (xv6)")
+    p.add_argument("--blocks", type=int, metavar="N", help="its size in KiB (2,000 are free)")
+    p.set_defaults(mem=xv6.MEM)
+    arguments, command = split_command(arguments)
+    options = p.parse_args(arguments)
+    if options.root:
+        p.error("--root does not go with xv6; see --fs")
+    options.root = "memory"  # until xv6.prepare()
+    config = config_of(options)
+    config.smp = config.smp if options.smp or options.icount else xv6.SMP
+    name = xv6.prepare(config, options.file, options.fs, options.blocks)
+    if name:
+        command = [name, *(command or [])]
+    if not command:
+        if options.get:
+            raise machine.Error("--get goes with a command")
+        return console_session(config, options.timeout, "PATH=/ HOME=/")
+    return command_session(config, options, command, xv6.PLACES)
 
 
 def free_port():
@@ -264,7 +301,7 @@ def hand_over(script):
     return command
 
 
-COMMANDS = {"run": cmd_run, "exec": cmd_exec, "debug": cmd_debug,
+COMMANDS = {"run": cmd_run, "exec": cmd_exec, "xv6": cmd_xv6, "debug": cmd_debug,
             "crash": cmd_crash, "test": hand_over("tests/run"), "bench": hand_over("host/bench.py")}
 
 

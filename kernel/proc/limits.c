@@ -18,6 +18,9 @@ struct user {
 
 static struct spinlock users_lock = SPINLOCK_INIT(RANK_SIGNAL);
 static struct hlist users[USER_BUCKETS]; // (users_lock)
+static u64 tasks;                        // (users_lock) of all users; read without
+
+u64 threads_max = THREADS_MAX;
 
 static struct user *user_find_locked(uid_t uid)
 {
@@ -47,6 +50,7 @@ static int user_add(uid_t uid, u64 limit)
         err = -EAGAIN;
     else
         u->processes++;
+    store_relaxed(&tasks, tasks + !err);
     spin_unlock(&users_lock);
     return err;
 }
@@ -58,6 +62,8 @@ int user_charge(struct task *t, uid_t uid)
     bool capable = cred_capable(cred, CAP_SYS_RESOURCE) || cred_capable(cred, CAP_SYS_ADMIN);
     bool held = process_self() && uid && !capable;
 
+    if (load_relaxed(&tasks) >= load_relaxed(&threads_max))
+        return -EAGAIN;
     t->charged_uid = uid;
     t->proc->uid = uid;
     return user_add(uid, held ? process_limit(RLIMIT_NPROC) : RLIM_INFINITY);
@@ -69,6 +75,7 @@ void user_uncharge(uid_t uid)
 
     spin_lock(&users_lock);
     u = user_find_locked(uid);
+    store_relaxed(&tasks, tasks - 1);
     if (u && --u->processes == 0 && uid) {
         hlist_remove(&u->node);
         kfree(u);

@@ -164,6 +164,9 @@ void vdso_init(void);
 
 // limits, users, oom
 void limits_copy(struct vm_space *space, const struct process *p); // what mappings look at
+#define THREADS_MIN 20    // for threads_max, as Linux has it
+#define THREADS_MAX 32768 // ids there are
+extern u64 threads_max;   // (a) threads and zombies there may be; sysctl kernel.threads-max
 int user_charge(struct task *t, uid_t uid); // one more of uid; -EAGAIN at RLIMIT_NPROC
 void user_uncharge(uid_t uid);
 void oom_init(void);

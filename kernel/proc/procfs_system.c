@@ -91,16 +91,26 @@ static int show_number(struct text *t, const struct proc_place *p)
     return 0;
 }
 
-static int write_overcommit(const char *s, const struct proc_place *p)
+static int write_number(const char *s, u64 least, u64 most, u64 *to)
 {
     u64 value;
     int err = parse_u64(s, NULL, 0, &value);
 
-    if (!err && value > 2)
+    if (!err && (value < least || value > most))
         err = -EINVAL;
     if (!err)
-        store_relaxed(&overcommit, value);
+        store_relaxed(to, value);
     return err;
+}
+
+static int write_overcommit(const char *s, const struct proc_place *p)
+{
+    return write_number(s, 0, 2, &overcommit);
+}
+
+static int write_threads_max(const char *s, const struct proc_place *p)
+{
+    return write_number(s, THREADS_MIN, THREADS_MAX, &threads_max);
 }
 
 /* Time and load */
@@ -288,6 +298,8 @@ static const struct proc_entry kernel_entries[] = {
     {"hostname", S_IFREG | 0644, .show = show_name, .write = write_hostname, .arg = NAME(nodename)},
     {"domainname", S_IFREG | 0444, .show = show_name, .arg = NAME(domainname)},
     {"pid_max", S_IFREG | 0444, .show = show_number, .arg = NUMBER(32768)},
+    {"threads-max", S_IFREG | 0644, .show = show_number, .write = write_threads_max,
+     .arg = &threads_max},
     {"random", S_IFDIR | 0555, .entries = random_entries},
     // Last: without it the list ends here.
     {DEBUG ? "fault" : NULL, S_IFREG | 0644, .show = proc_show_fault, .write = proc_write_fault},
@@ -301,7 +313,6 @@ static const struct proc_entry sys_entries[] = {
 };
 
 static const struct proc_entry root_entries[] = {
-    {"partitions", S_IFREG | 0444, .show = proc_show_partitions},
     {"self", S_IFLNK | 0777, .readlink = read_self},
     {"thread-self", S_IFLNK | 0777, .readlink = read_thread_self},
     {"cmdline", S_IFREG | 0444, .show = show_cmdline},

@@ -6,11 +6,12 @@
 #include "abi/dirent.h"
 #include "kernel/fs.h"
 #include "lib/linux.h"
+#include "lib/probe.h"
 #include "user/user.h"
 
 #define ENTRY_MAX     280 // a linux_dirent64 with the longest name
 #define ENTRY_TYPICAL 32
-#define BUFFER_MAX    2048
+#define BUFFER_MAX    512 // little: it lies on the stack
 
 // xv6 has 16 bits for an inode number, and 0 means a free entry.
 static ushort inum_fold(uint64 ino)
@@ -35,6 +36,8 @@ int directory_read(int fd, void *buf, int n)
 
     if (fit <= 0)
         return -EINVAL;
+    if (!probe_write(buf, fit * sizeof(*out)))
+        return -EFAULT;
     long want = ENTRY_MAX + (long)(fit - 1) * ENTRY_TYPICAL;
     int got = sys_getdents64(fd, raw, want < BUFFER_MAX ? want : BUFFER_MAX);
     if (got < 0)

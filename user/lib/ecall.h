@@ -48,3 +48,15 @@ static inline long ecall5(long number, long arg0, long arg1, long arg2, long arg
     register long a4 __asm__("a4") = arg4;
     ECALL_END("r"(a1), "r"(a2), "r"(a3), "r"(a4));
 }
+
+static inline long ecall6(long number, long arg0, long arg1, long arg2, long arg3, long arg4,
+                          long arg5)
+{
+    ECALL_BEGIN(number, arg0);
+    register long a1 __asm__("a1") = arg1;
+    register long a2 __asm__("a2") = arg2;
+    register long a3 __asm__("a3") = arg3;
+    register long a4 __asm__("a4") = arg4;
+    register long a5 __asm__("a5") = arg5;
+    ECALL_END("r"(a1), "r"(a2), "r"(a3), "r"(a4), "r"(a5));
+}

@@ -1,11 +1,54 @@
 // SPDX-License-Identifier: MIT
 // xv6's file calls: open flags and stat translated, errors turned into -1.
+#include <stdbool.h>
+
 #include "kernel/stat.h"
 #include "lib/dirread.h"
 #include "lib/linux.h"
-#include "lib/result.h"
+#include "lib/probe.h"
+#include "lib/trace.h"
 #include "lib/xv6.h"
 #include "user/user.h"
+
+#define CONSOLE  1
+#define MODE_ALL 0777 // xv6 has no permissions: what can be read can be run
+
+#define LINKS_MAX 10 // that open() follows
+#define LINK_PATH 256
+
+// How many symbolic links the last name of `path` leads through; over LINKS_MAX for too many.
+static int links_of(const char *path)
+{
+    char at[LINK_PATH], target[LINK_PATH];
+    int links = 0;
+
+    if (strlen(path) >= sizeof(at))
+        return 0;
+    strcpy(at, path);
+    for (; links <= LINKS_MAX; links++) {
+        int n = sys_readlink(at, target, sizeof(target) - 1), dir = 0;
+
+        if (n < 0)
+            break;
+        target[n] = 0;
+        for (int i = 0; target[0] != '/' && at[i]; i++)
+            dir = at[i] == '/' ? i + 1 : dir;
+        if (dir + n >= (int)sizeof(at))
+            break;
+        strcpy(at + dir, target);
+    }
+    return links;
+}
+
+// A link itself with O_NOFOLLOW, so that fstat() can look at it.
+static int open_link(const char *path, int xv6_flags, int linux_flags)
+{
+    if (xv6_flags & XV6_O_NOFOLLOW)
+        return sys_open(path, O_PATH | O_NOFOLLOW, 0);
+    if (links_of(path) > LINKS_MAX)
+        return -ELOOP;
+    return sys_open(path, linux_flags, MODE_ALL);
+}
 
 int open(const char *path, int flags)
 {
@@ -13,12 +56,10 @@ int open(const char *path, int flags)
 
     linux_flags |= flags & XV6_O_CREATE ? O_CREAT : 0;
     linux_flags |= flags & XV6_O_TRUNC ? O_TRUNC : 0;
-    linux_flags |= flags & XV6_O_NOFOLLOW ? O_NOFOLLOW : 0;
-    int fd = sys_open(path, linux_flags, 0666);
-    // xv6 opens the link itself, so that fstat() can look at it.
-    if (fd == -ELOOP && flags & XV6_O_NOFOLLOW)
-        fd = sys_open(path, O_PATH | O_NOFOLLOW, 0);
-    return xv6_result(fd);
+    int fd = sys_open(path, linux_flags | O_NOFOLLOW, MODE_ALL);
+    if (fd == -ELOOP)
+        fd = open_link(path, flags, linux_flags);
+    return xv6_result(XV6_SYS_open, fd);
 }
 
 int read(int fd, void *buf, int n)
@@ -26,45 +67,48 @@ int read(int fd, void *buf, int n)
     long got = sys_read(fd, buf, n < 0 ? 0 : n);
 
     if (got == -EISDIR)
-        return xv6_result(directory_read(fd, buf, n));
-    return xv6_result(got);
+        return xv6_result(XV6_SYS_read, directory_read(fd, buf, n));
+    return xv6_result(XV6_SYS_read, got);
 }
 
 int write(int fd, const void *buf, int n)
 {
-    return n < 0 ? -1 : xv6_result(sys_write(fd, buf, n));
+    return xv6_result(XV6_SYS_write, n < 0 ? -EINVAL : sys_write(fd, buf, n));
 }
 
 int close(int fd)
 {
-    return xv6_result(sys_close(fd));
+    return xv6_result(XV6_SYS_close, sys_close(fd));
 }
 
 int dup(int fd)
 {
-    return xv6_result(sys_dup(fd));
+    return xv6_result(XV6_SYS_dup, sys_dup(fd));
 }
 
 int pipe(int *fds)
 {
-    return xv6_result(sys_pipe2(fds, 0));
+    return xv6_result(XV6_SYS_pipe, sys_pipe2(fds, 0));
 }
 
 int chdir(const char *path)
 {
-    return xv6_result(sys_chdir(path));
+    return xv6_result(XV6_SYS_chdir, sys_chdir(path));
 }
 
 int mkdir(const char *path)
 {
-    return xv6_result(ecall3(SYS_mkdirat, AT_FDCWD, (long)path, 0777));
+    return xv6_result(XV6_SYS_mkdir, ecall3(SYS_mkdirat, AT_FDCWD, (long)path, MODE_ALL));
 }
 
+// xv6's one device is the console, 1; here it is /dev/console's 5:1.
 int mknod(const char *path, short major, short minor)
 {
-    uint64 dev = makedev((ushort)major, (ushort)minor);
+    bool console = major == CONSOLE && minor < 2;
+    uint64 dev = console ? makedev(5, 1) : makedev((ushort)major, (ushort)minor);
 
-    return xv6_result(ecall4(SYS_mknodat, AT_FDCWD, (long)path, S_IFCHR | 0666, dev));
+    return xv6_result(XV6_SYS_mknod,
+                      ecall4(SYS_mknodat, AT_FDCWD, (long)path, S_IFCHR | 0666, dev));
 }
 
 int unlink(const char *path)
@@ -73,17 +117,18 @@ int unlink(const char *path)
 
     if (result == -EISDIR)
         result = ecall3(SYS_unlinkat, AT_FDCWD, (long)path, AT_REMOVEDIR);
-    return xv6_result(result);
+    return xv6_result(XV6_SYS_unlink, result);
 }
 
 int link(const char *old, const char *new)
 {
-    return xv6_result(ecall5(SYS_linkat, AT_FDCWD, (long)old, AT_FDCWD, (long)new, 0));
+    return xv6_result(XV6_SYS_link,
+                      ecall5(SYS_linkat, AT_FDCWD, (long)old, AT_FDCWD, (long)new, 0));
 }
 
 int symlink(const char *target, const char *path)
 {
-    return xv6_result(ecall3(SYS_symlinkat, (long)target, AT_FDCWD, (long)path));
+    return xv6_result(XV6_SYS_symlink, ecall3(SYS_symlinkat, (long)target, AT_FDCWD, (long)path));
 }
 
 static short type_of_mode(uint mode)
@@ -101,28 +146,33 @@ static short type_of_mode(uint mode)
     }
 }
 
-static int stat_convert(int result, const struct linux_stat *from, struct stat *to)
+static void stat_convert(const struct linux_stat *from, struct stat *to)
 {
-    if (result < 0)
-        return -1;
     to->dev = from->st_dev;
     to->ino = from->st_ino;
     to->type = type_of_mode(from->st_mode);
     to->nlink = from->st_nlink;
     to->size = from->st_size;
-    return 0;
 }
 
 int fstat(int fd, struct stat *st)
 {
     struct linux_stat buf;
+    int result = probe_write(st, sizeof(*st)) ? sys_fstat(fd, &buf) : -EFAULT;
 
-    return stat_convert(sys_fstat(fd, &buf), &buf, st);
+    if (result == 0)
+        stat_convert(&buf, st);
+    return xv6_result(XV6_SYS_fstat, result);
 }
 
+// As xv6's library has it: open() and fstat(), which trace() shows.
 int stat(const char *path, struct stat *st)
 {
-    struct linux_stat buf;
+    int fd = open(path, 0);
 
-    return stat_convert(sys_stat(path, &buf, 0), &buf, st);
+    if (fd < 0)
+        return -1;
+    int result = fstat(fd, st);
+    close(fd);
+    return result;
 }

@@ -1,13 +1,25 @@
 // SPDX-License-Identifier: MIT
 // xv6's process calls.
+#include "kernel/param.h"
+#include "kernel/riscv.h"
+#include "lib/arguments.h"
 #include "lib/environ.h"
+#include "lib/fork.h"
 #include "lib/linux.h"
-#include "lib/result.h"
+#include "lib/probe.h"
+#include "lib/trace.h"
+#include "lib/xv6.h"
 #include "user/user.h"
+
+void (*fork_child_hook)(void);
 
 int fork(void)
 {
-    return xv6_result(sys_fork());
+    int pid = sys_fork();
+
+    if (pid == 0 && fork_child_hook)
+        fork_child_hook();
+    return xv6_result(XV6_SYS_fork, pid);
 }
 
 int exit(int status)
@@ -20,42 +32,46 @@ int exit(int status)
 int wait(int *status)
 {
     struct siginfo info;
+    long result = -EFAULT;
 
-    if (ecall5(SYS_waitid, P_ALL, 0, (long)&info, WEXITED, 0) < 0)
-        return -1;
-    if (status)
+    if (!status || probe_write(status, sizeof(*status)))
+        result = ecall5(SYS_waitid, P_ALL, 0, (long)&info, WEXITED, 0);
+    if (result == 0 && status)
         *status = info.si_code == CLD_EXITED ? info.si_status : -1;
-    return info.si_pid;
+    return xv6_result(XV6_SYS_wait, result ? result : info.si_pid);
 }
 
 int kill(int pid)
 {
-    return pid > 0 ? xv6_result(sys_kill(pid, SIGKILL)) : -1;
+    return xv6_result(XV6_SYS_kill, pid > 0 ? sys_kill(pid, SIGKILL) : -EINVAL);
+}
+
+// -EFAULT for pointers that cannot be read, -E2BIG for more than xv6's stack holds.
+static int arguments_check(char **argv)
+{
+    int n = 0;
+
+    for (; n < MAXARG; n++) {
+        if (!probe_string(&argv[n]))
+            return -EFAULT;
+        if (!argv[n])
+            break;
+        if (!probe_string(argv[n]))
+            return -EFAULT;
+    }
+    return n < MAXARG && arguments_size(argv) <= PGSIZE ? 0 : -E2BIG;
 }
 
 int exec(const char *path, char **argv)
 {
-    return xv6_result(sys_execve(path, argv, environ));
+    long result = arguments_check(argv);
+
+    if (result == 0)
+        result = sys_execve(path, argv, trace_mask ? trace_environ() : environ);
+    return xv6_result(XV6_SYS_exec, result);
 }
 
 int getpid(void)
 {
-    return ecall1(SYS_getpid, 0);
-}
-
-// The kernel's break call returns the break in force, whether it could move it or not.
-char *sbrk(int n)
-{
-    static char *now;
-
-    if (!now)
-        now = (char *)ecall1(SYS_brk, 0);
-    char *old = now;
-    if (n == 0)
-        return old;
-    char *moved = (char *)ecall1(SYS_brk, (long)old + n);
-    if (moved != old + n)
-        return (char *)-1;
-    now = moved;
-    return old;
+    return xv6_result(XV6_SYS_getpid, ecall1(SYS_getpid, 0));
 }

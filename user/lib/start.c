@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Takes the start-up block apart, runs main, and ends the process with its result.
 #include "lib/environ.h"
+#include "lib/trace.h"
 #include "user/user.h"
 
 char **environ;
@@ -14,5 +15,6 @@ void start(long *block)
     char **argv = (char **)(block + 1);
 
     environ = argv + argc + 1;
+    trace_resume(argc);
     exit(main(argc, argv));
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // xv6's clock: ticks of a tenth of a second.
 #include "lib/linux.h"
-#include "lib/result.h"
+#include "lib/trace.h"
+#include "lib/xv6.h"
 #include "user/user.h"
 
 #define TICKS_PER_SECOND 10
@@ -10,10 +11,11 @@
 int uptime(void)
 {
     struct timespec now;
+    long result = ecall2(SYS_clock_gettime, CLOCK_MONOTONIC, (long)&now);
 
-    if (ecall2(SYS_clock_gettime, CLOCK_MONOTONIC, (long)&now) < 0)
-        return -1;
-    return now.tv_sec * TICKS_PER_SECOND + now.tv_nsec / NSEC_PER_TICK;
+    if (result == 0)
+        result = now.tv_sec * TICKS_PER_SECOND + now.tv_nsec / NSEC_PER_TICK;
+    return xv6_result(XV6_SYS_uptime, result);
 }
 
 int sleep(int ticks)
@@ -23,5 +25,14 @@ int sleep(int ticks)
         .tv_nsec = (long)(ticks % TICKS_PER_SECOND) * NSEC_PER_TICK,
     };
 
-    return ticks < 0 ? -1 : xv6_result(sys_nanosleep(&time));
+    long result = ticks < 0 ? -EINVAL : -EINTR;
+
+    while (result == -EINTR) // by sigalarm()'s signal, which xv6 has sleep through
+        result = ecall2(SYS_nanosleep, (long)&time, (long)&time);
+    return xv6_result(XV6_SYS_sleep, result);
+}
+
+int pause(int ticks)
+{
+    return sleep(ticks);
 }

@@ -18,8 +18,13 @@ void reap_all(void);
 
 void power_off(void) __attribute__((noreturn));
 
-// The word NAME=1 in the kernel's command line.
+// VALUE of the word NAME=VALUE in the kernel's command line, or 0. It stands behind its NAME= in
+// memory of its own.
+char *boot_value(const char *name);
+// The word NAME=1 there.
 bool boot_option(const char *name);
+// Sets /proc/sys/A/B to VALUE for each word sysctl.A.B=VALUE there.
+void boot_sysctls(void);
 
 // exec.c: runs the one command that /rv.exec describes, over the channels of ./rv exec.
 void exec_mode(bool tty);

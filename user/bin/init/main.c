@@ -11,14 +11,18 @@ static char *environment[] = {
     "PATH=/bin:/usr/bin:/sbin:/usr/sbin", "HOME=/root", "USER=root", "TERM=linux", 0,
 };
 
-// TERM is the one thing that the kernel's own environment may know better.
+// What the kernel's command line may know better.
 static void environment_set(void)
 {
-    char *term = environ_find("TERM");
+    static const struct {
+        const char *name;
+        int at;
+    } given[] = {{"PATH", 0}, {"HOME", 1}, {"TERM", 3}};
 
-    if (term) {
-        term -= strlen("TERM=");
-        environment[3] = term;
+    for (uint i = 0; i < sizeof(given) / sizeof(*given); i++) {
+        char *value = boot_value(given[i].name);
+        if (value)
+            environment[given[i].at] = value - strlen(given[i].name) - 1;
     }
     environ = environment;
 }
@@ -32,6 +36,8 @@ static int shell_start(void)
         return pid;
     console_own_session();
     int error = sys_execve("/bin/sh", argv, environ);
+    if (error == -ENOENT)
+        error = sys_execve("/sh", argv, environ); // where xv6 has it
     fprintf(2, "init: cannot start /bin/sh: %s\n", error_text(error));
     exit(1);
 }
@@ -51,6 +57,7 @@ int main(void)
     environment_set();
     console_open();
     sys_chdir("/");
+    boot_sysctls();
     if (boot_option("rv.exec"))
         exec_mode(boot_option("rv.tty"));
     else

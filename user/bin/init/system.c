@@ -6,6 +6,7 @@
 #include "lib/linux.h"
 
 #define CMDLINE_SIZE    4096
+#define SYSCTL_SIZE     128
 #define REAP_PAUSE_NS   10000000 // between looks at the children
 #define REAP_TERM_TRIES 20       // pauses that processes get to end by themselves
 #define REAP_TRIES      200      // pauses until init gives up on them
@@ -83,20 +84,79 @@ void power_off(void)
         sys_wait4(-1, 0, 0);
 }
 
-bool boot_option(const char *name)
+static void command_line(char *line, int size)
 {
-    char line[CMDLINE_SIZE];
-    uint len = strlen(name);
     int fd = sys_open("/proc/cmdline", O_RDONLY, 0);
-    long n = fd < 0 ? 0 : sys_read(fd, line, sizeof(line) - 1);
+    long n = fd < 0 ? 0 : sys_read(fd, line, size - 1);
 
     if (fd >= 0)
         sys_close(fd);
     line[n > 0 ? n : 0] = 0;
-    for (const char *p = line; *p; p++) {
+}
+
+char *boot_value(const char *name)
+{
+    char line[CMDLINE_SIZE];
+    uint len = strlen(name);
+
+    command_line(line, sizeof(line));
+    for (char *p = line; *p; p++) {
         bool starts = p == line || p[-1] == ' ';
-        if (starts && memcmp(p, name, len) == 0 && p[len] == '=' && p[len + 1] == '1')
-            return true;
+        if (!starts || memcmp(p, name, len) != 0 || p[len] != '=')
+            continue;
+        char *value = p + len + 1;
+        uint n = 0;
+        while (value[n] && value[n] != ' ' && value[n] != '\n')
+            n++;
+        value[n] = 0;
+        char *word = malloc(len + n + 2);
+        return word ? strcpy(word, p) + len + 1 : 0;
     }
-    return false;
+    return 0;
+}
+
+bool boot_option(const char *name)
+{
+    char *value = boot_value(name);
+    bool on = value && strcmp(value, "1") == 0;
+
+    if (value)
+        free(value - strlen(name) - 1);
+    return on;
+}
+
+static void sysctl_set(char *name, const char *value)
+{
+    char path[SYSCTL_SIZE] = "/proc/sys/";
+    uint at = strlen(path);
+
+    if (at + strlen(name) >= sizeof(path))
+        return;
+    for (; *name; name++)
+        path[at++] = *name == '.' ? '/' : *name;
+    int fd = sys_open(path, O_WRONLY, 0);
+    int error = fd < 0 ? fd : sys_write(fd, value, strlen(value));
+    if (error < 0)
+        fprintf(2, "init: %s: %s\n", path, error_text(error));
+    if (fd >= 0)
+        sys_close(fd);
+}
+
+void boot_sysctls(void)
+{
+    static const char prefix[] = "sysctl.";
+    char line[CMDLINE_SIZE], *next;
+
+    command_line(line, sizeof(line));
+    for (char *word = line; *word; word = next) {
+        for (next = word; *next && *next != ' ' && *next != '\n';)
+            next++;
+        if (*next)
+            *next++ = 0;
+        char *value = strchr(word, '=');
+        if (!value || memcmp(word, prefix, sizeof(prefix) - 1) != 0)
+            continue;
+        *value++ = 0;
+        sysctl_set(word + sizeof(prefix) - 1, value);
+    }
 }

@@ -5,6 +5,7 @@
 #include "kernel/types.h"
 
 struct stat;
+struct sysinfo;
 
 // Processes. A tick is a tenth of a second.
 int fork(void); // 0 in the child, the child's pid in the parent
@@ -14,8 +15,26 @@ int kill(int pid);                       // SIGKILL
 int exec(const char *path, char **argv); // no PATH search; the environment is passed on
 int getpid(void);
 int sleep(int ticks);
-int uptime(void);  // ticks since boot
+int pause(int ticks); // sleep() by its later name
+int uptime(void);     // ticks since boot
+int ugetpid(void);    // getpid() without a call, read at USYSCALL
+
+// Memory. The page that a program touches first comes then, in heap and mappings alike.
 char *sbrk(int n); // the break before the change, (char *)-1 on error
+char *sbrklazy(int n);
+void *mmap(void *addr, int len, int prot, int flags, int fd, int off); // (void *)-1 on error
+int munmap(void *addr, int len);
+
+// After each `ticks` ticks of CPU time that the process uses, fn() runs in it, and ends with
+// sigreturn(), which gives every register its value back; not again before that. 0, 0 stops it.
+int sigalarm(int ticks, void (*fn)(void));
+int sigreturn(void);
+
+// From here on one line for each call whose bit in `mask` is set, by its number in
+// kernel/syscall.h, also of children and of what they exec, where descriptor 2 leads now.
+int trace(int mask);
+int sysinfo(struct sysinfo *info);
+int statistics(void *buf, int n); // the kernel's counts of its locks as text; bytes of it
 
 // Files. Flags of open() are those of kernel/fcntl.h.
 int open(const char *path, int flags);
@@ -32,6 +51,9 @@ int link(const char *old, const char *new);
 int symlink(const char *target, const char *path);
 int fstat(int fd, struct stat *st);
 int stat(const char *path, struct stat *st);
+
+// A descriptor that reads and writes datagrams: from port `sport` here to `dport` of `ip`.
+int connect(uint32 ip, uint16 sport, uint16 dport);
 
 // Output: %d %i %u %x %p %s %c %%, with l and ll, `-`, `0` and a width.
 void printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

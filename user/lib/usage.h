@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: MIT
+// How much of the machine is used.
+#pragma once
+
+#include "kernel/types.h"
+
+// Bytes of free memory and the number of processes; 0 or -errno.
+int usage_get(uint64 *free, uint64 *processes);
