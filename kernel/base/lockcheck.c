@@ -9,6 +9,7 @@
 #include "arch/irq.h"
 #include "arch/thread.h"
 #include "base/lockorder.h"
+#include "base/lockstat.h"
 #include "base/panic.h"
 
 static const char *const rank_names[RANK_COUNT] = {
@@ -48,6 +49,11 @@ static const char *const rank_names[RANK_COUNT] = {
     [RANK_CACHES] = "caches",
 };
 
+const char *lockorder_name(enum lock_rank rank)
+{
+    return rank_names[rank];
+}
+
 void lockorder_acquire(enum lock_rank rank, const void *lock, bool nested)
 {
     struct arch_thread *t = arch_self();
@@ -67,6 +73,7 @@ void lockorder_acquire(enum lock_rank rank, const void *lock, bool nested)
         panic("lock order: more than %u locks held", t->lock_depth);
     t->lock_rank[t->lock_depth] = (u8)rank;
     t->lock[t->lock_depth++] = lock;
+    lockstat_acquired(rank);
     irq_restore(irq);
 }
 

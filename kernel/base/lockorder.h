@@ -80,6 +80,8 @@ enum lock_rank {
     RANK_COUNT
 };
 
+const char *lockorder_name(enum lock_rank rank);
+
 // Debug builds: note and check an acquire or release by the running thread or interrupt.
 // `nested` allows an equal rank. They do nothing in release builds.
 void lockorder_acquire(enum lock_rank rank, const void *lock, bool nested);

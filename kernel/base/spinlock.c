@@ -2,6 +2,7 @@
 // The contended path of spinlocks, and what debug builds check of them.
 #include "base/spinlock.h"
 #include "arch/smp.h"
+#include "base/lockstat.h"
 #include "base/panic.h"
 
 #define BACKOFF_MAX 256
@@ -9,6 +10,7 @@
 void spin_lock_slow(struct spinlock *l)
 {
     unsigned backoff = 1;
+    u64 spins = 0;
 
     do {
         while (load_relaxed(&l->locked)) {
@@ -16,9 +18,12 @@ void spin_lock_slow(struct spinlock *l)
                 barrier();
             if (backoff < BACKOFF_MAX)
                 backoff *= 2;
+            spins++;
             smp_serve();
         }
     } while (__atomic_exchange_n(&l->locked, 1, __ATOMIC_ACQUIRE));
+    if (DEBUG)
+        lockstat_contended(l->rank, spins);
 }
 
 void spin_debug_locked(struct spinlock *l, bool nested)

@@ -40,6 +40,8 @@ extern const struct proc_entry proc_process_entry; // procfs_process.c: /proc/<p
 int proc_show_partitions(struct text *t, const struct proc_place *p); // procfs_block.c
 int proc_show_fault(struct text *t, const struct proc_place *p);
 int proc_write_fault(const char *s, const struct proc_place *p);
+int proc_show_lockstat(struct text *t, const struct proc_place *p); // procfs_locks.c
+int proc_write_lockstat(const char *s, const struct proc_place *p);
 int proc_show_diskstats(struct text *t, const struct proc_place *p);
 bool proc_next_process(pid_t unused, u32 *id);
 

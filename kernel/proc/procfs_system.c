@@ -328,6 +328,9 @@ static const struct proc_entry root_entries[] = {
     {"sys", S_IFDIR | 0555, .entries = sys_entries},
     {"uptime", S_IFREG | 0444, .show = show_uptime},
     {"version", S_IFREG | 0444, .show = show_version},
+    // Last: without it the list ends here.
+    {DEBUG ? "lockstat" : NULL, S_IFREG | 0644, .show = proc_show_lockstat,
+     .write = proc_write_lockstat},
     {0},
 };
 

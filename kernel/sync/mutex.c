@@ -7,6 +7,7 @@
 // that was woken, which then waits again. Rejected: handing over (each release of a contended
 // lock then costs a switch before the next owner runs).
 #include "sync/mutex.h"
+#include "base/lockstat.h"
 #include "base/panic.h"
 
 void mutex_init(struct mutex *m, enum lock_rank rank)
@@ -28,6 +29,8 @@ static int mutex_wait(struct mutex *m, enum wait_mode mode)
     int err;
 
     verify(load_relaxed(&m->owner) != thread_self());
+    if (DEBUG)
+        lockstat_contended(m->rank, 0);
     atomic_fetch_add(&m->waiters, 1);
     err = wait_event_exclusive(&m->queue, mutex_take(m), mode, NS_NEVER);
     atomic_fetch_sub(&m->waiters, 1);

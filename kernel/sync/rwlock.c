@@ -6,6 +6,7 @@
 // later, but not those that waited once already: so neither side starves the other. Every release
 // that lets somebody in wakes all waiting readers and one writer, who try again. A thread that has
 // the lock for reading must not take it again: a writer that waits in between would stop both.
+#include "base/lockstat.h"
 #include "base/panic.h"
 #include "sync/mutex.h"
 
@@ -40,6 +41,8 @@ static __attribute__((noinline)) void read_lock_slow(struct rwlock *l)
 {
     struct wait_entry e;
 
+    if (DEBUG)
+        lockstat_contended(l->rank, 0);
     if (!(load_relaxed(&l->state) & RWLOCK_WRITER)) { // held up by waiting writers: wait once
         wait_entry_init(&e);
         wait_prepare(&l->queue, &e, WAIT_UNINTERRUPTIBLE);
@@ -84,6 +87,8 @@ static inline bool writer_take(struct rwlock *l)
 static void write_lock_slow(struct rwlock *l)
 {
     verify(!write_held(l));
+    if (DEBUG)
+        lockstat_contended(l->rank, 0);
     atomic_fetch_add(&l->writers_waiting, 1);
     (void)wait_event_exclusive(&l->queue, writer_take(l), WAIT_UNINTERRUPTIBLE, NS_NEVER);
     atomic_fetch_sub(&l->writers_waiting, 1);
