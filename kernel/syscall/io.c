@@ -370,10 +370,7 @@ s64 sys_fdatasync(u64 fd)
 
 s64 sys_syncfs(u64 fd)
 {
-    struct file *f SCOPED(file_end) = fd_get_any((int)fd);
-    struct superblock *sb = f ? f->inode->sb : NULL;
+    struct file *f SCOPED(file_end) = fd_get((int)fd);
 
-    if (!f)
-        return -EBADF;
-    return sb && sb->ops->sync ? sb->ops->sync(sb) : 0;
+    return f ? file_syncfs(f) : -EBADF;
 }

@@ -259,7 +259,8 @@ static int open_taken(const struct path *p, u32 flags, bool created, struct file
     if (!err && f->ops->open)
         err = f->ops->open(f->inode, f);
     f->flags &= ~O_NOCTTY; // for open alone
-    f->error_seen = vm_object_errors(f->object);
+    f->error_seen = write_errors_told(&f->object->errors);
+    f->sb_error_seen = write_errors_told(&f->inode->sb->errors);
     if (err) {
         f->ops = &no_ops; // nothing to release
         file_put(f);

@@ -61,6 +61,7 @@ struct file {
     void *private;              // ops'
     u32 owner;                  // F_SETOWN
     u32 error_seen;             // (a) write errors of `object` that it was told of
+    u32 sb_error_seen;          // (a) those of its superblock
     const char *anon_name;      // (c) "pipe", "anon_inode:[eventfd]", for /proc/<pid>/fd
 };
 
@@ -104,6 +105,9 @@ ssize_t file_pread(struct file *f, struct uio *u, loff_t pos);
 ssize_t file_pwrite(struct file *f, struct uio *u, loff_t pos);
 // fsync(2), fdatasync(2): the file's own, then the error of an earlier write-back, once.
 int file_fsync(struct file *f, bool data_only);
+// syncfs(2): the same for the file system that the file is on. What the write-back of an inode
+// lost that is not in memory any more is told here alone.
+int file_syncfs(struct file *f);
 loff_t file_seek(struct file *f, loff_t offset, int whence);
 // Reads and writes of kernel memory, by the kernel: whatever the file's mode is.
 ssize_t file_read_kernel(struct file *f, void *buf, size_t n, loff_t pos);

@@ -100,7 +100,7 @@ static ssize_t write_done(struct file *f, ssize_t done, loff_t end)
         return done;
     if (unlikely(f->flags & O_DIRECT)) {
         err = direct_exchange(f, end - done, done);
-        earlier = vm_object_error_since(f->object, &f->error_seen);
+        earlier = write_errors_since(&f->object->errors, &f->error_seen);
     }
     if (f->flags & O_DSYNC && !err)
         err = file_fsync(f, (f->flags & O_SYNC) != O_SYNC);

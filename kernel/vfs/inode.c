@@ -16,7 +16,7 @@ void inode_init(struct inode *i, struct superblock *sb, mode_t mode)
     i->atime = i->mtime = i->ctime = i->btime = clock_realtime();
     rwlock_init(&i->lock, RANK_INODE);
     vm_object_init(&i->object, NULL, i);
-    i->object.container = sb;
+    i->object.container = &sb->errors;
     list_init(&i->locks);
 }
 

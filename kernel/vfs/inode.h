@@ -151,6 +151,7 @@ struct superblock {
     void *private;
     struct dentry *root_dentry; // (c) after the first mount, referenced
     u32 dentry_count;           // (a)
+    struct write_errors errors; // of its inodes
     struct list link;           // (superblocks_lock)
 };
 

@@ -113,6 +113,15 @@ int file_fsync(struct file *f, bool data_only)
     do
         err = f->ops->fsync(f, data_only);
     while (vm_try_again(err, &tries));
-    earlier = vm_object_error_since(f->object, &f->error_seen);
+    earlier = write_errors_since(&f->object->errors, &f->error_seen);
+    return err ? err : earlier;
+}
+
+int file_syncfs(struct file *f)
+{
+    struct superblock *sb = f->inode->sb;
+    int err = sb && sb->ops->sync ? sb->ops->sync(sb) : 0;
+    int earlier = sb ? write_errors_since(&sb->errors, &f->sb_error_seen) : 0;
+
     return err ? err : earlier;
 }

@@ -240,24 +240,18 @@ static int fault_cow(struct fault *f)
     return 0;
 }
 
-static inline int fault_page(struct vm_space *s, struct vm_area *a, uaddr_t va, enum access access)
+inline int space_fault_page(struct vm_space *s, struct vm_area *a, uaddr_t va, enum access access)
 {
     struct fault f = {.s = s, .a = a, .va = va & PAGE_MASK, .access = access};
 
     f.pte = mmu_find(&s->mmu, f.va);
     f.seen = f.pte ? READ_ONCE(*f.pte) : 0;
-    if (!pte_present(f.seen)) {
+    if (!pte_present(f.seen))
         return a->object ? fault_object(&f) : fault_anon(&f);
-    }
     if (access & ACCESS_WRITE && !(f.seen & PTE_W))
         return a->flags & AREA_SHARED ? fault_share_write(&f) : fault_cow(&f);
     mmu_flush_local(f.va);
     return 0;
-}
-
-int space_fault_page(struct vm_space *s, struct vm_area *a, uaddr_t va, enum access access)
-{
-    return fault_page(s, a, va, access);
 }
 
 /* Entry */
@@ -313,7 +307,7 @@ static int fault_once(struct vm_space *s, uaddr_t va, enum access access)
         err = stack_grow(s, va);
         return err ? err : -EAGAIN;
     }
-    err = area_allows(a, access) ? fault_page(s, a, va, access) : -EACCES;
+    err = area_allows(a, access) ? space_fault_page(s, a, va, access) : -EACCES;
     throttle = a->flags & AREA_SHARED && access & ACCESS_WRITE;
     read_unlock(&s->lock);
     if (unlikely(throttle))

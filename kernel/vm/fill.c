@@ -38,6 +38,8 @@ static unsigned fill_window(struct vm_object *o, u64 index, bool mapped)
     spin_lock(&o->pages_lock);
     while (n < o->read_window && index + n < end && !radix_find(&o->pages, index + n))
         n++;
+    o->fill_first = index;
+    o->fill_count = n;
     spin_unlock(&o->pages_lock);
     return n;
 }
@@ -54,16 +56,18 @@ static unsigned frames_get_many(struct frame **frames, unsigned n)
     return i;
 }
 
-// The first page must get in; the others are a gift.
+// The first page must get in; the others are a gift. From the last to the first: each ends the
+// range.
 static int fill_insert(struct vm_object *o, u64 index, bool bounded, struct frame **frames,
                        unsigned n)
 {
-    int err = object_insert(o, index, frames[0], bounded);
+    int err;
 
-    for (unsigned i = 1; i < n; i++) {
-        object_insert(o, index + i, frames[i], true);
-        frame_put(frames[i]);
+    while (--n) {
+        object_insert(o, index + n, frames[n], true, true);
+        frame_put(frames[n]);
     }
+    err = object_insert(o, index, frames[0], bounded, true);
     if (err)
         frame_put(frames[0]);
     else

@@ -8,8 +8,8 @@
 //      owner under its space's pagetable_lock before it stores an entry; truncation clears entries
 //      under the same lock after it took the frame out. So whichever comes second sees the other.
 //   3. A page is put into the tree only when filled. Objects with a pager fill pages under
-//   fill_lock
-//      (fill.c), so a page is never read twice; zero pages need no such lock.
+//      fill_lock (fill.c), so a page is never read twice; pages that start as zeroes, or are
+//      overwritten, need no such lock, and win against what is read meanwhile.
 //   4. Pages made by faults lie below `size`: checked under pages_lock, which truncation holds
 //      while it lowers the size. write() makes pages first and then raises the size.
 //
@@ -48,7 +48,8 @@ void objects_init(void)
 
 void vm_object_init(struct vm_object *o, const struct vm_object_ops *ops, void *owner)
 {
-    *o = (struct vm_object){.ops = ops ? ops : &plain_ops, .owner = owner, .container = o};
+    *o = (struct vm_object){.ops = ops ? ops : &plain_ops, .owner = owner};
+    o->container = &o->errors;
     ref_init(&o->refs, 1);
     mutex_init(&o->fill_lock, RANK_OBJECT);
     mutex_init(&o->write_lock, RANK_WRITEBACK);
@@ -120,17 +121,20 @@ struct frame *vm_object_find(struct vm_object *o, u64 index)
     return f;
 }
 
-// Puts a frame in, on top of the caller's reference; -EEXIST, -ENOMEM, -EIO when not below `limit`.
-int object_insert(struct vm_object *o, u64 index, struct frame *f, bool bounded)
+int object_insert(struct vm_object *o, u64 index, struct frame *f, bool bounded, bool filled)
 {
+    bool filling;
     int err;
 
     spin_lock(&o->pages_lock);
+    filling = index - o->fill_first < o->fill_count;
     if (bounded && index >= DIV_ROUND_UP(o->size, PAGE_SIZE))
         err = -EIO;
     else
-        err = radix_insert(&o->pages, index, f);
+        err = filled && !filling ? -EEXIST : radix_insert(&o->pages, index, f);
     if (!err) {
+        if (unlikely(filling))
+            o->fill_count = index - o->fill_first;
         frame_get(f);
         f->kind = FRAME_OBJECT;
         f->flags |= FRAME_F_UPTODATE;
@@ -146,7 +150,7 @@ int object_insert(struct vm_object *o, u64 index, struct frame *f, bool bounded)
 static int object_make_zero(struct vm_object *o, u64 index, bool bounded, struct frame **out)
 {
     struct frame *f = frame_alloc(0, ALLOC_ZERO);
-    int err = f ? object_insert(o, index, f, bounded) : -ENOMEM;
+    int err = f ? object_insert(o, index, f, bounded, false) : -ENOMEM;
 
     if (err && f)
         frame_put(f);

@@ -42,28 +42,34 @@ struct vm_object_ops {
     void (*destroy)(struct vm_object *o);
 };
 
+// Write-backs that failed, of an object or of all objects of a container, and who was told.
+struct write_errors {
+    u32 count; // (a) ever
+    u32 told;  // (a) of them, how many some file was told of
+    int last;  // (a)
+};
+
 struct vm_object {
     struct ref refs;                 // for objects of their own; an inode's object lives with it
     const struct vm_object_ops *ops; // (c)
     void *owner;                     // (c) inode or NULL
-    const void *container;      // (c) of inodes their superblock, see vm_objects_sync; not NULL
-    struct mutex fill_lock;     // RANK_OBJECT: one filler
-    struct mutex write_lock;    // RANK_WRITEBACK: one write-back, or truncation
-    struct spinlock pages_lock; // RANK_PAGES
-    struct radix pages;         // (pages_lock) index -> struct frame; marked: changed
-    u64 page_count;             // (pages_lock)
-    u64 size;                   // (a) bytes; faults past the last page are -EIO
-    struct spinlock areas_lock; // RANK_PAGES
-    struct list areas;          // (areas_lock) vm_area.object_node: reverse map
+    struct write_errors *container;  // (c) of inodes their superblock's; else its own
+    struct mutex fill_lock;          // RANK_OBJECT: one filler
+    struct mutex write_lock;         // RANK_WRITEBACK: one write-back, or truncation
+    struct spinlock pages_lock;      // RANK_PAGES
+    struct radix pages;              // (pages_lock) index -> struct frame; marked: changed
+    u64 page_count;                  // (pages_lock)
+    u64 size;                        // (a) bytes; faults past the last page are -EIO
+    struct spinlock areas_lock;      // RANK_PAGES
+    struct list areas;               // (areas_lock) vm_area.object_node: reverse map
     struct list dirty_link;     // (writeback.c's lock) objects with changed pages, oldest first
     ns_t dirty_since;           // (writeback.c's lock) no page was marked earlier; monotonic
     struct list cached_link;    // (reclaim.c's lock) objects with pages that can be had again
     u64 clock_hand;             // (reclaim.c's lock) index
+    u64 fill_first, fill_count; // (pages_lock) these are being filled; see object_insert
     u64 read_next;              // (fill_lock) where a sequential reader goes on
     u32 read_window;            // (fill_lock) pages to fill at once
-    u32 errors;                 // (a) write-backs that failed, ever
-    u32 told;                   // (a) of them, how many some file was told of
-    int error;                  // (a) the last one's
+    struct write_errors errors;
 };
 
 void vm_object_init(struct vm_object *o, const struct vm_object_ops *ops, void *owner);
@@ -116,21 +122,22 @@ void vm_object_punch(struct vm_object *o, u64 start, u64 end);
 int vm_object_sync(struct vm_object *o, u64 first, u64 last);
 // The same for all objects of one container, in which pages were changed before the call. Nothing
 // is held.
-int vm_objects_sync(const void *container);
+int vm_objects_sync(const struct write_errors *container);
 // The next run of at most n changed pages with adjacent indices, the first >= *index, none > last:
 // referenced, no longer marked, no longer writable through mappings. *index is set to the first.
 // How many; 0: no more. write_lock held.
 unsigned vm_object_take_dirty(struct vm_object *o, u64 *index, u64 last, struct frame **frames,
                               unsigned n);
 bool vm_object_is_dirty(struct vm_object *o);
-// What fsync answers a file whose `seen` is given: the error of a write-back that failed since it
-// last asked, once. At open: *seen = vm_object_errors(o): errors that no file was told of count as
-// later.
-static inline u32 vm_object_errors(struct vm_object *o)
+// What fsync answers a file whose `seen` is given, and syncfs of its superblock's: the error of a
+// write-back that failed since it last asked, once. At open: *seen = write_errors_told(e): errors
+// that no file was told of count as later.
+static inline u32 write_errors_told(const struct write_errors *e)
 {
-    return load_relaxed(&o->told);
+    return load_relaxed(&e->told);
 }
-int vm_object_error_since(struct vm_object *o, u32 *seen);
+int write_errors_since(struct write_errors *e, u32 *seen);
+void write_errors_note(struct write_errors *e, int error);
 // A writer has made pages dirty: when too many are, it cleans its object's. May sleep, nothing
 // held.
 void vm_dirty_throttle(struct vm_object *o);

@@ -45,7 +45,7 @@ static ssize_t overwrite_page(struct vm_object *o, struct uio *u, u64 index)
     if (!new)
         return -ENOMEM;
     moved = uio_get_nofault(u, frame_address(new), PAGE_SIZE);
-    err = moved == PAGE_SIZE ? object_insert(o, index, new, false) : -EEXIST;
+    err = moved == PAGE_SIZE ? object_insert(o, index, new, false, false) : -EEXIST;
     if (!err) {
         object_enter_clock(o);
         page_written(o, new, index << PAGE_SHIFT, moved);
@@ -160,8 +160,7 @@ int vm_object_zero(struct vm_object *o, u64 start, u64 end)
         err = vm_object_page(o, index, &f);
     if (err)
         return err;
-    memset(frame_address(f) + (start & ~PAGE_MASK), 0, end - start);
-    vm_object_mark_dirty(o, f);
+    zero_within(o, start, end);
     frame_put(f);
     return 0;
 }

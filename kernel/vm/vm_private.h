@@ -170,8 +170,9 @@ extern struct slab_cache *vm_area_cache; // (c)
 
 void objects_init(void);
 // Puts a frame in, on top of the caller's reference; -EEXIST, -ENOMEM, -EIO when not below the
-// size.
-int object_insert(struct vm_object *o, u64 index, struct frame *f, bool bounded);
+// size. Who puts one in among those that are being filled ends that range there: what is being read
+// may be older than it. `filled`: -EEXIST if it is not in the range any more.
+int object_insert(struct vm_object *o, u64 index, struct frame *f, bool bounded, bool filled);
 // Takes a frame out of the tree, whose reference is the caller's then; pages_lock held.
 void object_take_out(struct vm_object *o, u64 index, struct frame *f);
 // As vm_object_page, but if `bounded` -EIO past the object's last page.

@@ -18,8 +18,9 @@
 // the write-back began, and goes to the end.
 //
 // The flusher sleeps until the first object has been dirty for FLUSH_AGE, or the background limit
-// is passed, and then writes the first until neither holds. Above the hard limit who writes cleans
-// his own object, and who stores into mappings waits for the flusher.
+// is passed, and then writes the first until neither holds. With none dirty it has no time to wake:
+// who makes one dirty wakes it. Above the hard limit who writes cleans his own object, and who
+// stores into mappings waits for the flusher.
 #include "sched/thread.h"
 #include "vm/vm_private.h"
 
@@ -34,6 +35,7 @@ static struct list dirty_objects = LIST_INIT(dirty_objects); // (dirty_lock) old
 static u64 dirty_total;                                      // (a) pages
 static u64 background_limit = ~0UL;                          // (c) pages, once there is a flusher
 static u64 hard_limit = ~0UL;                                // (c)
+static bool flusher_idle;                                    // (dirty_lock) none was dirty
 static struct wait_queue flusher_wait = WAIT_QUEUE_INIT(flusher_wait);
 static struct wait_queue clean_wait = WAIT_QUEUE_INIT(clean_wait); // for a write-back to end
 static u64 writes_begun, writes_ended;                             // (a)
@@ -62,16 +64,16 @@ static bool limit_passed(void)
 
 static void object_queue_dirty(struct vm_object *o)
 {
-    bool first = false;
+    bool wake = background_passed();
 
     spin_lock(&dirty_lock);
     if (list_empty(&o->dirty_link)) {
-        first = list_empty(&dirty_objects);
+        wake |= flusher_idle;
         o->dirty_since = clock_monotonic();
         list_insert_tail(&dirty_objects, &o->dirty_link);
     }
     spin_unlock(&dirty_lock);
-    if (first || background_passed())
+    if (wake)
         wake_all(&flusher_wait);
 }
 
@@ -95,13 +97,13 @@ static void mark(struct vm_object *o, struct frame *f, u16 flags)
         marked = cached && !(f->flags & FRAME_F_DIRTY);
         f->flags |= flags;
     }
-    if (marked)
+    if (marked) {
         radix_mark(&o->pages, f->index);
+        dirty_pages_add(1);
+    }
     spin_unlock(&o->pages_lock);
-    if (!marked)
-        return;
-    dirty_pages_add(1);
-    object_queue_dirty(o);
+    if (marked)
+        object_queue_dirty(o);
 }
 
 void vm_object_mark_dirty(struct vm_object *o, struct frame *f)
@@ -191,8 +193,9 @@ static void object_written(struct vm_object *o, ns_t begun, bool whole)
 static void write_ended(struct vm_object *o, ns_t begun, bool whole, int err)
 {
     if (err && err != -ENOMEM) {
-        store_relaxed(&o->error, err);
-        atomic_fetch_add(&o->errors, 1);
+        write_errors_note(&o->errors, err);
+        if (o->container != &o->errors)
+            write_errors_note(o->container, err);
     }
     object_written(o, begun, whole);
     mutex_unlock(&o->write_lock);
@@ -265,8 +268,8 @@ static int gathering_sync(struct gathering *g)
 }
 
 // Moves `place` on by one; takes what it passes if that is to be written.
-static bool gather_next_locked(struct gathering *g, struct vm_object *place, const void *container,
-                               ns_t start)
+static bool gather_next_locked(struct gathering *g, struct vm_object *place,
+                               const struct write_errors *container, ns_t start)
 {
     struct vm_object *o = list_next(&dirty_objects, place, dirty_link);
 
@@ -279,7 +282,7 @@ static bool gather_next_locked(struct gathering *g, struct vm_object *place, con
     return true;
 }
 
-int vm_objects_sync(const void *container)
+int vm_objects_sync(const struct write_errors *container)
 {
     struct vm_object place = {.container = NULL}; // where the walk is
     ns_t start = clock_monotonic();
@@ -303,14 +306,20 @@ int vm_objects_sync(const void *container)
     return err;
 }
 
-int vm_object_error_since(struct vm_object *o, u32 *seen)
+void write_errors_note(struct write_errors *e, int error)
 {
-    u32 now = load_relaxed(&o->errors), old = load_relaxed(seen);
+    store_relaxed(&e->last, error);
+    atomic_fetch_add(&e->count, 1U);
+}
+
+int write_errors_since(struct write_errors *e, u32 *seen)
+{
+    u32 now = load_acquire(&e->count), old = load_relaxed(seen);
 
     if (likely(now == old) || !atomic_cas(seen, old, now))
         return 0;
-    store_relaxed(&o->told, now);
-    return load_relaxed(&o->error);
+    store_relaxed(&e->told, now);
+    return load_relaxed(&e->last);
 }
 
 void vm_dirty_throttle(struct vm_object *o)
@@ -388,17 +397,19 @@ static ns_t flusher_deadline(void)
             when = o->dirty_since + FLUSH_AGE;
             break;
         }
+    flusher_idle = when == NS_NEVER;
     spin_unlock(&dirty_lock);
     return when;
 }
 
 static void flusher_main(void *unused)
 {
-    int err;
-
     for (;;) {
-        wait_event(&flusher_wait, !list_empty(&dirty_objects), WAIT_UNINTERRUPTIBLE, NS_NEVER);
-        wait_event(&flusher_wait, background_passed(), WAIT_UNINTERRUPTIBLE, flusher_deadline());
+        ns_t when = flusher_deadline();
+        int err;
+
+        wait_event(&flusher_wait, background_passed() || flusher_deadline() < when,
+                   WAIT_UNINTERRUPTIBLE, when);
         do {
             err = flush_next(false);
             if (err == -ENOMEM && !reclaim_clean(RECLAIM_PAGES))

@@ -79,8 +79,11 @@ static void submitted(struct disk_flight *f)
     d->flushes += r->op == BLOCK_FLUSH;
     f->submit = d->event_count;
     f->late = machine_below(2);
-    if (r->op == BLOCK_READ)
+    if (r->op == BLOCK_READ) {
+        if (!f->late)
+            move(r, d->image + (r->sector << SECTOR_SHIFT));
         return;
+    }
     e.kind = is_write(r) ? DISK_SUBMIT : DISK_FLUSH_SUBMIT;
     e.flags = r->flags & BLOCK_FUA && d->block.limits.fua ? BLOCK_FUA : 0;
     if (is_write(r)) {
@@ -109,7 +112,7 @@ static void completed(struct disk_flight *f, int err)
     u8 *at = d->image + (r->sector << SECTOR_SHIFT);
     u64 n = sectors_of(r) << SECTOR_SHIFT;
 
-    if (r->op == BLOCK_READ && !err)
+    if (r->op == BLOCK_READ && f->late && !err)
         move(r, at);
     if (is_write(r)) {
         if (f->late)

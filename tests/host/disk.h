@@ -28,7 +28,7 @@ struct disk_flight { // a request that the disk has taken
     struct block_request *request; // NULL: free
     u64 submit;                    // index of its event, if recording
     u8 *data;                      // of a write: what is to be on the disk
-    bool late;                     // memory is read at completion, not at submission
+    bool late;                     // bytes move at completion, not at submission
 };
 
 struct disk {

@@ -7,6 +7,7 @@
 #include "disk.h"
 #include "lib/string.h"
 #include "mm/slab.h"
+#include "vfs/internal.h"
 #include "vm/vm_private.h"
 #include "world.h"
 
@@ -69,6 +70,7 @@ static void stirrer(void *unused)
     while (stirring) {
         u64 first = machine_below(PAGES);
 
+        verify(vm_dirty_pages() <= DISK_PAGES);
         switch (machine_below(4)) {
         case 0:
             vm_reclaim(1 + machine_below(40));
@@ -77,7 +79,7 @@ static void stirrer(void *unused)
             vm_object_drop_clean(object, first, first + machine_below(PAGES));
             break;
         case 2:
-            host_expect(vm_objects_sync(object), 0);
+            host_expect(vm_objects_sync(object->container), 0);
             break;
         default:
             rest(100000);
@@ -164,6 +166,46 @@ static void mapped_scenario(void)
     crowd(slot_user);
     world_user_end();
     mapping = 0;
+    forget_all();
+}
+
+// Whole pages, which are made without a look at what the disk has, are written and dropped while
+// somebody fills them and their neighbours.
+static void page_overwrite(u64 index, u8 *bytes)
+{
+    u64 at = index << PAGE_SHIFT;
+    struct uio u;
+
+    memset(bytes, (u8)machine_random(), PAGE_SIZE);
+    memcpy(model + at, bytes, PAGE_SIZE);
+    uio_init_kernel(&u, bytes, PAGE_SIZE);
+    host_expect(vm_object_write(object, &u, at, PAGE_SIZE), PAGE_SIZE);
+    host_expect(vm_object_sync(object, index, index), 0);
+    vm_object_drop_clean(object, index, index);
+    uio_init_kernel(&u, bytes, PAGE_SIZE);
+    host_expect(vm_object_read(object, &u, at, PAGE_SIZE), PAGE_SIZE);
+    verify(!memcmp(bytes, model + at, PAGE_SIZE));
+}
+
+static void overwriter(void *number)
+{
+    u8 *bytes = host_alloc(PAGE_SIZE);
+
+    for (u64 step = 0; step < STEPS; step++) {
+        if (number)
+            page_overwrite(own(PAGES, number), bytes);
+        else
+            vm_object_read_ahead(object, 0, step % PAGES);
+        vm_object_drop_clean(object, 0, PAGES);
+    }
+    kfree(bytes);
+}
+
+static void overwrite_scenario(void)
+{
+    fill_disk();
+    disk->depth = DISK_DEPTH;
+    crowd(overwriter);
     forget_all();
 }
 
@@ -277,6 +319,30 @@ static void both_scenario(void)
     forget_all();
 }
 
+// Turns of the clock meet at the same few buffers.
+static void clock_user(void *number)
+{
+    for (int step = 0; step < STEPS / 4; step++) {
+        struct buf *b;
+
+        host_expect(buf_read(cache, machine_below(THREADS), &b), 0);
+        verify(!memcmp(b->data, model + (b->block << SECTOR_SHIFT), 1UL << SECTOR_SHIFT));
+        buf_put(b);
+        buf_shrink(cache);
+    }
+}
+
+static void clock_scenario(void)
+{
+    fill_disk();
+    for (u64 i = 1; i < THREADS; i++)
+        host_spawn("user", clock_user, (void *)i);
+    clock_user((void *)0);
+    host_join();
+    buf_cache_check(cache);
+    forget_all();
+}
+
 /* What is synced is durable */
 
 static u64 host_below(u64 n)
@@ -333,6 +399,54 @@ static void age_scenario(void)
     forget_all();
 }
 
+static void syncer(void *unused)
+{
+    for (int i = 0; i < 4; i++)
+        host_expect(vm_objects_sync(object->container), 0);
+}
+
+// However marks and the walks of others meet, what is dirty grows old.
+static void asleep_scenario(void)
+{
+    u8 *bytes = host_alloc(SLOT);
+
+    fill_disk();
+    for (int round = 0; round < 4; round++) {
+        host_spawn("syncer", syncer, NULL);
+        slot_write(0, bytes, false);
+        host_expect(vm_object_sync(object, 0, ~0UL), 0);
+        slot_write(0, bytes, false);
+        host_join();
+        sleep_until(clock_monotonic() + 61 * NS_PER_SEC, WAIT_UNINTERRUPTIBLE);
+        host_expect(vm_dirty_pages(), 0);
+    }
+    kfree(bytes);
+    forget_all();
+}
+
+// The count of changed pages never runs ahead of the marks.
+static void marker(void *unused)
+{
+    u8 *bytes = host_alloc(SLOT);
+
+    for (int step = 0; step < STEPS; step++)
+        slot_write(machine_below(2) * SLOT, bytes, false);
+    kfree(bytes);
+}
+
+static void count_scenario(void)
+{
+    fill_disk();
+    disk->latency = 0;
+    host_spawn("marker", marker, NULL);
+    for (int step = 0; step < STEPS; step++) {
+        host_expect(vm_object_sync(object, 0, ~0UL), 0);
+        verify(vm_dirty_pages() <= PAGES);
+    }
+    host_join();
+    forget_all();
+}
+
 // A writer that goes on is slowed down, and when it stops the flusher cleans up.
 static void many_scenario(void)
 {
@@ -357,7 +471,7 @@ static void many_scenario(void)
 
 static void write_error_scenario(void)
 {
-    u32 a = vm_object_errors(object), b = a, c;
+    u32 a = write_errors_told(&object->errors), b = a, c;
     u8 *bytes = host_alloc(SLOT);
 
     fill_disk();
@@ -366,23 +480,87 @@ static void write_error_scenario(void)
     slot_write(0, bytes, false);
     slot_write(PAGE_SIZE, bytes, false);
     host_expect(vm_object_sync(object, 0, ~0UL), -EIO);
-    host_expect(vm_object_error_since(object, &a), -EIO);
-    host_expect(vm_object_error_since(object, &a), 0);
+    host_expect(write_errors_since(&object->errors, &a), -EIO);
+    host_expect(write_errors_since(&object->errors, &a), 0);
     host_expect(vm_object_sync(object, 0, ~0UL), 0);
-    c = vm_object_errors(object);
-    host_expect(vm_object_error_since(object, &c), 0);
-    host_expect(vm_object_error_since(object, &b), -EIO);
+    c = write_errors_told(&object->errors);
+    host_expect(write_errors_since(&object->errors, &c), 0);
+    host_expect(write_errors_since(&object->errors, &b), -EIO);
     slot_write(PAGE_SIZE, bytes, false);
     host_expect(vm_object_sync(object, 0, ~0UL), -EIO);
-    c = vm_object_errors(object); // opened after it, but nobody knows yet
-    host_expect(vm_object_error_since(object, &c), -EIO);
+    c = write_errors_told(&object->errors); // opened after it, but nobody knows yet
+    host_expect(write_errors_since(&object->errors, &c), -EIO);
     disk->bad_ops = 0;
     slot_write(0, bytes, false);
     slot_write(PAGE_SIZE, bytes, false);
-    host_expect(vm_object_error_since(object, &b), -EIO);
-    host_expect(vm_object_error_since(object, &b), 0);
+    host_expect(write_errors_since(&object->errors, &b), -EIO);
+    host_expect(write_errors_since(&object->errors, &b), 0);
     kfree(bytes);
     forget_all();
+}
+
+static int lose(struct vm_object *o, u64 first, u64 last)
+{
+    struct frame *f;
+
+    while (vm_object_take_dirty(o, &first, last, &f, 1))
+        frame_put(f);
+    return -EIO;
+}
+
+static void losing_evict(struct inode *i)
+{
+    vm_object_fini(&i->object);
+    kfree(i);
+}
+
+static int losing_sync(struct superblock *sb)
+{
+    return vm_objects_sync(&sb->errors);
+}
+
+static const struct vm_object_ops losing_object = {
+    .write_back = lose, .hold = inode_object_hold, .release = inode_object_release};
+static const struct superblock_ops losing_ops = {.evict = losing_evict, .sync = losing_sync};
+static const struct fs_type losing_type = {.name = "losing"};
+
+static struct inode *losing_inode(struct superblock *sb, bool dirty)
+{
+    struct inode *i = host_alloc(sizeof(*i));
+    struct frame *f;
+
+    inode_init(i, sb, S_IFREG | 0600);
+    i->object.ops = &losing_object;
+    if (dirty) {
+        host_expect(vm_object_page_new(&i->object, 0, &f), 0);
+        vm_object_mark_dirty(&i->object, f);
+        frame_put(f);
+    }
+    return i;
+}
+
+// The error of an inode that is gone is told of its file system.
+static void gone_scenario(void)
+{
+    static const struct file_ops no_file_ops;
+    struct superblock *sb;
+    struct inode *i;
+    struct file *f;
+
+    host_expect(superblock_create(&sb, &losing_type, &losing_ops), 0);
+    host_expect(file_create_anon(&no_file_ops, "f", losing_inode(sb, false), O_RDWR, NULL, &f), 0);
+    i = losing_inode(sb, true);
+    host_expect(vm_object_sync(&i->object, 0, ~0UL), -EIO);
+    inode_put(i);
+    host_expect(file_syncfs(f), -EIO);
+    host_expect(file_syncfs(f), 0);
+    i = losing_inode(sb, true);
+    host_expect(file_syncfs(f), -EIO);
+    host_expect(file_syncfs(f), 0);
+    host_expect(write_errors_told(&sb->errors), 2); // who opens now hears of neither
+    inode_put(i);
+    file_put(f);
+    superblock_put(sb);
 }
 
 // A bad sector fails its page, and no other that is read with it.
@@ -461,12 +639,17 @@ static void memory_scenario(void)
 
 HOST_TEST(bytes, RUNS)
 HOST_TEST(mapped, RUNS)
+HOST_TEST(overwrite, 3 * RUNS)
 HOST_TEST(blocks, RUNS)
 HOST_TEST(both, RUNS)
+HOST_TEST(clock, RUNS)
 HOST_TEST(durable, RUNS / 2)
 HOST_TEST(age, 4)
+HOST_TEST(asleep, RUNS)
+HOST_TEST(count, 3 * RUNS)
 HOST_TEST(many, 8)
 HOST_TEST(write_error, 8)
+HOST_TEST(gone, 8)
 HOST_TEST(read_error, 20)
 HOST_TEST(ahead, 8)
 HOST_FAIL_TEST(memory)
@@ -474,12 +657,14 @@ HOST_FAIL_TEST(memory)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bytes),      cmocka_unit_test(test_mapped),
-        cmocka_unit_test(test_blocks),     cmocka_unit_test(test_both),
-        cmocka_unit_test(test_durable),    cmocka_unit_test(test_age),
-        cmocka_unit_test(test_many),       cmocka_unit_test(test_write_error),
-        cmocka_unit_test(test_read_error), cmocka_unit_test(test_ahead),
-        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_bytes),       cmocka_unit_test(test_mapped),
+        cmocka_unit_test(test_blocks),      cmocka_unit_test(test_both),
+        cmocka_unit_test(test_overwrite),   cmocka_unit_test(test_clock),
+        cmocka_unit_test(test_asleep),      cmocka_unit_test(test_count),
+        cmocka_unit_test(test_gone),        cmocka_unit_test(test_durable),
+        cmocka_unit_test(test_age),         cmocka_unit_test(test_many),
+        cmocka_unit_test(test_write_error), cmocka_unit_test(test_read_error),
+        cmocka_unit_test(test_ahead),       cmocka_unit_test(test_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

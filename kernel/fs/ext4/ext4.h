@@ -64,7 +64,6 @@ struct ext4 {
     u32 error_count;                // (a) of damage found since the superblock was last written
     ino_t error_ino;                // (a) the last one's
     u64 error_block;                // (a)
-    int lost; // (a) error of data that nobody was left to be told of: the next sync is
 
     struct ext4_group **groups; // (c) in chunks, see ext4_group()
     u64 free_blocks;            // (ranges_lock) that could be picked now, see balloc.c

@@ -542,7 +542,7 @@ void ext4_inode_evict(struct inode *i)
 
     if (err) {
         log_info("ext4 (%s): inode %lu: error %d at its end", fs->name, i->ino, -err);
-        store_relaxed(&fs->lost, err);
+        write_errors_note(&i->sb->errors, err);
     }
     if (e->delayed.total)
         ext4_unreserve(fs, e->delayed.total);

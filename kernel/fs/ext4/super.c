@@ -149,7 +149,7 @@ static int ext4_statfs(struct superblock *sb, struct statfs64 *out)
 
 int ext4_sync_all(struct ext4 *fs)
 {
-    int err = vm_objects_sync(fs->sb), log;
+    int err = vm_objects_sync(&fs->sb->errors), log;
 
     log = fs->journal ? journal_sync(fs->journal) : buf_cache_sync(fs->cache);
     return err ? err : log;
@@ -158,13 +158,10 @@ int ext4_sync_all(struct ext4 *fs)
 static int ext4_sync(struct superblock *sb)
 {
     struct ext4 *fs = sb->private;
-    int err, lost;
 
     if (sb->flags & MS_RDONLY)
         return fs->journal ? journal_error(fs->journal) : 0;
-    err = ext4_sync_all(fs);
-    lost = atomic_xchg(&fs->lost, 0);
-    return err ? err : lost;
+    return ext4_sync_all(fs);
 }
 
 static void ext4_unmount(struct superblock *sb)
