@@ -130,19 +130,14 @@ static void zero_within(struct vm_object *o, u64 start, u64 end)
     frame_put(f);
 }
 
-static void set_size(struct vm_object *o, u64 size)
-{
-    spin_lock(&o->pages_lock);
-    store_relaxed(&o->size, size);
-    spin_unlock(&o->pages_lock);
-}
-
 void vm_object_truncate(struct vm_object *o, u64 size)
 {
     u64 old = o->size, first = DIV_ROUND_UP(size, PAGE_SIZE);
     u64 edge = MIN(old, size); // bytes from here to the end of its page are zero afterwards
 
-    set_size(o, size);
+    spin_lock(&o->pages_lock);
+    store_relaxed(&o->size, size);
+    spin_unlock(&o->pages_lock);
     zero_within(o, edge, ALIGN_UP(edge, PAGE_SIZE));
     if (radix_empty(&o->pages) || size > old)
         return;
@@ -176,13 +171,10 @@ void vm_object_punch(struct vm_object *o, u64 start, u64 end)
 {
     u64 first = DIV_ROUND_UP(start, PAGE_SIZE), after = end >> PAGE_SHIFT;
 
-    if (first > after) { // inside one page
-        zero_within(o, start, end);
-        return;
-    }
-    zero_within(o, start, first << PAGE_SHIFT);
-    zero_within(o, after << PAGE_SHIFT, end);
-    if (first == after)
+    zero_within(o, start, MIN(end, first << PAGE_SHIFT));
+    if (first <= after)
+        zero_within(o, after << PAGE_SHIFT, end);
+    if (first >= after)
         return;
     object_drop(o, first, after - 1);
     vm_object_unmap_pages(o, first, after - 1);
