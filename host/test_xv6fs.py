@@ -53,6 +53,21 @@ def test_made(image, tree):
     assert all(inodes["/d/large"].addresses)
 
 
+@pytest.mark.parametrize("blocks", (8191, 8192, 8193))
+def test_bitmap_ends_with_a_block(tmp_path, tree, blocks):
+    image = str(tmp_path / "image")
+    assert tool("make", image, str(tree), "--blocks", str(blocks)).returncode == 0
+    assert tool("check", image).stdout == ""
+
+
+@pytest.mark.parametrize("length", (0, 1024, 1040, 40 * 1024))
+def test_cut_short(image, length):
+    os.truncate(image, length)
+    result = tool("check", str(image))
+    assert (result.returncode, result.stderr) == (1, "")
+    assert "no xv6 file system" in result.stdout
+
+
 def test_what_does_not_fit(tmp_path, tree):
     image = str(tmp_path / "image")
     for options, message in ((("--blocks", "300"), "does not fit"), (("--inodes", "6"), "inodes"),
@@ -61,6 +76,9 @@ def test_what_does_not_fit(tmp_path, tree):
         assert result.returncode == 1 and message in result.stderr, result
     (tree / "fifteen_letters").write_bytes(b"")
     assert "longer than 14" in tool("make", image, str(tree)).stderr
+    (tree / "fifteen_letters").unlink()
+    os.symlink("x" * 1025, tree / "long")
+    assert "longer than 1024" in tool("make", image, str(tree)).stderr
 
 
 def entry(image, name):

@@ -110,11 +110,14 @@ class Maker:
             with open(path, "rb") as f:
                 self.inode(number, FILE, f.read())
         elif stat.S_ISLNK(s.st_mode):
-            self.inode(number, SYMLINK, os.fsencode(os.readlink(path)))
+            target = os.fsencode(os.readlink(path))
+            if len(target) > BLOCK:
+                raise Error(f"{os.fsdecode(path)}: a link's target is longer than {BLOCK} bytes")
+            self.inode(number, SYMLINK, target)
         elif stat.S_ISCHR(s.st_mode):
             self.inode(number, DEVICE, device=(os.major(s.st_rdev), os.minor(s.st_rdev)))
         else:
-            raise Error(f"{path}: xv6 has no such file")
+            raise Error(f"{os.fsdecode(path)}: xv6 has no such file")
         return number
 
     def directory(self, path, parent):
@@ -169,12 +172,13 @@ class Image:
     def __init__(self, path, replay=False):
         with open(path, "rb") as f:
             self.data = bytearray(f.read())
-        magic, self.size, _, self.inodes, self.log, self.log_start, self.inode_start, \
-            self.bitmap_start = SUPER.unpack_from(self.data, BLOCK)
-        self.data_start = self.bitmap_start + -(-self.size // BITS)
-        if magic != MAGIC or self.size * BLOCK > len(self.data) or self.data_start >= self.size or \
-                not 2 <= self.log_start <= self.log_start + self.log <= self.inode_start or \
-                self.inode_start + -(-self.inodes // PER_BLOCK) > self.bitmap_start:
+        magic, self.size, count, self.inodes, self.log, self.log_start, self.inode_start, \
+            self.bitmap_start = SUPER.unpack(self.block(1).ljust(BLOCK, b"\0")[:SUPER.size])
+        self.data_start = self.size - count  # the bitmap may have a block more than it needs
+        if magic != MAGIC or self.size * BLOCK > len(self.data) or \
+                not 2 <= self.log_start < self.log_start + self.log <= self.inode_start or \
+                self.inode_start + -(-self.inodes // PER_BLOCK) > self.bitmap_start or \
+                not self.bitmap_start + -(-self.size // BITS) <= self.data_start < self.size:
             raise Error("no xv6 file system")
         self.logged = struct.unpack_from("<I", self.data, self.log_start * BLOCK)[0]
         if replay:
@@ -218,7 +222,7 @@ class Image:
     def contents(self, inode):
         blocks, _ = self.map(inode)
         return b"".join(self.block(blocks[n]) if n in blocks else bytes(BLOCK)
-                        for n in range(blocks_of(inode.size)))[:inode.size]
+                        for n in range(min(blocks_of(inode.size), MAX_BLOCKS)))[:inode.size]
 
     def entries(self, inode):
         """[(number, name)] of a directory."""

@@ -6,7 +6,6 @@
 // read through the live file system after each.
 #include "abi/mount.h"
 #include "buf/buf.h"
-#include "disk.h"
 #include "fs/xv6fs/xv6fs.h"
 #include "kept.h"
 #include "lib/format.h"
@@ -14,7 +13,7 @@
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "world.h"
-#include "xv6image.h"
+#include "xv6disk.h"
 
 #define BLOCKS  300 // of 1 KiB
 #define INODES  40
@@ -28,61 +27,18 @@
 #define STATES  25            // crashes of a run
 #define SIZE    (16 * 1024UL) // of a file at most
 
-static struct disk *one, *two, *three; // their caches are never freed
-
-static struct disk *disk_make(const char *name)
-{
-    struct disk *d = disk_create(name, BLOCKS * 2, SECTOR_SIZE);
-    struct buf_cache *c;
-
-    xv6_make(d->image, BLOCKS, INODES, LOG);
-    verify(!buf_cache_get(&d->block, &c));
-    return d;
-}
+static struct disk *one, *two, *three;
 
 void host_setup(void)
 {
     world_setup();
     buf_init();
     xv6fs_init();
-    one = disk_make("one");
-    two = disk_make("two");
-    three = disk_make("three");
+    one = xv6_disk_create("one", BLOCKS, INODES, LOG);
+    two = xv6_disk_create("two", BLOCKS, INODES, LOG);
+    three = xv6_disk_create("three", BLOCKS, INODES, LOG);
     host_expect(vfs_mkdir(NULL, "/m", 0755), 0);
     shrink_all();
-}
-
-static int try_mount(const char *source)
-{
-    struct path at;
-    int err = path_lookup(NULL, "/m", 0, &at);
-
-    if (err)
-        return err;
-    err = vfs_mount(source, &at, "xv6fs", 0, NULL);
-    path_put(&at);
-    return err;
-}
-
-static void unmount(void)
-{
-    struct path at;
-    int err;
-
-    do
-        err = path_lookup(NULL, "/m", WALK_FOLLOW, &at);
-    while (err == -ENOMEM);
-    host_expect(err, 0);
-    host_expect(mount_detach(&at, 0), 0);
-    path_put(&at);
-}
-
-static void image_check(const struct disk *d, bool crashed)
-{
-    const char *bad = xv6_check(d->image, crashed);
-
-    if (bad)
-        panic("%s: %s", d->block.name, bad);
 }
 
 /* What can be seen */
@@ -287,12 +243,12 @@ static void recover(struct disk *d, u64 events)
     char source[20];
 
     snformat(source, sizeof(source), "/dev/%s", d->block.name);
-    host_expect(try_mount(source), 0);
+    host_expect(xv6_mount(source), 0);
     state_read(s);
     if (!may_be(s, events))
         panic("after event %lu: no state that was", events);
-    unmount();
-    image_check(d, false);
+    xv6_unmount();
+    xv6_image_check(d, false);
     kfree(s);
 }
 
@@ -316,7 +272,7 @@ static void crash_scenario(void)
 {
     moments = host_alloc((STEPS + 1) * sizeof(*moments));
     moment_count = 0;
-    host_expect(try_mount("/dev/one"), 0);
+    host_expect(xv6_mount("/dev/one"), 0);
     folders_make();
     moments_safe(one);
     disk_record(one);
@@ -332,8 +288,8 @@ static void crash_scenario(void)
         if (machine_below(20) == 0)
             sleep_until(clock_monotonic() + 6 * NS_PER_SEC, WAIT_UNINTERRUPTIBLE);
     }
-    unmount();
-    image_check(one, false);
+    xv6_unmount();
+    xv6_image_check(one, false);
     for (u32 i = 0; i < STATES; i++)
         crash_once();
     kfree(moments);
@@ -364,18 +320,18 @@ static void deep_file(void)
 
 static void deep_scenario(void)
 {
-    host_expect(try_mount("/dev/one"), 0);
+    host_expect(xv6_mount("/dev/one"), 0);
     disk_record(one);
     for (u32 i = 0; i < 4; i++)
         deep_file();
-    unmount();
-    image_check(one, false);
+    xv6_unmount();
+    xv6_image_check(one, false);
     for (u32 i = 0; i < STATES; i++) {
         disk_crash(one, machine_below(one->event_count + 1), machine_below, two->image);
-        host_expect(try_mount("/dev/two"), 0);
+        host_expect(xv6_mount("/dev/two"), 0);
         deep_file();
-        unmount();
-        image_check(two, true);
+        xv6_unmount();
+        xv6_image_check(two, true);
     }
 }
 HOST_TEST(deep, 20)
@@ -392,147 +348,44 @@ static void threads_scenario(void)
 {
     struct state *before = host_alloc(sizeof(*before)), *after = host_alloc(sizeof(*after));
 
-    host_expect(try_mount("/dev/one"), 0);
+    host_expect(xv6_mount("/dev/one"), 0);
     folders_make();
     for (u64 i = 0; i < FOLDERS; i++)
         host_spawn("user", thread_main, (void *)i);
     host_join();
     state_read(before);
-    unmount();
-    image_check(one, false);
-    host_expect(try_mount("/dev/one"), 0);
+    xv6_unmount();
+    xv6_image_check(one, false);
+    host_expect(xv6_mount("/dev/one"), 0);
     state_read(after);
     verify(!memcmp(before, after, sizeof(*after)));
-    unmount();
+    xv6_unmount();
     kfree(before);
     kfree(after);
 }
 HOST_TEST(threads, 60)
 
-/* Mappings */
-
-#define MAPPED (5 * PAGE_SIZE)
-
-static struct file *mapped;
-static uaddr_t mapping;
-static u8 *model; // MAPPED bytes
-static u64 model_size;
-
-static void mapped_store(u64 at)
-{
-    u8 value = machine_random();
-
-    host_expect(copy_to_user(mapping + at, &value, 1),
-                at < ALIGN_UP(model_size, PAGE_SIZE) ? 0 : -EFAULT);
-    if (at < model_size)
-        model[at] = value;
-}
-
-static void mapped_write(u64 at)
-{
-    u64 n = 1 + machine_below(MIN(3000UL, MAPPED - at));
-    u8 *bytes = host_alloc(n);
-    struct uio u;
-
-    memset(bytes, machine_random(), n);
-    uio_init_kernel(&u, bytes, n);
-    host_expect(file_pwrite(mapped, &u, at), n);
-    memcpy(model + at, bytes, n);
-    model_size = MAX(model_size, at + n);
-    kfree(bytes);
-}
-
-static void mapped_cut(u64 size)
-{
-    host_expect(vfs_truncate(mapped->inode, size), 0);
-    if (size < model_size)
-        memset(model + size, 0, MAPPED - size);
-    model_size = size;
-}
-
-static void mapped_compare(struct file *f)
-{
-    u8 *bytes = host_alloc(MAPPED);
-
-    host_expect(file_read_kernel(f, bytes, MAPPED, 0), model_size);
-    for (u64 i = 0; i < model_size; i++)
-        host_expect(bytes[i], model[i]);
-    kfree(bytes);
-}
-
-// Nothing that others do to the pages changes a byte.
-static void mapped_disturb(void *unused)
-{
-    for (u32 i = 0; i < STEPS; i++) {
-        if (machine_below(2))
-            host_expect(file_fsync(mapped, false), 0);
-        else
-            vm_reclaim(1 + machine_below(8));
-        host_pause();
-    }
-}
-
-static void mapped_scenario(void)
-{
-    struct vm_map_args args = {
-        .length = MAPPED, .prot = PROT_READ | PROT_WRITE, .flags = AREA_SHARED | AREA_MAYWRITE};
-
-    model = host_alloc(MAPPED);
-    model_size = 0;
-    host_expect(try_mount("/dev/one"), 0);
-    world_user_begin(PAGE_SIZE);
-    host_expect(file_open(NULL, "/m/f", O_RDWR | O_CREAT | O_EXCL, 0600, 0, &mapped), 0);
-    args.object = &mapped->inode->object;
-    args.file = mapped;
-    host_expect(vm_map(thread_self()->space, &args, &mapping), 0);
-    host_spawn("disturber", mapped_disturb, NULL);
-    for (u32 i = 0; i < 2 * STEPS; i++) {
-        u64 at = machine_below(MAPPED);
-        u32 what = machine_below(8);
-
-        if (what < 4)
-            mapped_store(at);
-        else if (what < 6)
-            mapped_write(at);
-        else if (what < 7)
-            mapped_cut(at);
-        else
-            mapped_compare(mapped);
-    }
-    world_user_end();
-    file_put(mapped);
-    unmount();
-    image_check(one, false);
-    host_expect(try_mount("/dev/one"), 0);
-    host_expect(file_open(NULL, "/m/f", O_RDONLY, 0, 0, &mapped), 0);
-    mapped_compare(mapped);
-    file_put(mapped);
-    unmount();
-    kfree(model);
-}
-HOST_TEST(mapped, 60)
-
 /* Failures */
 
 static void fail_scenario(void)
 {
-    host_expect(try_mount("/dev/one"), 0);
+    host_expect(xv6_mount("/dev/one"), 0);
     folders_make();
     disk_record(one);
     one->fail_nth = 1 + machine_below(300);
     for (u32 i = 0; i < STEPS; i++)
         step(SLOTS, 0);
-    unmount();
+    xv6_unmount();
     disk_crash(one, one->event_count, machine_below, two->image);
-    host_expect(try_mount("/dev/two"), 0);
-    unmount();
-    image_check(two, false);
+    host_expect(xv6_mount("/dev/two"), 0);
+    xv6_unmount();
+    xv6_image_check(two, false);
 }
 HOST_TEST(fail, 120)
 
 static void memory_scenario(void)
 {
-    int err = try_mount("/dev/one");
+    int err = xv6_mount("/dev/one");
 
     if (err) {
         verify(host_failed_yet());
@@ -546,20 +399,20 @@ static void memory_scenario(void)
     vfs_rename(NULL, "/m/p/f", NULL, "/m/g", 0);
     vfs_unlink(NULL, "/m/p", true);
     file_change("/m/g", true);
-    unmount();
-    image_check(one, true);
+    xv6_unmount();
+    xv6_image_check(one, true);
 }
 HOST_FAIL_TEST(memory)
 
 static int mount_one(void)
 {
-    return try_mount("/dev/one");
+    return xv6_mount("/dev/one");
 }
 
 static void kept_scenario(void)
 {
     if (!mount_one())
-        kept_check(host_seed % 3, mount_one, unmount);
+        kept_check(host_seed % 3, mount_one, xv6_unmount);
 }
 HOST_FAIL_TEST(kept)
 
@@ -572,7 +425,7 @@ static void full_scenario(void)
     char name[20];
     int err = 0;
 
-    host_expect(try_mount("/dev/one"), 0);
+    host_expect(xv6_mount("/dev/one"), 0);
     host_expect(path_lookup(NULL, "/m", WALK_FOLLOW, &root), 0);
     for (u32 round = 0; round < 2; round++) { // the second finds the directory's blocks there
         u32 files = 0;
@@ -604,8 +457,8 @@ static void full_scenario(void)
     }
     host_expect(now.f_bfree, before.f_bfree);
     path_put(&root);
-    unmount();
-    image_check(one, false);
+    xv6_unmount();
+    xv6_image_check(one, false);
 }
 HOST_TEST(full, 2)
 
@@ -705,19 +558,19 @@ static void damage(struct disk *d)
 
 static void damage_scenario(void)
 {
-    host_expect(try_mount("/dev/one"), 0);
+    host_expect(xv6_mount("/dev/one"), 0);
     folders_make();
     for (u32 i = 0; i < STEPS / 2; i++)
         step(SLOTS, 0);
-    unmount();
+    xv6_unmount();
     for (u32 i = 0; i < 20; i++) {
         memcpy(two->image, one->image, BYTES);
         for (u32 n = 1 + machine_below(4); n; n--)
             damage(two);
-        if (try_mount("/dev/two"))
+        if (xv6_mount("/dev/two"))
             continue;
         visit("/m", 0);
-        unmount();
+        xv6_unmount();
     }
 }
 HOST_TEST(damage, 100)
@@ -745,10 +598,10 @@ static int look(const char *name)
 // Directories in two places, or in themselves: entered by one name at most.
 static void loops_scenario(void)
 {
-    host_expect(try_mount("/dev/one"), 0);
+    host_expect(xv6_mount("/dev/one"), 0);
     host_expect(vfs_mkdir(NULL, "/m/a", 0755), 0);
     host_expect(vfs_mkdir(NULL, "/m/a/b", 0755), 0);
-    unmount();
+    xv6_unmount();
     entry_put(DATA + 1, 3, 1, "root"); // in a
     entry_put(DATA + 1, 4, 2, "self");
     entry_put(DATA + 2, 2, 2, "up"); // in b
@@ -757,7 +610,7 @@ static void loops_scenario(void)
     one->image[DATA * 1024 - 4 * 1024 + 64 + 8] = 5 * 16; // sizes: of the root
     one->image[DATA * 1024 - 4 * 1024 + 128 + 8] = 5 * 16;
     one->image[DATA * 1024 - 4 * 1024 + 192 + 8] = 3 * 16;
-    host_expect(try_mount("/dev/one"), 0);
+    host_expect(xv6_mount("/dev/one"), 0);
     host_expect(look("/m/a/b"), 0);
     host_expect(look("/m/a/root"), -EUCLEAN);
     host_expect(look("/m/a/self"), -EUCLEAN);
@@ -772,18 +625,35 @@ static void loops_scenario(void)
     host_expect(look("/m/twin"), 0);
     host_expect(look("/m/c"), -EUCLEAN);
     host_expect(vfs_unlink(NULL, "/m/twin", true), -ENOTEMPTY);
-    unmount();
+    xv6_unmount();
 }
 HOST_TEST(loops, 5)
+
+// A directory that has too few links is not taken for one without a name.
+static void links_scenario(void)
+{
+    u8 *root_links = one->image + DATA * 1024 - 4 * 1024 + 64 + 6;
+
+    host_expect(xv6_mount("/dev/one"), 0);
+    host_expect(vfs_mkdir(NULL, "/m/a", 0755), 0);
+    xv6_unmount();
+    host_expect(*root_links, 2);
+    *root_links = 1;
+    host_expect(xv6_mount("/dev/one"), 0);
+    host_expect(vfs_unlink(NULL, "/m/a", true), -EUCLEAN);
+    host_expect(look("/m/a"), 0);
+    xv6_unmount();
+    host_expect(*root_links, 1);
+}
+HOST_TEST(links, 5)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_crash),   cmocka_unit_test(test_deep),
-        cmocka_unit_test(test_threads), cmocka_unit_test(test_fail),
-        cmocka_unit_test(test_memory),  cmocka_unit_test(test_kept),
-        cmocka_unit_test(test_mapped),  cmocka_unit_test(test_full),
-        cmocka_unit_test(test_damage),  cmocka_unit_test(test_loops),
+        cmocka_unit_test(test_crash), cmocka_unit_test(test_deep),   cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_fail),  cmocka_unit_test(test_memory), cmocka_unit_test(test_kept),
+        cmocka_unit_test(test_full),  cmocka_unit_test(test_damage), cmocka_unit_test(test_loops),
+        cmocka_unit_test(test_links),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,7 +18,7 @@ static u32 bits_of(const struct xv6fs *fs, u32 n)
 
 static u32 bitmap_blocks(const struct xv6fs *fs)
 {
-    return DIV_ROUND_UP(fs->layout.size, BITS_PER_BLOCK);
+    return DIV_ROUND_UP((u64)fs->layout.size, BITS_PER_BLOCK);
 }
 
 /* Blocks */

@@ -141,14 +141,15 @@ static int entry_add(struct inode *dir, const struct name *name, u32 ino, u32 *o
     return 0;
 }
 
-// Adds to an inode's links. -EMLINK, -EUCLEAN.
+// Adds to an inode's links; those of a directory are its name's and its folders'. -EMLINK,
+// -EUCLEAN.
 static int links_add(struct inode *i, int n)
 {
     struct xv6fs_dinode *d = xv6fs_i(i)->disk;
 
     if (n > 0 && d->nlink + n > XV6FS_LINK_MAX)
         return -EMLINK;
-    if (d->nlink + n < 0)
+    if (d->nlink + n < S_ISDIR(i->mode))
         return xv6fs_damaged(xv6fs_of(i), i->ino, "more names than links");
     xv6fs_op_change(xv6fs_of(i), xv6fs_i(i)->buf);
     d->nlink += n;
@@ -163,7 +164,11 @@ static int victim_drop(struct inode *dir, struct inode *victim)
     if (!S_ISDIR(victim->mode))
         return links_add(victim, -1);
     err = dir_empty(victim) ?: links_add(dir, -1);
-    return err ? err : links_add(victim, -xv6fs_i(victim)->disk->nlink);
+    if (err)
+        return err;
+    xv6fs_op_change(xv6fs_of(victim), xv6fs_i(victim)->buf);
+    xv6fs_i(victim)->disk->nlink = 0;
+    return 0;
 }
 
 static int directory_moved(struct inode *i, struct inode *from, struct inode *to)

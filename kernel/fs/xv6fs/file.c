@@ -6,7 +6,8 @@
 // are in both, or the operation is undone. Stores through a mapping find the blocks allocated
 // (make_writable), and reach the log when the page is written back.
 //
-// What a block holds past the file's size is zero.
+// What a block holds past the file's size is zero. Truncation holds fill_lock until the blocks are
+// free: a page that is being read meanwhile would show what they held, or will hold.
 #include "abi/errno.h"
 #include "fs/xv6fs/internal.h"
 #include "lib/string.h"
@@ -45,6 +46,12 @@ static int file_fill(struct vm_object *o, u64 index, struct frame **frames, unsi
     return err;
 }
 
+// The file may be cut meanwhile.
+static int make_block_locked(struct inode *i, u64 block, struct buf **out)
+{
+    return block << XV6FS_SHIFT < xv6fs_i(i)->disk->size ? xv6fs_map_get(i, block, out) : 0;
+}
+
 static int make_block(struct inode *i, u64 block)
 {
     struct xv6fs *fs = xv6fs_of(i);
@@ -54,7 +61,7 @@ static int make_block(struct inode *i, u64 block)
     if (!err && !b) {
         err = xv6fs_op_begin(fs);
         if (!err)
-            err = xv6fs_op_end(fs, xv6fs_map_get(i, block, &b));
+            err = xv6fs_op_end(fs, make_block_locked(i, block, &b));
     }
     if (!err)
         buf_put(b);
@@ -108,6 +115,21 @@ static int write_back_block(struct inode *i, u64 block, const u8 *from)
     return err ? err : xv6fs_op_end(fs, write_back_locked(i, block, from));
 }
 
+static int write_back_page(struct vm_object *o, u64 index, struct frame *f)
+{
+    int err = 0;
+
+    for (u64 k = 0; k < PER_PAGE; k++) {
+        const u8 *from = (u8 *)frame_address(f) + k * XV6FS_BLOCK;
+        int one = write_back_block(o->owner, index * PER_PAGE + k, from);
+
+        if (one == -ENOMEM)
+            vm_object_mark_dirty(o, f);
+        err = err ? err : one;
+    }
+    return err;
+}
+
 static int file_write_back(struct vm_object *o, u64 first, u64 last)
 {
     struct frame *frames[RUN];
@@ -115,16 +137,12 @@ static int file_write_back(struct vm_object *o, u64 first, u64 last)
     int err = 0;
 
     while ((n = vm_object_take_dirty(o, &first, last, frames, RUN))) {
-        for (u64 k = 0; k < n * PER_PAGE; k++) {
-            const u8 *page = frame_address(frames[k / PER_PAGE]);
-            int one =
-                write_back_block(o->owner, first * PER_PAGE + k, page + k % PER_PAGE * XV6FS_BLOCK);
+        for (unsigned k = 0; k < n; k++, first++) {
+            int one = write_back_page(o, first, frames[k]);
 
+            frame_put(frames[k]);
             err = err ? err : one;
         }
-        for (unsigned k = 0; k < n; k++)
-            frame_put(frames[k]);
-        first += n;
     }
     return err;
 }
@@ -172,18 +190,14 @@ static int set_size(struct inode *i, u64 size)
     return 0;
 }
 
-static int truncate_locked(struct inode *i, u64 size)
+// fill_lock is held.
+static int cut(struct inode *i, u64 size)
 {
     struct xv6fs *fs = xv6fs_of(i);
     u64 old = i->size;
-    int err = 0;
+    int err = xv6fs_op_begin(fs);
 
-    if (size > old)
-        err = prepare_growth(i) ?: vm_object_clear_tail(&i->object);
-    err = err ? err : xv6fs_op_begin(fs);
-    if (err)
-        return err;
-    err = xv6fs_op_end(fs, set_size(i, size));
+    err = err ? err : xv6fs_op_end(fs, set_size(i, size));
     if (err)
         return err;
     xv6fs_refresh(i);
@@ -192,6 +206,18 @@ static int truncate_locked(struct inode *i, u64 size)
         xv6fs_i(i)->trimmed = false;
         err = prepare_growth(i);
     }
+    return err;
+}
+
+static int truncate_locked(struct inode *i, u64 size)
+{
+    int err = size > i->size ? prepare_growth(i) ?: vm_object_clear_tail(&i->object) : 0;
+
+    if (err)
+        return err;
+    mutex_lock(&i->object.fill_lock);
+    err = cut(i, size);
+    mutex_unlock(&i->object.fill_lock);
     return err;
 }
 

@@ -9,6 +9,9 @@
 #include "lib/string.h"
 #include "mm/slab.h"
 
+#define END_TRIES   100
+#define RETRY_AFTER (NS_PER_SEC / 100)
+
 static struct slab_cache *inode_slab; // (c)
 
 void xv6fs_inodes_init(void)
@@ -126,7 +129,6 @@ int xv6fs_inode_load(struct superblock *sb, u32 ino, struct inode **out)
     x->inode.ino = ino;
     x->inode.atime = x->inode.mtime = x->inode.ctime = x->inode.btime = fs->mounted;
     x->disk = (struct xv6fs_dinode *)b->data + ino % XV6FS_INODES_PER_BLOCK;
-    rwlock_init(&x->map_lock, RANK_MAP);
     *out = &x->inode;
     return 0;
 }
@@ -191,19 +193,28 @@ static int delete (struct inode *i)
     return xv6fs_op_end(fs, 0);
 }
 
+static int finish(struct inode *i)
+{
+    if (i->nlink)
+        return vm_object_sync(&i->object, 0, ~0UL);
+    return i->sb->flags & MS_RDONLY ? -EROFS : delete (i);
+}
+
+// What a shortage of memory leaves undone can be done again, and memory comes back.
 void xv6fs_inode_evict(struct inode *i)
 {
     struct xv6fs *fs = xv6fs_of(i);
     u32 ino = i->ino;
-    bool gone = false;
+    bool nameless = !i->nlink;
+    int err = finish(i);
 
-    if (i->nlink)
-        vm_object_sync(&i->object, 0, ~0UL);
-    else if (!(i->sb->flags & MS_RDONLY))
-        gone = !delete (i);
+    for (unsigned tries = 1; err == -ENOMEM && tries < END_TRIES; tries++) {
+        sleep_until(clock_monotonic() + RETRY_AFTER, WAIT_UNINTERRUPTIBLE);
+        err = finish(i);
+    }
     inode_cache_remove(i);
     xv6fs_inode_discard(i);
-    if (gone)
+    if (nameless && !err)
         xv6fs_ino_free(fs, ino);
 }
 

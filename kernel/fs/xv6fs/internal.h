@@ -15,7 +15,8 @@
 // then tells the struct inode. A file's pages are clean after write(2), which puts the bytes into
 // page and block; only stores through mappings make them dirty.
 //
-// Lock order: inode->lock, object.write_lock, an operation, map_lock, buffers of the device.
+// Lock order: inode->lock, object.write_lock, object.fill_lock, an operation, map_lock, buffers of
+// the device.
 #pragma once
 #include "abi/errno.h"
 #include "buf/buf.h"
@@ -24,7 +25,7 @@
 #include "vfs/file.h"
 
 struct xv6fs_log {
-    struct mutex lock;                   // RANK_OBJECT: held from begin to end
+    struct mutex lock;                   // RANK_MAP: held from begin to end
     u32 room;                            // (c) blocks of a transaction at most
     u32 count;                           // (l) blocks of the transaction
     struct buf **home;                   // (l) they, referenced, BUF_JOURNAL
@@ -46,6 +47,7 @@ struct xv6fs {
     struct buf_cache *cache;     // (c)
     struct xv6fs_layout layout;  // (c)
     struct xv6fs_log log;
+    struct rwlock map_lock;   // RANK_GROUP: block maps, against readers outside of operations
     u32 free_blocks;          // (log.lock)
     u32 block_hint;           // (log.lock) no block below is free
     struct spinlock ino_lock; // RANK_BLOCKS
@@ -60,7 +62,6 @@ struct xv6fs_inode {
     struct inode inode;        // first
     struct buf *buf;           // (c) its block of the inode table, referenced
     struct xv6fs_dinode *disk; // (c) in that block; (log.lock) contents, addrs also (map_lock)
-    struct rwlock map_lock;    // RANK_MAP: the block map, against readers outside of operations
     u32 entry;    // (a) directories: its name's place in the parent; 0: not looked up yet
     bool trimmed; // (inode lock) no block past the size is mapped
 };

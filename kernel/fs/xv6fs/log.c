@@ -166,17 +166,24 @@ u32 xv6fs_op_room(const struct xv6fs *fs)
     return XV6FS_OP_BLOCKS - fs->log.changed;
 }
 
-int xv6fs_op_end(struct xv6fs *fs, int err)
+// Nobody is on his way through a block of a map while it goes back to what it was.
+static void undo(struct xv6fs *fs)
 {
     struct xv6fs_log *log = &fs->log;
 
-    if (err) {
-        for (u32 i = 0; i < log->changed; i++)
-            memcpy(log->change[i]->data, log->before + i * XV6FS_BLOCK, XV6FS_BLOCK);
-        store_relaxed(&fs->free_blocks, log->free_before);
-        fs->block_hint = log->hint_before;
-    }
-    mutex_unlock(&log->lock);
+    write_lock(&fs->map_lock);
+    for (u32 i = 0; i < log->changed; i++)
+        memcpy(log->change[i]->data, log->before + i * XV6FS_BLOCK, XV6FS_BLOCK);
+    write_unlock(&fs->map_lock);
+    store_relaxed(&fs->free_blocks, log->free_before);
+    fs->block_hint = log->hint_before;
+}
+
+int xv6fs_op_end(struct xv6fs *fs, int err)
+{
+    if (err)
+        undo(fs);
+    mutex_unlock(&fs->log.lock);
     return err;
 }
 
@@ -244,7 +251,8 @@ int xv6fs_log_open(struct xv6fs *fs)
     struct xv6fs_log *log = &fs->log;
     int err;
 
-    mutex_init(&log->lock, RANK_OBJECT);
+    mutex_init(&log->lock, RANK_MAP);
+    rwlock_init(&fs->map_lock, RANK_GROUP);
     wait_queue_init(&log->wait);
     completion_init(&log->gone);
     log->stop = true;

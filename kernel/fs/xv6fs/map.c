@@ -58,9 +58,9 @@ int xv6fs_map_read(struct inode *i, u64 block, struct buf **out)
 {
     int err;
 
-    read_lock(&xv6fs_i(i)->map_lock);
+    read_lock(&xv6fs_of(i)->map_lock);
     err = walk(i, block, false, out);
-    read_unlock(&xv6fs_i(i)->map_lock);
+    read_unlock(&xv6fs_of(i)->map_lock);
     return err;
 }
 
@@ -68,9 +68,9 @@ int xv6fs_map_get(struct inode *i, u64 block, struct buf **out)
 {
     int err;
 
-    write_lock(&xv6fs_i(i)->map_lock);
+    write_lock(&xv6fs_of(i)->map_lock);
     err = walk(i, block, true, out);
-    write_unlock(&xv6fs_i(i)->map_lock);
+    write_unlock(&xv6fs_of(i)->map_lock);
     return err;
 }
 
@@ -138,10 +138,10 @@ int xv6fs_map_trim(struct inode *i, u32 first)
         err = xv6fs_op_begin(fs);
         if (err)
             return err;
-        write_lock(&xv6fs_i(i)->map_lock);
+        write_lock(&fs->map_lock);
         some = trim_some(i, first);
         err = some == NO_ROOM ? 0 : some;
-        write_unlock(&xv6fs_i(i)->map_lock);
+        write_unlock(&fs->map_lock);
         err = xv6fs_op_end(fs, err);
     } while (!err && some == NO_ROOM);
     return err;
