@@ -119,10 +119,10 @@ class Config:
         return os.path.join(BUILD, f"{'debug' if self.debug else 'release'}-{self.uaccess}")
 
 
-def make(*targets):
-    """Runs make; its output goes to stderr. Error if it fails."""
-    command = ["make", "-C", ROOT, "--no-print-directory", f"-j{os.cpu_count() or 1}",
-               f"BUILD={BUILD}", *targets]
+def make_in(folder, *targets):
+    """Runs make there; its output goes to stderr. Error if it fails."""
+    command = ["make", "-C", os.path.join(ROOT, folder), "--no-print-directory",
+               f"-j{os.cpu_count() or 1}", f"BUILD={BUILD}", *targets]
     if subprocess.call(command, stdin=subprocess.DEVNULL, stdout=sys.stderr) != 0:
         raise Error("the build failed: " + " ".join(command))
 
@@ -175,9 +175,7 @@ def bench_program(name):
 
 def bench_build():
     """Builds what bench_program() names."""
-    command = ["make", "-s", "-C", os.path.join(ROOT, "tests/bench"), f"BUILD={BUILD}"]
-    if subprocess.call(command, stdin=subprocess.DEVNULL, stdout=sys.stderr) != 0:
-        raise Error("the benchmark's programs cannot be built")
+    make_in("tests/bench", "-s")
 
 
 def build(config):
@@ -185,10 +183,10 @@ def build(config):
     if not mkinitramfs.busybox_path(BUILD) and not debs_fetch("busybox-static"):
         print("rv: busybox is missing; going on with the native userland", file=sys.stderr)
     if config.on == "linux":
-        make("user")
+        make_in(".", "user")
         linux_image()
         return
-    make("kernel", "user", f"DEBUG={int(config.debug)}", f"UACCESS={config.uaccess}",
+    make_in(".", "kernel", "user", f"DEBUG={int(config.debug)}", f"UACCESS={config.uaccess}",
          *(["firmware"] if config.firmware == "own" else []))
 
 

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import termios
+import threading
 
 import cpio
 import guest
@@ -15,6 +16,7 @@ import machine
 import xv6
 
 INTERRUPTED = 130
+MEMORY_MIN = 16  # MiB: firmware, kernel and archive have their places
 
 
 def pair(text):
@@ -28,7 +30,23 @@ def pair(text):
 def memory_size(text):
     if not re.fullmatch(r"[1-9][0-9]*[MG]", text):
         raise argparse.ArgumentTypeError(f"{text!r} is not a size like 512M or 2G")
+    if text.endswith("M") and int(text[:-1]) < MEMORY_MIN:
+        raise argparse.ArgumentTypeError(f"{text}: a machine takes {MEMORY_MIN}M at least")
     return text
+
+
+def seconds(text):
+    value = float(text)
+    if not 0 < value < threading.TIMEOUT_MAX:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time")
+    return value
+
+
+def count(text):
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is below 0")
+    return value
 
 
 def common_options():
@@ -39,7 +57,7 @@ def common_options():
                    help="memory, as 512M or 2G (1G)")
     p.add_argument("--icount", action="store_true",
                    help="deterministic: one nanosecond is one instruction, one hart")
-    p.add_argument("--timeout", type=float, metavar="S", help="end after S seconds, status 124")
+    p.add_argument("--timeout", type=seconds, metavar="S", help="end after S seconds, status 124")
     p.add_argument("--put", type=pair, action="append", default=[], metavar="HOST:GUEST",
                    help="a file or directory into the root")
     p.add_argument("--get", type=pair, action="append", default=[], metavar="GUEST:HOST",
@@ -168,7 +186,7 @@ def cmd_exec(arguments):
                                             "panic with the log on stderr, 2 for rv's own errors.")
     p.add_argument("--env", type=variable, action="append", default=[], metavar="NAME=VALUE")
     p.add_argument("--cwd", default="/", metavar="DIR", help="working directory (/)")
-    p.add_argument("--uid", type=int, default=0, metavar="N", help="user and group (0)")
+    p.add_argument("--uid", type=count, default=0, metavar="N", help="user and group (0)")
     p.add_argument("--on", choices=("rivulet", "linux"), default="rivulet",
                    help="linux: Debian's kernel with the same root, for comparison")
     p.add_argument("--log", action="store_true", help="the kernel's log on stderr, afterwards")
@@ -270,19 +288,18 @@ def cmd_crash(arguments):
     p = argparse.ArgumentParser(prog="rv crash",
                                 description="What power cuts leave of ext4, recovered by e2fsck and "
                                             "by the kernel, and judged. docs/crash.md explains it.")
-    p.add_argument("--states", type=int, metavar="N", help="distinct states (20000)")
+    p.add_argument("--states", type=count, metavar="N", help="distinct states (20000)")
     p.add_argument("--long", action="store_true", help="1,000,000 states")
-    p.add_argument("--seed", type=int, metavar="N", help="another choice of workloads (1)")
+    p.add_argument("--seed", type=count, metavar="N", help="another choice of workloads (1)")
     p.add_argument("--replay", metavar="FILE", help="a state that was saved, and its workload's others")
     p.add_argument("--only", metavar="WORKLOAD", help="this workload, written as in a saved state")
     p.add_argument("--planted", action="store_true", help="whether each planted bug is found")
-    p.add_argument("--faults", type=int, metavar="N",
+    p.add_argument("--faults", type=count, metavar="N",
                    help="instead let N requests and allocations fail, and space be short")
     p.add_argument("--no-install", action="store_true",
                    help="do not install missing tools, list them")
     options = p.parse_args(arguments)
-    subprocess.run(["make", "-s", "-C", os.path.join(machine.ROOT, "tests/crash"),
-                    f"BUILD={machine.BUILD}", f"-j{os.cpu_count()}"], check=True)
+    machine.make_in("tests/crash", "-s")
     folder = os.path.join(machine.BUILD, "crash")
     command = [os.path.join(folder, "crash"), "--save", os.path.join(folder, "found")]
     command += ["--states", "1000000"] * options.long + ["--planted"] * options.planted

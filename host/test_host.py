@@ -102,6 +102,14 @@ def test_options_refused():
             rv.config_of(rv.common_options().parse_args(words))
 
 
+@pytest.mark.parametrize("words", (["--mem", "8M"], ["--mem", "64"], ["--timeout", "-1"],
+                                   ["--timeout", "nan"], ["--put", ":x"]))
+def test_values_refused(words, capsys):
+    with pytest.raises(SystemExit) as ended:
+        rv.common_options().parse_args(words)
+    assert ended.value.code == 2 and words[0] in capsys.readouterr().err
+
+
 def test_panic_line():
     assert guest.PANIC.search(b"x\n[    1.250000] panic: y")
     assert guest.PANIC.search(b"panic: y")
