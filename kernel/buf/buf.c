@@ -356,8 +356,10 @@ int buf_cache_set_block_size(struct buf_cache *c, u32 size)
     free_unused(c);
     if (c->count)
         return -EBUSY;
+    mutex_lock(&c->object.write_lock); // who writes bytes goes by blocks
     c->block_size = size;
     c->block_shift = bit_lowest(size);
+    mutex_unlock(&c->object.write_lock);
     return 0;
 }
 
@@ -412,9 +414,9 @@ static void sync_one(struct block_device *d, void *error)
 {
     struct buf_cache *c = load_acquire(&d->cache);
     int err = c ? vm_object_sync(&c->object, 0, ~0UL) : 0;
+    int flushed = c && load_relaxed(&c->written) ? flush(c) : 0;
 
-    if (c && load_relaxed(&c->written))
-        err = err ?: flush(c);
+    err = err ? err : flushed;
     if (err)
         *(int *)error = err;
 }

@@ -65,7 +65,8 @@ static void frame_flag_clear(struct vm_object *o, struct frame *f, u16 flag)
     spin_unlock(&o->pages_lock);
 }
 
-static void add_block(struct buf_cache *c, struct block_batch *batch, u64 block, u8 *data, bool raw)
+static void add_block(struct buf_cache *c, struct block_batch *batch, u64 block, u8 *data,
+                      u32 bytes, bool raw)
 {
     struct buf *b = buf_find(c, block);
     u32 flags = b ? load_acquire(&b->flags) : 0;
@@ -73,7 +74,7 @@ static void add_block(struct buf_cache *c, struct block_batch *batch, u64 block,
     if (!(flags & BUF_JOURNAL) && (raw || flags & BUF_DIRTY)) {
         if (b)
             buf_clear_flags(b, BUF_DIRTY);
-        block_batch_add(batch, block << (c->block_shift - SECTOR_SHIFT), data, c->block_size);
+        block_batch_add(batch, block << (c->block_shift - SECTOR_SHIFT), data, bytes);
     }
     buf_put(b);
 }
@@ -86,8 +87,9 @@ static void add_page(struct buf_cache *c, struct block_batch *batch, struct fram
 
     frame_flag_set(&c->object, f, FRAME_F_WRITING);
     smp_mb();
-    for (u32 at = 0; at + c->block_size <= bytes; at += c->block_size)
-        add_block(c, batch, first + (at >> c->block_shift), (u8 *)frame_address(f) + at, raw);
+    for (u32 at = 0; at < bytes; at += c->block_size) // the device may end within the last block
+        add_block(c, batch, first + (at >> c->block_shift), (u8 *)frame_address(f) + at,
+                  MIN(c->block_size, bytes - at), raw);
 }
 
 static int device_write_back(struct vm_object *o, u64 first, u64 last)

@@ -11,26 +11,31 @@
 #include "vm/vm_private.h"
 #include "world.h"
 
-#define RUNS       40
-#define THREADS    4
-#define STEPS      24
-#define DISK_PAGES 1024UL
-#define PAGES      50UL // of them, used by most scenarios
-#define BYTES      (PAGES * PAGE_SIZE)
+#define RUNS        40
+#define THREADS     4
+#define STEPS       24
+#define DISK_PAGES  1024UL
+#define ODD_SECTORS 21UL // of the other disk
+#define PAGES       50UL // of them, used by most scenarios
+#define BYTES       (PAGES * PAGE_SIZE)
 
-static struct disk *disk;
+static struct disk *disk, *odd;
 static struct buf_cache *cache;
 static struct vm_object *object;
 static u8 model[BYTES];
 
 void host_setup(void)
 {
+    struct buf_cache *c;
+
     world_setup();
     buf_init();
     vm_threads_start();
     disk = disk_create("disk", DISK_PAGES << (PAGE_SHIFT - SECTOR_SHIFT), 512);
     verify(!buf_cache_get(&disk->block, &cache));
     object = &cache->object;
+    odd = disk_create("odd", ODD_SECTORS, SECTOR_SIZE);
+    verify(!buf_cache_get(&odd->block, &c));
 }
 
 static void fill_disk(void)
@@ -319,6 +324,36 @@ static void both_scenario(void)
     forget_all();
 }
 
+// The size of blocks changes while bytes are written back.
+static void sizes_scenario(void)
+{
+    fill_disk();
+    few = ~0UL;
+    for (u64 i = 0; i < THREADS; i++)
+        host_spawn("user", slot_user, (void *)i);
+    for (int step = 0; step < STEPS; step++)
+        host_expect(buf_cache_set_block_size(cache, SECTOR_SIZE << machine_below(4)), 0);
+    host_join();
+    forget_all();
+}
+
+// The end of a device that is not a whole number of blocks.
+static void end_scenario(void)
+{
+    u64 at = (ODD_SECTORS - 1) << SECTOR_SHIFT;
+    u8 *bytes = host_alloc(SECTOR_SIZE);
+    struct buf_cache *c = odd->block.cache;
+    struct uio u;
+
+    host_expect(buf_cache_set_block_size(c, PAGE_SIZE), 0);
+    memset(bytes, 1 + machine_below(255), SECTOR_SIZE);
+    uio_init_kernel(&u, bytes, SECTOR_SIZE);
+    host_expect(vm_object_write(&c->object, &u, at, SECTOR_SIZE), SECTOR_SIZE);
+    host_expect(buf_cache_forget(c), 0);
+    verify(!memcmp(odd->image + at, bytes, SECTOR_SIZE));
+    kfree(bytes);
+}
+
 // Turns of the clock meet at the same few buffers.
 static void clock_user(void *number)
 {
@@ -487,7 +522,8 @@ static void write_error_scenario(void)
     host_expect(write_errors_since(&object->errors, &c), 0);
     host_expect(write_errors_since(&object->errors, &b), -EIO);
     slot_write(PAGE_SIZE, bytes, false);
-    host_expect(vm_object_sync(object, 0, ~0UL), -EIO);
+    host_expect(buf_sync_all(), -EIO);
+    host_expect(disk->flushes, 1);          // what could be written is durable
     c = write_errors_told(&object->errors); // opened after it, but nobody knows yet
     host_expect(write_errors_since(&object->errors, &c), -EIO);
     disk->bad_ops = 0;
@@ -642,6 +678,8 @@ HOST_TEST(mapped, RUNS)
 HOST_TEST(overwrite, 3 * RUNS)
 HOST_TEST(blocks, RUNS)
 HOST_TEST(both, RUNS)
+HOST_TEST(sizes, RUNS)
+HOST_TEST(end, 4)
 HOST_TEST(clock, RUNS)
 HOST_TEST(durable, RUNS / 2)
 HOST_TEST(age, 4)
@@ -661,7 +699,8 @@ int main(void)
         cmocka_unit_test(test_blocks),      cmocka_unit_test(test_both),
         cmocka_unit_test(test_overwrite),   cmocka_unit_test(test_clock),
         cmocka_unit_test(test_asleep),      cmocka_unit_test(test_count),
-        cmocka_unit_test(test_gone),        cmocka_unit_test(test_durable),
+        cmocka_unit_test(test_gone),        cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_end),         cmocka_unit_test(test_durable),
         cmocka_unit_test(test_age),         cmocka_unit_test(test_many),
         cmocka_unit_test(test_write_error), cmocka_unit_test(test_read_error),
         cmocka_unit_test(test_ahead),       cmocka_unit_test(test_memory),
