@@ -12,6 +12,7 @@ import threading
 
 import cpio
 import guest
+import lab
 import machine
 import xv6
 
@@ -226,7 +227,8 @@ def cmd_xv6(arguments):
                                 description="Compiles a program written for xv6 and runs it on the "
                                             "course's machine. A directory of programs becomes a "
                                             "root in which a shell starts, or the command behind --.")
-    p.add_argument("file", nargs="+", help="C and assembly files of one program, or a directory")
+    p.add_argument("file", nargs="*",
+                   help="C and assembly files of one program, or a directory; nothing: our programs")
     p.add_argument("--fs", choices=("xv6", "ext4", "memory"), default="xv6",
                    help="what the root is (xv6)")
     p.add_argument("--blocks", type=int, metavar="N", help="its size in KiB (2,000 are free)")
@@ -246,6 +248,34 @@ def cmd_xv6(arguments):
             raise machine.Error("--get goes with a command")
         return console_session(config, options.timeout, "PATH=/ HOME=/")
     return command_session(config, options, command, xv6.PLACES)
+
+
+def cmd_lab(arguments):
+    p = argparse.ArgumentParser(prog="rv lab", description="The labs of the course: prints the page of "
+                                "one, or the list. docs/labs.md explains them.")
+    p.add_argument("name", nargs="?", metavar="NAME", help="the lab; without it, they are listed")
+    what = p.add_mutually_exclusive_group()
+    what.add_argument("--start", metavar="DIR", help="make a working tree without the feature")
+    what.add_argument("--grade", action="store_true", help="check this tree, and print the points")
+    what.add_argument("--solution", action="store_true", help="show what was taken out")
+    p.add_argument("--no-install", action="store_true",
+                   help="do not install missing tools, list them")
+    options = p.parse_args(arguments)
+    if not options.name:
+        print(*lab.names(), sep="\n")
+        return 0
+    if options.name not in lab.names():
+        raise machine.Error(f"no lab {options.name}; there are: {' '.join(lab.names())}")
+    if options.start:
+        lab.start(options.name, options.start)
+        print(f"The tree is in {options.start}; in it, ./rv lab {options.name} --grade checks it.")
+    elif options.grade:
+        return 0 if lab.grade(options.name) else 1
+    elif options.solution:
+        print(lab.solution(options.name), end="")
+    else:
+        print(lab.text_of(options.name, "README.md"), end="")
+    return 0
 
 
 def free_port():
@@ -318,7 +348,8 @@ def hand_over(script):
     return command
 
 
-COMMANDS = {"run": cmd_run, "exec": cmd_exec, "xv6": cmd_xv6, "debug": cmd_debug,
+COMMANDS = {"run": cmd_run, "exec": cmd_exec, "xv6": cmd_xv6, "lab": cmd_lab,
+            "debug": cmd_debug,
             "crash": cmd_crash, "test": hand_over("tests/run"), "bench": hand_over("host/bench.py")}
 
 

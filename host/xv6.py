@@ -146,7 +146,7 @@ def programs_of(folder):
 
 def user_files(files):
     """({name: bytes}, the program to run or None) of what the command line names."""
-    programs, others = {}, {}
+    programs, others, run = {}, {}, None
     for path in files:
         if not os.path.exists(path):
             raise machine.Error(f"{path}: there is no such file")
@@ -154,11 +154,10 @@ def user_files(files):
         programs, others = programs_of(files[0])
         if not programs:
             raise machine.Error(f"{files[0]}: no program is in it")
-        run = None
-    elif all(is_source(p) for p in files):
+    elif files and all(is_source(p) for p in files):
         run = stem(files[0])
         programs[run] = files
-    else:
+    elif files:
         raise machine.Error("./rv xv6 takes C and assembly files of one program, or one directory")
     for name in [*programs, *others]:
         if len(name) > 14:
