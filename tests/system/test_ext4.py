@@ -541,3 +541,13 @@ def test_statfs(disk, tree):
             (field("Free blocks"), field("Inode count"), field("Free inodes"))
         assert total == blocks - field("Overhead clusters")
         assert available == free - field("Reserved block count") - min(blocks // 50, 4096)
+
+
+def test_large_file_in_a_small_journal(disk):
+    """Each block of a journaled file is revoked: more than one transaction of this log can take."""
+    one = disk(f"-b 1024 -I 256 -J size=1 -O {FULL}", "data=journal", size="48M")
+    guest = mounted(one)
+    guest.out("dd if=/dev/zero of=/mnt/large bs=1M count=28 2>/dev/null && sync && rm /mnt/large && sync", timeout=120)
+    one.umount()
+    one.stop()
+    fsck(one.path)

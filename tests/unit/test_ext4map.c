@@ -257,9 +257,9 @@ int ext4_blocks_hold(struct handle *h, struct ext4 *f, u64 block, u64 count)
     return 0;
 }
 
-bool ext4_is_journal_data(const struct inode *i)
+bool ext4_blocks_revoked(const struct ext4_inode *i)
 {
-    return false;
+    return !unit_below(2);
 }
 
 /* The whole map against the model */

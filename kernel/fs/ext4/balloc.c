@@ -330,12 +330,16 @@ int ext4_blocks_hold(struct handle *h, struct ext4 *fs, u64 block, u64 count)
     return err;
 }
 
+bool ext4_blocks_revoked(const struct ext4_inode *i)
+{
+    return !S_ISREG(i->inode.mode) || i->flags & EXT4_EA_INODE_FL ||
+           ext4_is_journal_data(&i->inode);
+}
+
 int ext4_blocks_free(struct handle *h, struct ext4_inode *i, u64 block, u64 count, bool metadata)
 {
     struct ext4 *fs = ext4_of(&i->inode);
-    // Old contents may be in the journal: it must know.
-    bool revoke = metadata || !S_ISREG(i->inode.mode) || i->flags & EXT4_EA_INODE_FL ||
-                  ext4_is_journal_data(&i->inode);
+    bool revoke = metadata || ext4_blocks_revoked(i);
     int err = 0;
 
     if (!ext4_blocks_valid(fs, block, count))

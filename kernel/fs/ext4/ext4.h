@@ -207,6 +207,8 @@ int ext4_block_new(struct handle *h, struct ext4 *fs, u64 goal, u64 *block);
 // metadata blocks are revoked too. Ranges may cross groups.
 int ext4_blocks_hold(struct handle *h, struct ext4 *fs, u64 block, u64 count);
 int ext4_blocks_free(struct handle *h, struct ext4_inode *i, u64 block, u64 count, bool metadata);
+// Whether the inode's contents may be in the journal, which must know when they are freed.
+bool ext4_blocks_revoked(const struct ext4_inode *i);
 void ext4_freed_durable(struct ext4 *fs, u32 tid); // journal_config.committed
 #define EXT4_ALLOC_CREDITS 2
 

@@ -73,6 +73,8 @@ int ext4_map_restart(struct handle *h, struct ext4_inode *i, u32 credits)
 
 /* Removal */
 
+#define REVOKES 256 // of one handle: a transaction has room for those of many
+
 // At most a group's blocks, so that two groups at most are touched.
 static int remove_run(struct handle *h, struct ext4_inode *i, const struct ext4_map *m)
 {
@@ -85,7 +87,8 @@ static int remove_run(struct handle *h, struct ext4_inode *i, const struct ext4_
 
 int ext4_map_remove(struct handle *h, struct ext4_inode *i, u64 first, u64 last, u32 credits)
 {
-    u64 most = ext4_of(&i->inode)->blocks_per_group;
+    bool revoked = ext4_blocks_revoked(i);
+    u64 most = revoked ? REVOKES : ext4_of(&i->inode)->blocks_per_group, left = most;
     int err = 0;
 
     last = MIN(last, ext4_map_max_blocks(i) - 1);
@@ -97,9 +100,12 @@ int ext4_map_remove(struct handle *h, struct ext4_inode *i, u64 first, u64 last,
         if (err)
             break;
         if (m.physical != EXT4_MAP_FAIL) {
-            m.count = MIN(m.count, most);
-            if (journal_credits(h) < need)
+            if (journal_credits(h) < need || !left) {
                 err = ext4_map_restart(h, i, need + EXT4_BATCH_CREDITS);
+                left = most;
+            }
+            m.count = MIN(m.count, left);
+            left -= revoked ? m.count : 0;
             if (!err)
                 err = remove_run(h, i, &m);
         }
