@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #define EXT4_IMAGES             12
+#define EXT4_IMAGE_INLINE       9
 #define EXT4_IMAGE_DATA_JOURNAL 10 // the one to be mounted so
 
 // Image n, to be freed, and its bytes; ends the process if there is none.

@@ -186,6 +186,49 @@ static void kept_by_unmount_scenario(void)
 }
 HOST_FAIL_TEST(kept_by_unmount)
 
+static bool changing;
+
+static void change_attributes(void *unused)
+{
+    static const char value[8] = "another";
+    struct path p;
+
+    host_expect(path_lookup(NULL, "/m/deep/er/tiny", WALK_FOLLOW, &p), 0);
+    for (u32 n = 0; n < 20; n++) {
+        int err = inode_xattr_set(path_inode(&p), "user.a", value, 1 + machine_below(8), 0);
+
+        verify(!err || err == -EOPNOTSUPP || err == -ENOSPC);
+        host_pause();
+    }
+    path_put(&p);
+    changing = false;
+}
+
+// Data inside an inode is read while its attributes move. Nothing is damaged.
+static void inside_scenario(void)
+{
+    struct file *f;
+    u8 back[100];
+
+    if (image_number != EXT4_IMAGE_INLINE)
+        return;
+    host_expect(ext4_visit_mount("/dev/one", "errors=remount-ro", 0), 0);
+    host_expect(file_open(NULL, "/m/deep/er/tiny", O_RDONLY, 0, 0, &f), 0);
+    changing = true;
+    host_spawn("changer", change_attributes, NULL);
+    while (changing) {
+        host_expect(file_read_kernel(f, back, 100, 0), 100);
+        verify(back[0] == 'y' && back[99] == 'y');
+        vm_object_drop_clean(f->object, 0, 0);
+        host_pause();
+    }
+    host_join();
+    verify(!(f->inode->sb->flags & MS_RDONLY));
+    file_put(f);
+    unmount();
+}
+HOST_TEST(inside, 40 * EXT4_IMAGES)
+
 // What is written in place, outside of the log, changes in its first sector alone.
 static void sealed_scenario(void)
 {
@@ -229,7 +272,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_damage),          cmocka_unit_test(test_requests),
         cmocka_unit_test(test_kept_by_sync),    cmocka_unit_test(test_kept_by_eviction),
-        cmocka_unit_test(test_kept_by_unmount), cmocka_unit_test(test_sealed)};
+        cmocka_unit_test(test_kept_by_unmount), cmocka_unit_test(test_sealed),
+        cmocka_unit_test(test_inside)};
 
     counts = host_shared(DAMAGE_KINDS * sizeof(*counts));
     return cmocka_run_group_tests(tests, NULL, NULL);

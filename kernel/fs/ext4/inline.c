@@ -22,22 +22,15 @@ static int damaged(struct inode *i)
     return ext4_corrupt(ext4_of(i), i->ino, 0, "data inside an inode");
 }
 
-// The attribute's value in the inode table's block, which is referenced. No value: *size is 0.
-static int value_place(struct inode *i, struct buf **out, struct ext4_dinode **d, u8 **value,
-                       u32 *size)
+// The attribute's value in the inode table. No value: *size is 0.
+static int value_find(struct inode *i, struct ext4_dinode *d, u8 **value, u32 *size)
 {
-    struct ext4 *fs = ext4_of(i);
     struct ext4_xattr_entry *e = NULL;
     struct xattr_set set;
-    int err = ext4_inode_place(fs, i->ino, out, d);
 
-    if (err)
-        return err;
-    if (xattr_set_of_inode(*d, fs->inode_size, ext4_i(i)->extra_isize, &set)) {
-        if (xattr_set_check(&set)) {
-            buf_put(*out);
+    if (xattr_set_of_inode(d, ext4_of(i)->inode_size, ext4_i(i)->extra_isize, &set)) {
+        if (xattr_set_check(&set))
             return damaged(i);
-        }
         e = xattr_set_find(&set, &data_key);
     }
     *size = e && !e->e_value_inum ? e->e_value_size : 0;
@@ -63,14 +56,17 @@ int ext4_inline_read(struct inode *i, void *out, u64 pos, size_t n)
     }
     if (!n)
         return 0;
-    err = value_place(i, &b, &d, &value, &size);
+    err = ext4_inode_place(ext4_of(i), i->ino, &b, &d);
     if (err)
         return err;
     pos -= EXT4_INLINE_IN_BLOCK;
-    if (pos > size || n > size - pos)
+    buf_lock(b); // readers do not hold the inode's lock, and other attributes may change
+    err = value_find(i, d, &value, &size);
+    if (!err && (pos > size || n > size - pos))
         err = damaged(i);
-    else
+    if (!err)
         memcpy(to, value + pos, n);
+    buf_unlock(b);
     buf_put(b);
     return err;
 }
@@ -87,15 +83,17 @@ int ext4_inline_dir_block(struct ext4_dir_block *k)
     k->view =
         (struct dirblock){(u8 *)ext4_i(dir)->block + PARENT_LEN, EXT4_INLINE_IN_BLOCK - PARENT_LEN};
     if (k->logical)
-        err = value_place(dir, &k->b, &d, &k->view.data, &k->view.end);
+        err = ext4_inode_place(ext4_of(dir), dir->ino, &k->b, &d);
     if (err)
         return err;
-    if (size >= EXT4_INLINE_IN_BLOCK && size % 4 == 0 &&
+    if (k->logical)
+        err = value_find(dir, d, &k->view.data, &k->view.end);
+    if (!err && size >= EXT4_INLINE_IN_BLOCK && size % 4 == 0 &&
         (!k->logical || k->view.end == size - EXT4_INLINE_IN_BLOCK) && !dirblock_check(&k->view))
         return 0;
     buf_put(k->b);
     k->b = NULL;
-    return damaged(dir);
+    return err ?: damaged(dir);
 }
 
 /* To blocks */
