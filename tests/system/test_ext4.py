@@ -551,3 +551,18 @@ def test_large_file_in_a_small_journal(disk):
     one.umount()
     one.stop()
     fsck(one.path)
+
+
+def test_some_of_the_fields(disk):
+    """An inode with room for no more than the first of the later fields: its seconds end in 2038."""
+    one = disk(f"-b 4096 -I 256 -O {EXT4}")
+    one.boot()
+    mounted(one).out("echo > /mnt/f")
+    one.umount()
+    one.stop()
+    host("debugfs", "-w", "-R", "sif /f extra_isize 4", one.path)
+    mounted(one).out("touch -d 2050-01-01 /mnt/f")
+    one.umount()
+    one.stop()
+    assert "mtime: 0x7fffffff" in debugfs(one.path, "stat /f")[0]
+    fsck(one.path)

@@ -286,22 +286,25 @@ int ext4_inode_get(struct superblock *sb, u32 ino, struct inode **out)
 
 /* To disk */
 
-static void time_encode(ns_t t, bool wide, u32 *seconds, u32 *extra)
+// Without room for `extra` it ends in 2038.
+static void time_encode(const struct ext4_inode *e, struct ext4_dinode *d, ns_t t, u32 *seconds,
+                        u32 *extra)
 {
+    bool wide = (u8 *)(extra + 1) <= (u8 *)d + fields_size(e);
     u64 s = t / NS_PER_SEC;
 
     *seconds = wide ? s : MIN(s, (u64)INT32_MAX);
     *extra = (t - s * NS_PER_SEC) << 2 | (((s64)s - (s32)s) >> 32 & 3);
 }
 
-static void blocks_encode(struct ext4_inode *e, struct ext4_dinode *d)
+static void blocks_encode(const struct ext4_inode *e, struct ext4_dinode *d)
 {
-    struct ext4 *fs = ext4_of(&e->inode);
+    const struct ext4 *fs = e->inode.sb->private;
     u64 n = e->blocks << (fs->block_shift - 9);
 
-    e->flags &= ~EXT4_HUGE_FILE_FL;
+    d->i_flags = e->flags & ~EXT4_HUGE_FILE_FL;
     if (EXT4_HAS_RO(fs, HUGE_FILE) && n >> 48) {
-        e->flags |= EXT4_HUGE_FILE_FL;
+        d->i_flags |= EXT4_HUGE_FILE_FL;
         n = e->blocks;
     }
     d->i_blocks_lo = n;
@@ -319,15 +322,14 @@ static void rdev_encode(dev_t rdev, struct ext4_inode *e)
         e->block[1] = (minor & 0xff) | major << 8 | (minor & ~0xffU) << 12;
 }
 
-static void inode_encode(struct ext4_inode *e, struct ext4_dinode *to)
+static void inode_encode(const struct ext4_inode *e, struct ext4_dinode *to)
 {
     const struct inode *i = &e->inode;
     struct ext4 *fs = i->sb->private;
     u64 size = S_ISREG(i->mode) ? e->disk_size : i->size;
     struct ext4_dinode fields, *d = &fields;
-    bool wide = e->extra_isize;
 
-    if (wide && to->i_extra_isize < e->extra_isize)
+    if (e->extra_isize && to->i_extra_isize < e->extra_isize)
         memset((u8 *)to + EXT4_GOOD_OLD_INODE_SIZE, 0, e->extra_isize);
     memcpy(d, to, fields_size(e));
     d->i_mode = i->mode;
@@ -339,13 +341,12 @@ static void inode_encode(struct ext4_inode *e, struct ext4_dinode *to)
     d->i_size_lo = size;
     if (size_is_wide(fs, i->mode))
         d->i_size_hi = size >> 32;
-    time_encode(i->ctime, wide, &d->i_ctime, &d->i_ctime_extra);
-    time_encode(i->mtime, wide, &d->i_mtime, &d->i_mtime_extra);
-    time_encode(i->atime, wide, &d->i_atime, &d->i_atime_extra);
+    time_encode(e, d, i->ctime, &d->i_ctime, &d->i_ctime_extra);
+    time_encode(e, d, i->mtime, &d->i_mtime, &d->i_mtime_extra);
+    time_encode(e, d, i->atime, &d->i_atime, &d->i_atime_extra);
     if (i->btime)
-        time_encode(i->btime, wide, &d->i_crtime, &d->i_crtime_extra);
+        time_encode(e, d, i->btime, &d->i_crtime, &d->i_crtime_extra);
     blocks_encode(e, d);
-    d->i_flags = e->flags;
     d->i_generation = e->generation;
     d->i_file_acl_lo = e->acl_block;
     d->i_file_acl_hi = e->acl_block >> 32;
