@@ -566,3 +566,15 @@ def test_some_of_the_fields(disk):
     one.stop()
     assert "mtime: 0x7fffffff" in debugfs(one.path, "stat /f")[0]
     fsck(one.path)
+
+
+def test_wrong_count_of_a_group(disk):
+    """A group whose bitmap was never written has more free blocks than it says."""
+    one = disk(f"-b 1024 -I 256 -O {EXT4},uninit_bg")
+    for request in ("set_bg 5 free_blocks_count 7000", "set_bg 5 checksum calc"):
+        host("debugfs", "-w", "-R", request, one.path)
+    guest = mounted(one, "errors=continue")
+    guest.sh("dd if=/dev/zero of=/mnt/f bs=1M; sync", timeout=120)
+    assert "damaged: bitmap of blocks" in one.log()
+    assert int(guest.out("stat -f -c %f /mnt")) < 65536
+    one.umount()

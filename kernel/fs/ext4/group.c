@@ -327,7 +327,8 @@ static int bitmap_check(struct ext4 *fs, u32 n, bool inodes, struct buf *b)
         bitmap_make(fs, n, inodes, (u64 *)b->data);
         ext4_bitmap_seal(fs, &g->desc, b->data, inodes);
         buf_unlock(b);
-    } else if (!g->checked[inodes] && !bitmap_good(fs, n, inodes, (u64 *)b->data)) {
+    }
+    if (!g->checked[inodes] && !bitmap_good(fs, n, inodes, (u64 *)b->data)) {
         g->bad[inodes] = true;
         return ext4_corrupt(fs, 0, b->block, inodes ? "bitmap of inodes" : "bitmap of blocks");
     }
