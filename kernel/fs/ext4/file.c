@@ -81,9 +81,8 @@ static loff_t seek_block(struct inode *i, loff_t pos, bool hole)
     u64 size = load_relaxed(&i->size), end = DIV_ROUND_UP(size, 1UL << shift);
     u64 at = (u64)pos >> shift;
     bool found = false;
-    int err = 0;
+    int err = ext4_data_flush(i);
 
-    ext4_data_flush(i);
     read_lock(&ext4_i(i)->map_lock);
     while (!err && !found && at < end) {
         struct ext4_map m = {.logical = at, .count = end - at};
