@@ -186,6 +186,57 @@ static void kept_by_unmount_scenario(void)
 }
 HOST_FAIL_TEST(kept_by_unmount)
 
+static ssize_t file_fill(struct file *f, u8 byte, size_t n, loff_t at)
+{
+    u8 *bytes = host_alloc(n);
+    struct uio u;
+    ssize_t done;
+
+    memset(bytes, byte, n);
+    uio_init_kernel(&u, bytes, n);
+    done = file_pwrite(f, &u, at);
+    kfree(bytes);
+    return done;
+}
+
+#define PARTS 12 // too many for the inode, so that its map has blocks of its own
+#define SHORT 500
+
+// A file is made short, and is used after that.
+static void cut_scenario(void)
+{
+    u32 fail_nth = arch_self()->fail_nth;
+    struct file *f;
+    u8 back[8];
+
+    arch_self()->fail_nth = 0;
+    host_expect(mount_one(), 0);
+    host_expect(file_open(NULL, "/m/cut", O_RDWR | O_CREAT, 0644, 0, &f), 0);
+    for (u64 n = 0; n < PARTS; n++)
+        host_expect(file_fill(f, 1, 1000, n * 10000), 1000);
+    host_expect(file_fsync(f, false), 0);
+    file_put(f);
+    unmount(); // nothing of it is in memory
+    host_expect(mount_one(), 0);
+    host_expect(file_open(NULL, "/m/cut", O_RDWR, 0, 0, &f), 0);
+    arch_self()->fail_nth = fail_nth;
+    if (vfs_truncate(f->inode, SHORT))
+        verify(host_failed_yet());
+    else
+        host_expect(f->inode->size, SHORT);
+    fail_nth = arch_self()->fail_nth;
+    arch_self()->fail_nth = 0;
+    host_expect(vfs_truncate(f->inode, SHORT), 0);
+    host_expect(file_fill(f, 2, 1000, 100000), 1000);
+    host_expect(file_fsync(f, false), 0);
+    host_expect(file_read_kernel(f, back, 8, 50000), 8);
+    verify(!memcmp(back, (u8[8]){0}, 8));
+    file_put(f);
+    unmount();
+    arch_self()->fail_nth = fail_nth;
+}
+HOST_FAIL_TEST(cut)
+
 static bool changing;
 
 static void change_attributes(void *unused)
@@ -269,11 +320,14 @@ HOST_TEST(sealed, 3)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_damage),          cmocka_unit_test(test_requests),
-        cmocka_unit_test(test_kept_by_sync),    cmocka_unit_test(test_kept_by_eviction),
-        cmocka_unit_test(test_kept_by_unmount), cmocka_unit_test(test_sealed),
-        cmocka_unit_test(test_inside)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_damage),
+                                       cmocka_unit_test(test_requests),
+                                       cmocka_unit_test(test_kept_by_sync),
+                                       cmocka_unit_test(test_kept_by_eviction),
+                                       cmocka_unit_test(test_kept_by_unmount),
+                                       cmocka_unit_test(test_sealed),
+                                       cmocka_unit_test(test_cut),
+                                       cmocka_unit_test(test_inside)};
 
     counts = host_shared(DAMAGE_KINDS * sizeof(*counts));
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -302,10 +302,10 @@ static int free_in_group(struct handle *h, struct ext4 *fs, u64 block, u32 count
 
     if (!err && !ext4_bits_are(&c, true, from, count))
         err = ext4_corrupt(fs, 0, block, "a block was freed twice");
-    if (!err && revoke)
-        err = journal_revoke(h, fs->cache, block, count);
-    if (!err)
-        err = freed_add(h, fs, block, count);
+    // Whoever had them has let go of them: an error of memory would look as if he had not.
+    if (!err &&
+        ((revoke && journal_revoke(h, fs->cache, block, count)) || freed_add(h, fs, block, count)))
+        err = -EIO;
     if (!err) {
         ext4_bits_flip(h, fs, &c, false, from, count);
         store_relaxed(&c.group->largest_free, ext4_group_free(c.group, false));

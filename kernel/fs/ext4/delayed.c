@@ -46,7 +46,7 @@ int ext4_map_enter(struct handle *h, struct ext4_inode *i, const struct ext4_map
         return err;
     err = ext4_map_change(h, i, m, false);
     if (err)
-        ext4_blocks_free(h, i, m->physical, m->count, false);
+        err = ext4_blocks_free(h, i, m->physical, m->count, false) ?: err;
     return err;
 }
 

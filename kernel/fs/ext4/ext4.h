@@ -240,6 +240,9 @@ int ext4_name_hold(struct handle *h, struct inode *i);
 int ext4_inode_write(struct handle *h, struct inode *i);
 // Writes the inode and ends the handle of an operation that came to `err`; the first error.
 int ext4_inode_finish(struct handle *h, struct inode *i, int err);
+// Whether what came to `err` is to be tried again: for want of memory, for which it waits a bit.
+// *tries: 0 first.
+bool ext4_memory_may_come(int err, unsigned *tries);
 // ops->evict, and ops->dirty: the attributes changed outside of a handle.
 void ext4_inode_evict(struct inode *i);
 int ext4_inode_dirty(struct inode *i);
@@ -265,7 +268,8 @@ struct ext4_map {
 };
 int ext4_map_find(struct ext4_inode *i, struct ext4_map *m);
 // Makes the map say what m says. The blocks were a hole, or (`mapped`) a part of one mapping, which
-// can become a hole or written. All or nothing; ext4_map_credits tells what it may need.
+// can become a hole or written. All or nothing, but for -EIO and damage; ext4_map_credits tells
+// what it may need.
 int ext4_map_change(struct handle *h, struct ext4_inode *i, const struct ext4_map *m, bool mapped);
 // Frees the blocks of [first, last], restarting the handle as needed (with at least `credits` left
 // afterwards); everything is consistent at each restart, for which the inode is written and

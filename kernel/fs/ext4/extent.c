@@ -305,20 +305,19 @@ static int node_free(struct handle *h, struct ext4_inode *i, u64 block)
     return ext4_blocks_free(h, i, block, 1, true);
 }
 
-// A single node below the root whose entries have room in the root moves there.
+// A single node below the root whose entries have room in the root moves there, if there is memory
+// for that.
 static int shrink(struct handle *h, struct ext4_inode *i)
 {
     struct ext4_extent_header *root = root_of(i), *node;
     struct path p;
-    int err;
+    int err = 0;
 
-    if (!root->eh_depth || root->eh_entries > 1)
+    if (!root->eh_depth || root->eh_entries > 1 || path_find(i, 0, &p))
         return 0;
-    err = path_find(i, 0, &p);
-    if (err)
-        return err;
     node = p.step[1].node;
-    if (node->eh_entries && node->eh_entries <= ROOT_MAX) {
+    if (node->eh_entries && node->eh_entries <= ROOT_MAX &&
+        !ext4_blocks_hold(h, fs_of(i), p.step[1].buf->block, 1)) {
         extent_node_init(root, ROOT_MAX, root->eh_depth - 1);
         root->eh_entries = node->eh_entries;
         memcpy(root + 1, node + 1, node->eh_entries * sizeof(struct ext4_extent));
@@ -346,6 +345,8 @@ static int leaf_apply(struct handle *h, struct ext4_inode *i, struct path *p,
                 ? !s->at
                 : !plan->at && (!plan->count || plan->piece[0].logical != extent_key(p->leaf, 0));
     err = change_hold(h, p, level, first);
+    for (unsigned gone = level + 1; !err && gone <= p->depth; gone++)
+        err = ext4_blocks_hold(h, fs_of(i), p->step[gone].buf->block, 1);
     for (unsigned gone = level + 1; !err && gone <= p->depth; gone++)
         err = node_free(h, i, p->step[gone].buf->block);
     if (err)

@@ -152,6 +152,8 @@ static int shift(struct inode *i, u64 offset, u64 end, bool out)
         err = ext4_map_shift(h, e, first, delta >> ext4_of(i)->block_shift);
     if (err == -EFBIG)
         e->disk_size = known;
+    if (err == -ENOMEM)
+        err = -EIO; // half of it has moved: that is not to be committed
     if (!err)
         ext4_size_set(i, size + delta, MIN(known + (out ? 0 : delta), size + delta));
     return ext4_change_end(h, i, err);

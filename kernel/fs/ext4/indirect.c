@@ -147,9 +147,15 @@ int indirect_find(struct ext4_inode *i, struct ext4_map *m)
 
 /* Changing */
 
-static int slots_begin(struct handle *h, struct walk *w)
+static int slots_hold(struct handle *h, const struct walk *w)
 {
-    return w->level ? journal_change(h, w->buf[w->level]) : 0;
+    return w->level ? journal_get_write(h, w->buf[w->level]) : 0;
+}
+
+static void slots_begin(struct walk *w)
+{
+    if (w->level)
+        buf_lock(w->buf[w->level]);
 }
 
 static void slots_end(struct handle *h, struct walk *w)
@@ -163,16 +169,12 @@ static int walk_complete(struct handle *h, struct ext4_inode *i, struct walk *w)
 {
     while (w->level < w->depth) {
         struct buf *b;
-        int err = ext4_block_create(h, i, &b);
+        int err = slots_hold(h, w) ?: ext4_block_create(h, i, &b);
 
         if (err)
             return err;
         i->blocks++;
-        err = slots_begin(h, w);
-        if (err) {
-            buf_put(b);
-            return err;
-        }
+        slots_begin(w);
         *walk_slot(w) = b->block;
         slots_end(h, w);
         walk_enter(fs_of(i), w, b);
@@ -180,15 +182,30 @@ static int walk_complete(struct handle *h, struct ext4_inode *i, struct walk *w)
     return 0;
 }
 
-// Looks behind `slot` first: files are removed from their beginning on.
-static bool table_empty(const struct ext4 *fs, const u32 *table, const u32 *slot)
+// Whether the walk's last table has nothing but, maybe, the walk's slot and those up to `n`. Looks
+// behind them first: files are removed from their beginning on.
+static bool table_empty(const struct ext4 *fs, const struct walk *w, u64 n)
 {
-    u64 slots = table_slots(fs), from = slot - table;
+    const u32 *table = (u32 *)w->buf[w->level]->data;
+    u64 slots = table_slots(fs), from = walk_slot(w) - table;
 
-    for (u64 n = 0; n < slots; n++)
+    for (; n < slots; n++)
         if (table[(from + n) & (slots - 1)])
             return false;
     return true;
+}
+
+// Takes hold of what walk_prune changes when `n` slots are empty.
+static int prune_hold(struct handle *h, const struct ext4_inode *i, struct walk w, u64 n)
+{
+    int err = 0;
+
+    for (; !err && w.level && table_empty(fs_of(i), &w, n); n = 1) {
+        err = ext4_blocks_hold(h, fs_of(i), w.buf[w.level]->block, 1);
+        w.level--;
+        err = err ?: slots_hold(h, &w);
+    }
+    return err;
 }
 
 // Frees the tables at the walk's end that hold nothing.
@@ -196,13 +213,14 @@ static int walk_prune(struct handle *h, struct ext4_inode *i, struct walk *w)
 {
     int err = 0;
 
-    while (!err && w->level && table_empty(fs_of(i), (u32 *)w->buf[w->level]->data, walk_slot(w))) {
+    while (!err && w->level && table_empty(fs_of(i), w, 0)) {
         u64 block = w->buf[w->level]->block;
 
         buf_put(w->buf[w->level--]);
-        err = slots_begin(h, w);
+        err = slots_hold(h, w);
         if (err)
             break;
+        slots_begin(w);
         *walk_slot(w) = 0;
         slots_end(h, w);
         i->blocks--;
@@ -225,16 +243,20 @@ static int change_some(struct handle *h, struct ext4_inode *i, u64 logical, u64 
     if (!err && (w.level < w.depth || !*walk_slot(&w) == hole))
         err = ext4_corrupt(fs_of(i), i->inode.ino, physical, "block map is not what it was");
     if (!err)
-        err = slots_begin(h, &w);
-    if (!err) {
         *n = run_count(fs_of(i), &w, *n);
+    if (!err && hole)
+        err = prune_hold(h, i, w, *n);
+    if (!err)
+        err = slots_hold(h, &w);
+    if (!err) {
+        slots_begin(&w);
         for (u64 at = 0; at < *n; at++)
             walk_slot(&w)[at] = hole ? 0 : physical + at;
         slots_end(h, &w);
     }
     one = err || hole ? walk_prune(h, i, &w) : 0;
     walk_put(&w);
-    return err ? err : one;
+    return one ?: err;
 }
 
 int indirect_change(struct handle *h, struct ext4_inode *i, const struct ext4_map *m)
@@ -251,8 +273,10 @@ int indirect_change(struct handle *h, struct ext4_inode *i, const struct ext4_ma
 
         n = m->count - done;
         err = change_some(h, i, m->logical + done, hole ? m->physical : m->physical + done, &n);
-        if (err && done && !hole) // what was entered is in the transaction: to take it back is safe
-            indirect_change(h, i, &(struct ext4_map){m->logical, EXT4_MAP_FAIL, done, false});
+        // What was entered is in the transaction: to take it back is safe.
+        if (err && done && !hole &&
+            indirect_change(h, i, &(struct ext4_map){m->logical, EXT4_MAP_FAIL, done, false}))
+            err = -EIO;
         if (err)
             return err;
     }

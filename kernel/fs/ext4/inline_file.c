@@ -44,7 +44,7 @@ static int enter(struct handle *h, struct inode *i, const struct ext4_map *m)
     if (!err) {
         err = ext4_inline_drop(h, i);
         if (err && any)
-            ext4_blocks_free(h, e, m->physical, 1, false);
+            err = ext4_blocks_free(h, e, m->physical, 1, false) ?: err;
     }
     if (err) {
         e->flags = (e->flags & ~EXT4_EXTENTS_FL) | EXT4_INLINE_DATA_FL;

@@ -477,12 +477,20 @@ int ext4_inode_new(struct handle *h, struct inode *dir, const struct create_args
     return err;
 }
 
+#define MEMORY_TRIES 100
+#define RETRY_AFTER  (NS_PER_SEC / 100)
+
+bool ext4_memory_may_come(int err, unsigned *tries)
+{
+    if (err != -ENOMEM || ++*tries >= MEMORY_TRIES)
+        return false;
+    sleep_until(clock_monotonic() + RETRY_AFTER, WAIT_UNINTERRUPTIBLE);
+    return true;
+}
+
 /* The end */
 
 #define DELETE_CREDITS (EXT4_ORPHAN_CREDITS + EXT4_INODE_NEW_CREDITS + EXT4_XATTR_FREE_CREDITS + 1)
-
-#define END_TRIES   100
-#define RETRY_AFTER (NS_PER_SEC / 100)
 
 // In one handle, as far as its contents let it: from an orphan to a free number. It leaves the
 // cache before the number is free, so that whoever gets it next finds nobody there.
@@ -493,15 +501,17 @@ static int inode_delete(struct ext4_inode *e)
     struct handle *h;
     int err = ext4_xattr_drop_values(i)
                   ?: journal_begin(fs->journal, DELETE_CREDITS + EXT4_BATCH_CREDITS, &h),
-        one;
+        left, one;
 
     if (err)
         return err;
-    err = ext4_delete_contents(h, i, DELETE_CREDITS) ?: ext4_xattr_free(h, i)
-              ?: ext4_orphan_remove(h, i);
+    left = ext4_name_hold(h, i) ?: ext4_delete_contents(h, i, DELETE_CREDITS);
+    err = left ?: ext4_xattr_free(h, i) ?: ext4_orphan_remove(h, i);
     if (!err)
         e->dtime = MAX(clock_realtime() / NS_PER_SEC, 1UL);
     one = ext4_inode_write(h, i);
+    if (left == -ENOMEM && !one)
+        journal_undone(h); // there is less of it, but nothing is half done
     err = err ? err : one;
     if (!err) {
         if (!hlist_unlinked(&i->cache_node))
@@ -522,25 +532,16 @@ static int inode_finish(struct ext4_inode *e)
 
 // What a shortage of memory leaves undone would be lost, or stay until the file system is checked:
 // each step can be done again, and memory comes back.
-static int inode_finish_surely(struct ext4_inode *e)
-{
-    int err = inode_finish(e);
-
-    for (unsigned tries = 1; err == -ENOMEM && tries < END_TRIES; tries++) {
-        sleep_until(clock_monotonic() + RETRY_AFTER, WAIT_UNINTERRUPTIBLE);
-        err = inode_finish(e);
-    }
-    return err;
-}
-
-// What a shortage of memory leaves undone would be lost, or stay until the file system is checked:
-// each step can be done again, and memory comes back.
 void ext4_inode_evict(struct inode *i)
 {
     struct ext4 *fs = ext4_of(i);
     struct ext4_inode *e = ext4_i(i);
-    int err = inode_finish_surely(e);
+    unsigned tries = 0;
+    int err;
 
+    do
+        err = inode_finish(e);
+    while (ext4_memory_may_come(err, &tries));
     if (err) {
         log_info("ext4 (%s): inode %lu: error %d at its end", fs->name, i->ino, -err);
         write_errors_note(&i->sb->errors, err);

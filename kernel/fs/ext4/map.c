@@ -132,8 +132,7 @@ int ext4_block_create(struct handle *h, struct ext4_inode *i, struct buf **out)
     }
     if (err) {
         *out = NULL;
-        ext4_blocks_free(h, i, block, 1, true);
-        return err;
+        return ext4_blocks_free(h, i, block, 1, true) ?: err;
     }
     memset((*out)->data, 0, fs->block_size);
     journal_changed(h, *out);
@@ -173,7 +172,7 @@ static int file_block_make(struct handle *h, struct ext4_inode *i, u64 logical, 
     err = ext4_map_change(h, i, &m, false);
     if (err) {
         buf_put(*out);
-        ext4_blocks_free(h, i, m.physical, 1, true);
+        err = ext4_blocks_free(h, i, m.physical, 1, true) ?: err;
     }
     return err;
 }

@@ -10,7 +10,7 @@
 // itself.
 #include "fs/ext4/data.h"
 #include "fs/ext4/map.h"
-#include "fs/ext4/namei.h"
+#include "fs/ext4/super.h"
 
 #define ORPHAN_CREDITS (2 * EXT4_ORPHAN_CREDITS + 1)
 
@@ -31,9 +31,15 @@ int ext4_map_begin(struct inode *i, u32 credits, struct handle **h)
 
 int ext4_map_end(struct handle *h, struct inode *i, int err)
 {
-    write_unlock(&ext4_i(i)->map_lock);
-    store_relaxed(&ext4_i(i)->data_tid, journal_handle_tid(h));
-    return ext4_inode_finish(h, i, err);
+    struct ext4_inode *e = ext4_i(i);
+    int one;
+
+    write_unlock(&e->map_lock);
+    one = ext4_inode_write(h, i);
+    store_relaxed(&e->data_tid, load_relaxed(&e->tid));
+    if (!one && err == -ENOMEM)
+        journal_undone(h); // nothing is half done: see ext4_map_change and ext4_map_remove
+    return journal_finish(h, err ? err : one);
 }
 
 int ext4_change_begin(struct inode *i, u32 credits, struct handle **h)
@@ -133,6 +139,11 @@ int ext4_size_grow(struct inode *i, u64 size)
 
 /* Shorter */
 
+static bool is_orphan(const struct ext4_inode *e)
+{
+    return !list_empty(&e->orphan) || e->orphan_slot != ~0U;
+}
+
 // What is left of a file after an error is an orphan's.
 static int size_shrink(struct inode *i, u64 size)
 {
@@ -144,7 +155,7 @@ static int size_shrink(struct inode *i, u64 size)
 
     if (err)
         return err;
-    any = e->blocks;
+    any = e->blocks || is_orphan(e);
     err = any ? ext4_orphan_add(h, i) : 0;
     if (!err) {
         ext4_size_set(i, size, size);
@@ -158,6 +169,7 @@ static int size_shrink(struct inode *i, u64 size)
 int ext4_truncate(struct inode *i, u64 size)
 {
     int err = ext4_check_writable(ext4_of(i));
+    unsigned tries = 0;
 
     if (!err && size > i->size && size > ext4_size_max(i))
         err = -EFBIG;
@@ -165,7 +177,14 @@ int ext4_truncate(struct inode *i, u64 size)
         err = ext4_inline_convert(i);
     if (err)
         return err;
-    return size > i->size ? ext4_size_grow(i, size) : size_shrink(i, size);
+    if (size > i->size)
+        return ext4_size_grow(i, size);
+    do
+        err = size_shrink(i, size);
+    while (ext4_memory_may_come(err, &tries));
+    if (err == -ENOMEM && is_orphan(ext4_i(i))) // what is left of it would be seen if the file grew
+        ext4_stop_writing(ext4_of(i), err);
+    return err;
 }
 
 /* The end of a file */

@@ -166,6 +166,20 @@ static int write_data(const struct run *runs, unsigned count)
     return block_batch_wait(&batch);
 }
 
+// Takes hold of the blocks, so that journal_data cannot fail.
+static int journal_hold(struct handle *h, const struct run *r, const struct ext4_map *m)
+{
+    int err = 0;
+
+    for (u32 n = 0; !err && n < m->count; n++) {
+        struct buf *b;
+
+        err = buf_get(r->span.fs->cache, m->physical + n, &b) ?: journal_get_write(h, b);
+        buf_put(b);
+    }
+    return err;
+}
+
 static int journal_block(struct handle *h, const struct run *r, u64 logical, u64 physical)
 {
     struct buf *b;
@@ -216,6 +230,8 @@ static int enter_piece(struct handle *h, struct run *r, struct piece *p)
 
     if (journal_credits(h) < need)
         err = ext4_map_restart(h, e, need + EXT4_BATCH_CREDITS);
+    if (!err && r->journaled)
+        err = journal_hold(h, r, &p->map);
     if (err)
         return err;
     p->new = p->map.unwritten = false;
@@ -320,9 +336,9 @@ static void run_end(struct run *r)
     struct ext4_inode *e = ext4_i(r->inode);
     u64 end = (r->span.index + r->pages) << (PAGE_SHIFT - r->span.fs->block_shift);
 
-    if (r->stop < end) {
+    if (r->at < end) {
         write_lock(&e->map_lock);
-        ext4_delayed_drop(e, r->stop, end);
+        ext4_delayed_drop(e, r->at, end);
         write_unlock(&e->map_lock);
     }
     for (unsigned k = 0; k < r->pages; k++) {
