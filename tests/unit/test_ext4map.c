@@ -116,11 +116,15 @@ void ext4_unreserve(struct ext4 *f, u64 count)
 
 int journal_get_write(struct handle *h, struct buf *b)
 {
+    struct ext4_extent_header *node = (void *)block_of(b)->data;
+
     if (!block_of(b)->asked && !hostile) {
         assert_true(h->credits);
         h->credits--;
     }
     block_of(b)->asked = true;
+    if (hostile && node->eh_max && node->eh_max <= (BLOCK - 12) / 12 && !unit_below(50))
+        node->eh_entries = unit_below(node->eh_max + 1); // the node is in another tree too
     return 0;
 }
 

@@ -259,6 +259,7 @@ static int split(struct handle *h, struct ext4_inode *i, struct path *p, unsigne
     struct step *s = &p->step[level], *parent = s - 1, new;
     unsigned entries = s->node->eh_entries;
     unsigned at = s->at + 1 == entries ? entries - 1 : entries / 2;
+    bool done;
     int err;
 
     if (!at)
@@ -279,10 +280,11 @@ static int split(struct handle *h, struct ext4_inode *i, struct path *p, unsigne
     s->node->eh_entries = at;
     step_end(h, i, s);
     step_begin(parent);
-    extent_index_insert(parent->node, parent->at + 1, extent_key(new.node, 0), new.buf->block);
+    done =
+        extent_index_insert(parent->node, parent->at + 1, extent_key(new.node, 0), new.buf->block);
     step_end(h, i, parent);
     buf_put(new.buf);
-    return 0;
+    return done ? 0 : corrupt(i, s->buf ? s->buf->block : 0, "extent node is in two trees");
 }
 
 static bool is_full(const struct ext4_extent_header *node)
@@ -335,6 +337,7 @@ static int leaf_apply(struct handle *h, struct ext4_inode *i, struct path *p,
 {
     bool empty = !plan->count && plan->removed == p->leaf->eh_entries, first;
     unsigned level = p->depth;
+    bool done = true;
     struct step *s;
     int err;
 
@@ -353,13 +356,13 @@ static int leaf_apply(struct handle *h, struct ext4_inode *i, struct path *p,
         return err;
     step_begin(s);
     if (level == p->depth)
-        extent_plan_apply(s->node, plan);
+        done = extent_plan_apply(s->node, plan);
     else if (s->node->eh_entries == 1) // the root's
         extent_node_init(s->node, ROOT_MAX, 0);
     else
-        extent_index_remove(s->node, s->at);
+        done = extent_index_remove(s->node, s->at);
     change_end(h, i, p, level);
-    return 0;
+    return done ? 0 : corrupt(i, s->buf ? s->buf->block : 0, "extent node is in two trees");
 }
 
 // Once, if there is room, else after nodes were split.

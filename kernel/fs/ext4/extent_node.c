@@ -165,20 +165,25 @@ bool extent_plan_fits(const struct ext4_extent_header *leaf, const struct extent
     return leaf->eh_entries - plan->removed + plan->count <= leaf->eh_max;
 }
 
-// Makes the `removed` entries from `at` on `added` ones.
-static void entries_move(struct ext4_extent_header *node, unsigned at, unsigned removed,
+// Makes the `removed` entries from `at` on `added` ones, if the node is still what it was.
+static bool entries_move(struct ext4_extent_header *node, unsigned at, unsigned removed,
                          unsigned added)
 {
+    if (at + removed > node->eh_entries || node->eh_entries - removed + added > node->eh_max)
+        return false;
     memmove(leaf_entry(node, at + added), leaf_entry(node, at + removed),
             (node->eh_entries - at - removed) * ENTRY_SIZE);
     node->eh_entries += added - removed;
+    return true;
 }
 
-void extent_plan_apply(struct ext4_extent_header *leaf, const struct extent_plan *plan)
+bool extent_plan_apply(struct ext4_extent_header *leaf, const struct extent_plan *plan)
 {
-    entries_move(leaf, plan->at, plan->removed, plan->count);
+    if (!entries_move(leaf, plan->at, plan->removed, plan->count))
+        return false;
     for (unsigned n = 0; n < plan->count; n++)
         entry_set(leaf, plan->at + n, &plan->piece[n]);
+    return true;
 }
 
 /* Changes of the tree's shape */
@@ -190,17 +195,19 @@ void extent_node_copy(const struct ext4_extent_header *from, unsigned at,
     memcpy(to + 1, leaf_entry(from, at), to->eh_entries * ENTRY_SIZE);
 }
 
-void extent_index_insert(struct ext4_extent_header *node, unsigned at, u32 key, u64 child)
+bool extent_index_insert(struct ext4_extent_header *node, unsigned at, u32 key, u64 child)
 {
-    entries_move(node, at, 0, 1);
+    if (!entries_move(node, at, 0, 1))
+        return false;
     *index_entry(node, at) = (struct ext4_extent_index){
         .ei_block = key,
         .ei_leaf_lo = child,
         .ei_leaf_hi = child >> 32,
     };
+    return true;
 }
 
-void extent_index_remove(struct ext4_extent_header *node, unsigned at)
+bool extent_index_remove(struct ext4_extent_header *node, unsigned at)
 {
-    entries_move(node, at, 1, 0);
+    return entries_move(node, at, 1, 0);
 }

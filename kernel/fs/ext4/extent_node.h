@@ -33,13 +33,15 @@ bool extent_node_valid(const struct ext4_extent_header *node, u64 low, u64 high,
 bool extent_plan(const struct ext4_extent_header *leaf, const struct ext4_map *m, bool mapped,
                  struct extent_plan *plan);
 bool extent_plan_fits(const struct ext4_extent_header *leaf, const struct extent_plan *plan);
-void extent_plan_apply(struct ext4_extent_header *leaf, const struct extent_plan *plan);
+// These answer false, and change nothing, if the node has not the entries, or no room: it is part
+// of another file's tree too, which was changed meanwhile.
+bool extent_plan_apply(struct ext4_extent_header *leaf, const struct extent_plan *plan);
+bool extent_index_insert(struct ext4_extent_header *node, unsigned at, u32 key, u64 child);
+bool extent_index_remove(struct ext4_extent_header *node, unsigned at);
 
 // Makes the entries from `at` on those of another, empty node.
 void extent_node_copy(const struct ext4_extent_header *from, unsigned at,
                       struct ext4_extent_header *to);
-void extent_index_insert(struct ext4_extent_header *node, unsigned at, u32 key, u64 child);
-void extent_index_remove(struct ext4_extent_header *node, unsigned at);
 void extent_key_set(struct ext4_extent_header *node, unsigned at, u32 key);
 // Adds delta to the keys of the entries from `at` on.
 void extent_keys_shift(struct ext4_extent_header *node, unsigned at, s64 delta);
