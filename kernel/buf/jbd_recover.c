@@ -20,7 +20,7 @@ struct place {
     u32 at, sequence;
     u32 left; // blocks of the ring not yet seen: a log does not bite its tail
     u32 sum;  // COMPAT_CHECKSUM: of the transaction so far
-    bool bad; // a block of the transaction does not match its tag's sum
+    bool bad; // a logged or revoke block of the transaction does not match its sum
 };
 
 // What a pass does with a transaction's blocks; r->head holds the block. NULL: steps over it.
@@ -137,7 +137,8 @@ static int scan_logged(struct jbd_recovery *r, struct place *p, const struct jbd
 
 static int scan_revoke(struct jbd_recovery *r, struct place *p)
 {
-    return tail_matches(r->log, r->head) ? 0 : LOG_ENDS;
+    p->bad |= !tail_matches(r->log, r->head);
+    return 0;
 }
 
 static bool commit_matches(const struct jbd_recovery *r, u32 sum)
