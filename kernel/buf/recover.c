@@ -35,6 +35,7 @@ static int replay_write(struct jbd_recovery *r, u64 block, const void *data)
     buf_lock(b);
     memcpy(b->data, data, j->log.block_size);
     buf_unlock(b);
+    buf_clear_flags(b, BUF_CHECKED);
     buf_mark_dirty(b);
     buf_put(b);
     return r->blocks % SYNC_EVERY ? 0 : buf_cache_sync(j->cache);

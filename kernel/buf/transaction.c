@@ -304,7 +304,7 @@ static void reread(struct buf *b)
 {
     struct buf_cache *c = b->cache;
 
-    buf_clear_flags(b, BUF_DIRTY);
+    buf_clear_flags(b, BUF_DIRTY | BUF_CHECKED);
     buf_lock(b);
     block_transfer(c->device, BLOCK_READ, b->block << (c->block_shift - SECTOR_SHIFT), b->data,
                    c->block_size);
