@@ -20,10 +20,15 @@ u32 journal_log_blocks(const struct journal *j, u32 blocks)
     return blocks + DIV_ROUND_UP(blocks, jbd_tags_per_block(&j->log)) + j->revoke_blocks + 1;
 }
 
+static bool has_many_revokes(const struct journal *j, const struct transaction *t)
+{
+    return load_relaxed(&t->revoked.total) > j->revokes / 2;
+}
+
 // The running transaction takes no more, whatever the log's room.
 static bool is_full(const struct journal *j, const struct transaction *t, u32 credits)
 {
-    return t && (t->reserved + credits > j->max || t->revoked.total > j->revokes / 2);
+    return t && (t->reserved + credits > j->max || has_many_revokes(j, t));
 }
 
 bool journal_has_room(const struct journal *j, const struct transaction *t, u32 credits)
@@ -199,7 +204,9 @@ int journal_restart(struct handle *h, u32 credits)
 
 u32 journal_credits(const struct handle *h)
 {
-    return h->journal ? h->credits : PLENTY;
+    if (!h->journal)
+        return PLENTY;
+    return h->transaction && has_many_revokes(h->journal, h->transaction) ? 0 : h->credits;
 }
 
 u32 journal_handle_tid(const struct handle *h)

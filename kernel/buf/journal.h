@@ -63,8 +63,9 @@ int journal_extend(struct handle *h, u32 credits); // -ENOSPC: restart instead. 
 // Ends and begins: the file system is consistent here. After an error (as of begin) the handle is
 // good for journal_end only.
 int journal_restart(struct handle *h, u32 credits);
-u32 journal_credits(const struct handle *h); // left; without a journal plenty
-int journal_end(struct handle *h);           // -EIO if the journal aborted meanwhile
+// Left; without a journal plenty. 0 also if the transaction has many revokes: restart.
+u32 journal_credits(const struct handle *h);
+int journal_end(struct handle *h); // -EIO if the journal aborted meanwhile
 // Ends the handle of an operation that came to `err`; the first error. One of the device, or
 // -ENOMEM, that left changes half done aborts the journal: they are not to be committed.
 int journal_finish(struct handle *h, int err);
@@ -91,8 +92,8 @@ static inline void journal_changed(struct handle *h, struct buf *b)
 }
 // Blocks freed: `count` metadata blocks from `block` on leave the running transaction, and must not
 // be replayed from older ones (revoke). They may not be used for data before this transaction is
-// durable. Their buffers are forgotten then. No credits. -ENOMEM, -EROFS, -ENOSPC: more than a
-// transaction can revoke (tens of thousands).
+// durable. Their buffers are forgotten then. No credits. -ENOMEM, -EROFS, -ENOSPC: more than
+// the log has room for (thousands in the smallest log).
 int journal_revoke(struct handle *h, struct buf_cache *c, u64 block, u64 count);
 
 u32 journal_handle_tid(const struct handle *h); // the transaction it is in; 0 without journal

@@ -28,14 +28,15 @@ struct journal_buf {
 };
 
 struct transaction {
-    u32 tid;      // (c)
-    u32 start;    // (c) from its switch on: first log block
-    bool locked;  // (journal->lock) no handle may join any more
-    bool flushed; // (journal->lock) its commit block is on its way
-    u32 updates;  // (journal->lock) open handles
-    u32 reserved; // (journal->lock) members not forgotten, and credits of open handles
-    u32 log_left; // (journal->lock) while it commits: log blocks it may still take
-    ns_t started; // (c)
+    u32 tid;         // (c)
+    u32 start;       // (c) from its switch on: first log block
+    bool locked;     // (journal->lock) no handle may join any more
+    bool flushed;    // (journal->lock) its commit block is on its way
+    u32 updates;     // (journal->lock) open handles
+    u32 reserved;    // (journal->lock) members not forgotten, and credits of open handles
+    u32 revoke_more; // (journal->lock) blocks of `reserved` that are for revokes
+    u32 log_left;    // (journal->lock) while it commits: log blocks it may still take
+    ns_t started;    // (c)
     struct list
         members; // (journal->lock) of journal_slot.link; the commit's own from the switch on
     struct list unwritten; // (journal->lock) of journal_buf.checkpoint_link, when committed

@@ -264,12 +264,21 @@ static void forget_locked(struct transaction *t, struct journal_buf *jb)
     s->forgotten = true;
 }
 
-static int revoke_locked(struct journal *j, struct transaction *t, u64 block, u64 count)
+// Log blocks beyond those that are kept for revokes are reserved as for members.
+static int revoke_locked(struct handle *h, u64 block, u64 count)
 {
+    struct journal *j = h->journal;
+    struct transaction *t = h->transaction;
+    u64 blocks;
+
     if (load_relaxed(&j->error) || !t)
         return -EROFS;
-    if (t->revoked.total + count > j->revokes)
+    blocks = DIV_ROUND_UP(t->revoked.total + count, jbd_revokes_per_block(&j->log));
+    blocks -= MIN(blocks, (u64)j->revoke_blocks + t->revoke_more);
+    if (blocks > j->max || (blocks && journal_extend_locked(h, blocks)))
         return -ENOSPC;
+    h->credits -= blocks;
+    t->revoke_more += blocks;
     return ranges_add(&t->revoked, block, block + count);
 }
 
@@ -282,7 +291,7 @@ int journal_revoke(struct handle *h, struct buf_cache *c, u64 block, u64 count)
         buf_forget(c, block, count);
         return 0;
     }
-    err = spin_read(&j->lock, revoke_locked(j, h->transaction, block, count));
+    err = spin_read(&j->lock, revoke_locked(h, block, count));
     for (u64 i = 0; !err && i < count; i++) {
         struct buf *b = buf_find(c, block + i);
 

@@ -245,6 +245,31 @@ static void placing_scenario(void)
     free(image);
 }
 
+// More is freed at once than log blocks are kept for: others are taken, while there is room. 5
+static void revokes_scenario(void)
+{
+    struct handle *h;
+    u32 tid;
+
+    begin();
+    verify(toy_open(disks[0]));
+    host_expect(journal_begin(toy_journal, 3, &h), 0);
+    host_expect(journal_credits(h), 3);
+    tid = journal_handle_tid(h);
+    for (u64 per_block = toy.block_size / 4, n = 0; n < 7; n++)
+        host_expect(journal_revoke(h, toy_cache, 1000000 + n * 2 * per_block, per_block), 0);
+    if (toy.log_blocks < 100) // then it is to be restarted
+        host_expect(journal_credits(h), 0);
+    host_expect(journal_revoke(h, toy_cache, 1UL << 30, 1UL << 27), -ENOSPC);
+    journal_check(toy_journal);
+    host_expect(journal_end(h), 0);
+    host_expect(journal_commit_wait(toy_journal, tid), 0);
+    cut(disks[0], disks[0]->event_count, true);
+    verify(!jbd_after(tid, toy_recover(image)));
+    verify(toy_close());
+    free(image);
+}
+
 // The log ends where the next transaction's first block is lost; its commit block is there. What
 // we write must never be completed by that: its number is passed over. 1
 static void number_scenario(void)
@@ -389,19 +414,17 @@ HOST_TEST(errors, RUNS)
 HOST_FAIL_TEST(memory)
 HOST_TEST(sharing, RUNS)
 HOST_TEST(placing, RUNS)
+HOST_TEST(revokes, RUNS)
 HOST_TEST(number, RUNS)
 HOST_TEST(fsck, FSCK_RUNS)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cuts),
-        cmocka_unit_test(test_errors),
-        cmocka_unit_test(test_memory),
-        cmocka_unit_test(test_sharing),
-        cmocka_unit_test(test_placing),
-        cmocka_unit_test(test_number),
-        cmocka_unit_test_teardown(test_fsck, remove_file_systems),
+        cmocka_unit_test(test_cuts),    cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_memory),  cmocka_unit_test(test_sharing),
+        cmocka_unit_test(test_placing), cmocka_unit_test(test_revokes),
+        cmocka_unit_test(test_number),  cmocka_unit_test_teardown(test_fsck, remove_file_systems),
     };
 
     make_file_systems();
