@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// GPT if the MBR protects one and a header with its entries is sound, the first or the backup; else
-// MBR.
+// GPT if the MBR protects one, by a header that is sound with its entries, the first or the backup;
+// else MBR.
 #include "block/partition.h"
 #include "abi/errno.h"
 #include "lib/crc32.h"
@@ -33,12 +33,7 @@ static bool mbr_parse(const struct partition_source *s, struct mbr_entry *out)
     const u8 *b = s->block;
 
     memcpy(out, b + MBR_ENTRIES, MBR_COUNT * sizeof(*out));
-    if (b[510] != 0x55 || b[511] != 0xaa)
-        return false;
-    for (u32 i = 0; i < MBR_COUNT; i++)
-        if (out[i].boot & 0x7f)
-            return false;
-    return true;
+    return b[510] == 0x55 && b[511] == 0xaa;
 }
 
 static bool is_extended(const struct mbr_entry *e)
@@ -47,10 +42,10 @@ static bool is_extended(const struct mbr_entry *e)
            e->type == TYPE_EXTENDED_LINUX;
 }
 
-// Cut to the disk's end; those behind it are left out.
+// Cut to the disk's end; those behind it, and too many, are left out.
 static int found(struct partition_source *s, u32 number, u64 start, u64 blocks)
 {
-    if (start >= s->blocks || !blocks)
+    if (start >= s->blocks || !blocks || number > PARTITIONS_MAX)
         return 0;
     return s->found(s, number, start, MIN(blocks, s->blocks - start));
 }
@@ -124,6 +119,7 @@ struct gpt_entry { // 5.3.3
 
 #define GPT_SIGNATURE   0x5452415020494645UL // "EFI PART"
 #define GPT_HEADER_SIZE 92
+#define GPT_ENTRIES_MAX 32768 // 4 MiB; the first PARTITIONS_MAX count
 
 static_assert(offsetof(struct gpt_header, entries_crc) + 4 == GPT_HEADER_SIZE, "5.3.2");
 static_assert(sizeof(struct gpt_entry) == 128, "5.3.3");
@@ -145,7 +141,7 @@ static int gpt_read_header(struct partition_source *s, u64 lba, struct gpt_heade
     memcpy(out, h, sizeof(*out));
     if (crc32(0, h, h->header_size) != crc || h->my_lba != lba || h->last_usable >= s->blocks ||
         h->first_usable > h->last_usable || h->entry_size != sizeof(struct gpt_entry) ||
-        !h->entry_count || h->entry_count > PARTITIONS_MAX || h->entries_lba >= s->blocks)
+        !h->entry_count || h->entry_count > GPT_ENTRIES_MAX || h->entries_lba >= s->blocks)
         return -EINVAL;
     return 0;
 }
@@ -211,12 +207,15 @@ int partition_scan(struct partition_source *s)
     err = s->read(s, 0);
     if (err || !mbr_parse(s, entries))
         return err;
-    for (u32 i = 0; i < MBR_COUNT; i++)
+    for (u32 i = 0; i < MBR_COUNT; i++) {
+        if (entries[i].boot & 0x7f) // it is the first sector of a file system
+            return 0;
         protects |= entries[i].type == TYPE_GPT;
+    }
     if (!protects)
         return scan_mbr(s, entries);
     err = scan_gpt(s, 1);
     if (err == -EINVAL || err == -EIO)
         err = scan_gpt(s, s->blocks - 1);
-    return err == -EINVAL ? scan_mbr(s, entries) : err;
+    return err == -EINVAL ? 0 : err;
 }

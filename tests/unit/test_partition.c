@@ -128,6 +128,9 @@ static void test_extended(void **state)
     expect(2, 5, 105, 10);
     expect(3, 6, 152, 40);
     expect(4, 7, 301, 9);
+    disk[150 * 512 + 446 + 16] = 0x12; // nothing boots from here
+    assert_int_equal(scan(512), 0);
+    assert_int_equal(part_count, 5);
 }
 
 static void test_extended_loop(void **state)
@@ -136,6 +139,8 @@ static void test_extended_loop(void **state)
     mbr_put(300, 512, 1, 0x05, 0, 60); // back to the first record
     assert_int_equal(scan(512), 0);
     assert_in_range(reads, 5, PARTITIONS_MAX + 1);
+    assert_true(part_count > 200);
+    expect(part_count - 1, PARTITIONS_MAX, parts[part_count - 1].start, parts[part_count - 1].blocks);
     make_extended();
     bad_block = 150;
     assert_int_equal(scan(512), -EIO);
@@ -217,8 +222,24 @@ static void test_gpt_backup(void **state)
     bad_block = ~0UL;
     disk[512] ^= 1;
     assert_int_equal(scan(512), 0);
-    assert_int_equal(part_count, 1); // what the MBR says
-    expect(0, 1, 1, 511);
+    assert_int_equal(part_count, 0); // the MBR only protects
+}
+
+// More entries than partitions that can be: the sum is that of all.
+static void test_gpt_large(void **state)
+{
+    u8 *h = disk + 512;
+
+    make_gpt(512);
+    for (unsigned i = 0; i < 288; i++)
+        gpt_entry_put(disk + 1024, i, 100 + i, 100 + i);
+    put32(h + 80, 288);
+    put32(h + 88, crc32(0, disk + 1024, 288 * 128));
+    put32(h + 16, 0);
+    put32(h + 16, crc32(0, h, 92));
+    assert_int_equal(scan(512), 0);
+    assert_int_equal(part_count, PARTITIONS_MAX);
+    expect(PARTITIONS_MAX - 1, PARTITIONS_MAX, 100 + PARTITIONS_MAX - 1, 1);
 }
 
 // Headers whose sum is right and whose numbers are not.
@@ -243,7 +264,7 @@ static void test_gpt_hostile(void **state)
         put32(h + 16, 0);
         put32(h + 16, crc32(0, h, 92));
         assert_int_equal(scan(512), 0);
-        assert_int_equal(part_count, 1); // the protective entry
+        assert_int_equal(part_count, 0);
     }
 }
 
@@ -321,7 +342,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_mbr),           cmocka_unit_test(test_not_mbr),
     cmocka_unit_test(test_extended),      cmocka_unit_test(test_extended_loop),
     cmocka_unit_test(test_gpt),           cmocka_unit_test(test_gpt_backup),
-    cmocka_unit_test(test_gpt_hostile),   cmocka_unit_test(test_damage),
+    cmocka_unit_test(test_gpt_hostile),   cmocka_unit_test(test_gpt_large),       cmocka_unit_test(test_damage),
     cmocka_unit_test(test_crc32),         cmocka_unit_test(test_crc32c_patch),
     cmocka_unit_test(test_crc32c_zeroes),
 };
