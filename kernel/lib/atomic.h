@@ -90,18 +90,27 @@ static inline bool ref_get_unless_zero(struct ref *r)
 {
     u32 n = load_relaxed(&r->count);
 
-    while (n) {
-        if (__atomic_compare_exchange_n(&r->count, &n, n + 1, false, __ATOMIC_ACQUIRE,
-                                        __ATOMIC_RELAXED))
-            return true;
-    }
-    return false;
+    while (n && !__atomic_compare_exchange_n(&r->count, &n, n + 1, false, __ATOMIC_ACQUIRE,
+                                             __ATOMIC_RELAXED))
+        ;
+    return n;
 }
 
 // True for the one caller that dropped the last reference: it frees the object.
 static inline bool ref_put(struct ref *r)
 {
     return __atomic_fetch_sub(&r->count, 1, __ATOMIC_ACQ_REL) == 1;
+}
+
+// False: it is the last, which the caller keeps.
+static inline bool ref_put_unless_last(struct ref *r)
+{
+    u32 n = load_relaxed(&r->count);
+
+    while (n > 1 && !__atomic_compare_exchange_n(&r->count, &n, n - 1, false, __ATOMIC_RELEASE,
+                                                 __ATOMIC_RELAXED))
+        ;
+    return n > 1;
 }
 
 static inline u32 ref_read(struct ref *r)

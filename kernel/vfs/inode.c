@@ -31,7 +31,8 @@ void inode_put(struct inode *i)
         i->sb->ops->evict(i);
 }
 
-// Unmounting waits for the release, which may evict.
+// Unmounting waits for the release, which may evict: not in a thread that the eviction may wait
+// for.
 bool inode_object_hold(struct vm_object *o)
 {
     struct inode *i = o->owner;
@@ -48,7 +49,12 @@ void inode_object_release(struct vm_object *o)
     struct inode *i = o->owner;
     struct superblock *sb = i->sb;
 
-    inode_put(i);
+    if (!thread_self()->no_write_back)
+        inode_put(i);
+    else if (!ref_put_unless_last(&i->refs)) {
+        vm_object_release_later(o);
+        return;
+    }
     superblock_release(sb);
 }
 

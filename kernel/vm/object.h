@@ -37,7 +37,7 @@ struct vm_object_ops {
     // A reference that keeps the object for the flusher or reclaim; false: it is going away. With
     // hold NULL it never goes.
     bool (*hold)(struct vm_object *o);
-    void (*release)(struct vm_object *o);
+    void (*release)(struct vm_object *o); // a thread with no_write_back must not end the object
     // The last reference is gone (objects with their own count only).
     void (*destroy)(struct vm_object *o);
 };
@@ -160,6 +160,10 @@ static inline bool vm_try_again(s64 error, unsigned *tries)
 }
 // Drops the clean pages of [first, last] that nobody maps or uses, if they can be filled again.
 void vm_object_drop_clean(struct vm_object *o, u64 first, u64 last);
+
+// Leaves a reference that `hold` gave to the reclaim thread, which ends the object if it is the
+// last.
+void vm_object_release_later(struct vm_object *o);
 
 u64 vm_object_pages_total(void); // pages in all objects, for /proc/meminfo (an atomic count)
 u64 vm_cached_pages(void);       // of these, pages that can be filled again

@@ -19,6 +19,7 @@
 static struct spinlock cached_lock = SPINLOCK_INIT(RANK_CACHES);
 static struct list cached_objects = LIST_INIT(cached_objects); // (cached_lock) next first
 static u64 cached_count;                                       // (cached_lock) objects
+static struct list let_go = LIST_INIT(let_go);                 // (cached_lock) released later
 static struct wait_queue reclaim_wait = WAIT_QUEUE_INIT(reclaim_wait);
 static u32 reclaim_asked; // (a)
 static u64 reclaimed;     // (a) pages, by all
@@ -33,12 +34,41 @@ void object_enter_clock(struct vm_object *o)
     spin_unlock(&cached_lock);
 }
 
-void object_leave_clock(struct vm_object *o)
+static void leave_clock_locked(struct vm_object *o)
 {
-    spin_lock(&cached_lock);
     if (!list_empty(&o->cached_link)) {
         list_remove(&o->cached_link);
         cached_count--;
+    }
+}
+
+void object_leave_clock(struct vm_object *o)
+{
+    spin_lock(&cached_lock);
+    leave_clock_locked(o);
+    spin_unlock(&cached_lock);
+}
+
+void vm_object_release_later(struct vm_object *o)
+{
+    spin_lock(&cached_lock);
+    leave_clock_locked(o);
+    list_insert_tail(&let_go, &o->cached_link);
+    spin_unlock(&cached_lock);
+    wake_all(&reclaim_wait);
+}
+
+// Somebody may have found the object again, and given it pages.
+static void release_let_go(void)
+{
+    struct vm_object *o;
+
+    spin_lock(&cached_lock);
+    while ((o = list_pop(&let_go, struct vm_object, cached_link))) {
+        spin_unlock(&cached_lock);
+        object_enter_clock(o);
+        o->ops->release(o);
+        spin_lock(&cached_lock);
     }
     spin_unlock(&cached_lock);
 }
@@ -161,9 +191,13 @@ static void reclaim_wake(void)
 static void reclaim_main(void *unused)
 {
     for (;;) {
-        wait_event(&reclaim_wait, load_relaxed(&reclaim_asked), WAIT_UNINTERRUPTIBLE, NS_NEVER);
-        clock_run(RECLAIM_WANT, RECLAIM_TURNS);
-        store_release(&reclaim_asked, 0);
+        wait_event(&reclaim_wait, load_relaxed(&reclaim_asked) || !list_empty(&let_go),
+                   WAIT_UNINTERRUPTIBLE, NS_NEVER);
+        release_let_go();
+        if (load_relaxed(&reclaim_asked)) {
+            clock_run(RECLAIM_WANT, RECLAIM_TURNS);
+            store_release(&reclaim_asked, 0);
+        }
     }
 }
 

@@ -649,6 +649,69 @@ static void ahead_scenario(void)
     forget_all();
 }
 
+/* Inodes that end while somebody looks at their pages */
+
+static unsigned ended;
+
+// What an eviction writes may wait for the thread that others' write-back waits for.
+static void evict(struct inode *i)
+{
+    verify(!thread_self()->no_write_back);
+    vm_object_fini(&i->object);
+    kfree(i);
+    ended++;
+}
+
+static int fill_zeroes(struct vm_object *o, u64 index, struct frame **frames, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        memset(frame_address(frames[i]), 0, PAGE_SIZE);
+    return 0;
+}
+
+static void reclaimer(void *no_write_back)
+{
+    thread_self()->no_write_back = no_write_back;
+    while (stirring) {
+        vm_reclaim(4);
+        host_pause();
+    }
+}
+
+static void cache_inode(struct superblock *sb)
+{
+    static const struct vm_object_ops pages = {
+        .fill = fill_zeroes, .hold = inode_object_hold, .release = inode_object_release};
+    struct inode *i = kmalloc(sizeof(*i), 0);
+    struct frame *f;
+
+    inode_init(i, sb, S_IFREG);
+    vm_object_init(&i->object, &pages, i);
+    for (u64 page = 0; page < 4; page++) {
+        host_expect(vm_object_page(&i->object, page, &f), 0);
+        frame_put(f);
+    }
+    inode_put(i);
+}
+
+static void ending_scenario(void)
+{
+    static const struct fs_type type = {.name = "ending"};
+    static const struct superblock_ops ops = {.evict = evict};
+    struct superblock *sb;
+
+    host_expect(superblock_create(&sb, &type, &ops), 0);
+    stirring = true;
+    host_spawn("loop", reclaimer, (void *)1);
+    host_spawn("other", reclaimer, NULL);
+    for (unsigned i = 0; i < STEPS; i++)
+        cache_inode(sb);
+    stirring = false;
+    host_join();
+    superblock_put(sb); // waits for all that are held
+    host_expect(ended, STEPS);
+}
+
 /* No memory */
 
 static void memory_scenario(void)
@@ -690,6 +753,7 @@ HOST_TEST(write_error, 8)
 HOST_TEST(gone, 8)
 HOST_TEST(read_error, 20)
 HOST_TEST(ahead, 8)
+HOST_TEST(ending, RUNS)
 HOST_FAIL_TEST(memory)
 
 int main(void)
@@ -703,7 +767,8 @@ int main(void)
         cmocka_unit_test(test_end),         cmocka_unit_test(test_durable),
         cmocka_unit_test(test_age),         cmocka_unit_test(test_many),
         cmocka_unit_test(test_write_error), cmocka_unit_test(test_read_error),
-        cmocka_unit_test(test_ahead),       cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_ahead),       cmocka_unit_test(test_ending),
+        cmocka_unit_test(test_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
