@@ -13,9 +13,9 @@
 #define MAJOR_EXTENDED 259 // of devices without numbers of their own
 #define NS_PER_MS      1000000
 
-static struct spinlock devices_lock = SPINLOCK_INIT(RANK_DEVICE); // writers; nothing is removed
-static struct list devices = LIST_INIT(devices);                  // a partition after its device
-static u32 extended_minors;                                       // (a) numbers given out
+static struct spinlock devices_lock = SPINLOCK_INIT(RANK_DEVICE); // list's writers; opening
+static struct list devices = LIST_INIT(devices); // grows only; a partition after its device
+static u32 extended_minors;                      // (a) numbers given out
 void (*block_added_hook)(struct block_device *d);
 
 void block_each(void (*fn)(struct block_device *d, void *arg), void *arg)
@@ -46,13 +46,16 @@ struct block_device *block_find_name(const char *name)
     return NULL;
 }
 
+// With the lock, under which a partition that is not open loses its place.
 int block_open(struct block_device *d)
 {
-    atomic_fetch_add(&d->opens, 1);
-    if (load_relaxed(&d->sectors) || (d->ops && d->ops->ioctl))
-        return 0;
-    block_close(d);
-    return -ENXIO;
+    irqflags_t irq = spin_lock_irqsave(&devices_lock);
+    bool there = load_acquire(&d->sectors) || (d->ops && d->ops->ioctl);
+
+    if (there)
+        atomic_fetch_add(&d->opens, 1);
+    spin_unlock_irqrestore(&devices_lock, irq);
+    return there ? 0 : -ENXIO;
 }
 
 void block_close(struct block_device *d)
@@ -166,7 +169,7 @@ static int found_partition(struct partition_source *s, u32 number, u64 start, u6
     p->read_only = whole->read_only;
     p->limits = whole->limits;
     store_relaxed(&p->start, start * (s->block_size / SECTOR_SIZE));
-    store_relaxed(&p->sectors, blocks * (s->block_size / SECTOR_SIZE));
+    store_release(&p->sectors, blocks * (s->block_size / SECTOR_SIZE));
     if (!old)
         add(p, numbered ? dev_major(whole->dev) : 0, dev_minor(whole->dev) + number);
     return 0;
@@ -175,15 +178,18 @@ static int found_partition(struct partition_source *s, u32 number, u64 start, u6
 // Partitions that no longer exist stay, without sectors.
 static int clear_partitions(struct block_device *whole)
 {
+    irqflags_t irq = spin_lock_irqsave(&devices_lock);
     struct block_device *d;
+    u32 users = 0;
 
     LIST_FOR_EACH (d, &devices, link)
-        if (d->whole == whole && d->number && load_relaxed(&d->opens))
-            return -EBUSY;
-    LIST_FOR_EACH (d, &devices, link)
         if (d->whole == whole && d->number)
+            users += load_relaxed(&d->opens);
+    LIST_FOR_EACH (d, &devices, link)
+        if (d->whole == whole && d->number && !users)
             store_relaxed(&d->sectors, 0);
-    return 0;
+    spin_unlock_irqrestore(&devices_lock, irq);
+    return users ? -EBUSY : 0;
 }
 
 int block_rescan(struct block_device *d)
@@ -216,6 +222,7 @@ int block_register(struct block_device *d, u32 major, u32 minor, u32 minors)
     d->minors = minors;
     d->limits.discard_sectors = ALIGN_DOWN(d->limits.discard_sectors, per_block);
     d->limits.zero_sectors = ALIGN_DOWN(d->limits.zero_sectors, per_block);
+    d->sectors = MIN(d->sectors, (u64)INT64_MAX >> SECTOR_SHIFT); // so that bytes can be counted
     add(d, major, minor);
     if (minors && d->sectors)
         err = block_rescan(d);
