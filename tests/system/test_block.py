@@ -369,6 +369,15 @@ def test_new_table(guest, blkio, disks):
     assert blkio("reread", "parts1") == "reread: Invalid argument"
 
 
+def test_table_of_the_cache(guest, disks):
+    """A table that was written counts before it is on the disk."""
+    program, name = guest.program("blkio"), disks.device("parts")
+    assert partitions(guest, disks).keys() > {0}
+    both = guest.sh(f"exec 3</dev/{name}; {program} put /dev/{name} 0 512; {program} reread /dev/{name}")
+    assert both.out == b"512\n", both
+    assert partitions(guest, disks) == {0: 4096}
+
+
 def test_statistics(guest, blkio, disks):
     def row():
         name = disks.device("plain")

@@ -61,6 +61,14 @@ static ssize_t write_some(struct file *f, struct uio *u, loff_t pos, u64 left)
     return n == -ENOMEM && vm_reclaim(RECLAIM_PAGES) ? 0 : n;
 }
 
+// What changed on the device past the cache. Whoever fills pages now began before that.
+static void forget_range(struct vm_object *o, u64 first, u64 last)
+{
+    mutex_lock(&o->fill_lock);
+    vm_object_drop_clean(o, first, last);
+    mutex_unlock(&o->fill_lock);
+}
+
 /* O_DIRECT: past the cache, whose changes are on the device before, and which forgets what it has
  * of the range after a write */
 
@@ -101,11 +109,8 @@ static ssize_t direct(struct file *f, struct uio *u, loff_t *pos, u64 left, bool
         left -= n;
     }
     kfree(bounce);
-    if (write) { // whoever fills pages now began before the device had the new contents
-        mutex_lock(&f->object->fill_lock);
-        vm_object_drop_clean(f->object, first, last);
-        mutex_unlock(&f->object->fill_lock);
-    }
+    if (write)
+        forget_range(f->object, first, last);
     return done ? done : err;
 }
 
@@ -203,6 +208,7 @@ static int clear_range(struct file *f, const u64 range[2],
         vm_object_punch(&c->object, range[0], range[0] + range[1]);
     err = clear(f->private, range[0] >> SECTOR_SHIFT, range[1] >> SECTOR_SHIFT);
     mutex_unlock(&c->object.write_lock);
+    forget_range(&c->object, range[0] >> PAGE_SHIFT, (range[0] + range[1] - 1) >> PAGE_SHIFT);
     return err;
 }
 
@@ -254,7 +260,7 @@ static s64 blockdev_ioctl(struct file *f, u32 cmd, u64 arg)
     case BLKFLSBUF:
         return may ? buf_cache_forget(cache_of(f)) : -EACCES;
     case BLKRRPART:
-        return may ? block_rescan(d) : -EACCES;
+        return may ? buf_cache_sync(cache_of(f)) ?: block_rescan(d) : -EACCES;
     case BLKDISCARD:
     case BLKZEROOUT:
         return ioctl_range(f, cmd, arg);
