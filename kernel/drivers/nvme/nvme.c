@@ -84,24 +84,36 @@ static void timer_expired(struct timer *t)
     work_queue(&container_of(t, struct nvme, timer)->watch);
 }
 
+// NS_NEVER: nothing is under way.
+static ns_t oldest(struct nvme *n)
+{
+    ns_t when = NS_NEVER;
+
+    for (u32 i = 0; i < load_acquire(&n->io_count); i++)
+        when = MIN(when, nvme_queue_oldest(&n->io[i]));
+    return when;
+}
+
 // A submitter that still sees `watching` has put its command where the look at the queues, which
-// comes after the store, finds it: both are under the queue's lock.
+// comes after the store, finds it: both are under the queue's lock. The interrupt may be taking
+// back what is late just now.
 static void watch(struct work *w)
 {
     struct nvme *n = container_of(w, struct nvme, watch);
-    ns_t oldest = NS_NEVER, now = clock_monotonic();
+    ns_t now = clock_monotonic(), late = now > n->timeout ? now - n->timeout : 0, when;
+    bool lost;
 
     store_relaxed(&n->watching, 0U);
-    for (u32 i = 0; i < load_acquire(&n->io_count); i++)
-        oldest = MIN(oldest, nvme_queue_oldest(&n->io[i]));
-    if (oldest == NS_NEVER || load_relaxed(&n->stopped))
+    lost = oldest(n) <= late && nvme_interrupt(n);
+    when = oldest(n);
+    if (load_relaxed(&n->stopped))
         return;
-    if (oldest + n->timeout > now)
-        nvme_watch(n);
-    else if (nvme_interrupt(n))
+    if (lost && when > late)
         log_info("%s: an interrupt was lost", n->name);
-    else
+    if (when <= late)
         nvme_stop(n, "does not answer");
+    else if (when != NS_NEVER)
+        nvme_watch(n);
 }
 
 void nvme_watch(struct nvme *n)

@@ -29,7 +29,7 @@ void nvme_slot_put(struct nvme_queue *q, struct nvme_slot *s)
 int nvme_queue_create(struct nvme_queue *q, struct nvme *n, u16 id, u16 depth)
 {
     *q = (struct nvme_queue){.nvme = n, .id = id, .depth = depth, .phase = true};
-    if (doorbell(q, true) + sizeof(u32) > n->regs + n->mapped)
+    if (depth < 2 || doorbell(q, true) + sizeof(u32) > n->regs + n->mapped)
         return -ENODEV;
     spin_init(&q->lock, RANK_DEVICE);
     q->commands = kmalloc(MAX(depth * sizeof(*q->commands), PAGE_SIZE), ALLOC_ZERO);
