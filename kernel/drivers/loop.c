@@ -90,8 +90,10 @@ static int serve_request(struct file *f, struct block_request *r, u64 pos)
 
     if (r->op == BLOCK_FLUSH)
         return file_fsync(f, false);
-    if (r->op == BLOCK_DISCARD)
-        return f->ops->fallocate(f, FALLOC_PUNCH, pos, r->sectors << SECTOR_SHIFT);
+    if (r->op == BLOCK_DISCARD) // submitted, maybe, when there was another file
+        return f->ops->fallocate
+                   ? f->ops->fallocate(f, FALLOC_PUNCH, pos, r->sectors << SECTOR_SHIFT)
+                   : -EOPNOTSUPP;
     for (u32 i = 0; i < r->segment_count && !err; i++) {
         err = move(f, r->op, &r->segments[i], pos);
         pos += r->segments[i].length;
