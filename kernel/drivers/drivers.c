@@ -32,9 +32,7 @@ void drivers_init(void)
         return;
     }
     interrupt_set_external(plic_dispatch);
-    err = uart_init();
-    if (!err)
-        err = uart_start();
+    err = uart_init() ?: uart_start();
     if (err)
         log_info("no serial port: error %d", -err);
     if (rtc_init() != 0)

@@ -140,7 +140,8 @@ static void test_extended_loop(void **state)
     assert_int_equal(scan(512), 0);
     assert_in_range(reads, 5, PARTITIONS_MAX + 1);
     assert_true(part_count > 200);
-    expect(part_count - 1, PARTITIONS_MAX, parts[part_count - 1].start, parts[part_count - 1].blocks);
+    expect(part_count - 1, PARTITIONS_MAX, parts[part_count - 1].start,
+           parts[part_count - 1].blocks);
     make_extended();
     bad_block = 150;
     assert_int_equal(scan(512), -EIO);
@@ -339,12 +340,12 @@ static void test_crc32c_patch(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_mbr),           cmocka_unit_test(test_not_mbr),
-    cmocka_unit_test(test_extended),      cmocka_unit_test(test_extended_loop),
-    cmocka_unit_test(test_gpt),           cmocka_unit_test(test_gpt_backup),
-    cmocka_unit_test(test_gpt_hostile),   cmocka_unit_test(test_gpt_large),       cmocka_unit_test(test_damage),
-    cmocka_unit_test(test_crc32),         cmocka_unit_test(test_crc32c_patch),
-    cmocka_unit_test(test_crc32c_zeroes),
+    cmocka_unit_test(test_mbr),          cmocka_unit_test(test_not_mbr),
+    cmocka_unit_test(test_extended),     cmocka_unit_test(test_extended_loop),
+    cmocka_unit_test(test_gpt),          cmocka_unit_test(test_gpt_backup),
+    cmocka_unit_test(test_gpt_hostile),  cmocka_unit_test(test_gpt_large),
+    cmocka_unit_test(test_damage),       cmocka_unit_test(test_crc32),
+    cmocka_unit_test(test_crc32c_patch), cmocka_unit_test(test_crc32c_zeroes),
 };
 
 UNIT_MAIN(tests)

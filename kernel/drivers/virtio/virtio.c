@@ -22,17 +22,13 @@ static unsigned driver_count;                      // (c)
 static u32 reg_read(struct virtio_device *d, enum virtio_register reg)
 {
     const volatile u8 *at = d->regs + d->transport->registers[reg].offset;
+    u8 width = d->transport->registers[reg].width;
 
-    switch (d->transport->registers[reg].width) {
-    case 0:
-        return 0;
-    case 1:
+    if (width == 1)
         return mmio_read8(at);
-    case 2:
+    if (width == 2)
         return mmio_read16(at);
-    default:
-        return mmio_read32(at);
-    }
+    return width ? mmio_read32(at) : 0;
 }
 
 static void write_width(volatile u8 *at, u8 width, u32 value)
@@ -110,10 +106,8 @@ const struct virtio_driver *virtio_find_driver(u32 id)
 
 void virtio_attach(struct virtio_device *d)
 {
-    int err = virtio_negotiate(d);
+    int err = virtio_negotiate(d) ?: d->driver->probe(d);
 
-    if (!err)
-        err = d->driver->probe(d);
     if (!err)
         return;
     status_add(d, STATUS_FAILED);
@@ -138,11 +132,14 @@ int virtio_queue_init(struct virtio_queue *q, struct virtio_device *d, u32 index
 {
     struct virtq_slot *slots;
     void *memory;
+    u64 notify;
     u32 size;
 
     reg_write(d, QUEUE_SELECT, index);
     size = MIN(reg_read(d, QUEUE_SIZE_MAX), (u32)max_size);
-    if (size == 0 || size & (size - 1) || reg_read(d, QUEUE_READY))
+    notify = (u64)reg_read(d, QUEUE_NOTIFY_OFFSET) * d->notify_step;
+    if (size == 0 || size & (size - 1) || reg_read(d, QUEUE_READY) ||
+        notify + d->transport->notify_width > d->notify_size)
         return -ENODEV;
     memory = kmalloc(virtq_bytes(size), ALLOC_ZERO);
     slots = kmalloc(virtq_slots_bytes(size), 0);
@@ -153,7 +150,7 @@ int virtio_queue_init(struct virtio_queue *q, struct virtio_device *d, u32 index
     }
     q->device = d;
     q->index = index;
-    q->notify = d->notify + reg_read(d, QUEUE_NOTIFY_OFFSET) * d->notify_step;
+    q->notify = d->notify + notify;
     virtq_init(&q->ring, size, memory, slots);
     reg_write(d, QUEUE_SIZE, size);
     reg_write64(d, QUEUE_DESCRIPTORS, virt_to_phys(q->ring.desc));
@@ -181,5 +178,5 @@ void virtio_notify(struct virtio_queue *q)
 
 u32 virtio_config_read32(struct virtio_device *d, u32 offset)
 {
-    return d->config ? mmio_read32(d->config + offset) : 0;
+    return offset + sizeof(u32) <= d->config_size ? mmio_read32(d->config + offset) : 0;
 }

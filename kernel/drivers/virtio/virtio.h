@@ -29,6 +29,7 @@ struct virtio_device {
     volatile u8 *notify;                      // (c) where queues are notified
     volatile u8 *status;                      // (c) of interrupts
     u32 notify_step;                          // (c) bytes of one offset there
+    u32 notify_size, config_size;             // (c) bytes that may be touched
     const struct virtio_driver *driver;       // (c)
     u64 features;                             // (c) negotiated
     void *private;                            // (c) driver's, set by probe
@@ -55,7 +56,7 @@ void virtio_start(struct virtio_device *d);
 void virtio_stop(struct virtio_device *d);
 // Tells the device of new requests, if it wants to know.
 void virtio_notify(struct virtio_queue *q);
-// `offset` is a multiple of 4. 0 of a device without configuration.
+// `offset` is a multiple of 4. 0 where the device has no configuration.
 u32 virtio_config_read32(struct virtio_device *d, u32 offset);
 
 extern const struct virtio_driver virtio_blk_driver, virtio_console_driver, virtio_rng_driver;

@@ -14,6 +14,7 @@
 #include "mm/slab.h"
 
 #define RING_SIZE    256
+#define RING_MIN     4 // a discard takes three
 #define SEGMENTS_MAX (RING_SIZE - 2)
 #define MAJOR        254 // what Linux gives when nothing else asked before
 #define MINORS       16
@@ -215,8 +216,8 @@ static int queue_init(struct blk_queue *q, struct virtio_device *d, u32 index)
     int err = virtio_queue_init(&q->queue, d, index, RING_SIZE);
     u16 size = q->queue.ring.size;
 
-    if (err)
-        return err;
+    if (err || size < RING_MIN)
+        return err ? err : -ENODEV;
     spin_init(&q->lock, RANK_DEVICE);
     q->slots = kmalloc(size * sizeof(*q->slots), ALLOC_ZERO);
     for (u16 i = 0; q->slots && i < size; i++)
@@ -264,6 +265,7 @@ static int virtio_blk_probe(struct virtio_device *d)
     static u32 disks; // found so far
     u32 queues = d->features & F_MQ ? virtio_config_read32(d, CONFIG_QUEUES) >> 16 : 1;
     struct virtio_blk *b;
+    u16 ring_size = RING_SIZE;
     u32 size;
     int err = 0;
 
@@ -271,11 +273,15 @@ static int virtio_blk_probe(struct virtio_device *d)
     b = kmalloc(sizeof(*b) + queues * sizeof(b->queues[0]), ALLOC_ZERO);
     if (!b)
         return -ENOMEM;
-    for (; !err && b->queue_count < queues; b->queue_count++)
-        err = queue_init(&b->queues[b->queue_count], d, b->queue_count);
+    for (; !err && b->queue_count < queues; b->queue_count++) {
+        struct blk_queue *q = &b->queues[b->queue_count];
+
+        err = queue_init(q, d, b->queue_count);
+        ring_size = MIN(ring_size, q->queue.ring.size);
+    }
     if (err) // the device has seen the queues: their memory stays
         return err;
-    read_limits(d, &b->block, b->queues[0].queue.ring.size);
+    read_limits(d, &b->block, ring_size);
     size = b->block.limits.block_size;
     if (size < SECTOR_SIZE || size > PAGE_SIZE || size & (size - 1))
         return -EINVAL;

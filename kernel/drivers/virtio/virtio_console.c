@@ -74,9 +74,8 @@ int console_control_send(struct virtio_console *c, u32 port, u16 event, u16 valu
         return -ENOMEM;
     *m = (struct control_message){port, event, value};
     err = wait_event(&c->tx_wait, control_try_send(c, m, &sent), WAIT_UNINTERRUPTIBLE,
-                     clock_monotonic() + CONTROL_TIMEOUT);
-    if (!err)
-        err = sent;
+                     clock_monotonic() + CONTROL_TIMEOUT)
+              ?: sent;
     if (err)
         kfree(m);
     return err;
@@ -210,18 +209,16 @@ static void virtio_console_interrupt(struct virtio_device *d)
 // Port 0 comes before the control queues, the others after them.
 static int console_make_queues(struct virtio_console *c)
 {
-    int err = virtio_queue_init(&c->rx, c->device, CONTROL_RX, CONTROL_SIZE);
+    int err = virtio_queue_init(&c->rx, c->device, CONTROL_RX, CONTROL_SIZE)
+                  ?: virtio_queue_init(&c->tx, c->device, CONTROL_TX, CONTROL_SIZE);
 
-    if (!err)
-        err = virtio_queue_init(&c->tx, c->device, CONTROL_TX, CONTROL_SIZE);
     for (u32 i = 0; i < c->port_count && !err; i++) {
         struct port *p = &c->ports[i];
         u32 base = i ? 2 + 2 * i : 0;
 
         port_init(p, c, i);
-        err = virtio_queue_init(&p->rx, c->device, base, PORT_BUFFERS);
-        if (!err)
-            err = virtio_queue_init(&p->tx, c->device, base + 1, PORT_BUFFERS);
+        err = virtio_queue_init(&p->rx, c->device, base, PORT_BUFFERS)
+                  ?: virtio_queue_init(&p->tx, c->device, base + 1, PORT_BUFFERS);
     }
     return err;
 }

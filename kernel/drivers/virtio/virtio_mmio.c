@@ -57,6 +57,8 @@ static void found(volatile u8 *regs, u32 irq, const struct virtio_driver *driver
             .regs = regs,
             .config = regs + REG_CONFIG,
             .notify = regs + REG_QUEUE_NOTIFY,
+            .notify_size = sizeof(u32),
+            .config_size = PAGE_SIZE - REG_CONFIG,
             .status = regs + REG_INTERRUPT_STATUS,
             .driver = driver,
         };

@@ -11,6 +11,7 @@
 #define ID_TRANSITIONAL 0x1000 // the device id is the subsystem's
 #define ID_MODERN       0x1040 // the device id is added
 #define ID_END          0x1080
+#define COMMON_SIZE     0x38
 
 enum { CAP_TYPE = 3, CAP_BAR = 4, CAP_OFFSET = 8, CAP_LENGTH = 12, CAP_NOTIFY_STEP = 16 };
 enum { TYPE_COMMON = 1, TYPE_NOTIFY = 2, TYPE_ISR = 3, TYPE_DEVICE = 4 };
@@ -60,21 +61,27 @@ static bool match(const struct pci_device *p)
 // Of several parts of a type the first that can be had is taken, as the device prefers.
 static void map_parts(const struct pci_device *p, struct virtio_device *d)
 {
+    u32 common, status;
+    const struct {
+        volatile u8 **at;
+        u32 *size, least;
+    } parts[] = {
+        [TYPE_COMMON] = {&d->regs, &common, COMMON_SIZE},
+        [TYPE_NOTIFY] = {&d->notify, &d->notify_size},
+        [TYPE_ISR] = {&d->status, &status, 1},
+        [TYPE_DEVICE] = {&d->config, &d->config_size},
+    };
     u8 at;
 
     for (unsigned n = 0; (at = pci_capability(p, PCI_CAPABILITY_VENDOR, n)); n++) {
-        volatile u8 **const parts[] = {
-            [TYPE_COMMON] = &d->regs,
-            [TYPE_NOTIFY] = &d->notify,
-            [TYPE_ISR] = &d->status,
-            [TYPE_DEVICE] = &d->config,
-        };
-        u8 type = pci_read8(p, at + CAP_TYPE), bar = pci_read8(p, at + CAP_BAR);
+        u8 type = pci_read8(p, at + CAP_TYPE);
+        u32 size = pci_read32(p, at + CAP_LENGTH);
 
-        if (type < TYPE_COMMON || type > TYPE_DEVICE || *parts[type] || bar >= PCI_BARS)
+        if (type < TYPE_COMMON || type > TYPE_DEVICE || *parts[type].at || size < parts[type].least)
             continue;
-        *parts[type] =
-            pci_map(p, bar, pci_read32(p, at + CAP_OFFSET), pci_read32(p, at + CAP_LENGTH));
+        *parts[type].at =
+            pci_map(p, pci_read8(p, at + CAP_BAR), pci_read32(p, at + CAP_OFFSET), size);
+        *parts[type].size = *parts[type].at ? size : 0;
         if (type == TYPE_NOTIFY)
             d->notify_step = pci_read32(p, at + CAP_NOTIFY_STEP);
     }

@@ -26,8 +26,7 @@ static int make_parents(const char *name)
             return -ENAMETOOLONG;
         strlcpy(prefix, name, slash - name + 1);
         err = vfs_mkdir(&devfs_root, prefix, 0755);
-        if (err == -EEXIST)
-            err = 0;
+        err = err == -EEXIST ? 0 : err;
         slash++;
     }
     return err;
@@ -37,12 +36,10 @@ static void node_add(struct device *d)
 {
     struct attr attr = {.valid = ATTR_MODE, .mode = d->mode};
     struct path p;
-    int err = make_parents(d->name);
+    int err = make_parents(d->name)
+                  ?: vfs_mknod(&devfs_root, d->name, d->mode, d->dev)
+                  ?: path_lookup(&devfs_root, d->name, 0, &p);
 
-    if (!err)
-        err = vfs_mknod(&devfs_root, d->name, d->mode, d->dev);
-    if (!err)
-        err = path_lookup(&devfs_root, d->name, 0, &p);
     if (!err) { // whatever the umask of the thread is
         err = inode_setattr(path_inode(&p), &attr);
         path_put(&p);
