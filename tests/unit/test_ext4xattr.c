@@ -180,6 +180,40 @@ static void test_hostile(void **state)
     }
 }
 
+// As change(), of the first attribute, by which nothing outside of the set is touched.
+static void change_first(const struct xattr_set *s, const u8 *value, u32 size)
+{
+    struct ext4_xattr_entry *e = xattr_set_first(s);
+    struct xattr_item item = {{e->e_name_index, 1, "a"}, value, size, 0, 0};
+
+    if (xattr_item_size(&item) > xattr_set_room(s, e))
+        return;
+    xattr_set_remove(s, e);
+    xattr_set_add(s, &item, true);
+}
+
+// Two values in the same bytes: what would be free once one is gone is not.
+static void test_overlap(void **state)
+{
+    struct xattr_set s = new_set(32, 4096);
+    struct xattr_item a = {{1, 1, "a"}, s.base, 8, 0, 0}, b = {{1, 1, "b"}, s.base, 8, 0, 0};
+    struct ext4_xattr_entry *e;
+    static u8 value[3900];
+
+    a.value = b.value = value;
+    xattr_set_add(&s, &a, true);
+    xattr_set_add(&s, &b, true);
+    assert_int_equal(xattr_set_check(&s), 0);
+    e = xattr_set_first(&s);
+    e->e_value_offs = 76;
+    e->e_value_size = s.end - 76;
+    xattr_set_next(&s, e)->e_value_offs = 80;
+    if (!xattr_set_check(&s))
+        change_first(&s, value, sizeof(value));
+    assert_int_equal(xattr_set_check(&s), -EUCLEAN);
+    free(s.base);
+}
+
 static void test_inode_sets(void **state)
 {
     static u8 bytes[1024];
@@ -201,9 +235,8 @@ static void test_inode_sets(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_changes),
-    cmocka_unit_test(test_exact),
-    cmocka_unit_test(test_hostile),
+    cmocka_unit_test(test_changes),    cmocka_unit_test(test_exact),
+    cmocka_unit_test(test_hostile),    cmocka_unit_test(test_overlap),
     cmocka_unit_test(test_inode_sets),
 };
 

@@ -2,9 +2,11 @@
 // A set of extended attributes, as data. PURE.
 #include "fs/ext4/xattr_set.h"
 #include "abi/errno.h"
+#include "lib/bitmap.h"
 #include "lib/string.h"
 
-#define PAD 4U // entries and values start at multiples of it
+#define PAD     4U    // entries and values start at multiples of it
+#define SET_MAX 4096U // bytes
 
 static u32 entry_size(u32 name_length)
 {
@@ -47,6 +49,26 @@ static bool is_end(const struct xattr_set *s, u32 offset)
     return *(const u32 *)(s->base + offset) == 0;
 }
 
+// Values are in the set, behind the names, and apart from each other: one that goes takes its bytes
+// along.
+static int values_check(const struct xattr_set *s, u32 names_end)
+{
+    u64 taken[BITMAP_WORDS(SET_MAX / PAD)] = {0};
+
+    for (const struct ext4_xattr_entry *e = xattr_set_first(s); e; e = xattr_set_next(s, e)) {
+        u32 at = e->e_value_offs / PAD, end = at + DIV_ROUND_UP(value_size(e), PAD);
+
+        if (!value_size(e))
+            continue;
+        if (e->e_value_offs < names_end || e->e_value_offs % PAD || e->e_value_offs > s->end ||
+            e->e_value_size > s->end - e->e_value_offs || bitmap_find_set(taken, end, at) < end)
+            return -EUCLEAN;
+        while (at < end)
+            bitmap_set(taken, at++);
+    }
+    return 0;
+}
+
 int xattr_set_check(const struct xattr_set *s)
 {
     u32 offset = s->first, names_end;
@@ -61,16 +83,7 @@ int xattr_set_check(const struct xattr_set *s)
         offset += entry_size(e->e_name_len);
     }
     names_end = offset + sizeof(u32);
-    if (names_end > s->end)
-        return -EUCLEAN;
-    for (const struct ext4_xattr_entry *e = xattr_set_first(s); e; e = xattr_set_next(s, e)) {
-        if (!value_size(e))
-            continue;
-        if (e->e_value_offs < names_end || e->e_value_offs % PAD || e->e_value_offs > s->end ||
-            e->e_value_size > s->end - e->e_value_offs)
-            return -EUCLEAN;
-    }
-    return 0;
+    return names_end > s->end ? -EUCLEAN : values_check(s, names_end);
 }
 
 struct ext4_xattr_entry *xattr_set_first(const struct xattr_set *s)
