@@ -79,7 +79,8 @@ static u32 mode_of(u32 flags)
     return (access != O_WRONLY ? FILE_F_READ : 0) | (access != O_RDONLY ? FILE_F_WRITE : 0);
 }
 
-static struct file *file_alloc(u32 flags, const struct file_ops *ops, struct inode *inode)
+// Its inode is the caller's to set.
+static struct file *file_alloc(u32 flags, const struct file_ops *ops)
 {
     struct file *f = slab_alloc(file_cache, 0);
 
@@ -90,8 +91,6 @@ static struct file *file_alloc(u32 flags, const struct file_ops *ops, struct ino
     f->ops = ops;
     f->pos = 0;
     f->path = (struct path){0};
-    f->inode = inode;
-    f->object = &inode->object;
     f->private = NULL;
     f->owner = 0;
     f->error_seen = 0;
@@ -104,12 +103,14 @@ static struct file *file_alloc(u32 flags, const struct file_ops *ops, struct ino
 int file_create_anon(const struct file_ops *ops, const char *name, struct inode *inode, u32 flags,
                      void *private, struct file **out)
 {
-    struct file *f = file_alloc(flags, ops, inode ? inode : &anon_inode);
+    struct file *f = file_alloc(flags, ops);
 
     if (!f)
         return -ENOMEM;
     if (!inode)
         inode_get(&anon_inode);
+    f->inode = inode ? inode : &anon_inode;
+    f->object = &f->inode->object;
     f->anon_name = name;
     f->private = private;
     *out = f;
@@ -237,10 +238,10 @@ static int open_truncate(struct file *f)
     return err;
 }
 
-// Takes over the references of *p in any case.
-static int open_taken(const struct path *p, u32 flags, bool created, struct file **out)
+// Takes over the references of *p in any case, and `f`, if there is one already.
+static int open_taken(const struct path *p, u32 flags, bool created, struct file *f,
+                      struct file **out)
 {
-    struct file *f;
     int err = 0;
 
     if (!(flags & O_PATH)) {
@@ -248,12 +249,16 @@ static int open_taken(const struct path *p, u32 flags, bool created, struct file
         if (!err && !created)
             err = check_access(p, flags);
     }
-    f = err ? NULL : file_alloc(flags, &no_ops, path_inode(p));
-    if (!f) {
+    if (!err && !f && !(f = file_alloc(flags, &no_ops)))
+        err = -ENOMEM;
+    if (err) {
         path_put(p);
-        return err ? err : -ENOMEM;
+        slab_free(file_cache, f);
+        return err;
     }
     f->path = *p;
+    f->inode = path_inode(p);
+    f->object = &f->inode->object;
     if (!(flags & O_PATH))
         err = find_ops(f->inode, f) ?: claim_writer(f, flags);
     if (!err && f->ops->open)
@@ -304,10 +309,8 @@ static int open_tmpfile(const struct path *dir, u32 flags, mode_t mode, struct f
     struct inode *d = path_inode(dir), *inode;
     struct create_args args;
     struct path p = *dir;
-    int err = dir_may_create(dir);
+    int err = dir_may_create(dir) ?: d->ops->tmpfile ? 0 : -EOPNOTSUPP;
 
-    if (!err && !d->ops->tmpfile)
-        err = -EOPNOTSUPP;
     if (err)
         return err;
     create_args_init(&args, d, S_IFREG | (mode & S_IALLUGO & ~fs_umask()));
@@ -321,7 +324,7 @@ static int open_tmpfile(const struct path *dir, u32 flags, mode_t mode, struct f
         return err;
     }
     ref_get(&p.mount->refs);
-    return open_taken(&p, flags & ~O_DIRECTORY, true, out);
+    return open_taken(&p, flags & ~O_DIRECTORY, true, NULL, out);
 }
 
 static u32 walk_flags_of(u32 flags, u32 walk)
@@ -337,6 +340,7 @@ int file_open(const struct path *start, const char *name, u32 flags, mode_t mode
               struct file **out)
 {
     u32 walk = walk_flags_of(flags, walk_flags);
+    struct file *f;
     struct path p;
     int err;
 
@@ -348,14 +352,16 @@ int file_open(const struct path *start, const char *name, u32 flags, mode_t mode
         }
         if (err != -ENOENT || !(flags & O_CREAT))
             break;
-        err = create_file(start, name, flags, mode, walk, &p);
+        f = file_alloc(flags, &no_ops); // before the name is there
+        err = f ? create_file(start, name, flags, mode, walk, &p) : -ENOMEM;
         if (!err)
-            return open_taken(&p, flags, true, out);
+            return open_taken(&p, flags, true, f, out);
+        slab_free(file_cache, f);
     } while (err == -EAGAIN);
     if (err)
         return err;
     if (!(flags & TMPFILE_BIT))
-        return open_taken(&p, flags, false, out);
+        return open_taken(&p, flags, false, NULL, out);
     err = open_tmpfile(&p, flags, mode, out);
     path_put(&p);
     return err;
