@@ -21,6 +21,7 @@
 struct ext4_mmp_watch {
     struct ext4 *fs;         // (c)
     struct ext4_mmp *block;  // (the watching thread's, once it runs) what is on disk
+    struct ext4_mmp *seen;   // (same) what was there when it was last looked at
     u64 number;              // (c) of the block
     u64 interval;            // (c) seconds between two changes
     bool stop, lost;         // (a)
@@ -63,15 +64,14 @@ static int block_write(struct ext4_mmp_watch *w, u32 sequence)
 // Whether the block still has the number that it had when it was last read or written here.
 static int unchanged(struct ext4_mmp_watch *w)
 {
-    struct ext4_mmp *now = kmalloc(w->fs->block_size, 0);
-    int err = now ? block_read(w, now) : -ENOMEM;
+    struct ext4_mmp *now = w->seen;
+    int err = block_read(w, now);
 
     if (!err && now->mmp_seq != w->block->mmp_seq) {
         log_info("ext4 (%s): in use by %.64s, on its %.32s", w->fs->name, now->mmp_nodename,
                  now->mmp_bdevname);
         err = -EBUSY;
     }
-    kfree(now);
     return err;
 }
 
@@ -112,6 +112,13 @@ bool ext4_mmp_lost(const struct ext4 *fs)
     return fs->mmp && load_relaxed(&fs->mmp->lost);
 }
 
+static void watch_free(struct ext4_mmp_watch *w)
+{
+    kfree(w->block);
+    kfree(w->seen);
+    kfree(w);
+}
+
 void ext4_mmp_stop(struct ext4 *fs)
 {
     struct ext4_mmp_watch *w = fs->mmp;
@@ -122,8 +129,7 @@ void ext4_mmp_stop(struct ext4 *fs)
     wake_all(&w->wait);
     completion_wait(&w->ended, WAIT_UNINTERRUPTIBLE);
     fs->mmp = NULL;
-    kfree(w->block);
-    kfree(w);
+    watch_free(w);
 }
 
 /* Beginning */
@@ -188,13 +194,14 @@ int ext4_mmp_start(struct ext4 *fs)
         w->block = kmalloc(fs->block_size, 0);
         wait_queue_init(&w->wait);
         completion_init(&w->ended);
-        err = w->block ? watch_start(w) : -ENOMEM;
+        w->seen = kmalloc(fs->block_size, 0);
+        err = w->block && w->seen ? watch_start(w) : -ENOMEM;
     }
     if (!err) {
         fs->mmp = w;
         return 0;
     }
-    kfree(w ? w->block : NULL);
-    kfree(w);
+    if (w)
+        watch_free(w);
     return err;
 }
