@@ -137,7 +137,7 @@ struct superblock_ops {
 struct superblock {
     struct ref refs;                  // mounts, and whoever iterates
     u32 holds;                        // (a) unmounting waits until there are none
-    u32 writers;                      // (a) regular files open for writing
+    u32 writers;                      // (a) regular files open for writing, or to be deleted
     const struct superblock_ops *ops; // (c)
     const char *type;                 // (c) "tmpfs"
     dev_t dev;                        // (c) anonymous device number

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // See ext4images.h.
 #include "ext4images.h"
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -49,4 +50,63 @@ uint8_t *ext4_image_map(const uint8_t *bytes, uint64_t size)
 void ext4_image_reset(uint8_t *image, uint64_t size)
 {
     madvise(image, size, MADV_DONTNEED);
+}
+
+/* With the tools that everybody has. Their files stay if they complain */
+
+static void run(const char *what, const char *command)
+{
+    char all[600];
+
+    snprintf(all, sizeof(all),
+             "PATH=/usr/sbin:/sbin:$PATH; %s >%s.log 2>&1 || { cat %s.log; exit 1; }", command,
+             what, what);
+    if (!system(all))
+        return;
+    fprintf(stderr, "%s: %s\n", what, command);
+    abort();
+}
+
+static void files_remove(const char *path)
+{
+    char log[100];
+
+    snprintf(log, sizeof(log), "%s.log", path);
+    if (unlink(path) || unlink(log))
+        abort();
+}
+
+static void transfer(const char *path, uint8_t *image, uint64_t size, bool writes)
+{
+    FILE *f = fopen(path, writes ? "wb" : "rb");
+    uint64_t n = !f ? 0 : writes ? fwrite(image, 1, size, f) : fread(image, 1, size, f);
+
+    if (n != size) {
+        perror(path);
+        abort();
+    }
+    fclose(f);
+}
+
+void ext4_image_make(const char *arguments, uint8_t *image, uint64_t size)
+{
+    char path[] = "/tmp/ext4imageXXXXXX", command[400];
+
+    close(mkstemp(path));
+    snprintf(command, sizeof(command), "truncate -s %lu %s && mke2fs -q -F %s %s %luk", size, path,
+             arguments, path, size * 3 / 4 >> 10);
+    run(path, command);
+    transfer(path, image, size, false);
+    files_remove(path);
+}
+
+void ext4_image_check(uint8_t *image, uint64_t size)
+{
+    char path[] = "/tmp/ext4imageXXXXXX", command[400];
+
+    close(mkstemp(path));
+    transfer(path, image, size, true);
+    snprintf(command, sizeof(command), "e2fsck -fn %s", path);
+    run(path, command);
+    files_remove(path);
 }

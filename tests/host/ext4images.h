@@ -13,3 +13,8 @@ uint8_t *ext4_image_read(unsigned n, uint64_t *size);
 // A copy that costs as much as of it is changed, until it is reset.
 uint8_t *ext4_image_map(const uint8_t *bytes, uint64_t size);
 void ext4_image_reset(uint8_t *image, uint64_t size);
+
+// What mke2fs makes of three quarters of so many bytes; e2fsck has nothing to say, else the process
+// ends.
+void ext4_image_make(const char *arguments, uint8_t *image, uint64_t size);
+void ext4_image_check(uint8_t *image, uint64_t size);

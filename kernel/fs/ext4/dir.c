@@ -90,6 +90,7 @@ int ext4_dir_find_in(struct inode *dir, u64 logical, const struct name *name,
     if (err == -EUCLEAN)
         ext4_corrupt(ext4_of(dir), dir->ino, logical, "a damaged directory");
     buf_put(k->b);
+    k->b = NULL;
     return err;
 }
 

@@ -46,6 +46,7 @@ int ext4_dir_parent(struct inode *dir, u32 *ino); // ".."; dir's lock need not b
 
 /* diredit.c */
 
+// After an error the directory may have grown; it has been written then.
 int ext4_dir_add(struct handle *h, struct inode *dir, const struct name *name,
                  const struct inode *inode);
 int ext4_dir_remove(struct handle *h, struct ext4_dir_place *place);

@@ -178,8 +178,11 @@ int ext4_dir_add(struct handle *h, struct inode *dir, const struct name *name,
                  const struct inode *inode)
 {
     struct ext4_new_entry e = {name, inode->ino, entry_type(inode)};
+    u64 size = dir->size;
     int err = ext4_dir_is_indexed(dir) ? ext4_htree_add(h, dir, &e) : linear_add(h, dir, &e);
 
+    if (dir->size != size) // also if it came no further
+        err = ext4_inode_write(h, dir) ?: err;
     return err == -EUCLEAN ? ext4_corrupt(ext4_of(dir), dir->ino, 0, "a damaged directory") : err;
 }
 

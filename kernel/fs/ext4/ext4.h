@@ -87,6 +87,7 @@ struct ext4 {
     u32 orphan_file_blocks;     // (c)
     u64 *orphan_places;         // (c) where they are
     u32 orphan_hint;            // (super_lock) block of the file that had a free slot
+    u32 orphan_slots;           // (super_lock) of the file that are used
     ns_t commit_interval;       // (c)
     struct ext4_mmp_watch *mmp; // (c) NULL: no multiple mount protection
     struct list link;           // (mount.c's mount_lock) all mounted ones

@@ -98,7 +98,7 @@ static void config_committed(void *owner, u32 tid)
     ext4_freed_durable(owner, tid);
 }
 
-// Replays it, and checks the superblock again.
+// Replays it, and checks the superblock again, whatever it says of the groups now.
 static int journal_start(struct ext4 *fs, const char *type)
 {
     struct journal_recovery r;
@@ -127,7 +127,12 @@ static int journal_start(struct ext4 *fs, const char *type)
     }
     if (fs->commit_interval)
         journal_set_interval(fs->journal, fs->commit_interval);
+    ext4_groups_close(fs); // there may be more of them now
     err = ext4_super_load(fs, fs->super, type);
+    if (!err && fs->block_size != fs->cache->block_size)
+        err = ext4_corrupt(fs, 0, fs->super_block, "size of blocks in the log");
+    if (!err)
+        err = ext4_groups_open(fs);
     if (!err && r.error)
         fs->super->s_state |= EXT4_STATE_ERROR;
     return err;
@@ -217,8 +222,22 @@ static void clean_mark(struct ext4 *fs)
 
     s->s_feature_incompat &= ~EXT4_INCOMPAT_RECOVER;
     s->s_state |= fs->mount_state & EXT4_STATE_VALID;
-    if (list_empty(&fs->orphans))
+    if (!fs->orphan_slots)
         s->s_feature_ro_compat &= ~EXT4_RO_ORPHAN_PRESENT;
+}
+
+// What the failed journal did not commit leaves the superblock.
+static int super_reread(struct ext4 *fs)
+{
+    struct buf *b = fs->super_buf;
+    int err;
+
+    buf_lock(b);
+    err = block_transfer(fs->device, BLOCK_READ, b->block << (fs->block_shift - SECTOR_SHIFT),
+                         b->data, fs->block_size);
+    ext4_super_sealed(fs, fs->super);
+    buf_unlock(b);
+    return err;
 }
 
 // The log is empty, everything is in place, and the superblock says that it is. The journal's
@@ -226,34 +245,39 @@ static void clean_mark(struct ext4 *fs)
 static int writing_end(struct ext4 *fs)
 {
     int err = journal_error(fs->journal);
+    bool known;
 
     if (!err && fs->journal)
         err = journal_flush(fs->journal);
     if (!err)
         err = buf_cache_sync(fs->cache);
     fs->writing = false;
+    known = !journal_error(fs->journal) || !super_reread(fs);
     if (!err)
         clean_mark(fs);
-    if (!ext4_mmp_lost(fs))
+    if (known && !ext4_mmp_lost(fs))
         err = ext4_super_write(fs) ?: err;
     ext4_mmp_stop(fs);
     return err;
 }
 
+// Others may write from the end on; if it fails, fs->writing tells whether there is something to
+// end.
 static int open_to_write(struct ext4 *fs)
 {
-    int err;
+    int err = ext4_mmp_start(fs) ?: ext4_orphan_file_open(fs);
 
-    err = ext4_mmp_start(fs);
     if (err)
         return err;
     fs->writing = true;
-    atomic_fetch_and(&fs->sb->flags, ~MS_RDONLY);
+    err = writing_begin(fs);
+    if (err)
+        return err;
     store_relaxed(&fs->read_only, false);
-    err = ext4_orphan_file_open(fs);
+    err = ext4_orphans_recover(fs);
     if (!err)
-        err = writing_begin(fs);
-    return err ? err : ext4_orphans_recover(fs);
+        atomic_fetch_and(&fs->sb->flags, ~MS_RDONLY);
+    return err;
 }
 
 // A read-only mount of a file system that had to be recovered: now it is.
@@ -424,7 +448,13 @@ int ext4_remount(struct superblock *sb, u32 flags, const char *options)
         return ext4_check_writable(fs);
     if (fs->noload || journal_error(fs->journal) || !ext4_super_writable(fs, fs->super))
         return -EROFS;
-    return open_to_write(fs);
+    err = open_to_write(fs);
+    if (err) {
+        store_relaxed(&fs->read_only, true);
+        if (fs->writing)
+            writing_end(fs);
+    }
+    return err;
 }
 
 void ext4_close(struct ext4 *fs)

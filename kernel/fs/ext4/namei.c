@@ -18,6 +18,7 @@ int ext4_name_find(struct inode *dir, const struct name *name, const struct inod
     if (place->ino == inode->ino)
         return 0;
     buf_put(place->block.b);
+    place->block.b = NULL;
     return ext4_corrupt(ext4_of(dir), dir->ino, place->ino,
                         "a name that leads elsewhere than it did");
 }
@@ -149,7 +150,7 @@ static int enter(struct handle *h, const struct naming *n)
 }
 
 // It gets no name after all: eviction frees it.
-static int discard(struct handle *h, struct inode *inode)
+int ext4_inode_discard(struct handle *h, struct inode *inode)
 {
     inode->nlink = 0;
     return ext4_orphan_add(h, inode) ?: ext4_inode_write(h, inode);
@@ -166,7 +167,7 @@ static int create_in(struct handle *h, void *arg)
     if (!err && n->name)
         err = enter(h, n);
     if (err || !n->name)
-        dropped = discard(h, n->inode);
+        dropped = ext4_inode_discard(h, n->inode);
     if (err && !dropped)
         journal_undone(h);
     return err ? err : dropped;

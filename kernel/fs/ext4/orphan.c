@@ -51,11 +51,17 @@ static int list_take(struct handle *h, struct ext4_inode *e)
 {
     struct ext4 *fs = ext4_of(&e->inode);
     struct ext4_inode *before = container_of(e->orphan.prev, struct ext4_inode, orphan);
-    int err;
+    int err = ext4_name_hold(h, &e->inode);
+
+    if (err)
+        return err;
 
     if (e->orphan.prev != &fs->orphans) {
-        before->dtime = e->dtime;
-        err = link_write(h, before);
+        err = ext4_name_hold(h, &before->inode);
+        if (!err) {
+            before->dtime = e->dtime;
+            err = link_write(h, before);
+        }
     } else {
         err = ext4_super_change(h, fs);
         if (!err) {
@@ -138,6 +144,7 @@ static int file_add(struct handle *h, struct ext4_inode *e)
         buf_put(b);
         if (!err) {
             fs->orphan_hint = n;
+            fs->orphan_slots++;
             e->orphan_slot = n * slots_per_block(fs) + slot;
         }
     }
@@ -158,11 +165,24 @@ static int file_take(struct handle *h, struct ext4_inode *e)
     if (!err) {
         e->orphan_slot = NO_SLOT;
         fs->orphan_hint = n;
+        fs->orphan_slots--;
     }
     return err;
 }
 
 /* Both */
+
+static bool is_orphan(const struct ext4_inode *e)
+{
+    return !list_empty(&e->orphan) || e->orphan_slot != NO_SLOT;
+}
+
+// Something will have to be written at their end: like an open file, they keep the file system from
+// becoming read-only.
+static void count(struct ext4 *fs, int change)
+{
+    atomic_fetch_add(&fs->sb->writers, (u32)change);
+}
 
 int ext4_orphan_add(struct handle *h, struct inode *i)
 {
@@ -171,10 +191,11 @@ int ext4_orphan_add(struct handle *h, struct inode *i)
     int err = 0;
 
     mutex_lock(&fs->super_lock);
-    if (list_empty(&e->orphan) && e->orphan_slot == NO_SLOT) {
+    if (!is_orphan(e)) {
         err = fs->orphan_file ? file_add(h, e) : -ENOSPC;
         if (err == -ENOSPC)
             err = list_add(h, e);
+        count(fs, !err);
     }
     mutex_unlock(&fs->super_lock);
     return err;
@@ -187,10 +208,10 @@ int ext4_orphan_remove(struct handle *h, struct inode *i)
     int err = 0;
 
     mutex_lock(&fs->super_lock);
-    if (e->orphan_slot != NO_SLOT)
-        err = file_take(h, e);
-    else if (!list_empty(&e->orphan))
-        err = list_take(h, e);
+    if (is_orphan(e)) {
+        err = e->orphan_slot != NO_SLOT ? file_take(h, e) : list_take(h, e);
+        count(fs, -!err);
+    }
     mutex_unlock(&fs->super_lock);
     return err;
 }
@@ -200,7 +221,9 @@ void ext4_orphan_forget(struct ext4_inode *e)
     struct ext4 *fs = ext4_of(&e->inode);
 
     mutex_lock(&fs->super_lock);
+    count(fs, -is_orphan(e));
     list_remove(&e->orphan);
+    e->orphan_slot = NO_SLOT;
     mutex_unlock(&fs->super_lock);
 }
 
@@ -255,12 +278,12 @@ static int orphan_finish(struct ext4 *fs, struct inode *i)
     if (S_ISREG(i->mode))
         err = ext4_truncate(i, i->size);
     write_unlock(&i->lock);
-    if (err || (list_empty(&ext4_i(i)->orphan) && ext4_i(i)->orphan_slot == NO_SLOT))
+    if (err || !is_orphan(ext4_i(i)))
         return err;
     return ext4_operate(fs, EXT4_ORPHAN_CREDITS, remove_in, i);
 }
 
-// An orphan's inode; NULL if it cannot be one.
+// An orphan's inode, counted; NULL if it cannot be one.
 static struct inode *orphan_get(struct ext4 *fs, u32 ino)
 {
     struct inode *i;
@@ -270,8 +293,10 @@ static struct inode *orphan_get(struct ext4 *fs, u32 ino)
         ext4_corrupt(fs, ino, 0, "an orphan's number");
         return NULL;
     }
-    if (list_empty(&ext4_i(i)->orphan) && ext4_i(i)->orphan_slot == NO_SLOT)
+    if (!is_orphan(ext4_i(i))) {
+        count(fs, 1);
         return i;
+    }
     inode_put(i);
     ext4_corrupt(fs, ino, 0, "it is an orphan twice");
     return NULL;
@@ -303,7 +328,7 @@ static int list_recover(struct ext4 *fs, u32 *count)
         err = err ? err : orphan_finish(fs, &e->inode);
         if (err) {
             store_relaxed(&fs->read_only, true);
-            list_remove(&e->orphan);
+            ext4_orphan_forget(e);
         }
         inode_put(&e->inode);
         ++*count;
@@ -319,6 +344,7 @@ static int slot_recover(struct ext4 *fs, u32 ino, u32 slot, u32 *count)
     if (!i)
         return -EUCLEAN;
     ext4_i(i)->orphan_slot = slot;
+    fs->orphan_slots++;
     err = orphan_finish(fs, i);
     inode_put(i);
     ++*count;
@@ -329,6 +355,8 @@ static int file_recover(struct ext4 *fs, u32 *count)
 {
     u32 per_block = slots_per_block(fs);
     int err = 0;
+
+    fs->orphan_slots = 1; // there may be, until all have been seen
 
     for (u32 n = 0; !err && n < fs->orphan_file_blocks; n++) {
         struct buf *b;
@@ -344,6 +372,7 @@ static int file_recover(struct ext4 *fs, u32 *count)
         }
         buf_put(b);
     }
+    fs->orphan_slots -= !err;
     return err;
 }
 

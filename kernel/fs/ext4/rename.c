@@ -6,11 +6,12 @@
 // and can be taken back.
 #include "abi/fcntl.h"
 #include "fs/ext4/namei.h"
+#include "fs/ext4/super.h"
 
 struct renaming {
     struct inode *old_dir, *new_dir, *moved, *victim; // victim may be NULL
     const struct name *old_name, *new_name;
-    struct ext4_dir_place old_place, new_place; // the second of a victim only
+    struct ext4_dir_place old_place, new_place; // the second of a victim only; NULL blocks: none
     bool exchange;
 };
 
@@ -52,7 +53,7 @@ static int hold_all(struct handle *h, const struct renaming *r)
         err = ext4_name_hold(h, all[n]);
     if (!err && r->victim && r->new_place.block.b)
         err = journal_get_write(h, r->new_place.block.b);
-    if (!err && r->exchange && r->old_place.block.b)
+    if (!err && r->old_place.block.b)
         err = journal_get_write(h, r->old_place.block.b);
     return err || !r->exchange ? err : set_parent(h, r, r->victim, r->new_dir);
 }
@@ -77,15 +78,29 @@ static int remove_name(struct handle *h, struct inode *dir, const struct name *n
     return err;
 }
 
+// The new name goes again. If it cannot, the file must not keep both.
+static void move_undo(struct handle *h, struct renaming *r, int error)
+{
+    if (remove_name(h, r->new_dir, r->new_name, r->moved))
+        ext4_stop_writing(ext4_of(r->new_dir), error);
+    else
+        journal_undone(h);
+}
+
 static int move_to_new(struct handle *h, struct renaming *r)
 {
     int err = ext4_dir_add(h, r->new_dir, r->new_name, r->moved);
 
-    if (err)
+    if (err) {
+        journal_undone(h); // steps of the index stay
         return err;
-    err = remove_name(h, r->old_dir, r->old_name, r->moved); // where adding may have moved it
+    }
+    if (r->old_dir == r->new_dir) // adding may have moved it
+        err = remove_name(h, r->old_dir, r->old_name, r->moved);
+    else
+        err = ext4_dir_remove(h, &r->old_place);
     if (err)
-        remove_name(h, r->new_dir, r->new_name, r->moved);
+        move_undo(h, r, err);
     else if (changes_parent(r, r->moved))
         move_link(r->old_dir, r->new_dir);
     return err;
@@ -96,9 +111,11 @@ static int move_over(struct handle *h, struct renaming *r)
     u32 links = r->victim->nlink;
     int err = ext4_name_drop(h, r->victim);
 
-    if (err)
+    if (err) {
+        journal_undone(h);
         return err;
-    err = remove_name(h, r->old_dir, r->old_name, r->moved);
+    }
+    err = ext4_dir_remove(h, &r->old_place);
     if (err) {
         ext4_name_undrop(h, r->victim, links);
         return err;
@@ -123,8 +140,11 @@ static int rename_places(struct handle *h, struct renaming *r)
 {
     int err = hold_all(h, r);
 
-    if (!err)
-        err = r->exchange ? exchange(h, r) : r->victim ? move_over(h, r) : move_to_new(h, r);
+    if (err) {
+        journal_undone(h);
+        return err;
+    }
+    err = r->exchange ? exchange(h, r) : r->victim ? move_over(h, r) : move_to_new(h, r);
     if (err)
         return err;
     touch_all(r);
@@ -137,7 +157,7 @@ static int rename_in(struct handle *h, void *arg)
     int err;
 
     r->old_place.block.b = r->new_place.block.b = NULL;
-    err = r->exchange ? ext4_name_find(r->old_dir, r->old_name, r->moved, &r->old_place) : 0;
+    err = ext4_name_find(r->old_dir, r->old_name, r->moved, &r->old_place);
     if (!err && r->victim)
         err = ext4_name_find(r->new_dir, r->new_name, r->victim, &r->new_place);
     if (!err) {

@@ -20,7 +20,8 @@ int ext4_operate(struct ext4 *fs, u32 credits, int (*op)(struct handle *h, void 
     struct handle *h;
     int err = ext4_check_writable(fs) ?: journal_begin(fs->journal, credits, &h);
 
-    return err ? err : journal_finish(h, op(h, arg));
+    // Who makes it read-only waits for handles, but not for those that are about to begin.
+    return err ? err : journal_finish(h, ext4_check_writable(fs) ?: op(h, arg));
 }
 
 bool ext4_is_journal_data(const struct inode *i)

@@ -8,6 +8,7 @@
 #include "abi/xattr.h"
 #include "abi/limits.h"
 #include "fs/ext4/map.h"
+#include "fs/ext4/namei.h"
 #include "fs/ext4/xattr_value.h"
 #include "lib/string.h"
 
@@ -427,7 +428,7 @@ static int change_in(struct handle *h, void *arg)
         err = block_own(h, c);
     if (err) {
         if (c->new_value)
-            ext4_value_discard(h, c->new_value);
+            ext4_inode_discard(h, c->new_value);
         return err;
     }
     edit(h, c);

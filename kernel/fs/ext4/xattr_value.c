@@ -3,7 +3,7 @@
 //
 // Such an inode has no name. Its times are not times: the access time is the hash of the value, the
 // change time and the version are the halves of the count of references. They are changed in the
-// inode table directly; the inode in memory is not written any more once it is made.
+// inode table directly; the inode in memory is not written any more once it is made, until it goes.
 #include "fs/ext4/xattr_value.h"
 #include "fs/ext4/namei.h"
 #include "lib/crc32.h"
@@ -76,18 +76,12 @@ int ext4_value_share(struct handle *h, struct ext4 *fs, u32 ino)
     return count(h, fs, ino, 1, &left);
 }
 
-int ext4_value_discard(struct handle *h, struct inode *value)
-{
-    value->nlink = 0;
-    return ext4_orphan_add(h, value);
-}
-
 int ext4_value_unshare(struct handle *h, struct inode *value)
 {
     u64 left;
     int err = count(h, ext4_of(value), value->ino, -1, &left);
 
-    return err || left ? err : ext4_value_discard(h, value);
+    return err || left ? err : ext4_inode_discard(h, value);
 }
 
 /* Making */
@@ -158,6 +152,6 @@ int ext4_value_new(struct handle *h, struct inode *i, const void *bytes, u32 siz
     *hash = crc32c(ext4_of(i)->csum_seed, bytes, size);
     err = fill(h, *out, bytes, size, *hash);
     if (err)
-        ext4_value_discard(h, *out);
+        ext4_inode_discard(h, *out);
     return err;
 }

@@ -14,5 +14,4 @@ int ext4_value_new(struct handle *h, struct inode *i, const void *bytes, u32 siz
                    struct inode **out, u32 *hash);
 int ext4_value_share(struct handle *h, struct ext4 *fs, u32 ino); // one reference more
 int ext4_value_unshare(struct handle *h, struct inode *value);    // one less; the last deletes it
-int ext4_value_discard(struct handle *h, struct inode *value);    // a new one that nobody refers to
 #define EXT4_VALUE_UNSHARE_CREDITS (1 + EXT4_ORPHAN_CREDITS)
