@@ -25,10 +25,79 @@ void inode_get(struct inode *i)
     ref_get(&i->refs);
 }
 
+/* Ends. Who syncs finds no reference to an inode that is being written for the last time, so it
+   waits for all ends that had begun. */
+
+struct ending {
+    const struct superblock *sb; // (c)
+    struct list link;            // (endings_lock)
+};
+
+static struct spinlock endings_lock = SPINLOCK_INIT(RANK_DCACHE);
+static struct list endings = LIST_INIT(endings);         // (endings_lock)
+static struct wait_queue ended = WAIT_QUEUE_INIT(ended); // waits for endings
+
+static void ending_insert(struct ending *e)
+{
+    spin_lock(&endings_lock);
+    list_insert_tail(&endings, &e->link);
+    spin_unlock(&endings_lock);
+}
+
+static void ending_remove(struct ending *e)
+{
+    spin_lock(&endings_lock);
+    list_remove(&e->link);
+    spin_unlock(&endings_lock);
+}
+
+// Drops a reference that may be the last.
+static void inode_end(struct inode *i)
+{
+    struct ending e = {.sb = i->sb};
+
+    ending_insert(&e);
+    if (ref_put(&i->refs))
+        e.sb->ops->evict(i);
+    ending_remove(&e);
+    wake_all(&ended);
+}
+
+// Whether an end of an inode of `sb` stands before `place`.
+static bool endings_before(const struct superblock *sb, const struct ending *place)
+{
+    struct ending *e;
+    bool found = false;
+
+    spin_lock(&endings_lock);
+    LIST_FOR_EACH (e, &endings, link) {
+        if (e == place)
+            break;
+        found |= e->sb == sb;
+    }
+    spin_unlock(&endings_lock);
+    return found;
+}
+
+int inodes_sync(struct superblock *sb)
+{
+    int err = vm_objects_sync(&sb->errors);
+    struct ending place = {.sb = NULL};
+
+    ending_insert(&place);
+    wait_event(&ended, !endings_before(sb, &place), WAIT_UNINTERRUPTIBLE, NS_NEVER);
+    ending_remove(&place);
+    return err;
+}
+
 void inode_put(struct inode *i)
 {
-    if (ref_put(&i->refs))
-        i->sb->ops->evict(i);
+    if (!i->sb->ops->sync) {
+        if (ref_put(&i->refs))
+            i->sb->ops->evict(i);
+    } else if (!ref_put_unless_last(&i->refs)) {
+        inode_end(i);
+    }
 }
 
 // Unmounting waits for the release, which may evict: not in a thread that the eviction may wait

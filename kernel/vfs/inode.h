@@ -194,6 +194,9 @@ int superblock_statfs(struct superblock *sb, struct statfs64 *out); // statfs(2)
 void inode_init(struct inode *i, struct superblock *sb, mode_t mode);
 void inode_get(struct inode *i);
 void inode_put(struct inode *i);
+// For a file system's sync: writes what is changed of all its inodes, and waits for those that are
+// just being written for the last time. 0 or the first error.
+int inodes_sync(struct superblock *sb);
 
 // An attribute changed, see superblock_ops.dirty.
 static inline int inode_changed(struct inode *i)

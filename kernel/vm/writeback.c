@@ -415,7 +415,8 @@ static void flusher_main(void *unused)
             if (err == -ENOMEM && !reclaim_clean(RECLAIM_PAGES))
                 break;
         } while (err != -ENOENT);
-        if (err == -ENOMEM) // there was not even the reserve: others have to free memory
+        wake_all(&clean_wait); // pages may also have ceased to be dirty between two writes
+        if (err == -ENOMEM)    // there was not even the reserve: others have to free memory
             wait_event(&flusher_wait, false, WAIT_UNINTERRUPTIBLE, clock_monotonic() + RETRY_AFTER);
     }
 }

@@ -535,70 +535,6 @@ static void write_error_scenario(void)
     forget_all();
 }
 
-static int lose(struct vm_object *o, u64 first, u64 last)
-{
-    struct frame *f;
-
-    while (vm_object_take_dirty(o, &first, last, &f, 1))
-        frame_put(f);
-    return -EIO;
-}
-
-static void losing_evict(struct inode *i)
-{
-    vm_object_fini(&i->object);
-    kfree(i);
-}
-
-static int losing_sync(struct superblock *sb)
-{
-    return vm_objects_sync(&sb->errors);
-}
-
-static const struct vm_object_ops losing_object = {
-    .write_back = lose, .hold = inode_object_hold, .release = inode_object_release};
-static const struct superblock_ops losing_ops = {.evict = losing_evict, .sync = losing_sync};
-static const struct fs_type losing_type = {.name = "losing"};
-
-static struct inode *losing_inode(struct superblock *sb, bool dirty)
-{
-    struct inode *i = host_alloc(sizeof(*i));
-    struct frame *f;
-
-    inode_init(i, sb, S_IFREG | 0600);
-    i->object.ops = &losing_object;
-    if (dirty) {
-        host_expect(vm_object_page_new(&i->object, 0, &f), 0);
-        vm_object_mark_dirty(&i->object, f);
-        frame_put(f);
-    }
-    return i;
-}
-
-// The error of an inode that is gone is told of its file system.
-static void gone_scenario(void)
-{
-    static const struct file_ops no_file_ops;
-    struct superblock *sb;
-    struct inode *i;
-    struct file *f;
-
-    host_expect(superblock_create(&sb, &losing_type, &losing_ops), 0);
-    host_expect(file_create_anon(&no_file_ops, "f", losing_inode(sb, false), O_RDWR, NULL, &f), 0);
-    i = losing_inode(sb, true);
-    host_expect(vm_object_sync(&i->object, 0, ~0UL), -EIO);
-    inode_put(i);
-    host_expect(file_syncfs(f), -EIO);
-    host_expect(file_syncfs(f), 0);
-    i = losing_inode(sb, true);
-    host_expect(file_syncfs(f), -EIO);
-    host_expect(file_syncfs(f), 0);
-    host_expect(write_errors_told(&sb->errors), 2); // who opens now hears of neither
-    inode_put(i);
-    file_put(f);
-    superblock_put(sb);
-}
-
 // A bad sector fails its page, and no other that is read with it.
 static void read_error_scenario(void)
 {
@@ -649,69 +585,6 @@ static void ahead_scenario(void)
     forget_all();
 }
 
-/* Inodes that end while somebody looks at their pages */
-
-static unsigned ended;
-
-// What an eviction writes may wait for the thread that others' write-back waits for.
-static void evict(struct inode *i)
-{
-    verify(!thread_self()->no_write_back);
-    vm_object_fini(&i->object);
-    kfree(i);
-    ended++;
-}
-
-static int fill_zeroes(struct vm_object *o, u64 index, struct frame **frames, unsigned n)
-{
-    for (unsigned i = 0; i < n; i++)
-        memset(frame_address(frames[i]), 0, PAGE_SIZE);
-    return 0;
-}
-
-static void reclaimer(void *no_write_back)
-{
-    thread_self()->no_write_back = no_write_back;
-    while (stirring) {
-        vm_reclaim(4);
-        host_pause();
-    }
-}
-
-static void cache_inode(struct superblock *sb)
-{
-    static const struct vm_object_ops pages = {
-        .fill = fill_zeroes, .hold = inode_object_hold, .release = inode_object_release};
-    struct inode *i = kmalloc(sizeof(*i), 0);
-    struct frame *f;
-
-    inode_init(i, sb, S_IFREG);
-    vm_object_init(&i->object, &pages, i);
-    for (u64 page = 0; page < 4; page++) {
-        host_expect(vm_object_page(&i->object, page, &f), 0);
-        frame_put(f);
-    }
-    inode_put(i);
-}
-
-static void ending_scenario(void)
-{
-    static const struct fs_type type = {.name = "ending"};
-    static const struct superblock_ops ops = {.evict = evict};
-    struct superblock *sb;
-
-    host_expect(superblock_create(&sb, &type, &ops), 0);
-    stirring = true;
-    host_spawn("loop", reclaimer, (void *)1);
-    host_spawn("other", reclaimer, NULL);
-    for (unsigned i = 0; i < STEPS; i++)
-        cache_inode(sb);
-    stirring = false;
-    host_join();
-    superblock_put(sb); // waits for all that are held
-    host_expect(ended, STEPS);
-}
-
 /* No memory */
 
 static void memory_scenario(void)
@@ -750,24 +623,21 @@ HOST_TEST(asleep, RUNS)
 HOST_TEST(count, 3 * RUNS)
 HOST_TEST(many, 8)
 HOST_TEST(write_error, 8)
-HOST_TEST(gone, 8)
 HOST_TEST(read_error, 20)
 HOST_TEST(ahead, 8)
-HOST_TEST(ending, RUNS)
 HOST_FAIL_TEST(memory)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bytes),       cmocka_unit_test(test_mapped),
-        cmocka_unit_test(test_blocks),      cmocka_unit_test(test_both),
-        cmocka_unit_test(test_overwrite),   cmocka_unit_test(test_clock),
-        cmocka_unit_test(test_asleep),      cmocka_unit_test(test_count),
-        cmocka_unit_test(test_gone),        cmocka_unit_test(test_sizes),
-        cmocka_unit_test(test_end),         cmocka_unit_test(test_durable),
-        cmocka_unit_test(test_age),         cmocka_unit_test(test_many),
-        cmocka_unit_test(test_write_error), cmocka_unit_test(test_read_error),
-        cmocka_unit_test(test_ahead),       cmocka_unit_test(test_ending),
+        cmocka_unit_test(test_bytes),      cmocka_unit_test(test_mapped),
+        cmocka_unit_test(test_blocks),     cmocka_unit_test(test_both),
+        cmocka_unit_test(test_overwrite),  cmocka_unit_test(test_clock),
+        cmocka_unit_test(test_asleep),     cmocka_unit_test(test_count),
+        cmocka_unit_test(test_sizes),      cmocka_unit_test(test_end),
+        cmocka_unit_test(test_durable),    cmocka_unit_test(test_age),
+        cmocka_unit_test(test_many),       cmocka_unit_test(test_write_error),
+        cmocka_unit_test(test_read_error), cmocka_unit_test(test_ahead),
         cmocka_unit_test(test_memory),
     };
 

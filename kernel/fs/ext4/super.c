@@ -150,7 +150,7 @@ static int ext4_statfs(struct superblock *sb, struct statfs64 *out)
 
 int ext4_sync_all(struct ext4 *fs)
 {
-    int err = vm_objects_sync(&fs->sb->errors), log;
+    int err = inodes_sync(fs->sb), log;
 
     log = fs->journal ? journal_sync(fs->journal) : buf_cache_sync(fs->cache);
     return err ? err : log;

@@ -19,7 +19,7 @@ int xv6fs_damaged(struct xv6fs *fs, ino_t ino, const char *what)
 
 int xv6fs_sync(struct superblock *sb)
 {
-    int err = vm_objects_sync(&sb->errors), log = xv6fs_commit(sb->private);
+    int err = inodes_sync(sb), log = xv6fs_commit(sb->private);
 
     return err ? err : log;
 }
