@@ -75,9 +75,11 @@ class Builder:
 
 
 def own_programs():
-    """{name: its sources} of the programs that come with us."""
-    return {stem(path): [path] for path in sorted(glob.glob(user("bin", "*.c")))
-            if not needs_linux(path)}
+    """{name: its sources} of the programs that come with us: those of the native root that need
+    nothing else, and those that only this root has."""
+    native = {stem(path): [path] for path in sorted(glob.glob(user("bin", "*.c")))
+              if not needs_linux(path)}
+    return {**native, **programs_of(user("xv6/bin"))[0]}
 
 
 def needs_linux(path):
@@ -101,7 +103,7 @@ def own_key():
     digest = hashlib.sha256(repr((CFLAGS, LDFLAGS)).encode())
     parts = [user("xv6/xv6.ld"), *glob.glob(os.path.join(machine.BUILD, "user/obj/xv6/*.o")),
              os.path.join(machine.BUILD, "user/lib/libxv6.a"),
-             *glob.glob(user("include/**/*.h"), recursive=True)]
+             *glob.glob(user("include/**/*.h"), recursive=True), *glob.glob(user("xv6/bin/*.h"))]
     for path in sorted(parts + sum(own_programs().values(), [])):
         with open(path, "rb") as f:
             digest.update(path.encode() + b"\0" + f.read())

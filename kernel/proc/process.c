@@ -225,6 +225,30 @@ static u64 file_size_limit(void)
     return process_self() ? process_limit(RLIMIT_FSIZE) : RLIM_INFINITY;
 }
 
+struct vm_space *process_space_get(struct process *p)
+{
+    irqflags_t flags = spin_lock_irqsave(&p->siglock);
+    struct vm_space *s = p->space;
+
+    if (s)
+        vm_space_get(s);
+    spin_unlock_irqrestore(&p->siglock, flags);
+    return s;
+}
+
+static struct vm_space *space_next(u32 *id)
+{
+    struct vm_space *s = NULL;
+    struct process *p;
+
+    while (!s && (p = process_next((pid_t *)id))) {
+        s = process_space_get(p);
+        *id += !s;
+        process_put(p);
+    }
+    return s;
+}
+
 void proc_init(void)
 {
     process_cache = slab_cache_create("process", sizeof(struct process), 16);
@@ -235,6 +259,7 @@ void proc_init(void)
     vm_hooks.file_get = area_file_get;
     vm_hooks.file_put = file_put;
     vm_hooks.file_sync = area_file_sync;
+    vm_hooks.space_next = space_next;
     fd_limit_hook = fd_limit;
     file_size_limit_hook = file_size_limit;
     pid_init();

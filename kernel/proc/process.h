@@ -180,6 +180,7 @@ struct process *process_get(pid_t id);
 struct process *process_next(pid_t *id); // first id >= *id, referenced
 struct task *task_find(pid_t tid);
 void process_put(struct process *p);
+struct vm_space *process_space_get(struct process *p); // with a reference; NULL: none
 static inline void process_ref(struct process *p)
 {
     ref_get(&p->refs);

@@ -252,7 +252,17 @@ static int text_make(struct text *t, struct inode *i)
 
 static ssize_t text_read(struct file *f, struct uio *u, loff_t *pos)
 {
-    return text_file_read(f, u, pos, text_make);
+    struct proc_place p = *place_of(f->inode);
+    ssize_t n;
+
+    if (!p.entry->read)
+        return text_file_read(f, u, pos, text_make);
+    n = proc_place_begin(&p);
+    if (n)
+        return n;
+    n = p.entry->read(&p, u, pos);
+    proc_place_end(&p);
+    return n;
 }
 
 static ssize_t text_write(struct file *f, struct uio *u, loff_t *pos)

@@ -25,6 +25,7 @@ struct proc_entry {
     int (*show)(struct text *t, const struct proc_place *p);
     int (*write)(const char *s, const struct proc_place *p); // without the final newline
     void *arg;
+    ssize_t (*read)(const struct proc_place *p, struct uio *u, loff_t *pos); // instead of show
     // Links: to a text, or (follow) straight to a file
     int (*readlink)(const struct proc_place *p, char *buf, size_t size);
     int (*follow)(const struct proc_place *p, struct path *out);
@@ -42,6 +43,8 @@ int proc_show_fault(struct text *t, const struct proc_place *p);
 int proc_write_fault(const char *s, const struct proc_place *p);
 int proc_show_lockstat(struct text *t, const struct proc_place *p); // procfs_locks.c
 int proc_write_lockstat(const char *s, const struct proc_place *p);
+int proc_show_pagetable(struct text *t, const struct proc_place *p); // procfs_pagetable.c
+ssize_t proc_read_pagemap(const struct proc_place *p, struct uio *u, loff_t *pos);
 int proc_show_diskstats(struct text *t, const struct proc_place *p);
 bool proc_next_process(pid_t unused, u32 *id);
 

@@ -336,7 +336,6 @@ static int place_begin_locked(struct proc_place *p)
 {
     struct task *t = task_find(p->id);
     struct process *process = t ? t->proc : process_find(p->id);
-    irqflags_t flags;
 
     if (!process)
         return -ESRCH;
@@ -344,11 +343,7 @@ static int place_begin_locked(struct proc_place *p)
         return -EACCES;
     p->process = process;
     process_ref(process);
-    flags = spin_lock_irqsave(&process->siglock);
-    p->space = process->space;
-    if (p->space)
-        vm_space_get(p->space);
-    spin_unlock_irqrestore(&process->siglock, flags);
+    p->space = process_space_get(process);
     return 0;
 }
 
@@ -578,6 +573,8 @@ static const struct proc_entry entries[] = {
     {"environ", S_IFREG | 0400, true, .show = show_environ},
     {"comm", S_IFREG | 0444, .show = show_comm},
     {"maps", S_IFREG | 0444, true, .show = show_maps},
+    {"pagemap", S_IFREG | 0400, true, .read = proc_read_pagemap},
+    {"pagetable", S_IFREG | 0400, true, .show = proc_show_pagetable},
     {"limits", S_IFREG | 0444, .show = show_limits},
     {"exe", S_IFLNK | 0777, true, .follow = follow_exe},
     {"cwd", S_IFLNK | 0777, true, .follow = follow_cwd},

@@ -250,6 +250,7 @@ inline int space_fault_page(struct vm_space *s, struct vm_area *a, uaddr_t va, e
         return a->object ? fault_object(&f) : fault_anon(&f);
     if (access & ACCESS_WRITE && !(f.seen & PTE_W))
         return a->flags & AREA_SHARED ? fault_share_write(&f) : fault_cow(&f);
+    atomic_cas(f.pte, f.seen, f.seen | PTE_A); // idle, on hardware that leaves A to us
     mmu_flush_local(f.va);
     return 0;
 }

@@ -45,6 +45,8 @@ struct vm_hooks {
     // Memory is out in a fault or a system call of the running thread: choose and kill a process.
     // 0: memory may have become free, retry. -ENOMEM: nothing to kill. -EINTR: the caller must die.
     int (*out_of_memory)(void);
+    // The space of the first process at or after *id that has one, with a reference; NULL.
+    struct vm_space *(*space_next)(u32 *id);
 };
 extern struct vm_hooks vm_hooks;
 
@@ -99,6 +101,15 @@ u64 vm_space_resident(const struct vm_space *s); // pages
 u64 vm_space_table_pages(const struct vm_space *s);
 // Calls fn for each area in order under the read lock until it returns non-zero.
 int vm_space_each(struct vm_space *s, int (*fn)(const struct vm_area *a, void *arg), void *arg);
+// pagemap.c: every entry of the tables under the read lock, as mmu_each().
+int vm_space_tables(struct vm_space *s, mmu_visit *fn, void *arg);
+// Entries of proc(5)'s pagemap for `pages` pages from va on; `frames`: with frame numbers.
+void vm_space_pagemap(struct vm_space *s, uaddr_t va, u64 *out, u64 pages, bool frames);
+// Idle page tracking: which of `count` frames (a multiple of 64, at most VM_IDLE_FRAMES) are mapped
+// and were not used since they were marked; marks those of the map.
+#define VM_IDLE_FRAMES 4096UL
+void vm_idle_get(pfn_t first, u64 *idle, u64 count);
+void vm_idle_mark(pfn_t first, u64 *idle, u64 count);
 // Futex key of a word: private areas (space, va), shared ones (object, offset). 0, -EFAULT.
 struct vm_key {
     void *who;

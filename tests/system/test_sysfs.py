@@ -89,7 +89,7 @@ def test_links(guest):
 
 def test_directories(guest):
     """Every name of every directory is there, and of the kind that the directory says."""
-    assert guest.out("ls /sys") == "block\nclass\ndev\ndevices\n"
+    assert guest.out("ls /sys") == "block\nclass\ndev\ndevices\nkernel\n"
     assert guest.out("ls -d /sys/devices/virtual/block/vda/vda*").split()[-1].endswith("vda2")
     everything = guest.out("find /sys -exec ls -ld {} +").splitlines()
     assert len(everything) > 100

@@ -94,6 +94,28 @@ pte_t *mmu_next(const struct mmu_space *space, uaddr_t *va, uaddr_t end)
     return NULL;
 }
 
+static int table_each(const pte_t *table, unsigned level, uaddr_t va, mmu_visit *fn, void *arg)
+{
+    unsigned count = level == 2 ? USER_ROOT_ENTRIES : MMU_TABLE_PTES;
+    int result = 0;
+
+    for (unsigned i = 0; i < count && !result; i++, va += PAGE_SIZE << 9 * level) {
+        pte_t pte = READ_ONCE(table[i]);
+
+        if (!pte_present(pte))
+            continue;
+        result = fn(level, va, pte, arg);
+        if (!result && level && !pt_is_leaf(pte))
+            result = table_each(pt_table(pte), level - 1, va, fn, arg);
+    }
+    return result;
+}
+
+int mmu_each(const struct mmu_space *space, mmu_visit *fn, void *arg)
+{
+    return table_each(space->root, 2, 0, fn, arg);
+}
+
 // `slot` no longer points at a table.
 static void space_forget_table(struct mmu_space *space, pte_t *slot)
 {

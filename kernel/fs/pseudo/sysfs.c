@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// sysfs: a tree of tables (sysfs_private.h) that shows the block devices.
+// sysfs: a tree of tables (sysfs_private.h) that shows the block devices, and idle pages.
 //
 // A lookup makes an inode that knows its place, an entry of a table and maybe a device, and the
 // dentry cache keeps it while it is `valid`. Devices live for ever, so a place may point at one;
@@ -196,7 +196,16 @@ static int text_make(struct text *t, struct inode *i)
 
 static ssize_t text_read(struct file *f, struct uio *u, loff_t *pos)
 {
-    return text_file_read(f, u, pos, text_make);
+    const struct sys_entry *e = place_of(f->inode)->entry;
+
+    return e->read ? e->read(u, pos) : text_file_read(f, u, pos, text_make);
+}
+
+static ssize_t text_write(struct file *f, struct uio *u, loff_t *pos)
+{
+    const struct sys_entry *e = place_of(f->inode)->entry;
+
+    return e->write ? e->write(u, pos) : -EINVAL;
 }
 
 static int sys_readlink(struct inode *i, char *buf, size_t size)
@@ -219,7 +228,7 @@ static const struct inode_ops link_ops = {
     .readlink = sys_readlink, .valid = sys_valid, .setattr = sys_setattr};
 static const struct file_ops dir_fops = {.readdir = sys_readdir};
 static const struct file_ops text_fops = {
-    .open = text_file_open, .release = text_file_release, .read = text_read};
+    .open = text_file_open, .release = text_file_release, .read = text_read, .write = text_write};
 
 /* Mounting: one superblock for all */
 

@@ -293,6 +293,7 @@ static const struct sys_entry root_entries[] = {
     DIR("class", class_entries),
     DIR("dev", dev_entries),
     DIR("devices", devices_entries),
+    DIR("kernel", sys_kernel_entries),
     {0},
 };
 

@@ -9,7 +9,9 @@ struct sys_entry {
     mode_t mode; // with the type
     // False: the device has no such entry. NULL: all have.
     bool (*applies)(const struct block_device *d);
-    void (*show)(struct text *t, struct block_device *d);          // texts
+    void (*show)(struct text *t, struct block_device *d); // texts
+    ssize_t (*read)(struct uio *u, loff_t *pos);          // what is no text
+    ssize_t (*write)(struct uio *u, loff_t *pos);
     int (*target)(struct block_device *d, char *buf, size_t size); // links: the text's length
     // Directories: entries up to one without a name, and then devices that it has, each as
     // `member`.
@@ -19,4 +21,5 @@ struct sys_entry {
     bool by_number; // members are called "254:0", not "vda"
 };
 
-extern const struct sys_entry sys_root_entry; // sysfs_block.c
+extern const struct sys_entry sys_root_entry;       // sysfs_block.c
+extern const struct sys_entry sys_kernel_entries[]; // sysfs_mm.c

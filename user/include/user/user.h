@@ -24,6 +24,9 @@ char *sbrk(int n); // the break before the change, (char *)-1 on error
 char *sbrklazy(int n);
 void *mmap(void *addr, int len, int prot, int flags, int fd, int off); // (void *)-1 on error
 int munmap(void *addr, int len);
+// Which of n pages from va on were used since the last call, bit i for page i; 32 bits are written
+// for up to 32 pages, else 64, which is the most.
+int pgaccess(void *va, int n, void *mask);
 
 // After each `ticks` ticks of CPU time that the process uses, fn() runs in it, and ends with
 // sigreturn(), which gives every register its value back; not again before that. 0, 0 stops it.

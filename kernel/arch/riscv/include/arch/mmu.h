@@ -85,6 +85,10 @@ pte_t *mmu_get(struct mmu_space *space, uaddr_t va);
 // Finds the first leaf table that covers any address in [*va, end); sets *va to the first such
 // address and returns its entry (entries up to the next MMU_TABLE_SPAN boundary follow); else NULL.
 pte_t *mmu_next(const struct mmu_space *space, uaddr_t *va, uaddr_t end);
+// Calls fn for every present entry of the user half in order, a table's before those in it (level 2
+// is the root's, 0 the pages'), until it returns non-zero. The tables stay while it runs.
+typedef int mmu_visit(unsigned level, uaddr_t va, pte_t pte, void *arg);
+int mmu_each(const struct mmu_space *space, mmu_visit *fn, void *arg);
 // Detaches the leaf tables that lie wholly in [start, end) and chains them through their first word
 // onto *tables; after mmu_flush() of the range mmu_tables_free() frees them. Entries are all 0.
 void mmu_prune(struct mmu_space *space, uaddr_t start, uaddr_t end, void **tables);
