@@ -55,8 +55,8 @@ class Run:
                       "-mon", "chardev=uart"]
         else:
             serial = ["-chardev", f"file,id=uart,path={log}", "-monitor", "none"]
-        option = "rdinit" if self.config.on == "linux" else "init"
-        cmdline = f"{option}={self.config.init} rv.exec=1" + (" rv.tty=1 quiet" if self.tty else "")
+        init = "rdinit=/init" if self.config.on == "linux" else f"init={self.config.init}"
+        cmdline = init + " rv.exec=1" + (" rv.tty=1 quiet" if self.tty else "")
         command = machine.qemu_command(
             self.config, self.config.kernel(),
             machine.fd_path(self.initrd), cmdline, serial, self.tty)

@@ -100,7 +100,7 @@ class Config:
         self.put = list(put)
         self.disks = [d if isinstance(d, Disk) else Disk.parse(d) for d in disks]
         self.devices = ()  # more of QEMU's, before the disks
-        self.init = "/init" if on == "linux" else "/bin/init"
+        self.init = "/bin/init"  # of Rivulet
         self.files = None  # {name: bytes} instead of the native root, in memory
         self.on_disk = False  # whether the first disk is the root; root_use() sets it
         self.on = on  # rivulet, or linux: Debian's kernel with the same root
