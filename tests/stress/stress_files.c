@@ -250,13 +250,14 @@ void fds(int n, int m)
 
 /* proc: readers of all of /proc while processes and threads come and go */
 
+// Most files whole; of a pagemap, which has a word for each page there might be, the beginning.
 static void proc_read(const char *path)
 {
     char buffer[4096], target[64];
     int fd = open(path, O_RDONLY | O_NONBLOCK);
 
     if (fd >= 0) {
-        while (read(fd, buffer, sizeof(buffer)) > 0)
+        for (int parts = 0; parts < 64 && read(fd, buffer, sizeof(buffer)) > 0; parts++)
             ;
         close(fd);
     }
