@@ -80,8 +80,14 @@ def solution(name):
         hunk = HUNK.match(line)
         if hunk:
             line = f"@@ -{hunk[2]} +{hunk[1]} @@{hunk[3]}"
+        elif line.startswith("index "):  # which the other way round would be wrong
+            continue
+        elif line.startswith("deleted file"):
+            line = line.replace("deleted", "new", 1)
         elif line.startswith(("--- ", "+++ ")):
             lines.append(line)
+            if line == "+++ /dev/null\n":  # of a file that was taken away
+                lines[-2:] = ["--- /dev/null\n", lines[-2].replace("--- a/", "+++ b/", 1)]
             continue
         elif line[0] in "+-":
             line = ("-" if line[0] == "+" else "+") + line[1:]
@@ -106,7 +112,7 @@ class Check:
             done = subprocess.run([os.path.join(machine.ROOT, "rv"), *self.command],
                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                   stderr=subprocess.PIPE, text=True, errors="replace",
-                                  timeout=timeout)
+                                  timeout=timeout, cwd=machine.ROOT)
         except subprocess.TimeoutExpired:
             return f"no end after {timeout:.0f} seconds"
         if done.returncode != self.status:

@@ -157,7 +157,7 @@ def linux_module(name):
 def cross_program(source, *flags):
     """The static riscv64 glibc program of a C file, built if need be; its path."""
     source = os.path.join(ROOT, source)
-    program = os.path.join(BUILD, "cross", os.path.splitext(os.path.basename(source))[0])
+    program = os.path.join(BUILD, "cross", os.path.splitext(source)[0].lstrip("/"))
     newest = max(os.path.getmtime(f) for f in (source, *flags) if f.endswith(".c"))
     if not os.path.exists(program) or os.path.getmtime(program) < newest:
         os.makedirs(os.path.dirname(program), exist_ok=True)

@@ -191,10 +191,15 @@ def cmd_exec(arguments):
     p.add_argument("--on", choices=("rivulet", "linux"), default="rivulet",
                    help="linux: Debian's kernel with the same root, for comparison")
     p.add_argument("--log", action="store_true", help="the kernel's log on stderr, afterwards")
+    p.add_argument("--cc", action="append", default=[], metavar="NAME.c",
+                   help="a C file, compiled (static, glibc, threads), into the root as /NAME")
     arguments, command = split_command(arguments)
     options = p.parse_args(arguments)
     if not command:
         p.error("a command is missing: rv exec [options] -- CMD ARG...")
+    for source in options.cc:
+        program = machine.cross_program(os.path.abspath(source))
+        options.put.append((program, "/" + os.path.basename(program)))
     return command_session(config_of(options), options, command, dict(options.env), options.cwd,
                            options.uid, options.log)
 
