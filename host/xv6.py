@@ -25,7 +25,7 @@ CC = "riscv64-linux-gnu-gcc"
 CFLAGS = ["-Wall", "-O", "-fno-omit-frame-pointer", "-ggdb", "-march=rv64gc", "-mabi=lp64d",
           "-mcmodel=medany", "-msmall-data-limit=0", "-ffreestanding", "-fno-common", "-nostdinc",
           "-fno-builtin", "-fno-stack-protector", "-fno-pie", "-ffunction-sections",
-          "-fdata-sections", "-Wno-main", "-Wno-format", "-Wno-unused"]
+          "-fdata-sections", "-Wno-main", "-Wno-infinite-recursion", "-Wno-format", "-Wno-unused"]
 LDFLAGS = ["-nostdlib", "-static", "-no-pie", "-Wl,--gc-sections", "-Wl,--build-id=none",
            "-Wl,-z,max-page-size=4096", "-Wl,-z,separate-code", "-Wl,--no-relax",
            "-Wl,--no-warn-rwx-segments"]
@@ -76,10 +76,13 @@ class Builder:
 
 def own_programs():
     """{name: its sources} of the programs that come with us: those of the native root that need
-    nothing else, and those that only this root has."""
-    native = {stem(path): [path] for path in sorted(glob.glob(user("bin", "*.c")))
-              if not needs_linux(path)}
-    return {**native, **programs_of(user("xv6/bin"))[0]}
+    nothing else, and those that only this root has, of which a folder is one program."""
+    found = {stem(path): [path] for path in sorted(glob.glob(user("bin", "*.c")))
+             if not needs_linux(path)}
+    found.update(programs_of(user("xv6/bin"))[0])
+    for folder in glob.glob(user("xv6/bin/*/")):
+        found[os.path.basename(folder[:-1])] = sorted(filter(is_source, glob.glob(folder + "*")))
+    return found
 
 
 def needs_linux(path):

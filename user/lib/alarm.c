@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // sigalarm(): a timer of the CPU time the process uses, whose signal runs the function on a stack
 // of its own, as xv6's one page may be full. Until sigreturn() the signal is blocked, so that the
-// function is not entered again.
+// function is not entered again; what came meanwhile is forgotten, or a function slower than its
+// period would leave the program no time.
 #include "abi/time.h"
 
 #include "lib/linux.h"
@@ -14,6 +15,17 @@
 
 extern char alarm_entry[]; // alarm_entry.S
 void (*alarm_function)(void);
+void alarm_forget(void);
+static struct k_sigaction alarm_action;
+
+// From sigreturn(): a signal that waits goes when it is ignored.
+void alarm_forget(void)
+{
+    struct k_sigaction ignore = {.handler = SIG_IGN};
+
+    sys_sigaction(SIGPROF, &ignore);
+    sys_sigaction(SIGPROF, &alarm_action);
+}
 
 int sigalarm(int ticks, void (*fn)(void))
 {
@@ -22,8 +34,6 @@ int sigalarm(int ticks, void (*fn)(void))
     struct timeval period = {usec / 1000000, usec % 1000000};
     struct itimerval timer = {period, period};
     struct sigstack on = {.ss_sp = (long)stack, .ss_size = sizeof(stack)};
-    struct k_sigaction act = {.handler = ticks ? (long)alarm_entry : SIG_IGN,
-                              .flags = SA_ONSTACK | SA_RESTART};
     long result = -EINVAL;
 
     if (ticks >= 0) {
@@ -31,8 +41,10 @@ int sigalarm(int ticks, void (*fn)(void))
         result = ecall2(SYS_sigaltstack, (long)&on, 0);
         if (result == -EPERM) // the function itself calls: it is on that stack
             result = 0;
+        alarm_action = (struct k_sigaction){.handler = ticks ? (long)alarm_entry : SIG_IGN,
+                                            .flags = SA_ONSTACK | SA_RESTART};
         if (result == 0)
-            result = sys_sigaction(SIGPROF, &act);
+            result = sys_sigaction(SIGPROF, &alarm_action);
         if (result == 0)
             result = ecall3(SYS_setitimer, ITIMER_PROF, (long)&timer, 0);
     }

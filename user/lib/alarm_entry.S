@@ -21,6 +21,7 @@ alarm_entry:
 sigreturn:
     la      t0, alarm_frame
     ld      sp, 0(t0)
+    call    alarm_forget
     li      a7, SYS_rt_sigreturn
     ecall
     .size sigreturn, . - sigreturn

@@ -5,6 +5,7 @@
 #include "kernel/stat.h"
 #include "lib/dirread.h"
 #include "lib/linux.h"
+#include "lib/path.h"
 #include "lib/probe.h"
 #include "lib/trace.h"
 #include "lib/xv6.h"
@@ -16,8 +17,10 @@
 #define LINKS_MAX 10 // that open() follows
 #define LINK_PATH 256
 
+// Large frames are kept out of functions that seldom need them: a program's stack is one page.
+
 // How many symbolic links the last name of `path` leads through; over LINKS_MAX for too many.
-static int links_of(const char *path)
+__attribute__((noinline)) static int links_of(const char *path)
 {
     char at[LINK_PATH], target[LINK_PATH];
     int links = 0;
@@ -53,7 +56,9 @@ static int open_link(const char *path, int xv6_flags, int linux_flags)
 int open(const char *path, int flags)
 {
     int linux_flags = flags & XV6_O_ACCESS;
+    char name[MAXPATH];
 
+    path = path_take(name, path);
     linux_flags |= flags & XV6_O_CREATE ? O_CREAT : 0;
     linux_flags |= flags & XV6_O_TRUNC ? O_TRUNC : 0;
     int fd = sys_open(path, linux_flags | O_NOFOLLOW, MODE_ALL);
@@ -64,16 +69,43 @@ int open(const char *path, int flags)
 
 int read(int fd, void *buf, int n)
 {
-    long got = sys_read(fd, buf, n < 0 ? 0 : n);
+    long got = n < 0 ? -EINVAL : sys_read(fd, buf, n);
 
     if (got == -EISDIR)
         return xv6_result(XV6_SYS_read, directory_read(fd, buf, n));
     return xv6_result(XV6_SYS_read, got);
 }
 
+static short type_of_mode(uint mode)
+{
+    switch (mode & S_IFMT) {
+    case S_IFDIR:
+        return T_DIR;
+    case S_IFCHR:
+    case S_IFBLK:
+        return T_DEVICE;
+    case S_IFLNK:
+        return T_SYMLINK;
+    default:
+        return T_FILE;
+    }
+}
+
+// Whether a write would leave a hole, which xv6's files cannot have: somebody has cut the file.
+__attribute__((noinline)) static bool behind_end(int fd)
+{
+    struct linux_stat st;
+    long at = path_limited ? sys_lseek(fd, 0, SEEK_CUR) : 0;
+
+    return at > 0 && sys_fstat(fd, &st) == 0 && type_of_mode(st.st_mode) == T_FILE &&
+           at > st.st_size;
+}
+
 int write(int fd, const void *buf, int n)
 {
-    return xv6_result(XV6_SYS_write, n < 0 ? -EINVAL : sys_write(fd, buf, n));
+    bool refused = n < 0 || behind_end(fd);
+
+    return xv6_result(XV6_SYS_write, refused ? -EINVAL : sys_write(fd, buf, n));
 }
 
 int close(int fd)
@@ -93,11 +125,16 @@ int pipe(int *fds)
 
 int chdir(const char *path)
 {
-    return xv6_result(XV6_SYS_chdir, sys_chdir(path));
+    char name[MAXPATH];
+
+    return xv6_result(XV6_SYS_chdir, sys_chdir(path_take(name, path)));
 }
 
 int mkdir(const char *path)
 {
+    char name[MAXPATH];
+
+    path = path_take(name, path);
     return xv6_result(XV6_SYS_mkdir, ecall3(SYS_mkdirat, AT_FDCWD, (long)path, MODE_ALL));
 }
 
@@ -106,15 +143,20 @@ int mknod(const char *path, short major, short minor)
 {
     bool console = major == CONSOLE && minor < 2;
     uint64 dev = console ? makedev(5, 1) : makedev((ushort)major, (ushort)minor);
+    char name[MAXPATH];
 
+    path = path_take(name, path);
     return xv6_result(XV6_SYS_mknod,
                       ecall4(SYS_mknodat, AT_FDCWD, (long)path, S_IFCHR | 0666, dev));
 }
 
 int unlink(const char *path)
 {
-    long result = ecall3(SYS_unlinkat, AT_FDCWD, (long)path, 0);
+    char name[MAXPATH];
+    long result;
 
+    path = path_take(name, path);
+    result = ecall3(SYS_unlinkat, AT_FDCWD, (long)path, 0);
     if (result == -EISDIR)
         result = ecall3(SYS_unlinkat, AT_FDCWD, (long)path, AT_REMOVEDIR);
     return xv6_result(XV6_SYS_unlink, result);
@@ -122,28 +164,21 @@ int unlink(const char *path)
 
 int link(const char *old, const char *new)
 {
+    char old_name[MAXPATH], new_name[MAXPATH];
+
+    old = path_take(old_name, old);
+    new = path_take(new_name, new);
     return xv6_result(XV6_SYS_link,
                       ecall5(SYS_linkat, AT_FDCWD, (long)old, AT_FDCWD, (long)new, 0));
 }
 
 int symlink(const char *target, const char *path)
 {
-    return xv6_result(XV6_SYS_symlink, ecall3(SYS_symlinkat, (long)target, AT_FDCWD, (long)path));
-}
+    char to[MAXPATH], name[MAXPATH];
 
-static short type_of_mode(uint mode)
-{
-    switch (mode & S_IFMT) {
-    case S_IFDIR:
-        return T_DIR;
-    case S_IFCHR:
-    case S_IFBLK:
-        return T_DEVICE;
-    case S_IFLNK:
-        return T_SYMLINK;
-    default:
-        return T_FILE;
-    }
+    target = path_take(to, target);
+    path = path_take(name, path);
+    return xv6_result(XV6_SYS_symlink, ecall3(SYS_symlinkat, (long)target, AT_FDCWD, (long)path));
 }
 
 static void stat_convert(const struct linux_stat *from, struct stat *to)

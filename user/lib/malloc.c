@@ -40,7 +40,8 @@ static void block_insert(struct block *b)
     }
 }
 
-// Takes `size` bytes from the first free block that has them; the rest stays free.
+// Takes the first of `size` bytes from the first free block that has them. The rest stays free: at
+// the end of the heap it joins what the heap grows by, so that the list stays short.
 static struct block *block_take(uint64 size)
 {
     for (struct block **link = &free_blocks; *link; link = &(*link)->next) {
@@ -51,8 +52,10 @@ static struct block *block_take(uint64 size)
             *link = b->next;
             return b;
         }
-        b->size -= size;
-        b = block_end(b);
+        struct block *rest = (struct block *)((char *)b + size);
+        rest->size = b->size - size;
+        rest->next = b->next;
+        *link = rest;
         b->size = size;
         return b;
     }

@@ -7,6 +7,7 @@
 
 #include "kernel/types.h"
 
-bool probe_write(void *p, uint n); // whether the first and last of `n` >= 4 bytes can be written
-bool probe_string(
-    const void *text); // whether what is there up to a zero can be read; at most a page
+// Whether the first and last of `n` bytes can be written.
+bool probe_write(void *p, uint n);
+// Whether what is there up to a zero can be read, or 4096 bytes of it.
+bool probe_string(const void *text);

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
 // xv6's process calls.
+#include "abi/time.h"
+
 #include "kernel/param.h"
 #include "kernel/riscv.h"
 #include "lib/arguments.h"
 #include "lib/environ.h"
 #include "lib/fork.h"
 #include "lib/linux.h"
+#include "lib/path.h"
 #include "lib/probe.h"
 #include "lib/trace.h"
 #include "lib/xv6.h"
@@ -46,6 +49,14 @@ int kill(int pid)
     return xv6_result(XV6_SYS_kill, pid > 0 ? sys_kill(pid, SIGKILL) : -EINVAL);
 }
 
+static bool ends_in_page(const char *text)
+{
+    for (int i = 0; i < PGSIZE; i++)
+        if (!text[i])
+            return true;
+    return false;
+}
+
 // -EFAULT for pointers that cannot be read, -E2BIG for more than xv6's stack holds.
 static int arguments_check(char **argv)
 {
@@ -58,16 +69,30 @@ static int arguments_check(char **argv)
             break;
         if (!probe_string(argv[n]))
             return -EFAULT;
+        if (!ends_in_page(argv[n]))
+            return -E2BIG;
     }
     return n < MAXARG && arguments_size(argv) <= PGSIZE ? 0 : -E2BIG;
 }
 
+// sigalarm()'s timer would go on, and its signal end a program that has no function for it.
+static long execve_without_alarm(const char *path, char **argv)
+{
+    struct itimerval none = {}, alarm = {};
+
+    ecall3(SYS_setitimer, ITIMER_PROF, (long)&none, (long)&alarm);
+    long result = sys_execve(path, argv, trace_mask ? trace_environ() : environ);
+    ecall3(SYS_setitimer, ITIMER_PROF, (long)&alarm, 0);
+    return result;
+}
+
 int exec(const char *path, char **argv)
 {
+    char name[MAXPATH];
     long result = arguments_check(argv);
 
     if (result == 0)
-        result = sys_execve(path, argv, trace_mask ? trace_environ() : environ);
+        result = execve_without_alarm(path_take(name, path), argv);
     return xv6_result(XV6_SYS_exec, result);
 }
 

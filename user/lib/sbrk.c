@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The break. Pages come on first touch. A heap of more than xv6's machine has, than was free when
 // it began, or than is free now is refused at once: who takes all of memory gets -1 before it dies.
+#include <stdbool.h>
+
 #include "kernel/memlayout.h"
 #include "lib/linux.h"
 #include "lib/trace.h"
@@ -9,24 +11,27 @@
 #include "user/user.h"
 
 #define HEAP_MAX (PHYSTOP - KERNBASE)
-#define RESERVE  (1UL << 20) // bytes left for page tables and other programs
+#define RESERVE  (4UL << 20) // bytes left for the kernel's own needs, and its tables
 
 static char *bottom, *now;
 static uint64 size_max;
 
-static uint64 memory_free(void)
+// Whether `wanted` bytes are free, or what they hold of files can go for them.
+static bool memory_has(uint64 wanted)
 {
     uint64 free, processes;
 
-    return usage_get(&free, &processes) == 0 && free > RESERVE ? free - RESERVE : 0;
+    if (usage_get(&free, &processes) < 0)
+        return false;
+    return free >= wanted + RESERVE || usage_available() >= wanted + RESERVE;
 }
 
 static void heap_begin(void)
 {
-    uint64 free = memory_free();
+    uint64 available = usage_available();
 
     bottom = now = (char *)ecall1(SYS_brk, 0);
-    size_max = free < HEAP_MAX ? free : HEAP_MAX;
+    size_max = available < HEAP_MAX ? available : HEAP_MAX;
 }
 
 // The kernel's break call returns the break in force, whether it could move it or not.
@@ -36,7 +41,7 @@ static char *heap_move(int n)
 
     if (moved < bottom)
         return (char *)-1;
-    if (n > 0 && ((uint64)(moved - bottom) > size_max || (uint64)n > memory_free()))
+    if (n > 0 && ((uint64)(moved - bottom) > size_max || !memory_has(n)))
         return (char *)-1;
     if (n != 0 && (char *)ecall1(SYS_brk, (long)moved) != moved)
         return (char *)-1;

@@ -11,6 +11,7 @@
 #include "lib/environ.h"
 #include "lib/fork.h"
 #include "lib/linux.h"
+#include "lib/path.h"
 #include "lib/trace.h"
 #include "user/user.h"
 
@@ -98,10 +99,14 @@ void xv6_start(long *block)
 
 void xv6_run(int argc, char **argv)
 {
+    struct k_sigaction ignore = {.handler = SIG_IGN};
+
     if (old_stack_end)
         ecall2(SYS_munmap, old_stack_end - STACK_MAX, STACK_MAX);
     usyscall_map();
     descriptors_limit();
+    sys_sigaction(SIGPIPE, &ignore); // write() is to give -1
+    path_limited = true;
     trace_resume(argc);
     exit(main(argc, argv));
 }

@@ -15,3 +15,4 @@
 #define NBUF        (MAXOPBLOCKS * 3)
 #define FSSIZE      2000 // blocks of the file system
 #define MAXPATH     128  // bytes of a path
+#define USERSTACK   1    // pages of stack
