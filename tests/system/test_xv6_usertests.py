@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: MIT
+"""usertests, the suite of all that a program written for xv6 may ask for (user/xv6/bin/usertests)."""
+import re
+
+import pytest
+
+from test_xv6 import PROGRAMS, xv6
+
+pytestmark = [pytest.mark.rivulet, pytest.mark.one_config]
+
+LEAST = 80  # tests there are
+HOUR = 3600
+MACHINES = {"smp1": ["--smp", "1"], "smp8": ["--smp", "8"], "icount": ["--icount"],
+            "ext4": ["--fs", "ext4"], "debug": ["--debug"],
+            "ext4-debug-smp8": ["--fs", "ext4", "--debug", "--smp", "8"]}
+
+
+def usertests(*arguments, options=(), timeout=HOUR, **kind):
+    return xv6(*options, PROGRAMS, "--", "usertests", *arguments, timeout=timeout, **kind)
+
+
+def all_passed(out):
+    assert out.endswith(" passed, 0 failed\nusertests: OK\n"), out
+    assert len(re.findall(r"^\w+: ok ", out, re.MULTILINE)) >= LEAST
+
+
+def test_quick():
+    all_passed(usertests("-q"))
+
+
+def test_names():
+    """A test by its name; one that does not exist is an error."""
+    assert usertests("wait_none").endswith("1 passed, 0 failed\nusertests: OK\n")
+    assert "no such test" in usertests("none", status=1)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", MACHINES)
+def test_machines(name):
+    all_passed(usertests(options=MACHINES[name]))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", ["xv6", "ext4"])
+def test_ten_in_a_row(kind):
+    out = usertests("-c", "10", options=["--fs", kind])
+    all_passed(out)
+    assert out.count(" passed, 0 failed\n") == 10
