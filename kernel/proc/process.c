@@ -11,7 +11,7 @@ struct process *init_process;
 void (*session_leader_exit_hook)(struct session *s);
 
 static struct slab_cache *process_cache, *task_cache; // (c)
-static u64 process_total;                             // (a)
+static u64 process_total;                             // (proctree) of process_list; read without
 
 int process_create(struct process **out, struct pid *pid)
 {
@@ -36,7 +36,6 @@ int process_create(struct process **out, struct pid *pid)
     spin_init(&p->siglock, RANK_SIGNAL);
     p->start_time = clock_monotonic();
     p->dumpable = true;
-    atomic_fetch_add(&process_total, 1);
     *out = p;
     return 0;
 }
@@ -51,7 +50,6 @@ void process_put(struct process *p)
     sigpending_flush(&p->pending);
     if (p->sighand && ref_put(&p->sighand->refs))
         kfree(p->sighand);
-    atomic_fetch_sub(&process_total, 1);
     slab_free(process_cache, p);
 }
 
@@ -162,6 +160,7 @@ void process_link(struct process *p, struct process *parent)
         child_insert_locked(p);
     }
     list_insert_tail(&process_list, &p->all_node);
+    store_relaxed(&process_total, process_total + 1);
     p->pid->process = p;
     if (p->group)
         list_insert_tail(&p->group->members, &p->group_node);
@@ -183,6 +182,7 @@ void process_unlink_zombie_locked(struct process *p)
     p->state = PROCESS_DEAD;
     list_remove(&p->sibling);
     list_remove(&p->all_node);
+    store_relaxed(&process_total, process_total - 1);
     list_remove(&p->group_node);
     p->pid->process = NULL;
     group_put_locked(p->group);

@@ -181,6 +181,19 @@ static void sysinfo_zombie(void)
     expect(processes_now(), before);
 }
 
+// Who has been waited for is none, from then on.
+static void sysinfo_reaped(void)
+{
+    uint64 before = processes_now();
+
+    for (int i = 0; i < 500; i++) {
+        if (fork() == 0)
+            exit(0);
+        check(wait(0) > 0);
+        expect(processes_now(), before);
+    }
+}
+
 static void sysinfo_memory(void)
 {
     enum { PAGES = 2000 };
@@ -203,6 +216,7 @@ const struct test trace_tests[] = {
     {"trace_exec", trace_exec, false},
     {"sysinfo_processes", sysinfo_processes, false},
     {"sysinfo_zombie", sysinfo_zombie, false},
+    {"sysinfo_reaped", sysinfo_reaped, false},
     {"sysinfo_memory", sysinfo_memory, false},
     {0},
 };
