@@ -10,8 +10,9 @@
 #include "lib/xv6.h"
 #include "user/user.h"
 
-#define HEAP_MAX (PHYSTOP - KERNBASE)
-#define RESERVE  (4UL << 20) // bytes left for the kernel's own needs, and its tables
+#define HEAP_MAX   (PHYSTOP - KERNBASE)
+#define HEAP_ROUND (2UL << 20) // of the largest heap, so that it is the same from run to run
+#define RESERVE    (4UL << 20) // bytes left for the kernel's own needs, and its tables
 
 static char *bottom, *now;
 static uint64 size_max;
@@ -31,6 +32,8 @@ static void heap_begin(void)
     uint64 available = usage_available();
 
     bottom = now = (char *)ecall1(SYS_brk, 0);
+    available = available > HEAP_ROUND + RESERVE ? available - HEAP_ROUND - RESERVE : 0;
+    available -= available % HEAP_ROUND;
     size_max = available < HEAP_MAX ? available : HEAP_MAX;
 }
 
