@@ -62,6 +62,11 @@ static void oom_end_locked(struct process *victim, u64 pages)
             signal_send_process(p, SIGKILL, NULL);
 }
 
+static bool memory_is_plenty(void)
+{
+    return frames_free() >= frames_total() / OOM_PLENTY;
+}
+
 static int oom_act(void)
 {
     struct process *victim;
@@ -71,11 +76,13 @@ static int oom_act(void)
 
     if (signal_fatal_pending())
         return -EINTR;
-    if (frames_free() >= frames_total() / OOM_PLENTY)
+    if (memory_is_plenty())
         return 0;
     shrink_all();
     spin_lock(&proctree_lock);
     victim = oom_choose_locked(&dying, &pages);
+    // Looked at behind `dying`: a victim that was a zombie there has given its memory back here.
+    dying = dying || memory_is_plenty();
     if (!dying && victim)
         oom_end_locked(victim, pages);
     spin_unlock(&proctree_lock);
