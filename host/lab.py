@@ -49,7 +49,8 @@ def tree_files():
         return [p for p in os.fsdecode(done.stdout).split("\0") if p]
     found = []
     for folder, folders, files in os.walk(machine.ROOT):
-        folders[:] = [f for f in folders if os.path.join(folder, f) != machine.BUILD]
+        outside = (machine.BUILD, *(os.path.join(machine.ROOT, f) for f in (".git", "build")))
+        folders[:] = [f for f in folders if os.path.join(folder, f) not in outside]
         found += [os.path.relpath(os.path.join(folder, f), machine.ROOT) for f in files]
     return found
 
