@@ -15,7 +15,7 @@ PRIMES = [n for n in range(2, 150) if all(n % d for d in range(2, n))]
 
 
 def run(*command, options=(), **kind):
-    return xv6(*options, "--", *command, **kind)
+    return xv6(*options, "--", *command, timeout=600, **kind)
 
 
 def sh(script, **kind):

@@ -171,25 +171,29 @@ static void test_fork(void)
     sbrk(-8 * PGSIZE);
 }
 
-// Takes more than there is, by fork(), so that no sbrk() can refuse it.
+// Takes more than there is, by fork(), so that no sbrk() can refuse it. Who has its memory keeps it
+// until the other has died.
 static void take_all(uint64 free)
 {
     long each = free / 4 * 3;
     char *p = sbrk(each);
-    int status, killed = 0;
+    int status, fds[2];
 
     check("memory that is there", 1, p != (char *)-1);
+    check("pipe", 0, pipe(fds));
     for (int i = 0; i < 2; i++) {
         if (fork() == 0) {
+            close(fds[1]);
             for (long at = 0; at < each; at += PGSIZE)
                 p[at] = 1;
-            sleep(2);
-            exit(0);
+            exit(read(fds[0], &status, 1));
         }
     }
-    while (wait(&status) >= 0)
-        killed += status == KILLED;
-    check("processes killed for memory", 1, killed);
+    wait(&status);
+    check("the first to end", KILLED, status);
+    close(fds[1]);
+    wait(&status);
+    check("the second", 0, status);
 }
 
 static void test_exhaustion(void)
