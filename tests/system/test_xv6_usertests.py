@@ -11,7 +11,7 @@ pytestmark = [pytest.mark.rivulet, pytest.mark.one_config]
 LEAST = 80  # tests there are
 HOUR = 3600
 MACHINES = {"smp1": ["--smp", "1"], "smp8": ["--smp", "8"], "icount": ["--icount"],
-            "ext4": ["--fs", "ext4"], "debug": ["--debug"],
+            "ext4": ["--fs", "ext4"], "large": ["--blocks", "70000"], "debug": ["--debug"],
             "ext4-debug-smp8": ["--fs", "ext4", "--debug", "--smp", "8"]}
 
 

@@ -229,6 +229,21 @@ static void pointer_sysinfo(void)
     expect(sysinfo((struct sysinfo *)pointer_sysinfo), -1);
 }
 
+static void pointer_pgaccess(void)
+{
+    char *page = sbrk(PGSIZE);
+    uint64 mask = 0;
+
+    page[0] = 1;
+    EACH_BAD(p)
+    expect(pgaccess(page, 1, p), -1);
+    expect(pgaccess(page, 1, pointer_pgaccess), -1);
+    expect(pgaccess(page, 0, &mask), -1);
+    expect(pgaccess(page, -1, &mask), -1);
+    expect(pgaccess(page, 65, &mask), -1);
+    expect(mask, 0);
+}
+
 static void pointer_pages(void)
 {
     for (uint64 at = 0; at < 1100 * 1024; at += PGSIZE) {
@@ -265,6 +280,7 @@ const struct test pointer_tests[] = {
     {"pointer_pipe", pointer_pipe, false},
     {"pointer_wait", pointer_wait, false},
     {"pointer_sysinfo", pointer_sysinfo, false},
+    {"pointer_pgaccess", pointer_pgaccess, false},
     {"pointer_pages", pointer_pages, false},
     {"pointer_counts", pointer_counts, false},
     {0},
