@@ -43,9 +43,11 @@ def text_of(name, file):
 
 def tree_files():
     """Paths of what belongs to the tree, relative to it."""
-    done = subprocess.run(["git", "-C", machine.ROOT, "ls-files", "-z", "-co", "--exclude-standard"],
-                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    if done.returncode == 0:
+    git = shutil.which("git") and os.path.exists(os.path.join(machine.ROOT, ".git"))
+    done = git and subprocess.run(
+        ["git", "-C", machine.ROOT, "ls-files", "-z", "-co", "--exclude-standard"],
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    if done and done.returncode == 0:
         return [p for p in os.fsdecode(done.stdout).split("\0") if p]
     found = []
     for folder, folders, files in os.walk(machine.ROOT):
