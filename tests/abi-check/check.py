@@ -33,6 +33,7 @@ linux/eventpoll.h linux/time.h linux/poll.h linux/mount.h linux/time_types.h lin
 
 # Constants of our own, of newer kernels than the reference, or private to Linux.
 UNCHECKED = set('''
+PAGEMAP_PFN_BITS PAGEMAP_EXCLUSIVE PAGEMAP_FILE PAGEMAP_PRESENT
 SYS_TABLE_SIZE SYS_riscv_hwprobe SYS_cachestat SYS_fchmodat2 SYS_map_shadow_stack SYS_futex_wake
 SYS_futex_wait SYS_futex_requeue SYS_statmount SYS_listmount SYS_lsm_get_self_attr
 SYS_lsm_set_self_attr SYS_lsm_list_modules SYS_mseal SYS_RISCV_FLUSH_ICACHE_LOCAL

@@ -19,7 +19,7 @@ void world_setup(void)
 {
     struct superblock *sb;
 
-    vm_hooks = (struct vm_hooks){file_get, file_put, sync_data, no_victim};
+    vm_hooks = (struct vm_hooks){file_get, file_put, sync_data, no_victim, NULL};
 
     vm_init();
     vfs_init();
