@@ -53,17 +53,11 @@ class Disk:
         self.device = self.KINDS[kind] + ("," if properties else "") + properties
         self.kind = kind
 
-    def copy_now(self):
-        """Makes a scratch disk's copy; the image may go then. QEMU gets this one if it is not yet made
-        when the machine starts."""
-        self.copy = os.fdopen(memory_file("disk"), "wb")
-        mkroot.copy(self.path, self.copy.fileno())
-
     def _image(self):
         path = self.path
         if self.scratch:
-            if os.path.exists(path):
-                self.copy_now()
+            self.copy = os.fdopen(memory_file("disk"), "wb")
+            mkroot.copy(path, self.copy.fileno())
             path = fd_path(self.copy.fileno())
         name = str(path).replace(",", ",,")
         return f"driver=raw,discard=unmap,file.driver=file,file.filename={name},file.locking=on"

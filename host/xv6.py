@@ -208,8 +208,10 @@ def root_use(config, files, kind, blocks):
         image = os.path.join(folder, "image")
         make = image_xv6 if kind == "xv6" else image_ext4
         make(files, blocks, image)
-        disk = machine.Disk(image, scratch=True)
-        disk.copy_now()
+        fd = machine.memory_file("root")
+        mkroot.copy(image, fd)
+    disk = machine.Disk(machine.fd_path(fd))
+    disk.copy = os.fdopen(fd, "wb")
     config.on_disk = True
     config.disks.insert(0, disk)
     config.append = (f"root=/dev/vda rootfstype={'xv6fs' if kind == 'xv6' else 'ext4'} "
