@@ -3,18 +3,22 @@
 //
 // Nearly all traffic is single frames. A hart pops and pushes them on its own stack with interrupts
 // off and no lock; an empty stack is refilled, a full one half emptied, in one visit to the zone.
+// Between the two, a hart keeps some batches that it took off a full stack (spares.c): what comes
+// and goes in larger pieces does not reach the zone either, whose lock all harts share. Who finds
+// the zone empty takes the batches of others.
 // A frame on a hart's stack has refs 0 and kind FRAME_RESERVED, so the buddy never merges it.
 //
 // Failure. The last `reserve` pages of the zone are for threads that are `urgent`: what they do
 // must succeed so that memory comes free (write-back). Below `low` pages each refill calls
 // frames_low_hook, with no lock of this layer held. A request that the zone cannot meet first
-// returns this hart's stack.
+// returns this hart's stack and all spares.
 //
 // Page tables come and go with every process, and are empty when they go: a hart keeps some of them
 // aside (`tables`, allocated and zero), which saves filling them anew.
 //
-// Locking: zone.lock (RANK_FRAMES, taken with interrupts off) guards the buddy. Rejected: a list
-// through the descriptors instead of the array of pointers (touches a cold descriptor per push).
+// Locking: zone.lock (RANK_FRAMES, as the spares' locks; taken with interrupts off, one at a time)
+// guards the buddy. Rejected: a list through the descriptors instead of the array of pointers
+// (touches a cold descriptor per push).
 #include "mm/frame.h"
 #include "arch/irq.h"
 #include "arch/smp.h"
@@ -27,9 +31,10 @@
 #include "lib/string.h"
 #include "mm/buddy.h"
 #include "mm/failnth.h"
+#include "mm/spares.h"
 
 #define CACHE_FRAMES 63
-#define CACHE_BATCH  32
+#define CACHE_BATCH  SPARE_FRAMES
 #define TABLES_MAX   24
 #define RESERVE_MAX  256 // pages: 1 MiB
 
@@ -119,7 +124,7 @@ void frames_init(const struct phys_range *ram, unsigned n, const struct phys_ran
     ram_measure(ram, n);
     frames = ALIGN_UP((frame_end - frame_base) * sizeof(struct frame), 64);
     stacks = hart_count * sizeof(struct frame_cache);
-    size = ALIGN_UP(frames + 2 * stacks, PAGE_SIZE);
+    size = ALIGN_UP(frames + 2 * stacks + spares_size(), PAGE_SIZE);
     for (unsigned i = n; i-- > 0 && !table;)
         table = table_place(&ram[i], size, reserved, reserved_count);
     if (!table)
@@ -129,6 +134,7 @@ void frames_init(const struct phys_range *ram, unsigned n, const struct phys_ran
         page_zero((char *)frame_table + at);
     caches = phys_to_virt(table + frames);
     tables = caches + hart_count;
+    spares_init(tables + hart_count);
 
     memcpy(taken, reserved, reserved_count * sizeof(*reserved));
     taken[reserved_count] = (struct phys_range){table, size};
@@ -196,11 +202,15 @@ static void cache_refill(struct frame_cache *c)
 {
     unsigned want = CACHE_BATCH;
 
+    c->count = spares_take(c->frames);
+    if (c->count)
+        return;
     spin_lock_irqsave(&zone.lock);
     if (unlikely(!zone_may_take(want)))
         want = zone_may_take(1) || arch_self()->urgent;
     c->count = buddy_alloc_singles(&zone.buddy, c->frames, want);
     spin_unlock_irqrestore(&zone.lock, 0);
+    c->count = c->count ?: spares_steal(c->frames);
     zone_note_low();
 }
 
@@ -235,7 +245,10 @@ void frames_drain(void)
 
     while (t->count)
         frame_put(t->frames[--t->count]);
-    cache_return(c, c->count);
+    do {
+        cache_return(c, c->count);
+        c->count = spares_steal(c->frames);
+    } while (c->count);
     irq_restore(irq);
 }
 
@@ -337,7 +350,7 @@ static __attribute__((noinline)) void free_slow(struct frame *f)
         buddy_free(&zone.buddy, f, f->order);
         spin_unlock_irqrestore(&zone.lock, 0);
     } else {
-        if (c->count == CACHE_FRAMES)
+        if (c->count == CACHE_FRAMES && !spares_put(c->frames, &c->count))
             cache_return(c, CACHE_BATCH);
         c->frames[c->count++] = f;
     }
@@ -409,7 +422,7 @@ u64 frames_total(void)
 
 u64 frames_free(void)
 {
-    u64 pages = load_relaxed(&zone.buddy.free);
+    u64 pages = load_relaxed(&zone.buddy.free) + spares_frames();
 
     for (unsigned hart = 0; hart < hart_count; hart++)
         pages += load_relaxed(&caches[hart].count) + load_relaxed(&tables[hart].count);

@@ -253,11 +253,10 @@ static int text_make(struct text *t, struct inode *i)
 static ssize_t text_read(struct file *f, struct uio *u, loff_t *pos)
 {
     struct proc_place p = *place_of(f->inode);
-    ssize_t n;
+    ssize_t n = p.entry->read ? proc_place_begin(&p) : 0;
 
     if (!p.entry->read)
         return text_file_read(f, u, pos, text_make);
-    n = proc_place_begin(&p);
     if (n)
         return n;
     n = p.entry->read(&p, u, pos);
