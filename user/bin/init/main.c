@@ -7,29 +7,30 @@
 #include "lib/environ.h"
 #include "lib/linux.h"
 
-static char *environment[] = {
-    "PATH=/bin:/usr/bin:/sbin:/usr/sbin", "HOME=/root", "USER=root", "TERM=linux", 0,
-};
-
 // What the kernel's command line may know better.
 static void environment_set(void)
 {
     static const struct {
         const char *name;
-        int at;
-    } given[] = {{"PATH", 0}, {"HOME", 1}, {"TERM", 3}};
+        char *usual;
+    } variables[] = {
+        {"PATH", "PATH=/bin:/usr/bin:/sbin:/usr/sbin"},
+        {"HOME", "HOME=/root"},
+        {"USER", "USER=root"},
+        {"TERM", "TERM=linux"},
+    };
+    static char *environment[sizeof(variables) / sizeof(*variables) + 1];
 
-    for (uint i = 0; i < sizeof(given) / sizeof(*given); i++) {
-        char *value = boot_value(given[i].name);
-        if (value)
-            environment[given[i].at] = value - strlen(given[i].name) - 1;
+    for (uint i = 0; i < sizeof(variables) / sizeof(*variables); i++) {
+        char *value = boot_value(variables[i].name);
+        environment[i] = value ? value - strlen(variables[i].name) - 1 : variables[i].usual;
     }
     environ = environment;
 }
 
 static int shell_start(void)
 {
-    static char *argv[] = {"sh", 0};
+    static char *const argv[] = {"sh", 0};
     int pid = sys_fork();
 
     if (pid != 0)
