@@ -14,11 +14,13 @@ sys.path[:0] = [HERE, os.path.join(HERE, "../tests/system")]
 import agent  # noqa: E402
 import cpio  # noqa: E402
 import guest  # noqa: E402
+import lab  # noqa: E402
 import machine  # noqa: E402
 import mkinitramfs  # noqa: E402
 import rv  # noqa: E402
 import symtab  # noqa: E402
 import vt  # noqa: E402
+import xv6  # noqa: E402
 
 
 def tree(tmp_path):
@@ -166,3 +168,17 @@ def test_screen():
 
 def test_numbers_are_little_endian():
     assert struct.unpack("<I", agent.request(["a"])[:4])[0] == len(agent.request(["a"])) - 4
+
+
+def test_grade_measures_no_build(monkeypatch):
+    """All that the checks boot is built before the machine is timed."""
+    done = []
+    monkeypatch.setattr(machine, "build", lambda config: done.append((config.debug, config.icount)))
+    monkeypatch.setattr(xv6, "own_files", lambda: done.append("root"))
+    monkeypatch.setattr(lab, "machine_time", lambda: done.append("time") or 1)
+    monkeypatch.setattr(lab.Check, "failure", lambda check, timeout: done.append("check"))
+    for name, kernels in ("cow", {(False, False), (True, False)}), ("util", {(False, False), (False, True)}):
+        done.clear()
+        assert lab.grade(name)
+        assert set(done[:2]) == kernels and done[2:4] == ["root", "time"]
+        assert done[4:] == ["check"] * len(lab.checks(name))

@@ -46,6 +46,7 @@ int proc_write_lockstat(const char *s, const struct proc_place *p);
 int proc_show_pagetable(struct text *t, const struct proc_place *p); // procfs_pagetable.c
 ssize_t proc_read_pagemap(const struct proc_place *p, struct uio *u, loff_t *pos);
 int proc_show_diskstats(struct text *t, const struct proc_place *p);
+int proc_write_sysrq(const char *s, const struct proc_place *p); // sysrq.c
 bool proc_next_process(pid_t unused, u32 *id);
 
 bool proc_is_alive(pid_t id);               // a process or thread

@@ -14,8 +14,6 @@
 #include "proc/utsname.h"
 #include "sched/sched.h"
 
-#define KIB_PER_PAGE (PAGE_SIZE / 1024)
-
 /* Memory */
 
 static void slab_sum(void *arg, const char *name, size_t size, u64 used, u64 pages)
@@ -25,7 +23,7 @@ static void slab_sum(void *arg, const char *name, size_t size, u64 used, u64 pag
 
 static void meminfo_line(struct text *t, const char *name, u64 pages)
 {
-    text_printf(t, "%-16s%8lu kB\n", name, pages * KIB_PER_PAGE);
+    text_printf(t, "%-16s%8lu kB\n", name, pages * (PAGE_SIZE / 1024));
 }
 
 static int show_meminfo(struct text *t, const struct proc_place *p)
@@ -67,22 +65,6 @@ static int show_slabinfo(struct text *t, const struct proc_place *p)
     return t->error;
 }
 
-// Any of 1, 2, 3: everything that can be had back is given back.
-static int write_drop_caches(const char *s, const struct proc_place *p)
-{
-    u64 what;
-    int err = parse_u64(s, NULL, 0, &what);
-
-    if (err || what < 1 || what > 4)
-        return err ? err : -EINVAL;
-    shrink_all();
-    vm_reclaim(~0UL);
-    slab_shrink();
-    kstack_shrink();
-    frames_drain();
-    return 0;
-}
-
 static u64 overcommit; // (a) accepted, without effect: memory is always promised
 
 static int show_number(struct text *t, const struct proc_place *p)
@@ -101,6 +83,21 @@ static int write_number(const char *s, u64 least, u64 most, u64 *to)
     if (!err)
         store_relaxed(to, value);
     return err;
+}
+
+// Any of 1, 2, 3: everything that can be had back is given back.
+static int write_drop_caches(const char *s, const struct proc_place *p)
+{
+    u64 what;
+
+    if (write_number(s, 1, 4, &what))
+        return -EINVAL;
+    shrink_all();
+    vm_reclaim(~0UL);
+    slab_shrink();
+    kstack_shrink();
+    frames_drain();
+    return 0;
 }
 
 static int write_overcommit(const char *s, const struct proc_place *p)
@@ -326,6 +323,7 @@ static const struct proc_entry root_entries[] = {
     {"slabinfo", S_IFREG | 0400, .show = show_slabinfo},
     {"stat", S_IFREG | 0444, .show = show_stat},
     {"sys", S_IFDIR | 0555, .entries = sys_entries},
+    {"sysrq-trigger", S_IFREG | 0200, .write = proc_write_sysrq},
     {"uptime", S_IFREG | 0444, .show = show_uptime},
     {"version", S_IFREG | 0444, .show = show_version},
     // Last: without it the list ends here.

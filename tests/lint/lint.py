@@ -31,7 +31,8 @@ LATER = ("kernel/base/lockstat.", "kernel/proc/procfs_locks.c", "kernel/block/",
          "kernel/drivers/virtio/virtio_blk.c", "kernel/drivers/virtio/virtio_pci.c",
          "kernel/base/devicetree_pci.c", "kernel/base/planted.h", "kernel/lib/crc",
          "kernel/lib/ranges.", "kernel/mm/spares.", "kernel/vm/fill.c", "kernel/vm/pagemap.c",
-         "kernel/proc/procfs_pagetable.c", "kernel/vm/writeback.c", "kernel/vm/reclaim.c",
+         "kernel/proc/procfs_pagetable.c", "kernel/proc/sysrq.c", "kernel/vm/writeback.c",
+         "kernel/vm/reclaim.c",
          "kernel/vfs/icache.c", "kernel/vfs/xattr.c", "kernel/syscall/xattr.c",
          "kernel/fs/tmpfs/xattr.c")
 UPCALLS_MAX = 12

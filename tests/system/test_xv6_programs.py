@@ -9,8 +9,8 @@ from test_xv6 import xv6
 
 pytestmark = [pytest.mark.rivulet, pytest.mark.one_config]
 
-QUICK = ["sysinfotest", "pgtbltest", "lazytests", "cowtest", "uthread", "symlinktest", "mmaptest",
-         "grind 2000 7"]
+QUICK = ["sysinfotest", "pgtbltest", "bttest", "lazytests", "cowtest", "uthread", "symlinktest",
+         "mmaptest", "grind 2000 7"]
 PRIMES = [n for n in range(2, 150) if all(n % d for d in range(2, n))]
 
 

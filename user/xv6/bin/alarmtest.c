@@ -5,8 +5,9 @@
 #include "kernel/types.h"
 #include "user/user.h"
 
-#define ROUNDS 5
-#define BYTES  20000
+#define ROUNDS   5
+#define BYTES    20000
+#define PATIENCE 600 // ticks
 
 long alarm_registers(volatile int *flag); // alarmtest_registers.S
 void alarm_trash(void);
@@ -65,7 +66,7 @@ static void test_periodic(void)
 {
     calls = 0;
     check("sigalarm", 0, sigalarm(1, count));
-    spin_until(ROUNDS, 600);
+    spin_until(ROUNDS, PATIENCE);
     check_range("calls", ROUNDS, 1000, calls);
     int before = calls;
     sleep(3);
@@ -83,7 +84,7 @@ static void test_reentry(void)
 {
     calls = depth = deepest = 0;
     sigalarm(1, count_slowly);
-    spin_until(2, 600);
+    spin_until(2, PATIENCE);
     spin_until(3, 4);
     check("depth", 1, deepest);
     check("slow calls", 2, calls);
@@ -93,7 +94,7 @@ static void test_once(void)
 {
     calls = 0;
     sigalarm(1, count_once);
-    spin_until(1, 600);
+    spin_until(1, PATIENCE);
     spin_until(2, 4);
     check("calls of a function that stops itself", 1, calls);
 }
@@ -136,21 +137,32 @@ static void test_calls(void)
     check("the other process", 0, status);
 }
 
+// alarm_registers() waits for a call for ever: without one a child ends it.
 static void test_registers(void)
 {
+    int self = getpid(), guard = fork();
+
+    if (guard == 0) {
+        sleep(PATIENCE);
+        fprintf(2, "alarm_registers: no call came\n");
+        kill(self);
+        exit(0);
+    }
     sigalarm(1, alarm_trash);
     for (int i = 0; i < ROUNDS; i++) {
         alarm_flag = 0;
         check("registers that changed", 0, alarm_registers(&alarm_flag));
     }
     sigalarm(0, 0);
+    kill(guard);
+    wait(0);
 }
 
 static void bad_function(uint64 address)
 {
     sigalarm(1, (void (*)(void))address);
     calls = 0;
-    spin_until(1, 600);
+    spin_until(1, PATIENCE);
 }
 
 // What exec() starts has no alarm: its signal would end a program that knows nothing of it.
@@ -169,6 +181,10 @@ int main(int argc, char **argv)
         while (uptime() < end)
             spin(1000);
         exit(0);
+    }
+    if (sigalarm(0, 0) < 0) {
+        fprintf(2, "sigalarm is refused\n");
+        exit(1);
     }
     test_periodic();
     test_reentry();

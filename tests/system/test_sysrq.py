@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: MIT
+"""/proc/sysrq-trigger: the kernel tells its log where its harts are."""
+import re
+
+import pytest
+
+pytestmark = pytest.mark.rivulet  # Linux's text is another
+
+
+def told(guest, letters):
+    """What the log says from the last "sysrq:" on."""
+    guest.out(f"printf %s {letters} >/proc/sysrq-trigger")
+    return guest.out("dmesg").rsplit("sysrq: ", 1)[1]
+
+
+def test_backtrace(guest):
+    """Of the writer first, from the call down; then of each other hart, where it was interrupted."""
+    harts = re.findall(r"^hart (\d+): (.+)\nbacktrace:\n((?:  [0-9a-f]{16} \w+\+0x[0-9a-f]+\n)+)",
+                       told(guest, "l"), re.MULTILINE)
+    chains = [re.findall(r"(\w+)\+", text) for _, _, text in harts]
+    assert sorted(int(n) for n, *_ in harts) == list(range(guest.config.smp)), harts
+    assert harts[0][1] == "busybox"
+    assert "proc_write_sysrq" in chains[0] and chains[0][-2:] == ["sys_write", "trap_entry"], chains[0]
+    assert all("smp_interrupt" in chain[:2] for chain in chains[1:]), chains
+
+
+def test_other_letters(guest):
+    for letters in "x", "''", "xl":
+        assert told(guest, letters).startswith("no such letter"), letters
+
+
+def test_only_for_root(rv):
+    done = rv("exec", "--uid", "1", "--", "busybox", "sh", "-c",
+              "ls -l /proc/sysrq-trigger; echo l >/proc/sysrq-trigger")
+    assert done.returncode and done.stdout.startswith(b"--w-------") and b"denied" in done.stderr, done
