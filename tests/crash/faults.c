@@ -104,15 +104,13 @@ static int block_write(const char *name, u64 at)
     u32 size = free_now().f_bsize;
     static u8 bytes[4096];
     struct file *f;
-    struct uio u;
     ssize_t n;
     int err = file_open(NULL, name, O_RDWR | O_CREAT, 0600, 0, &f);
 
     if (err)
         return err;
     memset(bytes, 'f', size);
-    uio_init_kernel(&u, bytes, size);
-    n = file_pwrite(f, &u, at * size);
+    n = world_pwrite(f, bytes, size, at * size);
     if (at % 16 == 0)
         host_expect(file_fsync(f, false), 0);
     file_put(f);

@@ -4,7 +4,6 @@
 
 #include "abi/mount.h"
 #include "base/clock.h"
-#include "buf/buf.h"
 #include "fs/ext4/ext4.h"
 #include "mm/slab.h"
 #include <stdio.h>
@@ -34,25 +33,20 @@ void __sanitizer_symbolize_pc(void *pc, const char *format, char *out, size_t si
 static struct disk *disk_make(const char *name)
 {
     u64 size = (u64)feature_sets[crash_set].megabytes << 20;
-    struct disk *d = disk_create(name, size / SECTOR_SIZE, SECTOR_SIZE);
-    struct buf_cache *c;
+    struct disk *d = world_disk_create(name, size);
 
     memcpy(d->image, image_of(crash_set), size);
     d->block.limits.fua = machine_below(2);
-    verify(!buf_cache_get(&d->block, &c)); // is never freed
     return d;
 }
 
 void host_setup(void)
 {
     clock_set_realtime(1700000000 * NS_PER_SEC); // a time of deletion is no inode number
-    world_setup();
-    buf_init();
-    ext4_init();
+    world_setup_disks(ext4_init);
     disk_one = disk_make("one");
     disk_two = disk_make("two");
     disk_three = disk_make("three");
-    host_expect(vfs_mkdir(NULL, "/m", 0755), 0);
     shrink_all();
 }
 

@@ -40,12 +40,10 @@ static void bytes_make(u8 *to, u64 at, size_t n, u32 salt)
 static ssize_t bytes_write(struct file *f, u64 at, size_t n, u32 salt)
 {
     static u8 bytes[SIZE_MAX_];
-    struct uio u;
 
     n = MIN(n, sizeof(bytes));
     bytes_make(bytes, at, n, salt);
-    uio_init_kernel(&u, bytes, n);
-    return file_pwrite(f, &u, at);
+    return world_pwrite(f, bytes, n, at);
 }
 
 /* Names */
@@ -523,14 +521,12 @@ static void stale_fill(const char *name, bool keep)
 {
     static u8 stale[1024];
     struct file *f;
-    struct uio u;
     u64 at = 0;
 
     memset(stale, STALE, sizeof(stale));
     host_expect(file_open(NULL, name, O_RDWR | O_CREAT, 0600, 0, &f), 0);
-    do {
-        uio_init_kernel(&u, stale, sizeof(stale));
-    } while (file_pwrite(f, &u, at++ * sizeof(stale)) > 0);
+    while (world_pwrite(f, stale, sizeof(stale), at++ * sizeof(stale)) > 0)
+        ;
     if (keep)
         host_expect(vfs_truncate(f->inode, (at - 70) * sizeof(stale)), 0);
     host_expect(file_fsync(f, false), 0);

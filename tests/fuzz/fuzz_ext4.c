@@ -4,7 +4,6 @@
 // clean), checksums, options, and the walk's seed; the rest are the kinds of damage, each followed
 // by its choices: 0 where they end.
 #include "abi/mount.h"
-#include "buf/buf.h"
 #include "disk.h"
 #include "ext4damage.h"
 #include "ext4images.h"
@@ -68,27 +67,22 @@ static const char *source(unsigned n)
 static void image_prepare(unsigned n)
 {
     u8 *fresh = ext4_image_read(n, &images[n].size);
-    struct buf_cache *c;
     char name[20];
 
     snformat(name, sizeof(name), "image%d", n);
-    images[n].disk = disk_create(name, images[n].size / SECTOR_SIZE, SECTOR_SIZE);
+    images[n].disk = world_disk_create(name, images[n].size);
     images[n].disk->latency = 0;
     images[n].disk->image = fresh;
-    verify(!buf_cache_get(&images[n].disk->block, &c));
     host_expect(ext4_visit_mount(source(n), options(n, false), 0), 0);
     ext4_visit_fill(walk_below);
     images[n].good[0] = ext4_image_map(fresh, images[n].size);
-    ext4_visit_unmount();
+    world_unmount();
     images[n].good[1] = ext4_image_map(fresh, images[n].size);
 }
 
 void host_setup(void)
 {
-    world_setup();
-    buf_init();
-    ext4_init();
-    host_expect(vfs_mkdir(NULL, "/m", 0755), 0);
+    world_setup_disks(ext4_init);
     walk_state = 1;
     for (unsigned n = 0; n < EXT4_IMAGES; n++)
         image_prepare(n);

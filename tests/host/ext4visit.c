@@ -51,7 +51,6 @@ static void file_change_one(struct file *f)
                                 FALLOC_FL_INSERT_RANGE};
     u64 at = offset_in(f->inode->size), n = 1 + choose(CHUNK);
     u8 *bytes;
-    struct uio u;
 
     switch (choose(6)) {
     case 0:
@@ -68,8 +67,7 @@ static void file_change_one(struct file *f)
     default:
         bytes = host_alloc(n);
         memset(bytes, choose(256), n);
-        uio_init_kernel(&u, bytes, n);
-        sane(file_pwrite(f, &u, at));
+        sane(world_pwrite(f, bytes, n, at));
         kfree(bytes);
     }
 }
@@ -249,13 +247,7 @@ static void visit(const char *at, u32 depth, bool change)
 
 int ext4_visit_mount(const char *source, const char *options, u32 flags)
 {
-    struct path at;
-    int err;
-
-    host_expect(path_lookup(NULL, "/m", 0, &at), 0);
-    err = vfs_mount(source, &at, "ext4", flags, options);
-    path_put(&at);
-    return sane(err);
+    return sane(world_mount(source, "ext4", flags, options));
 }
 
 static void sync(void)
@@ -265,15 +257,6 @@ static void sync(void)
     host_expect(path_lookup(NULL, "/m", WALK_FOLLOW, &p), 0);
     sane(p.mount->sb->ops->sync(p.mount->sb));
     path_put(&p);
-}
-
-void ext4_visit_unmount(void)
-{
-    struct path at;
-
-    host_expect(path_lookup(NULL, "/m", WALK_FOLLOW, &at), 0);
-    host_expect(mount_detach(&at, 0), 0);
-    path_put(&at);
 }
 
 void ext4_visit_fill(u64 (*below)(u64 n))
@@ -308,6 +291,6 @@ int ext4_visit(const char *source, const char *options, u32 flags, u64 (*below)(
     visit("/m", DEPTH - 2, !(flags & MS_RDONLY));
     if (choose(2))
         sync();
-    ext4_visit_unmount();
+    world_unmount();
     return 0;
 }

@@ -11,4 +11,3 @@ int ext4_visit(const char *source, const char *options, u32 flags, u64 (*below)(
 // Everything that a file system can have, made in one that is mounted at /m.
 void ext4_visit_fill(u64 (*below)(u64 n));
 int ext4_visit_mount(const char *source, const char *options, u32 flags);
-void ext4_visit_unmount(void);

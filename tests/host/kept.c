@@ -14,13 +14,11 @@
 static ssize_t file_write_all(u8 *bytes, bool sync)
 {
     struct file *f;
-    struct uio u;
     ssize_t n = file_open(NULL, "/m/kept", O_RDWR | O_CREAT, 0644, 0, &f);
 
     if (n)
         return 0;
-    uio_init_kernel(&u, bytes, BYTES);
-    n = file_pwrite(f, &u, 0);
+    n = world_pwrite(f, bytes, BYTES, 0);
     if (sync)
         verify(!file_fsync(f, machine_below(2)) || host_failed_yet());
     file_put(f);

@@ -26,16 +26,13 @@ static u8 model[BYTES];
 
 void host_setup(void)
 {
-    struct buf_cache *c;
-
     world_setup();
     buf_init();
     vm_threads_start();
     disk = disk_create("disk", DISK_PAGES << (PAGE_SHIFT - SECTOR_SHIFT), 512);
     verify(!buf_cache_get(&disk->block, &cache));
     object = &cache->object;
-    odd = disk_create("odd", ODD_SECTORS, SECTOR_SIZE);
-    verify(!buf_cache_get(&odd->block, &c));
+    odd = world_disk_create("odd", ODD_SECTORS * SECTOR_SIZE);
 }
 
 static void fill_disk(void)

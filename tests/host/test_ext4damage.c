@@ -9,7 +9,6 @@
 // more, to bear that too.
 #include "abi/mount.h"
 #include "base/log.h"
-#include "buf/buf.h"
 #include "disk.h"
 #include "ext4damage.h"
 #include "ext4images.h"
@@ -35,11 +34,9 @@ static u8 *good; // of that size: what is damaged
 
 static struct disk *disk_make(const char *name)
 {
-    struct disk *d = disk_create(name, image_size / SECTOR_SIZE, SECTOR_SIZE);
-    struct buf_cache *c;
+    struct disk *d = world_disk_create(name, image_size);
 
     memcpy(d->image, good, image_size);
-    verify(!buf_cache_get(&d->block, &c));
     return d;
 }
 
@@ -47,12 +44,9 @@ void host_setup(void)
 {
     image_number = host_seed % EXT4_IMAGES;
     good = ext4_image_read(image_number, &image_size);
-    world_setup();
-    buf_init();
-    ext4_init();
+    world_setup_disks(ext4_init);
     one = disk_make("one");
     two = disk_make("two");
-    host_expect(vfs_mkdir(NULL, "/m", 0755), 0);
     shrink_all();
 }
 
@@ -74,7 +68,7 @@ static void prepare(void)
     ext4_visit_fill(machine_below);
     if (crash)
         memcpy(good, one->image, image_size);
-    ext4_visit_unmount();
+    world_unmount();
     if (!crash)
         memcpy(good, one->image, image_size);
 }
@@ -153,11 +147,6 @@ static int mount_one(void)
     return ext4_visit_mount("/dev/one", options(), 0);
 }
 
-static void unmount(void)
-{
-    ext4_visit_unmount();
-}
-
 static void kept(enum kept_by by)
 {
     u32 fail_nth = arch_self()->fail_nth;
@@ -165,7 +154,7 @@ static void kept(enum kept_by by)
     arch_self()->fail_nth = 0;
     host_expect(mount_one(), 0);
     arch_self()->fail_nth = fail_nth;
-    kept_check(by, mount_one, unmount);
+    kept_check(by, mount_one, world_unmount);
 }
 
 static void kept_by_sync_scenario(void)
@@ -189,12 +178,10 @@ HOST_FAIL_TEST(kept_by_unmount)
 static ssize_t file_fill(struct file *f, u8 byte, size_t n, loff_t at)
 {
     u8 *bytes = host_alloc(n);
-    struct uio u;
     ssize_t done;
 
     memset(bytes, byte, n);
-    uio_init_kernel(&u, bytes, n);
-    done = file_pwrite(f, &u, at);
+    done = world_pwrite(f, bytes, n, at);
     kfree(bytes);
     return done;
 }
@@ -216,7 +203,7 @@ static void cut_scenario(void)
         host_expect(file_fill(f, 1, 1000, n * 10000), 1000);
     host_expect(file_fsync(f, false), 0);
     file_put(f);
-    unmount(); // nothing of it is in memory
+    world_unmount(); // nothing of it is in memory
     host_expect(mount_one(), 0);
     host_expect(file_open(NULL, "/m/cut", O_RDWR, 0, 0, &f), 0);
     arch_self()->fail_nth = fail_nth;
@@ -232,7 +219,7 @@ static void cut_scenario(void)
     host_expect(file_read_kernel(f, back, 8, 50000), 8);
     verify(!memcmp(back, (u8[8]){0}, 8));
     file_put(f);
-    unmount();
+    world_unmount();
     arch_self()->fail_nth = fail_nth;
 }
 HOST_FAIL_TEST(cut)
@@ -276,7 +263,7 @@ static void inside_scenario(void)
     host_join();
     verify(!(f->inode->sb->flags & MS_RDONLY));
     file_put(f);
-    unmount();
+    world_unmount();
 }
 HOST_TEST(inside, 40 * EXT4_IMAGES)
 

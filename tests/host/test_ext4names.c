@@ -5,7 +5,6 @@
 // Afterwards e2fsck has nothing to say.
 #include "abi/fcntl.h"
 #include "abi/mount.h"
-#include "buf/buf.h"
 #include "disk.h"
 #include "ext4images.h"
 #include "fs/ext4/super.h"
@@ -37,62 +36,30 @@ static void image_check(struct disk *d)
     ext4_image_check(d->image, SIZE);
 }
 
-static struct disk *disk_make(const char *name)
-{
-    struct disk *d = disk_create(name, SIZE / SECTOR_SIZE, SECTOR_SIZE);
-    struct buf_cache *c;
-
-    verify(!buf_cache_get(&d->block, &c));
-    return d;
-}
-
 void host_setup(void)
 {
-    world_setup();
     clock_set_realtime(1700000000 * NS_PER_SEC); // a time of deletion is no inode number
-    buf_init();
-    ext4_init();
-    one = disk_make("one");
-    two = disk_make("two");
-    host_expect(vfs_mkdir(NULL, "/m", 0755), 0);
+    world_setup_disks(ext4_init);
+    one = world_disk_create("one", SIZE);
+    two = world_disk_create("two", SIZE);
     shrink_all();
 }
 
 static int mount(const char *source, u32 flags)
 {
-    struct path at;
-    int err;
-
-    host_expect(path_lookup(NULL, "/m", WALK_FOLLOW, &at), 0);
-    err = vfs_mount(source, &at, "ext4", flags, NULL);
-    path_put(&at);
-    return err;
-}
-
-static void unmount(void)
-{
-    struct path at;
-
-    host_expect(path_lookup(NULL, "/m", WALK_FOLLOW, &at), 0);
-    host_expect(mount_detach(&at, 0), 0);
-    path_put(&at);
+    return world_mount(source, "ext4", flags, NULL);
 }
 
 static int file_make(const char *name, u64 size)
 {
     static u8 bytes[1024];
     struct file *f;
-    struct uio u;
-    ssize_t n;
     int err = file_open(NULL, name, O_RDWR | O_CREAT, 0600, 0, &f);
 
     if (err)
         return err;
-    for (u64 at = 0; !err && at < size; at += sizeof(bytes)) {
-        uio_init_kernel(&u, bytes, sizeof(bytes));
-        n = file_pwrite(f, &u, at);
-        err = MIN(n, 0L);
-    }
+    for (u64 at = 0; !err && at < size; at += sizeof(bytes))
+        err = MIN(world_pwrite(f, bytes, sizeof(bytes), at), 0L);
     file_put(f);
     return err;
 }
@@ -141,7 +108,7 @@ static void growth_scenario(void)
     }
     path_put(&file);
     path_put(&dir);
-    unmount();
+    world_unmount();
     image_check(one);
 }
 HOST_TEST(growth, 40)
@@ -174,7 +141,7 @@ static void geometry_scenario(void)
     host_expect(vfs_sync(), 0);
     memcpy(two->image, one->image, SIZE);
     file_put(f);
-    unmount();
+    world_unmount();
     s = logged_super(two);
     s->s_last_orphan = 0;
     if (machine_below(2)) {
@@ -203,10 +170,10 @@ static void aborted_scenario(void)
     one->fail_nth = 1;
     verify(vfs_sync());
     file_put(f);
-    unmount();
+    world_unmount();
     memcpy(two->image, one->image, SIZE);
     host_expect(mount("/dev/two", 0), 0);
-    unmount();
+    world_unmount();
     image_check(two);
 }
 HOST_TEST(aborted, 8)
@@ -243,10 +210,10 @@ static void value_scenario(void)
     memcpy(two->image, one->image, SIZE);
     inode_put(value);
     inode_put(i);
-    unmount();
+    world_unmount();
     image_check(one);
     host_expect(mount("/dev/two", 0), 0);
-    unmount();
+    world_unmount();
     image_check(two);
 }
 HOST_TEST(value, 3)
@@ -269,7 +236,7 @@ static void remount_scenario(void)
     host_expect(mount(NULL, MS_REMOUNT | MS_RDONLY), 0);
     host_expect(mount(NULL, MS_REMOUNT), 0);
     host_expect(file_make("/m/file", 5000), 0);
-    unmount();
+    world_unmount();
     image_check(one);
 }
 HOST_TEST(remount, 4)
@@ -325,7 +292,7 @@ static void memory_scenario(void)
     path_put(&file);
     host_expect(vfs_mkdir(NULL, "/m/c", 0755), 0);
     host_expect(vfs_sync(), 0);
-    unmount();
+    world_unmount();
     image_check(one);
     arch_self()->fail_nth = fail_nth;
 }

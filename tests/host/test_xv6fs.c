@@ -5,7 +5,6 @@
 // exactly what it was after one of them, and not one before the last sync. What the state was is
 // read through the live file system after each.
 #include "abi/mount.h"
-#include "buf/buf.h"
 #include "fs/xv6fs/xv6fs.h"
 #include "kept.h"
 #include "lib/format.h"
@@ -31,13 +30,10 @@ static struct disk *one, *two, *three;
 
 void host_setup(void)
 {
-    world_setup();
-    buf_init();
-    xv6fs_init();
+    world_setup_disks(xv6fs_init);
     one = xv6_disk_create("one", BLOCKS, INODES, LOG);
     two = xv6_disk_create("two", BLOCKS, INODES, LOG);
     three = xv6_disk_create("three", BLOCKS, INODES, LOG);
-    host_expect(vfs_mkdir(NULL, "/m", 0755), 0);
     shrink_all();
 }
 
@@ -122,13 +118,11 @@ static int file_change(const char *name, bool cut)
     u64 at = machine_below(SIZE - 1024), n = 1 + machine_below(1024 - at % 1024);
     u8 *bytes = host_alloc(1024);
     struct file *f;
-    struct uio u;
     ssize_t err = file_open(NULL, name, O_RDWR | O_NOFOLLOW, 0, 0, &f);
 
     memset(bytes, machine_random(), n);
-    uio_init_kernel(&u, bytes, n);
     if (!err) {
-        err = cut ? vfs_truncate(f->inode, at) : file_pwrite(f, &u, at);
+        err = cut ? vfs_truncate(f->inode, at) : world_pwrite(f, bytes, n, at);
         file_put(f);
     }
     kfree(bytes);
@@ -247,7 +241,7 @@ static void recover(struct disk *d, u64 events)
     state_read(s);
     if (!may_be(s, events))
         panic("after event %lu: no state that was", events);
-    xv6_unmount();
+    world_unmount();
     xv6_image_check(d, false);
     kfree(s);
 }
@@ -288,7 +282,7 @@ static void crash_scenario(void)
         if (machine_below(20) == 0)
             sleep_until(clock_monotonic() + 6 * NS_PER_SEC, WAIT_UNINTERRUPTIBLE);
     }
-    xv6_unmount();
+    world_unmount();
     xv6_image_check(one, false);
     for (u32 i = 0; i < STATES; i++)
         crash_once();
@@ -303,12 +297,8 @@ static void deep_file(void)
     u8 byte = 1;
 
     host_expect(file_open(NULL, "/m/deep", O_RDWR | O_CREAT, 0644, 0, &f), 0);
-    for (u32 i = 0; i < 25; i++) {
-        struct uio u;
-
-        uio_init_kernel(&u, &byte, 1);
-        host_expect(file_pwrite(f, &u, machine_below(65803 * 1024)), 1);
-    }
+    for (u32 i = 0; i < 25; i++)
+        host_expect(world_pwrite(f, &byte, 1, machine_below(65803 * 1024)), 1);
     if (machine_below(2))
         host_expect(vfs_truncate(f->inode, machine_below(65803 * 1024)), 0);
     if (machine_below(4))
@@ -324,13 +314,13 @@ static void deep_scenario(void)
     disk_record(one);
     for (u32 i = 0; i < 4; i++)
         deep_file();
-    xv6_unmount();
+    world_unmount();
     xv6_image_check(one, false);
     for (u32 i = 0; i < STATES; i++) {
         disk_crash(one, machine_below(one->event_count + 1), machine_below, two->image);
         host_expect(xv6_mount("/dev/two"), 0);
         deep_file();
-        xv6_unmount();
+        world_unmount();
         xv6_image_check(two, true);
     }
 }
@@ -354,12 +344,12 @@ static void threads_scenario(void)
         host_spawn("user", thread_main, (void *)i);
     host_join();
     state_read(before);
-    xv6_unmount();
+    world_unmount();
     xv6_image_check(one, false);
     host_expect(xv6_mount("/dev/one"), 0);
     state_read(after);
     verify(!memcmp(before, after, sizeof(*after)));
-    xv6_unmount();
+    world_unmount();
     kfree(before);
     kfree(after);
 }
@@ -375,10 +365,10 @@ static void fail_scenario(void)
     one->fail_nth = 1 + machine_below(300);
     for (u32 i = 0; i < STEPS; i++)
         step(SLOTS, 0);
-    xv6_unmount();
+    world_unmount();
     disk_crash(one, one->event_count, machine_below, two->image);
     host_expect(xv6_mount("/dev/two"), 0);
-    xv6_unmount();
+    world_unmount();
     xv6_image_check(two, false);
 }
 HOST_TEST(fail, 120)
@@ -399,7 +389,7 @@ static void memory_scenario(void)
     vfs_rename(NULL, "/m/p/f", NULL, "/m/g", 0);
     vfs_unlink(NULL, "/m/p", true);
     file_change("/m/g", true);
-    xv6_unmount();
+    world_unmount();
     xv6_image_check(one, true);
 }
 HOST_FAIL_TEST(memory)
@@ -412,7 +402,7 @@ static int mount_one(void)
 static void kept_scenario(void)
 {
     if (!mount_one())
-        kept_check(host_seed % 3, mount_one, xv6_unmount);
+        kept_check(host_seed % 3, mount_one, world_unmount);
 }
 HOST_FAIL_TEST(kept)
 
@@ -457,7 +447,7 @@ static void full_scenario(void)
     }
     host_expect(now.f_bfree, before.f_bfree);
     path_put(&root);
-    xv6_unmount();
+    world_unmount();
     xv6_image_check(one, false);
 }
 HOST_TEST(full, 2)
@@ -562,7 +552,7 @@ static void damage_scenario(void)
     folders_make();
     for (u32 i = 0; i < STEPS / 2; i++)
         step(SLOTS, 0);
-    xv6_unmount();
+    world_unmount();
     for (u32 i = 0; i < 20; i++) {
         memcpy(two->image, one->image, BYTES);
         for (u32 n = 1 + machine_below(4); n; n--)
@@ -570,7 +560,7 @@ static void damage_scenario(void)
         if (xv6_mount("/dev/two"))
             continue;
         visit("/m", 0);
-        xv6_unmount();
+        world_unmount();
     }
 }
 HOST_TEST(damage, 100)
@@ -601,7 +591,7 @@ static void loops_scenario(void)
     host_expect(xv6_mount("/dev/one"), 0);
     host_expect(vfs_mkdir(NULL, "/m/a", 0755), 0);
     host_expect(vfs_mkdir(NULL, "/m/a/b", 0755), 0);
-    xv6_unmount();
+    world_unmount();
     entry_put(DATA + 1, 3, 1, "root"); // in a
     entry_put(DATA + 1, 4, 2, "self");
     entry_put(DATA + 2, 2, 2, "up"); // in b
@@ -625,7 +615,7 @@ static void loops_scenario(void)
     host_expect(look("/m/twin"), 0);
     host_expect(look("/m/c"), -EUCLEAN);
     host_expect(vfs_unlink(NULL, "/m/twin", true), -ENOTEMPTY);
-    xv6_unmount();
+    world_unmount();
 }
 HOST_TEST(loops, 5)
 
@@ -636,13 +626,13 @@ static void links_scenario(void)
 
     host_expect(xv6_mount("/dev/one"), 0);
     host_expect(vfs_mkdir(NULL, "/m/a", 0755), 0);
-    xv6_unmount();
+    world_unmount();
     host_expect(*root_links, 2);
     *root_links = 1;
     host_expect(xv6_mount("/dev/one"), 0);
     host_expect(vfs_unlink(NULL, "/m/a", true), -EUCLEAN);
     host_expect(look("/m/a"), 0);
-    xv6_unmount();
+    world_unmount();
     host_expect(*root_links, 1);
 }
 HOST_TEST(links, 5)

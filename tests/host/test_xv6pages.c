@@ -15,11 +15,8 @@ static struct disk *one;
 
 void host_setup(void)
 {
-    world_setup();
-    buf_init();
-    xv6fs_init();
+    world_setup_disks(xv6fs_init);
     one = xv6_disk_create("one", 300, 40, 30);
-    host_expect(vfs_mkdir(NULL, "/m", 0755), 0);
     shrink_all();
 }
 
@@ -51,11 +48,9 @@ static void mapped_write(u64 at)
 {
     u64 n = 1 + machine_below(MIN(3000UL, MAPPED - at));
     u8 *bytes = host_alloc(n);
-    struct uio u;
 
     memset(bytes, machine_random(), n);
-    uio_init_kernel(&u, bytes, n);
-    host_expect(file_pwrite(mapped, &u, at), n);
+    host_expect(world_pwrite(mapped, bytes, n, at), n);
     memcpy(model + at, bytes, n);
     model_size = MAX(model_size, at + n);
     kfree(bytes);
@@ -111,7 +106,8 @@ static void map_file(struct file *f)
     host_expect(vm_map(thread_self()->space, &args, &mapping), 0);
 }
 
-static void mapped_scenario(void)
+// A new file, which is empty, mapped.
+static void mapped_begin(void)
 {
     model = host_alloc(MAPPED);
     model_size = 0;
@@ -119,6 +115,22 @@ static void mapped_scenario(void)
     world_user_begin(PAGE_SIZE);
     host_expect(file_open(NULL, "/m/f", O_RDWR | O_CREAT | O_EXCL, 0600, 0, &mapped), 0);
     map_file(mapped);
+}
+
+// It is on the disk, which is not mounted, as it was left.
+static void mapped_end(void)
+{
+    mount_one();
+    host_expect(file_open(NULL, "/m/f", O_RDONLY, 0, 0, &mapped), 0);
+    mapped_compare(mapped);
+    file_put(mapped);
+    world_unmount();
+    kfree(model);
+}
+
+static void mapped_scenario(void)
+{
+    mapped_begin();
     host_spawn("disturber", mapped_disturb, NULL);
     for (u32 i = 0; i < 2 * STEPS; i++) {
         u64 at = machine_below(MAPPED);
@@ -135,14 +147,9 @@ static void mapped_scenario(void)
     }
     world_user_end();
     file_put(mapped);
-    xv6_unmount();
+    world_unmount();
     xv6_image_check(one, false);
-    mount_one();
-    host_expect(file_open(NULL, "/m/f", O_RDONLY, 0, 0, &mapped), 0);
-    mapped_compare(mapped);
-    file_put(mapped);
-    xv6_unmount();
-    kfree(model);
+    mapped_end();
 }
 HOST_TEST(mapped, 60)
 
@@ -157,18 +164,16 @@ static void cut_store(void *unused)
 // Stores into what is being cut leave no block behind.
 static void cut_scenario(void)
 {
-    mount_one();
-    world_user_begin(PAGE_SIZE);
-    host_expect(file_open(NULL, "/m/f", O_RDWR | O_CREAT | O_EXCL, 0600, 0, &mapped), 0);
-    map_file(mapped);
+    mapped_begin();
     host_spawn("user", cut_store, NULL);
     for (u32 i = 2 * machine_below(8); i < 16; i++)
         host_expect(vfs_truncate(mapped->inode, i % 2 ? 0 : MAPPED), 0);
     host_join();
     world_user_end();
     file_put(mapped);
-    xv6_unmount();
+    world_unmount();
     xv6_image_check(one, false);
+    kfree(model);
 }
 HOST_TEST(cut, 60)
 
@@ -182,13 +187,8 @@ static void stored(bool sync)
     int err;
 
     arch_self()->fail_nth = 0;
-    model = host_alloc(MAPPED);
-    model_size = 0;
-    mount_one();
-    world_user_begin(PAGE_SIZE);
-    host_expect(file_open(NULL, "/m/f", O_RDWR | O_CREAT | O_EXCL, 0600, 0, &mapped), 0);
+    mapped_begin();
     mapped_cut(MAPPED);
-    map_file(mapped);
     for (u64 at = 0; at < MAPPED; at += PAGE_SIZE)
         mapped_store(at);
     host_expect(file_fsync(mapped, false), 0);
@@ -207,13 +207,8 @@ static void stored(bool sync)
     shrink_all();
     fail_nth = arch_self()->fail_nth; // 0 if it has failed
     arch_self()->fail_nth = 0;
-    xv6_unmount();
-    mount_one();
-    host_expect(file_open(NULL, "/m/f", O_RDONLY, 0, 0, &mapped), 0);
-    mapped_compare(mapped);
-    file_put(mapped);
-    xv6_unmount();
-    kfree(model);
+    world_unmount();
+    mapped_end();
     arch_self()->fail_nth = fail_nth;
 }
 
@@ -233,15 +228,13 @@ static struct file *full_make(const char *name)
 {
     u8 *bytes = host_alloc(1024);
     struct file *f;
-    struct uio u;
     ssize_t n;
 
     memset(bytes, 0xa5, 1024);
     host_expect(file_open(NULL, name, O_RDWR | O_CREAT | O_EXCL, 0644, 0, &f), 0);
-    do {
-        uio_init_kernel(&u, bytes, 1024);
-        n = file_pwrite(f, &u, f->inode->size);
-    } while (n == 1024);
+    do
+        n = world_pwrite(f, bytes, 1024, f->inode->size);
+    while (n == 1024);
     host_expect(n, -ENOSPC);
     kfree(bytes);
     return f;
@@ -252,12 +245,8 @@ static void undo_write(void *file)
 {
     u8 byte = 1;
 
-    for (u32 i = 0; i < STEPS; i++) {
-        struct uio u;
-
-        uio_init_kernel(&u, &byte, 1);
-        host_expect(file_pwrite(file, &u, MAPPED - 1), -ENOSPC);
-    }
+    for (u32 i = 0; i < STEPS; i++)
+        host_expect(world_pwrite(file, &byte, 1, MAPPED - 1), -ENOSPC);
 }
 
 // Who reads a file's holes never sees what a write put into the map and took back.
@@ -281,7 +270,7 @@ static void undo_scenario(void)
     host_join();
     file_put(f);
     file_put(full);
-    xv6_unmount();
+    world_unmount();
     xv6_image_check(one, false);
     kfree(bytes);
 }

@@ -2,6 +2,8 @@
 // The upper half of the kernel for scenarios, and its user memory.
 #include "world.h"
 #include "arch/irq.h"
+#include "buf/buf.h"
+#include "disk.h"
 #include "fs/tmpfs/tmpfs.h"
 #include "ipc/pipe.h"
 
@@ -28,6 +30,48 @@ void world_setup(void)
     verify(!tmpfs_create("mode=755", &sb));
     verify(!mount_root(sb, "tmpfs"));
     verify(!fs_context_create(&thread_self()->fs));
+}
+
+void world_setup_disks(void (*fs_init)(void))
+{
+    world_setup();
+    buf_init();
+    fs_init();
+    host_expect(vfs_mkdir(NULL, "/m", 0755), 0);
+}
+
+struct disk *world_disk_create(const char *name, u64 size)
+{
+    struct disk *d = disk_create(name, size / SECTOR_SIZE, SECTOR_SIZE);
+    struct buf_cache *c;
+
+    verify(!buf_cache_get(&d->block, &c));
+    return d;
+}
+
+int world_mount(const char *source, const char *type, u32 flags, const char *options)
+{
+    struct path at;
+    int err = path_lookup(NULL, "/m", WALK_FOLLOW, &at);
+
+    if (err)
+        return err;
+    err = vfs_mount(source, &at, type, flags, options);
+    path_put(&at);
+    return err;
+}
+
+void world_unmount(void)
+{
+    struct path at;
+    int err;
+
+    do
+        err = path_lookup(NULL, "/m", WALK_FOLLOW, &at);
+    while (err == -ENOMEM);
+    host_expect(err, 0);
+    host_expect(mount_detach(&at, 0), 0);
+    path_put(&at);
 }
 
 static void space_set(struct vm_space *s)
@@ -78,4 +122,12 @@ ssize_t world_write(struct file *f, uaddr_t from, size_t n)
 
     uio_init_user(&u, from, n);
     return file_write(f, &u);
+}
+
+ssize_t world_pwrite(struct file *f, void *bytes, size_t n, u64 at)
+{
+    struct uio u;
+
+    uio_init_kernel(&u, bytes, n);
+    return file_pwrite(f, &u, at);
 }

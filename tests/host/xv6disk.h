@@ -7,5 +7,4 @@
 // A disk with an empty file system; its cache is never freed.
 struct disk *xv6_disk_create(const char *name, u32 blocks, u32 inodes, u32 log);
 int xv6_mount(const char *source);
-void xv6_unmount(void);
 void xv6_image_check(const struct disk *d, bool crashed); // as xv6_check
