@@ -221,15 +221,14 @@ static void sleepy(void)
 // So do those that wait.
 static void alarm_waits(void)
 {
-    int fds[2], status;
+    int fds[2];
     char c;
 
     expect(pipe(fds), 0);
     int pid = child(sleepy);
     alarm_hurry(alarm_spoil, 997);
     int begin = uptime();
-    expect(wait(&status), pid);
-    expect(status, 0);
+    expect(status_of(pid), 0);
     expect(sleep(3), 0);
     check(uptime() - begin >= 3);
     pid = fork();
@@ -239,7 +238,7 @@ static void alarm_waits(void)
         exit(0);
     }
     expect(read(fds[0], &c, 1), 1);
-    expect(wait(&status), pid);
+    expect(status_of(pid), 0);
     alarm_hurry(0, 0);
     check(alarm_count > 0);
 }

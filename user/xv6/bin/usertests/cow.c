@@ -49,9 +49,7 @@ static void write_own(void)
         check(holds(SOME / 2, 3));
         exit(0);
     }
-    int status;
-    expect(wait(&status), pid);
-    expect(status, 0);
+    expect(status_of(pid), 0);
     check(holds(SOME, getpid()));
 }
 
@@ -61,11 +59,7 @@ static void cow_generations(void)
     fill(SOME, 1);
     for (int i = 0; i < 4; i++)
         child(write_own);
-    for (int i = 0; i < 4; i++) {
-        int status;
-        check(wait(&status) > 0);
-        expect(status, 0);
-    }
+    expect(children_status(4), 0);
     check(holds(SOME, 1));
 }
 
@@ -82,11 +76,10 @@ static void cow_parent_writes(void)
     heap = sbrk(SOME);
     fill(SOME, 1);
     expect(pipe(fds), 0);
-    int status, pid = child(parent_first);
+    int pid = child(parent_first);
     fill(SOME, 2);
     write(fds[1], "g", 1);
-    expect(wait(&status), pid);
-    expect(status, 0);
+    expect(status_of(pid), 0);
     check(holds(SOME, 2));
 }
 
@@ -167,11 +160,7 @@ static void cow_race(void)
         for (int i = 0; i < 4; i++)
             child(copier);
         fill(SOME, 2);
-        for (int i = 0; i < 4; i++) {
-            int status;
-            check(wait(&status) > 0);
-            expect(status, 0);
-        }
+        expect(children_status(4), 0);
         check(holds(SOME, 2));
     }
 }

@@ -104,9 +104,7 @@ static void fd_fork_offset(void)
         expect(write(fd, buf, PIECE), PIECE);
     if (pid == 0)
         exit(0);
-    int status;
-    expect(wait(&status), pid);
-    expect(status, 0);
+    expect(status_of(pid), 0);
     close(fd);
     fd = open("ff", O_RDONLY);
     while ((n = read(fd, buf, sizeof(buf))) > 0)
@@ -159,8 +157,7 @@ static void fd_directory_shared(void)
     expect(open("/ut.seen", O_CREATE | O_TRUNC | O_RDWR), 4);
     for (int i = 0; i < 3; i++)
         child(directory_child);
-    for (int i = 0; i < 3; i++)
-        check(wait(0) > 0);
+    expect(children_status(3), 0);
     in = open("/ut.seen", O_RDONLY);
     while (read(in, &entry, sizeof(entry)) == sizeof(entry))
         if (entry.name[0] == 'd')

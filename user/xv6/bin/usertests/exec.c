@@ -100,7 +100,7 @@ static int arguments_status(int n)
 {
     static char text[MAXARG + 1][4];
     char *argv[MAXARG + 2] = {PROGRAM, "=arguments"};
-    int status = -2, pid = fork();
+    int pid = fork();
 
     if (pid == 0) {
         for (int i = 2; i < n; i++)
@@ -108,8 +108,7 @@ static int arguments_status(int n)
         numbered(strcpy(argv[2], "00"), n);
         exit(exec(PROGRAM, argv) == -1 ? 77 : 1);
     }
-    expect(wait(&status), pid);
-    return status;
+    return status_of(pid);
 }
 
 static void exec_arguments(void)
@@ -231,7 +230,7 @@ static void exec_chain(void)
 static void exec_written(void)
 {
     static char block[4096];
-    int from = open(PROGRAM, O_RDONLY), to = open("copy", O_CREATE | O_WRONLY), n, status;
+    int from = open(PROGRAM, O_RDONLY), to = open("copy", O_CREATE | O_WRONLY), n;
 
     while ((n = read(from, block, sizeof(block))) > 0)
         expect(write(to, block, n), n);
@@ -241,8 +240,7 @@ static void exec_written(void)
         int pid = fork();
         if (pid == 0)
             exit(exec("copy", (char *[]){"copy", "=twenty", "03", 0}));
-        expect(wait(&status), pid);
-        expect(status, 45);
+        expect(status_of(pid), 45);
     }
     expect(unlink("copy"), 0);
     fails("copy");
@@ -252,15 +250,14 @@ static void exec_written(void)
 static void exec_redirected(void)
 {
     char text[32];
-    int pid = fork(), status;
+    int pid = fork();
 
     if (pid == 0) {
         close(1);
         expect(open("out", O_CREATE | O_WRONLY), 1);
         program("=echo", (char *[]){"one", "two", 0});
     }
-    expect(wait(&status), pid);
-    expect(status, 0);
+    expect(status_of(pid), 0);
     int fd = open("out", O_RDONLY);
     expect(read(fd, text, sizeof(text)), 8);
     expect(memcmp(text, "one two\n", 8), 0);
@@ -280,10 +277,7 @@ static void exec_many(void)
     for (int i = 0; i < 8; i++)
         pids[i] = child(again_run);
     sleep(5);
-    for (int i = 0; i < 8; i++)
-        expect(kill(pids[i]), 0);
-    for (int i = 0; i < 8; i++)
-        check(wait(0) > 0);
+    kill_all(pids, 8);
 }
 
 const struct test exec_tests[] = {

@@ -31,11 +31,7 @@ static int forks(void)
     expect(fork(), -1);
     close(fds[0]);
     close(fds[1]);
-    for (int i = 0; i < n; i++) {
-        int status;
-        check(wait(&status) > 0);
-        expect(status, 0);
-    }
+    expect(children_status(n), 0);
     expect(wait(0), -1);
     return n;
 }
@@ -159,11 +155,7 @@ static void all_descriptors(void)
 {
     for (int i = 0; i < 10; i++) // of ten processes at once
         child(all_descriptors_child);
-    for (int i = 0; i < 10; i++) {
-        int status;
-        check(wait(&status) > 0);
-        expect(status, 0);
-    }
+    expect(children_status(10), 0);
     expect(descriptors_all(), NOFILE - 3);
     for (int fd = 3; fd < NOFILE; fd++)
         expect(close(fd), 0);
@@ -257,11 +249,7 @@ static void all_blocks_together(void)
 {
     for (int i = 0; i < 3; i++)
         child(fill_own);
-    for (int i = 0; i < 3; i++) {
-        int status;
-        check(wait(&status) > 0);
-        expect(status, 0);
-    }
+    expect(children_status(3), 0);
     int n = blocks("b");
     check(n > 1000);
     expect(unlink("b"), 0);

@@ -93,7 +93,7 @@ static void truncate_behind(void)
 
 static void truncate_race(void)
 {
-    int pid = fork(), status;
+    int pid = fork();
 
     if (pid == 0) {
         for (int i = 0; i < 100; i++) {
@@ -111,8 +111,7 @@ static void truncate_race(void)
         expect(write(fd, "xxx", 3), 3);
         close(fd);
     }
-    expect(wait(&status), pid);
-    expect(status, 0);
+    expect(status_of(pid), 0);
     expect(unlink("tr"), 0);
 }
 

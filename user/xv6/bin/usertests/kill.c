@@ -68,7 +68,6 @@ static void starting(void)
 static void kill_in(void (*state)(void), int ticks)
 {
     char c;
-    int status = 0;
 
     expect(pipe(in), 0);
     expect(pipe(out), 0);
@@ -81,8 +80,7 @@ static void kill_in(void (*state)(void), int ticks)
     expect(read(out[0], &c, 1), 1);
     sleep(ticks);
     expect(kill(pid), 0);
-    expect(wait(&status), pid);
-    expect(status, -1);
+    expect(status_of(pid), -1);
     for (int i = 0; i < 2; i++) {
         close(in[i]);
         close(out[i]);
@@ -144,7 +142,7 @@ static void kill_creating(void)
 // The grandchild loses its parent while that waits; it is killed by its number.
 static void kill_waiting(void)
 {
-    int victim, grandchild, status;
+    int victim, grandchild;
 
     expect(pipe(in), 0);
     victim = fork();
@@ -156,25 +154,22 @@ static void kill_waiting(void)
     }
     expect(read(in[0], &grandchild, sizeof(grandchild)), sizeof(grandchild));
     expect(kill(victim), 0);
-    expect(wait(&status), victim);
-    expect(status, -1);
+    expect(status_of(victim), -1);
     expect(kill(grandchild), 0);
 }
 
 static void kill_early(void)
 {
     for (int i = 0; i < 100; i++) {
-        int status, pid = child(spin);
+        int pid = child(spin);
         expect(kill(pid), 0);
-        expect(wait(&status), pid);
-        expect(status, -1);
+        expect(status_of(pid), -1);
     }
 }
 
 static void kill_zombie(void)
 {
     char c;
-    int status;
 
     expect(pipe(in), 0);
     int pid = fork();
@@ -183,8 +178,7 @@ static void kill_zombie(void)
     close(in[1]);
     expect(read(in[0], &c, 1), 0); // its end of the pipe is gone: it has ended
     kill(pid);
-    expect(wait(&status), pid);
-    expect(status, 7);
+    expect(status_of(pid), 7);
     expect(kill(pid), -1);
 }
 

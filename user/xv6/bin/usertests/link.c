@@ -183,11 +183,7 @@ static void symlink_concurrent(void)
 {
     for (int i = 0; i < 4; i++)
         child(symlink_worker);
-    for (int i = 0; i < 4; i++) {
-        int status;
-        check(wait(&status) > 0);
-        expect(status, 0);
-    }
+    expect(children_status(4), 0);
     unlink("sc");
 }
 

@@ -128,7 +128,7 @@ static void untouched_read(void)
 // Calls take pointers to memory that no instruction has touched.
 static void sbrk_untouched(void)
 {
-    int *fds = (int *)sbrk(PGSIZE), status;
+    int *fds = (int *)sbrk(PGSIZE);
     struct stat *st = (struct stat *)sbrk(PGSIZE);
     char *text = sbrk(3 * PGSIZE);
 
@@ -142,8 +142,7 @@ static void sbrk_untouched(void)
     int pid = child(untouched_read);
     expect(wait((int *)sbrk(PGSIZE)), pid);
     pid = child(untouched_read);
-    expect(wait(&status), pid);
-    expect(status, 0);
+    expect(status_of(pid), 0);
 }
 
 // The last bytes of the heap can be a name, and a buffer.

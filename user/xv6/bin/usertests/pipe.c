@@ -48,7 +48,7 @@ static void send_all(void)
 
 static void pipe_order(void)
 {
-    int at = 0, n, status;
+    int at = 0, n;
 
     expect(pipe(fds), 0);
     int pid = child(send_all);
@@ -60,8 +60,7 @@ static void pipe_order(void)
     expect(n, 0);
     expect(at, TOTAL);
     close(fds[0]);
-    expect(wait(&status), pid);
-    expect(status, 0);
+    expect(status_of(pid), 0);
 }
 
 static void send_records(void)
@@ -91,8 +90,7 @@ static void pipe_writers(void)
         used = 0;
     }
     expect(records, 2000);
-    for (int i = 0; i < 4; i++)
-        check(wait(0) > 0);
+    expect(children_status(4), 0);
 }
 
 static void reader_leaves(void)
@@ -129,16 +127,13 @@ static void echo_bytes(void)
 
 static void pipe_bytes(void)
 {
-    int status;
-
     expect(pipe(fds), 0);
     int pid = child(echo_bytes);
     for (int i = 0; i < 300; i++) {
         char c = i;
         expect(write(fds[1], &c, 1), 1);
     }
-    expect(wait(&status), pid);
-    expect(status, 0);
+    expect(status_of(pid), 0);
 }
 
 static void pipe_dup_writer(void)
@@ -197,8 +192,7 @@ static void pipe_chain(void)
     expect(read(in, buf, 10), 1);
     expect(buf[0], '0' + 25);
     expect(read(in, buf, 10), 0);
-    for (int i = 0; i < 25; i++)
-        check(wait(0) > 0);
+    expect(children_status(25), 0);
 }
 
 const struct test pipe_tests[] = {

@@ -59,11 +59,10 @@ static void exit_status(void)
     static const int codes[] = {0, 1, 2, 127, 255, 256, 747, 65536, 0x7fffffff, -1, -2, -256};
 
     for (uint i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
-        int status, pid = fork();
+        int pid = fork();
         if (pid == 0)
             exit(codes[i]);
-        expect(wait(&status), pid);
-        expect(status, codes[i]);
+        expect(status_of(pid), codes[i]);
     }
 }
 
@@ -126,11 +125,7 @@ static void wait_own_only(void)
 {
     for (int i = 0; i < 4; i++)
         child(parent_of_two);
-    for (int i = 0; i < 4; i++) {
-        int status;
-        check(wait(&status) > 0);
-        expect(status, 0);
-    }
+    expect(children_status(4), 0);
     expect(wait(0), -1);
 }
 
@@ -197,11 +192,7 @@ static void sleep_many(void)
     for (int i = 0; i < 10; i++)
         if (fork() == 0)
             exit(sleep(3));
-    for (int i = 0; i < 10; i++) {
-        int status;
-        check(wait(&status) > 0);
-        expect(status, 0);
-    }
+    expect(children_status(10), 0);
     check(uptime() - begin >= 3);
 }
 
@@ -246,15 +237,9 @@ static void preempt(void)
 
     for (int i = 0; i < 6; i++)
         pids[i] = child(spin);
-    for (int i = 0; i < 5; i++) {
-        int pid = child(nothing), status;
-        expect(wait(&status), pid);
-        expect(status, 0);
-    }
-    for (int i = 0; i < 6; i++)
-        expect(kill(pids[i]), 0);
-    for (int i = 0; i < 6; i++)
-        check(wait(0) > 0);
+    for (int i = 0; i < 5; i++)
+        expect(child_status(nothing), 0);
+    kill_all(pids, 6);
 }
 
 const struct test process_tests[] = {

@@ -48,7 +48,7 @@ static void all_pass(void (*run)(void))
 static void say(int rounds)
 {
     char text[16], word[] = "w00";
-    int fds[2], status;
+    int fds[2];
 
     for (int i = 0; i < rounds; i++) {
         numbered(word, worker * 20 + i % 20);
@@ -68,8 +68,7 @@ static void say(int rounds)
         expect(n, 4);
         expect(memcmp(text, word, 3), 0);
         close(fds[0]);
-        expect(wait(&status), pid);
-        expect(status, 0);
+        expect(status_of(pid), 0);
     }
 }
 
@@ -227,7 +226,7 @@ static void storm_directories(void)
 static void forks_worker(void)
 {
     for (int i = 0; i < 30; i++) {
-        int pid, status;
+        int pid;
         while ((pid = fork()) < 0) // until init has reaped orphans
             sleep(1);
         if (pid == 0) {
@@ -235,8 +234,7 @@ static void forks_worker(void)
                 exit(0);
             exit(i);
         }
-        expect(wait(&status), pid);
-        expect(status, i);
+        expect(status_of(pid), i);
     }
 }
 
@@ -252,7 +250,7 @@ static void memory_worker(void)
     for (int round = 0; round < 10; round++) {
         for (int i = 0; i < 200; i++)
             *(int *)(p + i * PGSIZE) = i * WORKERS + worker;
-        int status, pid = fork();
+        int pid = fork();
         check(pid >= 0);
         for (int i = 0; i < 200; i++)
             expect(*(int *)(p + i * PGSIZE), i * WORKERS + worker);
@@ -260,8 +258,7 @@ static void memory_worker(void)
             memset(p, 1, 100 * PGSIZE);
             exit(0);
         }
-        expect(wait(&status), pid);
-        expect(status, 0);
+        expect(status_of(pid), 0);
     }
 }
 
@@ -290,7 +287,7 @@ static void storm_writes(void)
 // Pipes as turns: each of two waits for the other's byte.
 static void storm_ping_pong(void)
 {
-    int there[2], back[2], status;
+    int there[2], back[2];
     char c = 0;
 
     expect(pipe(there), 0);
@@ -309,8 +306,7 @@ static void storm_ping_pong(void)
         expect(read(back[0], &c, 1), 1);
         expect(c, (char)(i + 1));
     }
-    expect(wait(&status), pid);
-    expect(status, 0);
+    expect(status_of(pid), 0);
 }
 
 const struct test storm_tests[] = {

@@ -34,18 +34,40 @@ int child(void (*run)(void))
     return pid;
 }
 
-int child_status(void (*run)(void))
+int status_of(int pid)
 {
-    int pid = child(run), status = -2;
+    int status = -2;
 
     expect(wait(&status), pid);
     return status;
 }
 
+int child_status(void (*run)(void))
+{
+    return status_of(child(run));
+}
+
+int children_status(int n)
+{
+    int status = 0;
+
+    while (n-- > 0 && status == 0)
+        check(wait(&status) > 0);
+    return status;
+}
+
+void kill_all(const int *pids, int n)
+{
+    for (int i = 0; i < n; i++)
+        expect(kill(pids[i]), 0);
+    for (int i = 0; i < n; i++)
+        check(wait(0) > 0);
+}
+
 int touch_status(void *at, bool write)
 {
     volatile char *byte = at;
-    int pid = fork(), status = -2;
+    int pid = fork();
 
     check(pid >= 0);
     if (pid == 0) {
@@ -54,8 +76,7 @@ int touch_status(void *at, bool write)
             *byte = seen;
         exit(0);
     }
-    expect(wait(&status), pid);
-    return status;
+    return status_of(pid);
 }
 
 void program(const char *mode, char **more)

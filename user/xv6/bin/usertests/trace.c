@@ -126,7 +126,7 @@ static void own_exec(void)
 
 static void trace_exec(void)
 {
-    int pid, status;
+    int pid;
 
     expect(pipe(lines), 0);
     expect(pipe(wanted), 0);
@@ -136,8 +136,7 @@ static void trace_exec(void)
         expect(open("out", O_CREATE | O_WRONLY), 1);
         own_exec();
     }
-    expect(wait(&status), pid);
-    expect(status, 0);
+    expect(status_of(pid), 0);
     expect(unlink("out"), 0);
     compare();
 }
@@ -159,8 +158,7 @@ static void sysinfo_processes(void)
     expect(processes_now(), before + 5);
     close(fds[1]);
     close(fds[0]);
-    for (int i = 0; i < 5; i++)
-        check(wait(0) > 0);
+    expect(children_status(5), 0);
     expect(processes_now(), before);
 }
 

@@ -41,7 +41,10 @@ void check_true(const char *file, int line, const char *what, bool holds);
 
 // Processes.
 int child(void (*run)(void));                // its pid; it exits with 0 when run() returns
+int status_of(int pid);                      // waits for this child, which ends before others
 int child_status(void (*run)(void));         // the status of such a child, waited for
+int children_status(int n);                  // waits for so many: 0, or what one gave that failed
+void kill_all(const int *pids, int n);       // children, and waits for them
 int touch_status(void *at, bool write);      // of a child that reads or writes the byte at `at`
 void program(const char *mode, char **more); // starts this program's `mode`; does not return
 int mode_run(int argc, char **argv);         // what program() starts: its exit status
