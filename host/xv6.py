@@ -107,7 +107,7 @@ def own_key():
     parts = [user("xv6/xv6.ld"), *glob.glob(os.path.join(machine.BUILD, "user/obj/xv6/*.o")),
              os.path.join(machine.BUILD, "user/lib/libxv6.a"),
              *glob.glob(user("include/**/*.h"), recursive=True),
-             *glob.glob(user("xv6/bin/**/*.h"), recursive=True)]
+             *glob.glob(user("xv6/bin/**/*.[hS]"), recursive=True)]
     for path in sorted(parts + sum(own_programs().values(), [])):
         with open(path, "rb") as f:
             digest.update(path.encode() + b"\0" + f.read())

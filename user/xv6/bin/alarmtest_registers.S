@@ -3,30 +3,17 @@
 // is not 0, and returns how many registers then hold another. alarm_trash: sets that int, with every
 // register overwritten, and returns by sigreturn().
 
-#define SAVED    s0, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11
-#define SAVED_FP fs0, fs1, fs2, fs3, fs4, fs5, fs6, fs7, fs8, fs9, fs10, fs11
+#include "frame.S"
+
 #define INTEGERS t1, t2, t3, t4, t5, t6, a0, a1, a2, a3, a4, a5, a6, a7, SAVED // t0, ra are used
 #define DOUBLES  ft0, ft1, ft2, ft3, ft4, ft5, ft6, ft7, ft8, ft9, ft10, ft11, \
                  fa0, fa1, fa2, fa3, fa4, fa5, fa6, fa7, SAVED_FP
-#define RA       0
-#define FIRST    8
-#define FRAME    208
 #define SPREAD   0x12345
 
     .text
     .globl alarm_registers
 alarm_registers:
-    addi    sp, sp, -FRAME
-    sd      ra, RA(sp)
-    .set    at, FIRST
-    .irp    r, SAVED
-    sd      \r, at(sp)
-    .set    at, at + 8
-    .endr
-    .irp    r, SAVED_FP
-    fsd     \r, at(sp)
-    .set    at, at + 8
-    .endr
+    frame_begin
 
     mv      ra, a0
     .set    number, SPREAD
@@ -65,17 +52,7 @@ alarm_registers:
     .endr
     mv      a0, ra
 
-    .set    at, FIRST
-    .irp    r, SAVED
-    ld      \r, at(sp)
-    .set    at, at + 8
-    .endr
-    .irp    r, SAVED_FP
-    fld     \r, at(sp)
-    .set    at, at + 8
-    .endr
-    ld      ra, RA(sp)
-    addi    sp, sp, FRAME
+    frame_end
     ret
 
     .globl alarm_trash
