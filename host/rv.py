@@ -50,6 +50,11 @@ def count(text):
     return value
 
 
+def add_no_install(p):
+    p.add_argument("--no-install", action="store_true",
+                   help="do not install missing tools, list them")
+
+
 def common_options():
     """The options that every command that boots takes."""
     p = argparse.ArgumentParser(add_help=False)
@@ -78,9 +83,13 @@ def common_options():
     p.add_argument("--debug", action="store_true", help="the kernel with checks (DEBUG=1)")
     p.add_argument("--uaccess", choices=("walk", "sum"), default="walk",
                    help="how the kernel reaches user memory (walk)")
-    p.add_argument("--no-install", action="store_true",
-                   help="do not install missing tools, list them")
+    add_no_install(p)
     return p
+
+
+def boot_parser(command, description, usage=None):
+    return argparse.ArgumentParser(prog=f"rv {command}", parents=[common_options()],
+                                   description=description, usage=usage)
 
 
 def use_ramdisk(options):
@@ -133,9 +142,8 @@ class Terminal:
 
 
 def cmd_run(arguments):
-    p = argparse.ArgumentParser(prog="rv run", parents=[common_options()],
-                                description="Boots to a shell on this terminal. Ctrl-A x ends "
-                                            "QEMU, Ctrl-A c is its monitor.")
+    p = boot_parser("run", "Boots to a shell on this terminal. Ctrl-A x ends QEMU, Ctrl-A c is its "
+                           "monitor.")
     p.add_argument("--persist", action="store_true",
                    help="keep the root's disk, build/root.img")
     options = p.parse_args(arguments)
@@ -180,11 +188,9 @@ def variable(text):
 
 
 def cmd_exec(arguments):
-    p = argparse.ArgumentParser(prog="rv exec", parents=[common_options()],
-                                usage="rv exec [options] -- CMD ARG...",
-                                description="Boots, runs one command, and exits with its status: "
-                                            "128+n for signal n, 124 on time-out, 70 on a kernel "
-                                            "panic with the log on stderr, 2 for rv's own errors.")
+    p = boot_parser("exec", "Boots, runs one command, and exits with its status: 128+n for signal n, "
+                            "124 on time-out, 70 on a kernel panic with the log on stderr, 2 for "
+                            "rv's own errors.", "rv exec [options] -- CMD ARG...")
     p.add_argument("--env", type=variable, action="append", default=[], metavar="NAME=VALUE")
     p.add_argument("--cwd", default="/", metavar="DIR", help="working directory (/)")
     p.add_argument("--uid", type=count, default=0, metavar="N", help="user and group (0)")
@@ -227,11 +233,9 @@ def command_session(config, options, command, environment, cwd="/", uid=0, log=F
 
 
 def cmd_xv6(arguments):
-    p = argparse.ArgumentParser(prog="rv xv6", parents=[common_options()],
-                                usage="rv xv6 [options] FILE... [-- ARG...]",
-                                description="Compiles a program written for xv6 and runs it on the "
-                                            "course's machine. A directory of programs becomes a "
-                                            "root in which a shell starts, or the command behind --.")
+    p = boot_parser("xv6", "Compiles a program written for xv6 and runs it on the course's machine. A "
+                           "directory of programs becomes a root in which a shell starts, or the "
+                           "command behind --.", "rv xv6 [options] FILE... [-- ARG...]")
     p.add_argument("file", nargs="*",
                    help="C and assembly files of one program, or a directory; nothing: our programs")
     p.add_argument("--fs", choices=("xv6", "ext4", "memory"), default="xv6",
@@ -263,8 +267,7 @@ def cmd_lab(arguments):
     what.add_argument("--start", metavar="DIR", help="make a working tree without the feature")
     what.add_argument("--grade", action="store_true", help="check this tree, and print the points")
     what.add_argument("--solution", action="store_true", help="show what was taken out")
-    p.add_argument("--no-install", action="store_true",
-                   help="do not install missing tools, list them")
+    add_no_install(p)
     options = p.parse_args(arguments)
     if not options.name:
         print(*lab.names(), sep="\n")
@@ -289,12 +292,10 @@ def free_port():
 
 
 def cmd_debug(arguments):
-    p = argparse.ArgumentParser(prog="rv debug", parents=[common_options()],
-                                usage="rv debug [options]",
-                                description="QEMU stopped at reset, with GDB attached and the "
-                                            "kernel's symbols loaded. `thbreak up_kmain` and "
-                                            "`continue` reach the kernel's first C function. The "
-                                            "console is on the pseudo-terminal that QEMU names.")
+    p = boot_parser("debug", "QEMU stopped at reset, with GDB attached and the kernel's symbols "
+                             "loaded. `thbreak up_kmain` and `continue` reach the kernel's first C "
+                             "function. The console is on the pseudo-terminal that QEMU names.",
+                    "rv debug [options]")
     options = p.parse_args(arguments)
     if options.get or options.timeout:
         raise machine.Error("--get and --timeout do not go with debug")
@@ -331,8 +332,7 @@ def cmd_crash(arguments):
     p.add_argument("--planted", action="store_true", help="whether each planted bug is found")
     p.add_argument("--faults", type=count, metavar="N",
                    help="instead let N requests and allocations fail, and space be short")
-    p.add_argument("--no-install", action="store_true",
-                   help="do not install missing tools, list them")
+    add_no_install(p)
     options = p.parse_args(arguments)
     machine.make_in("tests/crash", "-s")
     folder = os.path.join(machine.BUILD, "crash")
