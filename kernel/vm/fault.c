@@ -97,11 +97,10 @@ static int fault_enter(struct fault *f, struct frame *frame, u64 bits, struct vm
         f->pte = mmu_get(&s->mmu, f->va);
     if (unlikely(!f->pte)) {
         err = -ENOMEM;
-    } else if (unlikely(*f->pte & PTE_V || (o && frame->owner != o))) {
+    } else if (unlikely(*f->pte & PTE_V || (o && frame->owner != o) ||
+                        (o && bits & PTE_W && !vm_object_mark_dirty(o, frame)))) {
         err = -EAGAIN;
     } else {
-        if (o && bits & PTE_W)
-            vm_object_mark_dirty(o, frame);
         store_release(f->pte, pte_make(frame_to_pfn(frame), bits));
         space_count(s, !o, !!o);
         if (o && !(f->access & ACCESS_WRITE))
@@ -149,18 +148,19 @@ static bool fault_makes_page(struct vm_object *o, u64 index)
     return !o->ops->fill && !there;
 }
 
+// A page that is filled is had first: while it stays, so does what make_writable saw to.
 static int fault_object(struct fault *f)
 {
     struct vm_object *o = f->a->object;
     u64 index = area_index(f->a, f->va), bits = fault_bits(f->a);
     bool shared = f->a->flags & AREA_SHARED, write = f->access & ACCESS_WRITE;
     struct frame *frame;
-    int err = 0;
+    bool ask = (write && shared) || fault_makes_page(o, index), late = o->ops->fill;
+    int err = ask && !late ? object_allow_write(o, index) : 0;
 
-    if (o->ops->make_writable && ((write && shared) || fault_makes_page(o, index)))
-        err = o->ops->make_writable(o, index);
-    if (!err)
-        err = object_page(o, index, true, &frame);
+    err = err ?: object_page(o, index, true, &frame);
+    if (!err && ask && late && (err = object_allow_write(o, index)))
+        frame_put(frame);
     if (err)
         return err;
     if (write && !shared)
@@ -181,19 +181,15 @@ static bool fault_unchanged(const struct fault *f)
 static int fault_share_write(struct fault *f)
 {
     struct vm_object *o = f->a->object;
-    int err = 0;
+    int err = object_allow_write(o, area_index(f->a, f->va));
 
-    if (o->ops->make_writable)
-        err = o->ops->make_writable(o, area_index(f->a, f->va));
     if (err)
         return err;
     spin_lock(&f->s->pagetable_lock);
-    if (fault_unchanged(f)) {
-        vm_object_mark_dirty(o, pte_frame(f->seen));
+    if (fault_unchanged(f) && vm_object_mark_dirty(o, pte_frame(f->seen)))
         store_release(f->pte, f->seen | PTE_W | PTE_A | PTE_D);
-    } else {
+    else
         err = -EAGAIN;
-    }
     spin_unlock(&f->s->pagetable_lock);
     return err;
 }

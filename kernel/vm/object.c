@@ -67,7 +67,7 @@ void vm_object_fini(struct vm_object *o)
     if (DEBUG)
         vm_object_check(o);
     if (!radix_empty(&o->pages))
-        object_drop(o, 0, ~0UL);
+        object_drop(o, 0, ~0UL, 0);
     if (o->ops->write_back)
         object_forget_dirty(o);
     if (o->ops->fill)
@@ -206,21 +206,24 @@ void object_take_out(struct vm_object *o, u64 index, struct frame *f)
     atomic_fetch_sub(o->ops->fill ? &cached_total : &pages_total, 1);
 }
 
-void object_drop(struct vm_object *o, u64 index, u64 last)
+void object_drop(struct vm_object *o, u64 first, u64 last, u16 keep)
 {
     struct frame *batch[DROP_BATCH], *f;
+    u64 index = first;
     unsigned n;
 
     do {
         spin_lock(&o->pages_lock);
-        for (n = 0; n < DROP_BATCH && (f = radix_next(&o->pages, &index)) && index <= last; n++) {
-            object_take_out(o, index++, f);
-            batch[n] = f;
-        }
+        for (n = 0; n < DROP_BATCH && (f = radix_next(&o->pages, &index)) && index <= last; index++)
+            if (!(f->flags & keep)) {
+                object_take_out(o, index, f);
+                batch[n++] = f;
+            }
         spin_unlock(&o->pages_lock);
         for (unsigned i = 0; i < n; i++)
             frame_put(batch[i]);
     } while (n == DROP_BATCH);
+    vm_object_unmap_pages(o, first, last);
 }
 
 u64 vm_object_pages_total(void)

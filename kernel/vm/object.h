@@ -69,6 +69,7 @@ struct vm_object {
     u64 fill_first, fill_count; // (pages_lock) these are being filled; see object_insert
     u64 read_next;              // (fill_lock) where a sequential reader goes on
     u32 read_window;            // (fill_lock) pages to fill at once
+    bool closed;                // (a) see vm_object_close
     struct write_errors errors;
 };
 
@@ -91,9 +92,9 @@ void vm_object_read_ahead(struct vm_object *o, u64 first, u64 last);
 // The page at `index`, made without filling it if it is absent: the caller overwrites all of it.
 int vm_object_page_new(struct vm_object *o, u64 index, struct frame **out); // -ENOMEM
 // A page of the object was changed, see vm/writeback.c: its bytes (FRAME_F_RAW), or only what the
-// buffers say that a device has of it.
-void vm_object_mark_dirty(struct vm_object *o, struct frame *f);
-void vm_object_mark_buffers(struct vm_object *o, struct frame *f);
+// buffers say that a device has of it. False: it has left the object.
+bool vm_object_mark_dirty(struct vm_object *o, struct frame *f);
+bool vm_object_mark_buffers(struct vm_object *o, struct frame *f);
 
 struct uio;
 // Copies between the buffer and pages, from byte `pos` on; the caller holds the inode lock and
@@ -129,6 +130,10 @@ int vm_objects_sync(const struct write_errors *container);
 unsigned vm_object_take_dirty(struct vm_object *o, u64 *index, u64 last, struct frame **frames,
                               unsigned n);
 bool vm_object_is_dirty(struct vm_object *o);
+// Writes the pages from `first` on and drops them, and takes write_lock and fill_lock: until open
+// there are none of them, and faults wait. The caller keeps writers out. As vm_object_sync.
+int vm_object_close(struct vm_object *o, u64 first);
+void vm_object_open(struct vm_object *o);
 // What fsync answers a file whose `seen` is given, and syncfs of its superblock's: the error of a
 // write-back that failed since it last asked, once. At open: *seen = write_errors_told(e): errors
 // that no file was told of count as later.

@@ -139,20 +139,16 @@ void vm_object_truncate(struct vm_object *o, u64 size)
     store_relaxed(&o->size, size);
     spin_unlock(&o->pages_lock);
     zero_within(o, edge, ALIGN_UP(edge, PAGE_SIZE));
-    if (radix_empty(&o->pages) || size > old)
-        return;
-    object_drop(o, first, ~0UL);
-    vm_object_unmap_pages(o, first, ~0UL);
+    if (!radix_empty(&o->pages) && size <= old)
+        object_drop(o, first, ~0UL, 0);
 }
 
 int vm_object_zero(struct vm_object *o, u64 start, u64 end)
 {
     u64 index = start >> PAGE_SHIFT;
     struct frame *f;
-    int err = o->ops->make_writable ? o->ops->make_writable(o, index) : 0;
+    int err = object_allow_write(o, index) ?: vm_object_page(o, index, &f);
 
-    if (!err)
-        err = vm_object_page(o, index, &f);
     if (err)
         return err;
     zero_within(o, start, end);
@@ -174,8 +170,6 @@ void vm_object_punch(struct vm_object *o, u64 start, u64 end)
     zero_within(o, start, MIN(end, first << PAGE_SHIFT));
     if (first <= after)
         zero_within(o, after << PAGE_SHIFT, end);
-    if (first >= after)
-        return;
-    object_drop(o, first, after - 1);
-    vm_object_unmap_pages(o, first, after - 1);
+    if (first < after)
+        object_drop(o, first, after - 1, 0);
 }

@@ -177,8 +177,9 @@ int object_insert(struct vm_object *o, u64 index, struct frame *f, bool bounded,
 void object_take_out(struct vm_object *o, u64 index, struct frame *f);
 // As vm_object_page, but if `bounded` -EIO past the object's last page.
 int object_page(struct vm_object *o, u64 index, bool bounded, struct frame **out);
-// Takes pages [index, last] out of the object, not out of mappings.
-void object_drop(struct vm_object *o, u64 index, u64 last);
+// Takes pages [first, last] out of the object and its mappings, but for those with a flag of
+// `keep`.
+void object_drop(struct vm_object *o, u64 first, u64 last, u16 keep);
 
 // For the clock of reclaim; pages_lock held.
 static inline void frame_mark_used(struct frame *f)
@@ -198,6 +199,8 @@ void dirty_pages_add(s64 n);
 void object_forget_dirty(struct vm_object *o);
 // Writes the object that is dirty for longest. False: there is none.
 bool dirty_write_some(void);
+// make_writable, for a fault, which waits until a closed object is open again.
+int object_allow_write(struct vm_object *o, u64 index);
 // Until pages are written, if too many are dirty. Nothing is held.
 void dirty_wait(void);
 

@@ -84,16 +84,17 @@ void object_forget_dirty(struct vm_object *o)
     spin_unlock(&dirty_lock);
 }
 
-static void mark(struct vm_object *o, struct frame *f, u16 flags)
+static bool mark(struct vm_object *o, struct frame *f, u16 flags)
 {
-    bool cached = o->ops->write_back, marked = false;
+    bool cached = o->ops->write_back, marked = false, here;
 
     if (cached)
         smp_mb();
     if ((load_relaxed(&f->flags) & flags) == flags)
-        return;
+        return true;
     spin_lock(&o->pages_lock);
-    if (!cached || f->owner == o) {
+    here = !cached || f->owner == o;
+    if (here) {
         marked = cached && !(f->flags & FRAME_F_DIRTY);
         f->flags |= flags;
     }
@@ -104,16 +105,17 @@ static void mark(struct vm_object *o, struct frame *f, u16 flags)
     spin_unlock(&o->pages_lock);
     if (marked)
         object_queue_dirty(o);
+    return here;
 }
 
-void vm_object_mark_dirty(struct vm_object *o, struct frame *f)
+bool vm_object_mark_dirty(struct vm_object *o, struct frame *f)
 {
-    mark(o, f, FRAME_F_DIRTY | FRAME_F_RAW);
+    return mark(o, f, FRAME_F_DIRTY | FRAME_F_RAW);
 }
 
-void vm_object_mark_buffers(struct vm_object *o, struct frame *f)
+bool vm_object_mark_buffers(struct vm_object *o, struct frame *f)
 {
-    mark(o, f, FRAME_F_DIRTY);
+    return mark(o, f, FRAME_F_DIRTY);
 }
 
 bool vm_object_is_dirty(struct vm_object *o)
@@ -198,18 +200,13 @@ static void write_ended(struct vm_object *o, ns_t begun, bool whole, int err)
             write_errors_note(o->container, err);
     }
     object_written(o, begun, whole);
-    mutex_unlock(&o->write_lock);
 }
 
-int vm_object_sync(struct vm_object *o, u64 first, u64 last)
+static int sync_locked(struct vm_object *o, u64 first, u64 last)
 {
-    ns_t begun;
+    ns_t begun = clock_monotonic();
     int err = 0;
 
-    if (!o->ops->write_back)
-        return 0;
-    mutex_lock(&o->write_lock);
-    begun = clock_monotonic();
     atomic_fetch_add(&writes_begun, 1UL);
     arch_self()->urgent++; // so that memory comes free
     if (vm_object_is_dirty(o))
@@ -217,6 +214,58 @@ int vm_object_sync(struct vm_object *o, u64 first, u64 last)
     arch_self()->urgent--;
     write_ended(o, begun, !first && last == ~0UL, err);
     return err;
+}
+
+int vm_object_sync(struct vm_object *o, u64 first, u64 last)
+{
+    int err;
+
+    if (!o->ops->write_back)
+        return 0;
+    mutex_lock(&o->write_lock);
+    err = sync_locked(o, first, last);
+    mutex_unlock(&o->write_lock);
+    return err;
+}
+
+static bool has_pages(struct vm_object *o, u64 first)
+{
+    return spin_read(&o->pages_lock, radix_next(&o->pages, &first) != NULL);
+}
+
+int object_allow_write(struct vm_object *o, u64 index)
+{
+    if (!o->ops->make_writable)
+        return 0;
+    if (unlikely(load_relaxed(&o->closed))) {
+        mutex_lock(&o->fill_lock);
+        mutex_unlock(&o->fill_lock);
+    }
+    return o->ops->make_writable(o, index);
+}
+
+// Who was past object_allow_write may make a page dirty once more, but then waits.
+int vm_object_close(struct vm_object *o, u64 first)
+{
+    int err;
+
+    mutex_lock(&o->write_lock);
+    mutex_lock(&o->fill_lock);
+    store_relaxed(&o->closed, true);
+    do {
+        err = sync_locked(o, first, ~0UL);
+        object_drop(o, first, ~0UL, FRAME_F_DIRTY);
+    } while (!err && has_pages(o, first));
+    if (err)
+        vm_object_open(o);
+    return err;
+}
+
+void vm_object_open(struct vm_object *o)
+{
+    store_relaxed(&o->closed, false);
+    mutex_unlock(&o->fill_lock);
+    mutex_unlock(&o->write_lock);
 }
 
 // Objects of one container that are written together; all are held.
@@ -255,8 +304,10 @@ static int gathering_sync(struct gathering *g)
     if (locked)
         g->objects[0]->ops->write_back_many(g->objects, g->errors, locked);
     arch_self()->urgent--;
-    for (unsigned i = 0; i < locked; i++)
+    for (unsigned i = 0; i < locked; i++) {
         write_ended(g->objects[i], begun, true, g->errors[i]);
+        mutex_unlock(&g->objects[i]->write_lock);
+    }
     for (unsigned i = locked; i < g->count; i++)
         g->errors[i] = vm_object_sync(g->objects[i], 0, ~0UL);
     for (unsigned i = 0; i < g->count; i++) {

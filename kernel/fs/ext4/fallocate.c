@@ -122,25 +122,18 @@ static int punch_hole(struct inode *i, u64 offset, u64 end)
 
 /* Ranges taken out and put in */
 
-// Moves what follows the range, or begins with it, by its length. What is cached from there on is
-// written first, and dropped.
-static int shift(struct inode *i, u64 offset, u64 end, bool out)
+// Moves what follows the range, or begins with it, by its length; nothing of that is cached.
+static int shift_blocks(struct inode *i, u64 offset, u64 end, bool out)
 {
     struct ext4_inode *e = ext4_i(i);
     u64 length = end - offset, size = i->size, first = block_of(i, offset), known;
     s64 delta = out ? -(s64)length : (s64)length;
     struct handle *h;
-    int err = 0;
+    int err = ext4_map_begin(i, 1 + ext4_map_credits(e, 1) + EXT4_BATCH_CREDITS, &h);
 
-    if ((offset | end) & (ext4_of(i)->block_size - 1) || (out ? end : offset) >= size)
-        return -EINVAL;
-    if (!out && size + length > ext4_size_max(i))
-        return -EFBIG;
-    err = vm_object_sync(&i->object, offset >> PAGE_SHIFT, ~0UL)
-              ?: ext4_change_begin(i, 1 + ext4_map_credits(e, 1), &h);
     if (err)
         return err;
-    pages_drop(i, ALIGN_DOWN(offset, PAGE_SIZE), ALIGN_DOWN(INT64_MAX, PAGE_SIZE));
+    ext4_delayed_drop(e, block_of(i, ALIGN_DOWN(offset, PAGE_SIZE)), ~0UL);
     known = e->disk_size;
     if (out) {
         err = ext4_map_remove(h, e, first, block_of(i, end) - 1, ext4_map_credits(e, 1) + 1);
@@ -156,7 +149,23 @@ static int shift(struct inode *i, u64 offset, u64 end, bool out)
         err = -EIO; // half of it has moved: that is not to be committed
     if (!err)
         ext4_size_set(i, size + delta, MIN(known + (out ? 0 : delta), size + delta));
-    return ext4_change_end(h, i, err);
+    return ext4_map_end(h, i, err);
+}
+
+static int shift(struct inode *i, u64 offset, u64 end, bool out)
+{
+    int err;
+
+    if ((offset | end) & (ext4_of(i)->block_size - 1) || (out ? end : offset) >= i->size)
+        return -EINVAL;
+    if (!out && i->size + end - offset > ext4_size_max(i))
+        return -EFBIG;
+    err = vm_object_close(&i->object, offset >> PAGE_SHIFT);
+    if (err)
+        return err;
+    err = shift_blocks(i, offset, end, out);
+    vm_object_open(&i->object);
+    return err;
 }
 
 /* The call */

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: MIT
+// ext4: what several do to a file's bytes at once, and what an operation leaves that failed.
+//
+// Afterwards e2fsck has nothing to say.
+#include "abi/fcntl.h"
+#include "abi/mount.h"
+#include "disk.h"
+#include "ext4images.h"
+#include "fs/ext4/data.h"
+#include "lib/format.h"
+#include "lib/string.h"
+#include "mm/slab.h"
+#include "vm/vm_private.h"
+#include "world.h"
+
+#define WORLD_SIZE (4UL << 20) // bytes; file systems are smaller
+#define WORLD_OLD  "none,filetype,sparse_super,large_file,ext_attr,dir_index,has_journal"
+#define WORLD_NEW  WORLD_OLD ",extent,flex_bg,extra_isize,metadata_csum"
+
+static struct disk *one;
+
+void host_setup(void)
+{
+    world_setup_disks(ext4_init);
+    one = world_disk_create("one", WORLD_SIZE);
+    shrink_all();
+}
+
+static void ext4_world_make(const char *features)
+{
+    char text[200];
+
+    snformat(text, sizeof(text), "-b 1024 -g 1024 -I 256 -N 96 -J size=1 -O %s", features);
+    ext4_image_make(text, one->image, WORLD_SIZE);
+}
+
+static int ext4_world_mount(const char *source, u32 flags)
+{
+    return world_mount(source, "ext4", flags, NULL);
+}
+
+static int ext4_world_file(const char *name, u64 size)
+{
+    static u8 bytes[1024];
+    struct file *f;
+    int err = file_open(NULL, name, O_RDWR | O_CREAT, 0600, 0, &f);
+
+    if (err)
+        return err;
+    for (u64 at = 0; !err && at < size; at += sizeof(bytes))
+        err = MIN(world_pwrite(f, bytes, sizeof(bytes), at), 0L);
+    file_put(f);
+    return err;
+}
+
+static struct file *file; // of the run
+
+static void open_file(u64 size)
+{
+    host_expect(ext4_world_mount("/dev/one", 0), 0);
+    host_expect(ext4_world_file("/m/file", size), 0);
+    host_expect(file_open(NULL, "/m/file", O_RDWR, 0, 0, &file), 0);
+}
+
+static void close_file(void)
+{
+    file_put(file);
+    world_unmount();
+    ext4_image_check(one->image, WORLD_SIZE);
+}
+
+/* Stores into a mapping while the file's blocks move */
+
+#define PAGES  6
+#define STORED 3   // the page
+#define STORES 100 // one word each
+
+static uaddr_t mapping;
+
+static void store_words(void *unused)
+{
+    for (u64 n = 0; n < STORES; n++) {
+        u64 word = n + 1;
+
+        host_expect(
+            copy_to_user(mapping + STORED * PAGE_SIZE + n * sizeof(word), &word, sizeof(word)), 0);
+        if (!machine_below(8))
+            host_pause();
+    }
+}
+
+static void word_read(u64 page, u64 n, u64 *out)
+{
+    struct uio u;
+
+    uio_init_kernel(&u, out, sizeof(*out));
+    host_expect(file_pread(file, &u, page * PAGE_SIZE + n * sizeof(*out)), sizeof(*out));
+}
+
+// Each store was before the move, or after it.
+static void shift_scenario(void)
+{
+    struct vm_map_args args = {.length = PAGES * PAGE_SIZE,
+                               .prot = PROT_READ | PROT_WRITE,
+                               .flags = AREA_SHARED | AREA_MAYWRITE};
+    bool out = machine_below(2);
+    u64 moved = STORED + (out ? -1 : 1);
+
+    ext4_world_make(WORLD_NEW);
+    open_file(PAGES * PAGE_SIZE);
+    args.object = &file->inode->object;
+    world_user_begin(PAGE_SIZE);
+    host_expect(vm_map(thread_self()->space, &args, &mapping), 0);
+    host_spawn("store", store_words, NULL);
+    while (machine_below(8))
+        host_pause();
+    host_expect(file->ops->fallocate(file, out ? FALLOC_FL_COLLAPSE_RANGE : FALLOC_FL_INSERT_RANGE,
+                                     PAGE_SIZE, PAGE_SIZE),
+                0);
+    world_user_end();
+    for (u64 n = 0; n < STORES; n++) {
+        u64 before, after;
+
+        word_read(moved, n, &before);
+        word_read(STORED, n, &after);
+        verify((before == n + 1) != (after == n + 1) && !(before && after));
+    }
+    close_file();
+}
+HOST_TEST(shift, 60)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_shift)};
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
