@@ -69,6 +69,19 @@ static void close_file(void)
     ext4_image_check(one->image, WORLD_SIZE);
 }
 
+static int inode_shrink(const char *name, u64 bytes)
+{
+    struct attr a = {.valid = ATTR_SIZE};
+    struct path p;
+    int err;
+
+    host_expect(path_lookup(NULL, name, 0, &p), 0);
+    a.size = path_inode(&p)->size - bytes;
+    err = inode_setattr(path_inode(&p), &a);
+    path_put(&p);
+    return err;
+}
+
 /* Stores into a mapping while the file's blocks move */
 
 #define PAGES  6
@@ -129,9 +142,80 @@ static void shift_scenario(void)
 }
 HOST_TEST(shift, 60)
 
+/* Appending while pages are written, and the last blocks are wanted by all */
+
+#define CHUNK 600UL
+#define LEFT  24 // blocks
+
+static bool ended;
+
+static ssize_t append(struct file *f, u64 at)
+{
+    static u8 bytes[CHUNK];
+    struct uio u;
+
+    memset(bytes, 1, sizeof(bytes));
+    uio_init_kernel(&u, bytes, sizeof(bytes));
+    return file_pwrite(f, &u, at);
+}
+
+static void take_blocks(void *other)
+{
+    u64 at = 0;
+
+    while (!ended) {
+        ssize_t n = append(other, at);
+
+        verify(n >= 0 || n == -ENOSPC);
+        at += MAX(n, 0L);
+        host_pause();
+    }
+}
+
+static void sync_often(void *unused)
+{
+    while (!ended) {
+        host_expect(file_fsync(file, false), 0);
+        host_pause();
+    }
+}
+
+// What a write was given room for, write-back has room for.
+static void append_scenario(void)
+{
+    struct file *other;
+    u64 at = 0;
+    ssize_t n;
+
+    ended = false;
+    ext4_world_make(machine_below(2) ? WORLD_NEW : WORLD_OLD);
+    open_file(0);
+    host_expect(ext4_world_file("/m/other", 0), 0);
+    host_expect(file_open(NULL, "/m/other", O_RDWR, 0, 0, &other), 0);
+    host_expect(ext4_world_file("/m/rest", WORLD_SIZE), -ENOSPC);
+    host_expect(vfs_sync(), 0);
+    host_expect(inode_shrink("/m/rest", LEFT << 10), 0);
+    host_expect(vfs_sync(), 0);
+    host_spawn("other", take_blocks, other);
+    host_spawn("sync", sync_often, NULL);
+    for (unsigned step = 0; step < 60; step++) {
+        n = append(file, at);
+        verify(n >= 0 || n == -ENOSPC);
+        at += MAX(n, 0L);
+        if (!machine_below(4))
+            host_pause();
+    }
+    ended = true;
+    host_join();
+    host_expect(file_fsync(file, false), 0);
+    file_put(other);
+    close_file();
+}
+HOST_TEST(append, 60)
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_shift)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_shift), cmocka_unit_test(test_append)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

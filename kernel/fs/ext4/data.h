@@ -32,6 +32,9 @@ int ext4_make_writable(struct vm_object *o, u64 index);
 bool ext4_delayed_run(const struct ext4_inode *i, u64 logical, u64 *count);
 int ext4_delayed_promise(struct ext4_inode *i, u64 logical, u64 count); // -ENOSPC, -ENOMEM
 void ext4_delayed_drop(struct ext4_inode *i, u64 first, u64 end);       // [first, end)
+// What was promised past the end of the file is given back, unless a write is under way: then who
+// writes sees to it, by this or by pages that are still to be written. map_lock is not held.
+void ext4_delayed_settle(struct inode *i);
 
 // Claims the picked blocks of m, which the promises made to [logical, ...) were for, and enters
 // them. In any case they are not in flight afterwards, nor promised.

@@ -37,6 +37,17 @@ void ext4_delayed_drop(struct ext4_inode *i, u64 first, u64 end)
         ext4_unreserve(ext4_of(&i->inode), n);
 }
 
+void ext4_delayed_settle(struct inode *i)
+{
+    struct ext4_inode *e = ext4_i(i);
+
+    write_lock(&e->map_lock);
+    if (!load_acquire(&e->writing))
+        ext4_delayed_drop(e, DIV_ROUND_UP(load_relaxed(&i->object.size), ext4_of(i)->block_size),
+                          ~0UL);
+    write_unlock(&e->map_lock);
+}
+
 int ext4_map_enter(struct handle *h, struct ext4_inode *i, const struct ext4_map *m)
 {
     int err = ext4_blocks_claim(h, ext4_of(&i->inode), m->physical, m->count);

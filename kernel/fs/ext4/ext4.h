@@ -105,6 +105,7 @@ struct ext4_inode {
     struct rwlock map_lock; // RANK_MAP: the block map
     u64 disk_size;          // (map_lock) i_size on disk: never past data that was written
     struct ranges delayed;  // (map_lock) logical blocks reserved, not yet mapped
+    u32 writing;            // (a) a write(2) is under way, see ext4_delayed_settle
     u64 goal;               // (map_lock) next physical block wanted; 0: none
     u32 times_changed;      // (a) by a write: the write-back of its pages stores them
     u32 tid, data_tid;      // (a) last transactions with any change, with one fdatasync needs

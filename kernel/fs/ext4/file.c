@@ -21,13 +21,18 @@ static int move_out(struct inode *i)
 static ssize_t write_pages(struct file *f, struct uio *u, loff_t *pos, u64 limit)
 {
     struct inode *i = f->inode;
-    ssize_t n = generic_write_pages(f, u, pos, limit);
+    ssize_t n;
 
-    if (n <= 0)
-        return n;
-    store_relaxed(&ext4_i(i)->times_changed, 1);
+    store_relaxed(&ext4_i(i)->writing, true);
+    n = generic_write_pages(f, u, pos, limit);
+    store_release(&ext4_i(i)->writing, false);
+    if (n > 0)
+        store_relaxed(&ext4_i(i)->times_changed, 1);
     smp_mb();
-    if (!vm_object_is_dirty(&i->object))
+    if (vm_object_is_dirty(&i->object))
+        return n;
+    ext4_delayed_settle(i);
+    if (n > 0)
         inode_changed(i);
     return n;
 }

@@ -333,14 +333,6 @@ static void run_start(struct run *r, struct inode *i, u64 index, struct frame **
 
 static void run_end(struct run *r)
 {
-    struct ext4_inode *e = ext4_i(r->inode);
-    u64 end = (r->span.index + r->pages) << (PAGE_SHIFT - r->span.fs->block_shift);
-
-    if (r->at < end) {
-        write_lock(&e->map_lock);
-        ext4_delayed_drop(e, r->at, end);
-        write_unlock(&e->map_lock);
-    }
     for (unsigned k = 0; k < r->pages; k++) {
         if (r->error == -ENOMEM)
             vm_object_mark_dirty(&r->inode->object, r->span.frames[k]);
@@ -388,10 +380,11 @@ static void round_add(struct round *w, struct vm_object *o, u64 first, u64 last,
     }
 }
 
-static void write_times(struct vm_object *o, int *result)
+static void object_end(struct vm_object *o, int *result)
 {
     int err = 0;
 
+    ext4_delayed_settle(o->owner);
     if (atomic_xchg(&ext4_i(o->owner)->times_changed, 0U))
         err = ext4_inode_dirty(o->owner);
     *result = *result ? *result : err;
@@ -420,7 +413,7 @@ static void write_many(struct vm_object **objects, int *errors, unsigned n, u64 
     round_write(&w);
     kfree(large);
     for (unsigned i = 0; i < n; i++)
-        write_times(objects[i], &errors[i]);
+        object_end(objects[i], &errors[i]);
 }
 
 // Pages between the size on disk and the range go too, so that the size never passes data that was
