@@ -213,9 +213,143 @@ static void append_scenario(void)
 }
 HOST_TEST(append, 60)
 
+/* What may be named by a map */
+
+// Without extents there are no blocks past the groups whose numbers fit.
+static void narrow_scenario(void)
+{
+    bool extents = machine_below(2);
+    u64 limit;
+    struct ext4 *fs;
+
+    ext4_world_make(extents ? WORLD_NEW : WORLD_OLD);
+    open_file(0);
+    fs = ext4_of(file->inode);
+    verify(fs->narrow_groups == fs->group_count && fs->group_count > 2);
+    fs->narrow_groups = fs->group_count - 1;
+    limit = ext4_group_first(fs, fs->narrow_groups);
+    ext4_i(file->inode)->goal = machine_below(2) * (limit + 1);
+    append(file, 0);
+    append(file, 20 * PAGE_SIZE);
+    host_expect(file_fsync(file, false), 0);
+    for (u64 at = 0; at <= 80; at += 80) {
+        struct ext4_map m = {.logical = at, .count = 1};
+
+        host_expect(ext4_map_find(ext4_i(file->inode), &m), 0);
+        verify(m.physical != EXT4_MAP_FAIL && (extents || m.physical < limit));
+    }
+    verify(extents || ext4_i(file->inode)->block[12] < limit);
+    close_file();
+}
+HOST_TEST(narrow, 20)
+
+/* Read-only */
+
+static int result;
+
+static void cut(void *unused)
+{
+    struct attr a = {.valid = ATTR_SIZE};
+
+    result = 1;
+    result = inode_setattr(file->inode, &a);
+}
+
+// What began before, and waited meanwhile, comes to nothing.
+static void read_only_scenario(void)
+{
+    struct mutex *held;
+
+    ext4_world_make(machine_below(2) ? WORLD_NEW : WORLD_OLD);
+    open_file(5000);
+    host_expect(vfs_sync(), 0);
+    file_put(file);
+    host_expect(file_open(NULL, "/m/file", O_RDONLY, 0, 0, &file), 0);
+    held = &file->inode->object.write_lock;
+    mutex_lock(held);
+    host_spawn("cut", cut, NULL);
+    for (unsigned n = 0; n < 20; n++)
+        host_pause();
+    host_expect(ext4_world_mount(NULL, MS_REMOUNT | MS_RDONLY), 0);
+    mutex_unlock(held);
+    host_join();
+    host_expect(result, -EROFS);
+    host_expect(file->inode->size, 5000 + 120);
+    close_file();
+}
+HOST_TEST(read_only, 10)
+
+/* Attributes without memory */
+
+static u32 operation; // of the run
+
+static int attribute_change(struct inode *i)
+{
+    struct attr a = {.mode = 0444, .uid = 7, .atime = NS_PER_SEC};
+
+    switch (operation) {
+    case 0:
+        a.valid = ATTR_MODE;
+        break;
+    case 1:
+        a.valid = ATTR_UID;
+        break;
+    case 2:
+        a.valid = ATTR_ATIME;
+        break;
+    default:
+        return inode_xattr_set(i, "user.a", "bytes", 5, 0);
+    }
+    return inode_setattr(i, &a);
+}
+
+// Whether the inode is as it was, or else all that attribute_change makes of it.
+static bool attribute_changed(struct inode *i)
+{
+    char value[8];
+
+    if (operation > 2)
+        return inode_xattr_get(i, "user.a", value, sizeof(value)) >= 0;
+    return operation == 0   ? (i->mode & 07777) == 0444
+           : operation == 1 ? i->uid
+                            : i->atime < 2 * NS_PER_SEC;
+}
+
+static void attributes_scenario(void)
+{
+    u32 fail_nth = arch_self()->fail_nth;
+    bool done;
+    int err;
+
+    arch_self()->fail_nth = 0;
+    ext4_world_make(WORLD_NEW);
+    open_file(1000);
+    host_expect(vfs_sync(), 0);
+    arch_self()->fail_nth = fail_nth;
+    err = attribute_change(file->inode);
+    fail_nth = arch_self()->fail_nth;
+    arch_self()->fail_nth = 0;
+    verify(!err || (err == -ENOMEM && host_failed_yet()));
+    done = attribute_changed(file->inode);
+    verify(done == !err);
+    close_file();
+    open_file(0);
+    host_expect(attribute_changed(file->inode), done);
+    close_file();
+    arch_self()->fail_nth = fail_nth;
+}
+
+static void test_attributes(void **unused)
+{
+    for (operation = 0; operation < 4; operation++)
+        host_fail_each(attributes_scenario);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_shift), cmocka_unit_test(test_append)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_shift), cmocka_unit_test(test_append), cmocka_unit_test(test_narrow),
+        cmocka_unit_test(test_read_only), cmocka_unit_test(test_attributes)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -218,7 +218,7 @@ static u64 take_blocks(u64 count, u64 *got)
     return at;
 }
 
-int ext4_block_new(struct handle *h, struct ext4 *f, u64 goal, u64 *block)
+int ext4_block_new(struct handle *h, const struct ext4_inode *i, u64 *block)
 {
     u64 got;
 

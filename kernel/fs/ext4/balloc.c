@@ -117,7 +117,8 @@ static u32 run_next(struct ext4 *fs, u32 n, const u64 *map, u32 *start, u32 end)
 struct pick {
     u64 goal; // 0: anywhere
     u32 goal_group, least;
-    u32 count; // wanted; found
+    u32 groups; // from the first on, to look at
+    u32 count;  // wanted; found
     u64 block;
     int error; // of a group that had to be passed over
 };
@@ -190,8 +191,8 @@ static bool pick_in_group(struct ext4 *fs, u32 n, struct pick *p)
 
 static bool pick_anywhere(struct ext4 *fs, struct pick *p)
 {
-    for (u32 i = 0; i < fs->group_count; i++) {
-        u32 n = (p->goal_group + i) % fs->group_count;
+    for (u32 i = 0; i < p->groups; i++) {
+        u32 n = (p->goal_group + i) % p->groups;
 
         if (p->least > 1 && load_relaxed(&ext4_group(fs, n)->largest_free) < p->least)
             continue;
@@ -201,13 +202,16 @@ static bool pick_anywhere(struct ext4 *fs, struct pick *p)
     return false;
 }
 
-int ext4_blocks_pick(struct ext4 *fs, u64 goal, u32 *count, u64 *block)
+int ext4_blocks_pick(const struct ext4_inode *i, u32 *count, u64 *block)
 {
+    struct ext4 *fs = i->inode.sb->private;
     struct pick p = {.count = *count, .least = *count};
+    u64 group = (i->goal - fs->first_block) / fs->blocks_per_group;
 
-    if (goal >= fs->first_block && goal < fs->block_count) {
-        p.goal = goal;
-        p.goal_group = (goal - fs->first_block) / fs->blocks_per_group;
+    p.groups = i->flags & EXT4_EXTENTS_FL ? fs->group_count : fs->narrow_groups;
+    if (i->goal >= fs->first_block && i->goal < fs->block_count && group < p.groups) {
+        p.goal = i->goal;
+        p.goal_group = group;
     }
     for (;; p.least = p.least > 8 ? p.least / 8 : 1) {
         if (!load_relaxed(&fs->free_blocks))
@@ -265,12 +269,12 @@ int ext4_blocks_claim(struct handle *h, struct ext4 *fs, u64 block, u32 count)
     return err;
 }
 
-int ext4_block_new(struct handle *h, struct ext4 *fs, u64 goal, u64 *block)
+int ext4_block_new(struct handle *h, const struct ext4_inode *i, u64 *block)
 {
     u32 one = 1;
-    int err = ext4_blocks_pick(fs, goal, &one, block);
 
-    return err ? err : ext4_blocks_claim(h, fs, *block, 1);
+    return ext4_blocks_pick(i, &one, block)
+               ?: ext4_blocks_claim(h, i->inode.sb->private, *block, 1);
 }
 
 /* Freeing */

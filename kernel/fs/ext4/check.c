@@ -131,6 +131,8 @@ static bool geometry_load(struct ext4 *fs, const struct ext4_super *s)
         fs->inode_count < fs->first_ino)
         return refuse(fs, "number of groups or inodes");
     fs->group_count = groups;
+    fs->narrow_groups =
+        fs->block_count >> 32 ? (0xFFFFFFFFUL - fs->first_block) / fs->blocks_per_group : groups;
     return true;
 }
 

@@ -47,6 +47,7 @@ struct ext4 {
 
     u32 block_size, block_shift, inode_size;                          // (c) bytes
     u32 inodes_per_group, blocks_per_group, first_block, group_count; // (c)
+    u32 narrow_groups;                                                // (c) of blocks < 2^32 - 1
     u32 cluster_shift;                                                // (c) of BIGALLOC, else 0
     u32 desc_size, desc_per_block;                                    // (c)
     u32 inode_count, first_ino;                                       // (c)
@@ -194,9 +195,10 @@ int ext4_reserve(struct ext4 *fs, u64 count);
 // first.
 bool ext4_again(struct ext4 *fs, int err, u32 *epoch);
 void ext4_unreserve(struct ext4 *fs, u64 count);
-// Chooses up to *count contiguous free blocks near `goal` and puts them in flight; *count is what
-// was found (>= 1). No handle needed. -ENOSPC, -EIO, -EUCLEAN.
-int ext4_blocks_pick(struct ext4 *fs, u64 goal, u32 *count, u64 *block);
+// Chooses up to *count contiguous free blocks near i->goal and puts them in flight; *count is what
+// was found (>= 1). Without extents they have numbers of 32 bits. No handle needed. -ENOSPC, -EIO,
+// -EUCLEAN.
+int ext4_blocks_pick(const struct ext4_inode *i, u32 *count, u64 *block);
 void ext4_blocks_unpick(struct ext4 *fs, u64 block, u32 count); // they were not used after all
 // In a handle: marks picked blocks used in bitmap and counts, and takes them out of flight (after
 // an error they are unpicked).
@@ -204,7 +206,7 @@ void ext4_blocks_unpick(struct ext4 *fs, u64 block, u32 count); // they were not
 int ext4_blocks_claim(struct handle *h, struct ext4 *fs, u64 block, u32 count);
 // pick and claim one metadata block. What is promised to delayed writes may be taken: who is not
 // writing back reserves one meanwhile.
-int ext4_block_new(struct handle *h, struct ext4 *fs, u64 goal, u64 *block);
+int ext4_block_new(struct handle *h, const struct ext4_inode *i, u64 *block);
 // In a handle: readies the bitmaps for the next, which then fails in the midst no more; frees;
 // metadata blocks are revoked too. Ranges may cross groups.
 int ext4_blocks_hold(struct handle *h, struct ext4 *fs, u64 block, u64 count);

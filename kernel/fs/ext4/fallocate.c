@@ -60,7 +60,7 @@ static int allocate_some(struct inode *i, u64 *at, u64 end)
     err = reserve(fs, wanted);
     if (err)
         return err;
-    err = ext4_blocks_pick(fs, e->goal, &count, &m.physical);
+    err = ext4_blocks_pick(e, &count, &m.physical);
     if (!err) {
         m.count = count;
         m.unwritten = true;

@@ -13,7 +13,7 @@ static int data_write(struct inode *i, struct ext4_map *m)
     struct ext4 *fs = ext4_of(i);
     u32 count = 1;
     struct buf *b;
-    int err = ext4_blocks_pick(fs, ext4_i(i)->goal, &count, &m->physical);
+    int err = ext4_blocks_pick(ext4_i(i), &count, &m->physical);
 
     if (err)
         return err;

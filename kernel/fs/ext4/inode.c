@@ -389,12 +389,21 @@ int ext4_inode_finish(struct handle *h, struct inode *i, int err)
     return journal_finish(h, err ? err : one);
 }
 
+static int write_in(struct handle *h, void *inode)
+{
+    return ext4_inode_write(h, inode);
+}
+
+// What is in memory has changed already, so it is tried again.
 int ext4_inode_dirty(struct inode *i)
 {
-    struct handle *h;
-    int err = ext4_check_writable(ext4_of(i)) ?: journal_begin(ext4_of(i)->journal, 1, &h);
+    unsigned tries = 0;
+    int err;
 
-    return err ? err : ext4_inode_finish(h, i, 0);
+    do
+        err = ext4_operate(ext4_of(i), 1, write_in, i);
+    while (ext4_memory_may_come(err, &tries));
+    return err;
 }
 
 int ext4_inode_getattr(struct inode *i, struct linux_stat *out)
@@ -505,7 +514,7 @@ static int inode_delete(struct ext4_inode *e)
 
     if (err)
         return err;
-    left = ext4_name_hold(h, i) ?: ext4_delete_contents(h, i, DELETE_CREDITS);
+    left = ext4_check_writable(fs) ?: ext4_name_hold(h, i) ?: ext4_delete_contents(h, i, DELETE_CREDITS);
     err = left ?: ext4_xattr_free(h, i) ?: ext4_orphan_remove(h, i);
     if (!err)
         e->dtime = MAX(clock_realtime() / NS_PER_SEC, 1UL);

@@ -120,7 +120,7 @@ int ext4_block_create(struct handle *h, struct ext4_inode *i, struct buf **out)
 {
     struct ext4 *fs = ext4_of(&i->inode);
     u64 block;
-    int err = ext4_block_new(h, fs, i->goal, &block);
+    int err = ext4_block_new(h, i, &block);
 
     if (err)
         return err;

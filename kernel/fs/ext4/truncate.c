@@ -22,7 +22,7 @@ int ext4_map_begin(struct inode *i, u32 credits, struct handle **h)
 
     if (err)
         return err;
-    err = ext4_name_hold(*h, i);
+    err = ext4_check_writable(ext4_of(i)) ?: ext4_name_hold(*h, i); // as in ext4_operate
     if (err)
         return journal_finish(*h, err);
     write_lock(&ext4_i(i)->map_lock);

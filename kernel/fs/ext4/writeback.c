@@ -107,7 +107,7 @@ static int gather_hole(struct run *r, struct ext4_map *m)
     n = MIN(promised, ext4_map_max_run(e));
     if (r->journaled)
         n = MIN(n, JOURNAL_BLOCKS);
-    err = ext4_blocks_pick(r->span.fs, e->goal, &n, &m->physical);
+    err = ext4_blocks_pick(e, &n, &m->physical);
     m->count = n;
     if (!err) {
         piece_add(r, m, true);
