@@ -13,33 +13,33 @@
 #include "vm/vm_private.h"
 #include "world.h"
 
-#define WORLD_SIZE (4UL << 20) // bytes; file systems are smaller
-#define WORLD_OLD  "none,filetype,sparse_super,large_file,ext_attr,dir_index,has_journal"
-#define WORLD_NEW  WORLD_OLD ",extent,flex_bg,extra_isize,metadata_csum"
+#define SIZE (4UL << 20) // bytes; file systems are smaller
+#define OLD  "none,filetype,sparse_super,large_file,ext_attr,dir_index,has_journal"
+#define NEW  OLD ",extent,flex_bg,extra_isize,metadata_csum"
 
 static struct disk *one;
 
 void host_setup(void)
 {
     world_setup_disks(ext4_init);
-    one = world_disk_create("one", WORLD_SIZE);
+    one = world_disk_create("one", SIZE);
     shrink_all();
 }
 
-static void ext4_world_make(const char *features)
+static void make(const char *features)
 {
     char text[200];
 
     snformat(text, sizeof(text), "-b 1024 -g 1024 -I 256 -N 96 -J size=1 -O %s", features);
-    ext4_image_make(text, one->image, WORLD_SIZE);
+    ext4_image_make(text, one->image, SIZE);
 }
 
-static int ext4_world_mount(const char *source, u32 flags)
+static int mount(const char *source, u32 flags)
 {
     return world_mount(source, "ext4", flags, NULL);
 }
 
-static int ext4_world_file(const char *name, u64 size)
+static int file_make(const char *name, u64 size)
 {
     static u8 bytes[1024];
     struct file *f;
@@ -57,8 +57,8 @@ static struct file *file; // of the run
 
 static void open_file(u64 size)
 {
-    host_expect(ext4_world_mount("/dev/one", 0), 0);
-    host_expect(ext4_world_file("/m/file", size), 0);
+    host_expect(mount("/dev/one", 0), 0);
+    host_expect(file_make("/m/file", size), 0);
     host_expect(file_open(NULL, "/m/file", O_RDWR, 0, 0, &file), 0);
 }
 
@@ -66,7 +66,7 @@ static void close_file(void)
 {
     file_put(file);
     world_unmount();
-    ext4_image_check(one->image, WORLD_SIZE);
+    ext4_image_check(one->image, SIZE);
 }
 
 static int inode_shrink(const char *name, u64 bytes)
@@ -119,7 +119,7 @@ static void shift_scenario(void)
     bool out = machine_below(2);
     u64 moved = STORED + (out ? -1 : 1);
 
-    ext4_world_make(WORLD_NEW);
+    make(NEW);
     open_file(PAGES * PAGE_SIZE);
     args.object = &file->inode->object;
     world_user_begin(PAGE_SIZE);
@@ -152,11 +152,9 @@ static bool ended;
 static ssize_t append(struct file *f, u64 at)
 {
     static u8 bytes[CHUNK];
-    struct uio u;
 
     memset(bytes, 1, sizeof(bytes));
-    uio_init_kernel(&u, bytes, sizeof(bytes));
-    return file_pwrite(f, &u, at);
+    return world_pwrite(f, bytes, sizeof(bytes), at);
 }
 
 static void take_blocks(void *other)
@@ -188,11 +186,11 @@ static void append_scenario(void)
     ssize_t n;
 
     ended = false;
-    ext4_world_make(machine_below(2) ? WORLD_NEW : WORLD_OLD);
+    make(machine_below(2) ? NEW : OLD);
     open_file(0);
-    host_expect(ext4_world_file("/m/other", 0), 0);
+    host_expect(file_make("/m/other", 0), 0);
     host_expect(file_open(NULL, "/m/other", O_RDWR, 0, 0, &other), 0);
-    host_expect(ext4_world_file("/m/rest", WORLD_SIZE), -ENOSPC);
+    host_expect(file_make("/m/rest", SIZE), -ENOSPC);
     host_expect(vfs_sync(), 0);
     host_expect(inode_shrink("/m/rest", LEFT << 10), 0);
     host_expect(vfs_sync(), 0);
@@ -222,7 +220,7 @@ static void narrow_scenario(void)
     u64 limit;
     struct ext4 *fs;
 
-    ext4_world_make(extents ? WORLD_NEW : WORLD_OLD);
+    make(extents ? NEW : OLD);
     open_file(0);
     fs = ext4_of(file->inode);
     verify(fs->narrow_groups == fs->group_count && fs->group_count > 2);
@@ -260,7 +258,7 @@ static void read_only_scenario(void)
 {
     struct mutex *held;
 
-    ext4_world_make(machine_below(2) ? WORLD_NEW : WORLD_OLD);
+    make(machine_below(2) ? NEW : OLD);
     open_file(5000);
     host_expect(vfs_sync(), 0);
     file_put(file);
@@ -270,7 +268,7 @@ static void read_only_scenario(void)
     host_spawn("cut", cut, NULL);
     for (unsigned n = 0; n < 20; n++)
         host_pause();
-    host_expect(ext4_world_mount(NULL, MS_REMOUNT | MS_RDONLY), 0);
+    host_expect(mount(NULL, MS_REMOUNT | MS_RDONLY), 0);
     mutex_unlock(held);
     host_join();
     host_expect(result, -EROFS);
@@ -322,7 +320,7 @@ static void attributes_scenario(void)
     int err;
 
     arch_self()->fail_nth = 0;
-    ext4_world_make(WORLD_NEW);
+    make(NEW);
     open_file(1000);
     host_expect(vfs_sync(), 0);
     arch_self()->fail_nth = fail_nth;
