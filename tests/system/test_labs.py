@@ -13,6 +13,22 @@ import machine
 
 pytestmark = [pytest.mark.rivulet, pytest.mark.one_config]
 
+# What a lab's cut takes from the other tests: tests of this folder, and those of usertests. What else
+# test_tests runs are checks of the other labs.
+OWN = {
+    "cow": ("test_tests", "cow_"),
+    "fs": ("test_tests or test_bigfile or test_find_and_xargs or test_xv6fs", "symlink_|file_"),
+    "lazy": ("test_tests", "sbrk_|sysinfo_memory"),
+    "lock": ("test_load", "no_test"),
+    "mmap": ("test_tests or test_more_than_memory or test_mix or test_durable or test_mapped_writes or"
+             " test_ext4_files or test_ext4 and test_stress", "map_"),
+    "pgtbl": ("test_tests or test_table or test_pgaccess", "ugetpid|pointer_pgaccess"),
+    "syscall": ("test_tests or test_trace or cputime or badptr", "trace_|sysinfo_"),
+    "thread": ("test_tests", "no_test"),
+    "traps": ("test_tests or test_alarm or test_backtrace", "alarm_"),
+    "util": ("test_primes or test_pingpong or test_find_ or test_xargs_ or test_sleep or test_trace",
+             "no_test"),
+}
 LINK = re.compile(r"\[([^\]]+)\]\(([^)]+)\)")
 LEAST_LINKS = 10
 NAMES = lab.names()
@@ -38,40 +54,50 @@ def test_links(name):
 def objects_hand_on(to):
     """Gives a copy of the tree what is built already: the files it changed are newer."""
     build = os.path.join(to, "build")
-    kernel = os.path.join(machine.BUILD, "release-walk")
-    shutil.copytree(kernel, os.path.join(build, "release-walk"), symlinks=True)
-    for path in glob.glob(f"{build}/release-walk/**/*.d", recursive=True):
-        with open(path) as f:
-            text = f.read()
-        state = os.stat(path)
-        with open(path, "w") as f:
-            f.write(text.replace(machine.BUILD, build))
-        os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
+    for part in "release-walk", "user":
+        shutil.copytree(os.path.join(machine.BUILD, part), os.path.join(build, part), symlinks=True)
+        for path in glob.glob(f"{build}/{part}/**/*.d", recursive=True):
+            with open(path) as f:
+                text = f.read()
+            state = os.stat(path)
+            with open(path, "w") as f:
+                f.write(text.replace(machine.BUILD, build).replace(f"{machine.ROOT}/", f"{to}/"))
+            os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
 
 
-def make(tree, *targets):
-    subprocess.run(["make", "-s", "-C", tree, f"-j{os.cpu_count()}", f"BUILD={tree}/build", *targets],
-                   check=True, stdout=subprocess.DEVNULL)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_cut_builds(name, tmp_path):
-    tree = str(tmp_path / "tree")
+def cut(name, tree):
+    """The tree without the feature, built."""
     machine.make_in(".", "kernel", "user")
     lab.start(name, tree)
     objects_hand_on(tree)
-    patch = lab.text_of(name, "cut.patch")
-    make(tree, "kernel", *(["user"] if "--- a/user/" in patch else []))
-    image = os.path.join(tree, "build/release-walk/Image")
-    if "--- a/kernel/" in patch:
-        assert os.path.getmtime(image) >= os.path.getmtime(lab.path_of(name, "cut.patch"))
+    subprocess.run(["make", "-s", "-C", tree, f"-j{os.cpu_count()}", f"BUILD={tree}/build", "kernel", "user"],
+                   check=True, stdout=subprocess.DEVNULL)
+
+
+def run_in(tree, *command):
+    """Whether it succeeds, and what it prints."""
+    environment = {k: v for k, v in os.environ.items() if k != "RV_BUILD"}
+    done = subprocess.run(command, cwd=tree, env=environment, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True)
+    return done.returncode == 0, done.stdout
 
 
 def grade(tree, name):
-    environment = {k: v for k, v in os.environ.items() if k != "RV_BUILD"}
-    done = subprocess.run([os.path.join(tree, "rv"), "lab", name, "--grade"], env=environment,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    return done.returncode == 0, done.stdout
+    return run_in(tree, "./rv", "lab", name, "--grade")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_cut(name, tmp_path):
+    """The cut tree builds, boots, and lacks nothing that xv6's programs want but the feature."""
+    tree = str(tmp_path / "tree")
+    cut(name, tree)
+    if "--- a/kernel/" in lab.text_of(name, "cut.patch"):
+        assert (os.path.getmtime(f"{tree}/build/release-walk/Image")
+                >= os.path.getmtime(lab.path_of(name, "cut.patch")))
+    _, out = run_in(tree, "./rv", "xv6", "tests/xv6", "--", "usertests", "-q")
+    failed = re.findall(r"^(\w+): FAILED", out, re.MULTILINE)
+    assert f" passed, {len(failed)} failed\n" in out, out  # so nothing leaks
+    assert all(re.match(OWN[name][1], test) for test in failed), failed
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -89,9 +115,13 @@ def test_solution(name, tmp_path):
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", NAMES)
-def test_grades(name, tmp_path):
+def test_rest(name, tmp_path):
+    """In the cut tree every other system test passes, and every other lab has full points."""
     tree = str(tmp_path / "tree")
-    lab.start(name, tree)
+    cut(name, tree)
+    good, text = run_in(tree, "tests/run", "system", "--config-name", "smp4", "-k",
+                        f"not test_labs and not test_xv6_usertests and not ({OWN[name][0]})")
+    assert good, text
     for other in NAMES:
         full, text = grade(tree, other)
         assert full == (other != name), text
