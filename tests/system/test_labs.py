@@ -17,17 +17,19 @@ pytestmark = [pytest.mark.rivulet, pytest.mark.one_config]
 # test_tests runs are checks of the other labs.
 OWN = {
     "cow": ("test_tests", "cow_"),
-    "fs": ("test_tests or test_bigfile or test_find_and_xargs or test_xv6fs", "symlink_|file_"),
+    "fs": ("test_tests or test_bigfile and not without_room or test_xv6fs and (test_layout or"
+           " test_host_tree or test_sizes or test_largest_file or test_full)",
+           "symlink_|file_indirect|all_blocks"),
     "lazy": ("test_tests", "sbrk_|sysinfo_memory"),
-    "lock": ("test_load", "no_test"),
+    "lock": ("test_load", "$"),
     "mmap": ("test_tests or test_more_than_memory or test_mix or test_durable or test_mapped_writes or"
              " test_ext4_files or test_ext4 and test_stress", "map_"),
-    "pgtbl": ("test_tests or test_table or test_pgaccess", "ugetpid|pointer_pgaccess"),
-    "syscall": ("test_tests or test_trace or cputime or badptr", "trace_|sysinfo_"),
-    "thread": ("test_tests", "no_test"),
+    "pgtbl": ("test_tests or test_table or test_pgaccess", "ugetpid|layout_top"),
+    "syscall": ("test_tests or test_trace or cputime or badptr", "trace_|sysinfo_|orphans_live"),
+    "thread": ("test_tests", "$"),
     "traps": ("test_tests or test_alarm or test_backtrace", "alarm_"),
     "util": ("test_primes or test_pingpong or test_find_ or test_xargs_ or test_sleep or test_trace",
-             "no_test"),
+             "$"),
 }
 LINK = re.compile(r"\[([^\]]+)\]\(([^)]+)\)")
 LEAST_LINKS = 10

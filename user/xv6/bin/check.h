@@ -37,6 +37,7 @@ static inline void check_child(const char *what, int expected, void (*body)(uint
         body(argument);
         exit(check_failures);
     }
+    check("fork", 1, pid > 0);
     check(what, pid, wait(&status));
     check(what, expected, status);
 }
