@@ -2,13 +2,11 @@
 // Mapping an ELF program, and its interpreter if it names one, into a new address space.
 
 #include "abi/errno.h"
+#include "abi/limits.h"
 #include "lib/elf.h"
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "proc/proc_private.h"
-
-// Where position-independent programs and interpreters go: PIE at two thirds of user memory.
-#define PIE_BASE (USER_TOP / 3 * 2 & PAGE_MASK)
 
 struct image {
     struct file *file;
@@ -18,8 +16,10 @@ struct image {
     uaddr_t bias;           // added to every address of the file
     // Found by image_measure, before the bias:
     uaddr_t low, high; // extent of the segments
+    u64 align;         // what the bias is a multiple of
     uaddr_t phdr;      // where the program headers lie in memory, 0 if no segment holds them
     const struct elf_phdr *interpreter;
+    bool stack_exec;
 };
 
 static int image_open(struct image *m, struct file *file, const void *head, size_t n)
@@ -46,15 +46,20 @@ static int image_open(struct image *m, struct file *file, const void *head, size
 static int image_measure(struct image *m)
 {
     m->low = ~0UL;
+    m->align = PAGE_SIZE;
     for (unsigned i = 0; i < m->info.phnum; i++) {
         const struct elf_phdr *ph = &m->phdrs[i];
 
-        if (ph->type == PT_INTERP)
+        if (ph->type == PT_INTERP && !m->interpreter)
             m->interpreter = ph;
+        if (ph->type == PT_GNU_STACK)
+            m->stack_exec = ph->flags & PF_X;
         if (ph->type != PT_LOAD || !ph->memsz)
             continue;
         if (elf_segment_check(ph, USER_TOP))
             return -ENOEXEC;
+        if (!(ph->align & (ph->align - 1)))
+            m->align = MAX(m->align, ph->align);
         m->low = MIN(m->low, ALIGN_DOWN(ph->vaddr, PAGE_SIZE));
         m->high = MAX(m->high, ALIGN_UP(ph->vaddr + ph->memsz, PAGE_SIZE));
         if (m->info.phoff >= ph->offset && m->info.phoff < ph->offset + ph->filesz)
@@ -66,7 +71,8 @@ static int image_measure(struct image *m)
 // ET_DYN: one free range for the whole image decides the bias.
 static int image_place(struct image *m, struct vm_space *space, uaddr_t hint)
 {
-    struct vm_map_args args = {.addr = hint, .length = m->high - m->low, .prot = PROT_NONE};
+    u64 length = m->high - m->low + m->align - PAGE_SIZE;
+    struct vm_map_args args = {.addr = hint, .length = length, .prot = PROT_NONE};
     uaddr_t at;
     int err;
 
@@ -75,7 +81,7 @@ static int image_place(struct image *m, struct vm_space *space, uaddr_t hint)
     err = vm_map(space, &args, &at);
     if (!err)
         err = vm_unmap(space, at, args.length);
-    m->bias = at - m->low;
+    m->bias = ALIGN_UP(at - m->low, m->align);
     return err;
 }
 
@@ -177,12 +183,14 @@ static int interpreter_map(struct vm_space *space, const char *name, struct prog
     struct file *file;
     char *head;
     ssize_t n;
-    int err = file_open(NULL, name, O_RDONLY, 0, WALK_FOLLOW, &file);
+    int err = exec_file_open(NULL, name, WALK_FOLLOW, &file);
 
     if (err)
         return err;
     head = kmalloc(PAGE_SIZE, 0);
     n = head ? file_read_kernel(file, head, PAGE_SIZE, 0) : -ENOMEM;
+    if (n >= 0 && n < (ssize_t)sizeof(struct elf_header))
+        n = -EIO;
     err = n < 0 ? (int)n : image_load(&m, space, file, head, n, 0);
     out->base = m.bias;
     out->entry = m.info.entry + m.bias;
@@ -195,25 +203,34 @@ static int interpreter_map(struct vm_space *space, const char *name, struct prog
 static int interpreter_load(const struct image *m, struct vm_space *space, struct program *out)
 {
     const struct elf_phdr *ph = m->interpreter;
-    char name[256];
+    char *name;
+    int err = 0;
 
-    if (ph->filesz < 2 || ph->filesz > sizeof(name) ||
-        file_read_kernel(m->file, name, ph->filesz, ph->offset) != (ssize_t)ph->filesz ||
-        name[ph->filesz - 1])
+    if (ph->filesz < 2 || ph->filesz > PATH_MAX)
         return -ENOEXEC;
-    return interpreter_map(space, name, out);
+    name = kmalloc(ph->filesz, 0);
+    if (!name)
+        return -ENOMEM;
+    if (file_read_kernel(m->file, name, ph->filesz, ph->offset) != (ssize_t)ph->filesz)
+        err = -EIO;
+    else if (name[ph->filesz - 1])
+        err = -ENOEXEC;
+    err = err ?: interpreter_map(space, name, out);
+    kfree(name);
+    return err;
 }
 
 int elf_load(struct vm_space *space, struct file *file, const void *first_page, size_t n,
              struct program *out)
 {
     struct image m = {0};
-    int err = image_load(&m, space, file, first_page, n, PIE_BASE);
+    int err = image_load(&m, space, file, first_page, n, out->layout.program);
 
     if (!err) {
         out->program_entry = out->entry = m.info.entry + m.bias;
         out->phdr = m.phdr ? m.phdr + m.bias : 0;
         out->phnum = m.info.phnum;
+        out->stack_exec = m.stack_exec;
         if (m.interpreter)
             err = interpreter_load(&m, space, out);
     }

@@ -34,16 +34,27 @@ struct exec {
 
 bool (*exec_trace_hook)(const char *program);
 
-static int exec_open(struct exec *x, const struct path *start, const char *name, u32 walk)
+int exec_file_open(const struct path *start, const char *name, u32 walk, struct file **out)
 {
-    struct inode *inode;
-    int err = file_open(start, name, FILE_OPEN_EXEC, 0, walk, &x->file);
+    struct file *f;
+    int err = file_open(start, name, FILE_OPEN_EXEC, 0, walk, &f);
 
     if (err)
         return err;
-    inode = x->file->inode;
-    if (!S_ISREG(inode->mode) || (x->file->path.mount && (x->file->path.mount->flags & MS_NOEXEC)))
+    if (!S_ISREG(f->inode->mode) || (f->path.mount && (f->path.mount->flags & MS_NOEXEC))) {
+        file_put(f);
         return -EACCES;
+    }
+    *out = f;
+    return 0;
+}
+
+static int exec_open(struct exec *x, const struct path *start, const char *name, u32 walk)
+{
+    int err = exec_file_open(start, name, walk, &x->file);
+
+    if (err)
+        return err;
     x->head_size = file_read_kernel(x->file, x->head, PAGE_SIZE - 1, 0);
     return x->head_size < 0 ? (int)x->head_size : 0;
 }
@@ -146,21 +157,37 @@ static int exec_collect(struct exec *x, uaddr_t argv, uaddr_t envp)
     return err ? err : exec_strings_end(s);
 }
 
+// Whether it runs with other rights than its caller.
+static bool exec_changes_id(const struct exec *x)
+{
+    const struct cred *old = thread_self()->cred;
+
+    return x->cred && (x->cred->euid != old->euid || x->cred->egid != old->egid);
+}
+
 static int exec_build(struct exec *x)
 {
     struct vm_space *space = x->space;
     uaddr_t arg_bytes = space->arg_end;
+    const struct layout *l = &x->prog.layout;
     int err;
 
+    layout_choose(&x->prog.layout, exec_changes_id(x));
     limits_copy(space, process_self());
-    err = vm_map_stack(space, space->stack_top,
+    err = vm_map_stack(space, space->stack_top - l->stack,
                        ALIGN_UP(x->strings.text.length + x->strings.offsets.length, PAGE_SIZE) +
                            EXEC_STACK,
                        PROT_READ | PROT_WRITE);
+    space->mmap_top -= l->mappings;
     if (!err)
-        err = elf_load(space, x->file, x->head, x->head_size, &x->prog) ?: vdso_map(space)
-                  ?: exec_stack_build(space, &x->strings, &x->prog, x->name,
-                                      x->cred ?: thread_self()->cred, &x->sp);
+        err = elf_load(space, x->file, x->head, x->head_size, &x->prog) ?: vdso_map(space);
+    layout_heap(l, space);
+    if (!err && x->prog.stack_exec)
+        err = vm_protect(space, space->stack_top - PAGE_SIZE, PAGE_SIZE,
+                         PROT_READ | PROT_WRITE | PROT_EXEC | PROT_GROWSDOWN);
+    if (!err)
+        err = exec_stack_build(space, &x->strings, &x->prog, x->name,
+                               x->cred ?: thread_self()->cred, &x->sp);
     space->arg_end = space->env_start = space->arg_start + arg_bytes;
     return err;
 }
@@ -311,6 +338,8 @@ static int exec_commit(struct exec *x)
         task_leave_memory(task_self());
     exec_swap_space(x);
     fdtable_close_exec(thread_self()->files);
+    if (exec_changes_id(x))
+        task_self()->personality = 0;
     if (x->cred) {
         thread_cred_set(x->cred);
         x->cred = NULL;

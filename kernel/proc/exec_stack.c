@@ -8,14 +8,13 @@
 #include "abi/errno.h"
 #include "abi/limits.h"
 #include "arch/uaccess.h"
-#include "base/random.h"
 #include "lib/elf.h"
 #include "lib/string.h"
 #include "proc/proc_private.h"
 
 #define CLOCK_TICKS_HZ 100 // unit of times(2) and /proc/<pid>/stat
 #define STACK_END      8   // zero bytes at the very top
-#define EXEC_RANDOM    16
+#define EXEC_RANDOM    sizeof(((struct layout *)0)->seed)
 #define AUXV_BYTES     (19 * sizeof(struct auxv_entry))
 
 void exec_strings_init(struct exec_strings *s)
@@ -121,15 +120,13 @@ int exec_stack_build(struct vm_space *space, struct exec_strings *s, const struc
     uaddr_t random = ALIGN_DOWN(text, 16) - EXEC_RANDOM;
     uaddr_t vectors;
     u64 argc = s->argc;
-    u8 seed[EXEC_RANDOM];
     int err;
 
     *sp = ALIGN_DOWN(random - AUXV_BYTES - s->offsets.length - sizeof(u64), 16);
     // argc, vectors and auxv must touch: the padding goes above the auxiliary vector.
     vectors = *sp + sizeof(u64);
-    random_bytes(seed, sizeof(seed));
     if (!write_all(space, name_at, name, strlen(name) + 1) ||
-        !write_all(space, random, seed, sizeof(seed)) ||
+        !write_all(space, random, prog->layout.seed, EXEC_RANDOM) ||
         !auxv_write(prog, space, vectors + s->offsets.length, cred, random, name_at) ||
         !write_all(space, *sp, &argc, sizeof(argc)))
         return -ENOMEM;

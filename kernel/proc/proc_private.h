@@ -2,6 +2,7 @@
 // What the files of proc/ share among themselves.
 #pragma once
 #include "base/panic.h"
+#include "proc/layout.h"
 #include "proc/process.h"
 #include "proc/signal.h"
 
@@ -102,12 +103,15 @@ int signal_frame_push(struct trapframe *frame, int sig, const struct siginfo *in
 
 // elf_load.c, exec_stack.c
 struct program {
+    struct layout layout;  // the caller's choice
     uaddr_t entry;         // where to start
     uaddr_t phdr;          // AT_PHDR
     u32 phnum;             // AT_PHNUM
     uaddr_t base;          // AT_BASE: the interpreter's, or 0
     uaddr_t program_entry; // AT_ENTRY
+    bool stack_exec;       // it wants its stack executable
 };
+int exec_file_open(const struct path *start, const char *name, u32 walk, struct file **out);
 int elf_load(struct vm_space *space, struct file *file, const void *first_page, size_t n,
              struct program *out);
 

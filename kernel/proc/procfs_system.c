@@ -110,6 +110,11 @@ static int write_threads_max(const char *s, const struct proc_place *p)
     return write_number(s, THREADS_MIN, THREADS_MAX, &threads_max);
 }
 
+static int write_randomize(const char *s, const struct proc_place *p)
+{
+    return write_number(s, 0, 2, &randomize_va_space);
+}
+
 /* Time and load */
 
 static int show_uptime(struct text *t, const struct proc_place *p)
@@ -295,6 +300,8 @@ static const struct proc_entry kernel_entries[] = {
     {"hostname", S_IFREG | 0644, .show = show_name, .write = write_hostname, .arg = NAME(nodename)},
     {"domainname", S_IFREG | 0444, .show = show_name, .arg = NAME(domainname)},
     {"pid_max", S_IFREG | 0444, .show = show_number, .arg = NUMBER(32768)},
+    {"randomize_va_space", S_IFREG | 0644, .show = show_number, .write = write_randomize,
+     .arg = &randomize_va_space},
     {"threads-max", S_IFREG | 0644, .show = show_number, .write = write_threads_max,
      .arg = &threads_max},
     {"random", S_IFDIR | 0555, .entries = random_entries},

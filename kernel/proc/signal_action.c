@@ -181,6 +181,7 @@ int signal_fork(struct task *child, struct process *proc, u64 flags)
     struct process *self = process_self();
 
     child->blocked = task_self()->blocked;
+    child->personality = task_self()->personality;
     if (!(flags & CLONE_VM) || (flags & CLONE_VFORK))
         child->altstack = task_self()->altstack;
     if (flags & CLONE_THREAD)

@@ -64,6 +64,7 @@
     SYSCALL(getpid, 0, FAST, "") SYSCALL(getppid, 0, FAST, "") SYSCALL(gettid, 0, FAST, "") \
     SYSCALL(setpgid, 2, FAST, "PP") SYSCALL(getpgid, 1, FAST, "P") SYSCALL(getsid, 1, FAST, "P") \
     SYSCALL(setsid, 0, FAST, "") SYSCALL(prctl, 5, FAST, "daaaa") \
+    SYSCALL(personality, 1, FAST, "x") \
     SYSCALL(prlimit64, 4, FAST, "Pdaa") SYSCALL(getrusage, 2, FAST, "da") \
     SYSCALL(times, 1, FAST, "a") SYSCALL(sched_yield, 0, FAST, "") \
     SYSCALL(sched_getaffinity, 3, FAST, "Psa") SYSCALL(sched_setaffinity, 3, FAST, "Psa") \

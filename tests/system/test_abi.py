@@ -10,6 +10,7 @@ import machine
 SOURCE = os.path.join(machine.ROOT, "tests/abi")
 PROGRAMS = sorted(name[:-2] for name in os.listdir(SOURCE) if name.endswith(".c"))
 DIRECTORY = "/tmp/abi.bin"
+MORE = {"exec": ["exec_pie"], "loader": ["loader_interp"]}  # what a program runs
 TIMEOUT = 240
 SLOW = 4  # times the time that a configuration without --icount or DEBUG gets
 
@@ -31,7 +32,7 @@ def abi(guest, abi_programs):
 
     def run(name, *arguments, timeout=TIMEOUT):
         guest.out(f"mkdir -p {DIRECTORY}")
-        for one in [name] + ["exec_pie"] * (name == "exec"):
+        for one in [name, *MORE.get(name, [])]:
             copy(one)
         factor = SLOW if guest.config.icount or guest.config.debug else 1
         result = guest.run([f"{DIRECTORY}/{name}", *arguments], timeout=timeout * factor)
