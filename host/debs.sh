@@ -3,6 +3,10 @@
 # Fetches Debian 13 packages for riscv64 and unpacks each into BUILD/debs/PACKAGE/.
 #
 #   host/debs.sh BUILD PACKAGE...     `linux` stands for the newest linux-image of riscv64
+#   host/debs.sh BUILD --needed FOLDER PACKAGE...
+#
+# The second way fetches the packages and all that they depend on into FOLDER, as archives, and
+# prints the paths of these; those that FOLDER has are not fetched again.
 #
 # A package that is there is not fetched again. apt works on lists of its own in BUILD/debs/apt and
 # checks their signature with the installed Debian keyring; the host's lists and packages are not
@@ -63,6 +67,26 @@ fetch() {
     rm -f "$apt/archives/$2"_*.deb
 }
 
+# needed FOLDER PACKAGE...: what an installation of nothing else would take. It is not done.
+needed() {
+    folder=$1
+    shift
+    mkdir -p "$folder/partial" || exit 1
+    set -- -o Debug::NoLocking=1 -o Dir::Cache::archives="$folder" -o APT::Immediate-Configure=0 \
+        --no-install-recommends install "$@"
+    apt-get -qq -y --download-only "$@" >"$apt/log" 2>&1 ||
+        fail "cannot fetch the packages: $(grep -m1 '^E:' "$apt/log")"
+    apt-get -qq -s "$@" | sed -n 's/^Inst \([^ ]*\) (\([^ ]*\) .*\[\(.*\)\]).*/\1_\2_\3.deb/p' |
+        sed "s/:/%3a/; s|^|$folder/|"
+}
+
+if [ "${1:-}" = --needed ]; then
+    shift
+    configure
+    update
+    needed "$@"
+    exit 0
+fi
 for name in "$@"; do
     [ -d "$debs/$name" ] && continue
     configure

@@ -15,6 +15,7 @@ import sys
 import cpio
 import mkinitramfs
 import mkroot
+import world
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.path.abspath(os.environ.get("RV_BUILD") or os.path.join(ROOT, "build"))
@@ -148,19 +149,25 @@ def linux_module(name):
     return path
 
 
-def cross_program(source, *flags):
-    """The static riscv64 glibc program of a C file, built if need be; its path."""
+def cross_program(source, *flags, out="", link=("-static",)):
+    """The riscv64 glibc program of a C file, built if need be; its path, which `out` may name."""
     source = os.path.join(ROOT, source)
-    program = os.path.join(BUILD, "cross", os.path.splitext(source)[0].lstrip("/"))
+    program = os.path.join(BUILD, "cross", out or os.path.splitext(source)[0].lstrip("/"))
     newest = max(os.path.getmtime(f) for f in (source, *flags) if f.endswith(".c"))
     if not os.path.exists(program) or os.path.getmtime(program) < newest:
         os.makedirs(os.path.dirname(program), exist_ok=True)
         command = ["riscv64-linux-gnu-gcc", "-std=gnu11", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra", "-Werror",
-                   "-Wno-unused-result", "-static", "-pthread", f"-I{ROOT}",
+                   "-Wno-unused-result", *link, "-pthread", f"-I{ROOT}",
                    "-o", program, source, *flags]
         if subprocess.call(command, stdout=sys.stderr) != 0:
             raise Error(f"cannot build {source} (is libc6-dev-riscv64-cross installed?)")
     return program
+
+
+def dynamic_program(source, kind):
+    """The same, dynamically linked; `kind` is "-pie" or "-no-pie"."""
+    return cross_program(source, out=os.path.splitext(source)[0] + kind,
+                         link=(kind, "-fPIE" if kind == "-pie" else "-fno-pie"))
 
 
 def bench_program(name):
@@ -230,22 +237,34 @@ def fd_path(fd):
 
 def root_use(config, root, persist=False):
     """Gives the machine its root: "memory", the initramfs; "native", the same files on a disk, whose
-    changes are forgotten, or with `persist` kept in the build directory; or an image, which keeps
-    what is written."""
+    changes are forgotten, or with `persist` kept in the build directory; "world" or "world:LIST",
+    Debian's packages, whose changes are forgotten; or an image, which keeps what is written."""
     if root == "memory":
         return
+    kind, _, packages = root.partition(":")
     try:
-        if root != "native":
+        if kind == "world":
+            disk = Disk(world.image(BUILD, packages or "base"), scratch=True)
+            world_use(config)
+        elif root != "native":
             disk = Disk(root)
         elif persist:
             disk = Disk(mkroot.kept(BUILD))
         else:
             disk = Disk(mkroot.base(BUILD), scratch=True)
-    except mkroot.Error as e:
+    except (mkroot.Error, world.Error) as e:
         raise Error(str(e)) from None
     config.on_disk = True
     config.disks.insert(0, disk)
     config.append = f"root=/dev/vda {config.append}"
+
+
+def world_use(config):
+    """Process 1 is ours; it comes with the initramfs, so that the image lasts when it changes."""
+    config.init = "/usr/sbin/init"
+    with open(os.path.join(BUILD, "user/bin/init"), "rb") as f:
+        config.files = {config.init.strip("/"): f.read()}
+    config.append = f"SHELL=/bin/bash {config.append}"
 
 
 def qemu_command(config, kernel, initrd_path, cmdline, serial, interactive=False):

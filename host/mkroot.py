@@ -3,7 +3,7 @@
 
     mkroot.py --build BUILD [--size SIZE] -o OUT
 
-mke2fs fills it from a folder; debugfs then gives what belongs to us to root.
+mke2fs fills it from a folder; debugfs then gives the files to their owners.
 """
 import argparse
 import errno
@@ -33,30 +33,35 @@ def run(*command, stdin=""):
         raise Error(f"{command[0]} failed:\n{done.stdout}")
 
 
-def give_to_root(image, names):
-    """Without root the files are ours, and mke2fs keeps their owners."""
-    fields = (f'set_inode_field "/{name}" {field} 0\n' for name in names
-              for field in ("uid", "gid"))
+def give(image, owners):
+    """Without root the files are ours, and mke2fs keeps that. `owners` is {name: (uid, gid)}."""
+    fields = (f'set_inode_field "/{name}" {field} {value}\n' for name, ids in owners.items()
+              for field, value in zip(("uid", "gid"), ids))
     run("debugfs", "-w", "-f", "-", image, stdin="".join(fields))
 
 
-def make(archive, out, size=SIZE):
-    """An image at `out`, whole or not at all."""
+def image(folder, owners, out, size):
+    """An image of a folder at `out`, whole or not at all; `owners` are those of other than us."""
     new, sparse = f"{out}.{os.getpid()}", f"{out}.{os.getpid()}.sparse"
     try:
-        with tempfile.TemporaryDirectory() as folder:
-            for entry in cpio.read(archive):
-                cpio.place(folder, *entry)
-            run("mke2fs", "-q", "-F", "-b", "4096", "-I", "256", "-m", "1", "-L", "rivulet", "-O",
-                FEATURES, "-E", "root_owner=0:0,lazy_itable_init=0", "-d", folder, new, size)
-        if os.getuid():
-            give_to_root(new, [name for name, *_ in cpio.read(archive)])
+        run("mke2fs", "-q", "-F", "-b", "4096", "-I", "256", "-m", "1", "-L", "rivulet", "-O",
+            FEATURES, "-E", "root_owner=0:0,lazy_itable_init=0", "-d", folder, new, size)
+        give(new, owners)
         run("cp", "--sparse=always", new, sparse)  # without the journal's zeroes
         os.rename(sparse, out)
     finally:
         for path in (new, sparse):
             if os.path.exists(path):
                 os.unlink(path)
+
+
+def make(archive, out, size=SIZE):
+    """The image of an archive, whose files are root's."""
+    with tempfile.TemporaryDirectory() as folder:
+        for entry in cpio.read(archive):
+            cpio.place(folder, *entry)
+        ours = os.getuid() or os.getgid()
+        image(folder, {name: (0, 0) for name, *_ in cpio.read(archive) if ours}, out, size)
 
 
 def base(build):

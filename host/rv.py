@@ -14,6 +14,8 @@ import cpio
 import guest
 import lab
 import machine
+import mkroot
+import world
 import xv6
 
 INTERRUPTED = 130
@@ -68,10 +70,10 @@ def common_options():
                    help="a file or directory into the root")
     p.add_argument("--get", type=pair, action="append", default=[], metavar="GUEST:HOST",
                    help="a file or directory out of it, after the command")
-    p.add_argument("--root", metavar="native|memory|IMAGE",
+    p.add_argument("--root", metavar="native|memory|world[:LIST]|IMAGE",
                    help="root file system: on a disk, whose changes are forgotten (native); the same "
-                        "in memory, which is the default with --icount; or an image, which keeps "
-                        "what is written")
+                        "in memory, which is the default with --icount; Debian's packages, whose "
+                        "changes are forgotten (world); or an image, which keeps what is written")
     p.add_argument("--disk", action="append", default=[], metavar="[KIND:]IMAGE",
                    help="a disk, which keeps what is written; KIND is virtio (the default: /dev/vdb and "
                         "on, /dev/vda if the root is in memory), virtio-pci (the same, after those) or nvme (/dev/nvme0n1 and on)")
@@ -108,8 +110,6 @@ def config_of(options):
     on = getattr(options, "on", "rivulet")
     persist = getattr(options, "persist", False)
     root = options.root or ("memory" if on == "linux" or options.icount and not persist else "native")
-    if root == "world":
-        raise machine.Error("--root world: nothing makes it")
     if root != "memory" and on == "linux":
         raise machine.Error("--on linux has its root in memory")
     if root != "native" and persist:
@@ -259,6 +259,22 @@ def cmd_xv6(arguments):
     return command_session(config, options, command, xv6.PLACES)
 
 
+def cmd_world(arguments):
+    p = argparse.ArgumentParser(prog="rv world", description="Makes the root file system of "
+                                "unmodified Debian packages that --root world boots, unless it "
+                                "stands, and prints its path. docs/world.md explains it.")
+    p.add_argument("list", nargs="?", default="base", metavar="LIST",
+                   help=f"of {' '.join(world.lists())} (base): host/world/LIST.list")
+    p.add_argument("--no-install", action="store_true",
+                   help="do not install missing tools, list them")
+    options = p.parse_args(arguments)
+    try:
+        print(world.image(machine.BUILD, options.list))
+    except (mkroot.Error, world.Error) as e:
+        raise machine.Error(str(e)) from None
+    return 0
+
+
 def cmd_lab(arguments):
     p = argparse.ArgumentParser(prog="rv lab", description="The labs of the course: prints the page of "
                                 "one, or the list. docs/labs.md explains them.")
@@ -353,7 +369,7 @@ def hand_over(script):
     return command
 
 
-COMMANDS = {"run": cmd_run, "exec": cmd_exec, "xv6": cmd_xv6, "lab": cmd_lab,
+COMMANDS = {"run": cmd_run, "exec": cmd_exec, "xv6": cmd_xv6, "lab": cmd_lab, "world": cmd_world,
             "debug": cmd_debug,
             "crash": cmd_crash, "test": hand_over("tests/run"), "bench": hand_over("host/bench.py")}
 

@@ -139,6 +139,8 @@ static int unpack_entry(struct list *made, struct cpio_entry *e)
     } else {
         err = make_entry(e);
     }
+    if (err == -EEXIST && S_ISDIR(e->mode))
+        return 0; // it keeps its own attributes, or is a link to one
     if (err == -EEXIST)
         err = 0; // a later archive names it again
     return err ? err : set_attributes(e);

@@ -73,7 +73,7 @@ def test_put_and_get(rv, tmp_path):
 
 
 def test_refused_options(rv):
-    for options in (["--root", "world"], ["--disk", "/no/such/image"], ["--put", "/etc:relative"]):
+    for options in (["--root", "world:none"], ["--disk", "/no/such/image"], ["--put", "/etc:relative"]):
         done = rv("exec", *options, "--", "true")
         assert done.returncode == 2
         assert done.stderr.startswith(b"rv: ")

@@ -28,18 +28,20 @@ static void environment_set(void)
     environ = environment;
 }
 
+// SHELL of the kernel's command line, as a login shell, or /bin/sh.
 static int shell_start(void)
 {
-    static char *const argv[] = {"sh", 0};
+    static char *const argv[] = {"sh", 0}, *const login[] = {"-sh", 0};
+    const char *shell = boot_value("SHELL");
     int pid = sys_fork();
 
     if (pid != 0)
         return pid;
     console_own_session();
-    int error = sys_execve("/bin/sh", argv, environ);
+    int error = shell ? sys_execve(shell, login, environ) : sys_execve("/bin/sh", argv, environ);
     if (error == -ENOENT)
         error = sys_execve("/sh", argv, environ); // where xv6 has it
-    fprintf(2, "init: cannot start /bin/sh: %s\n", error_text(error));
+    fprintf(2, "init: cannot start %s: %s\n", shell ? shell : "/bin/sh", error_text(error));
     exit(1);
 }
 

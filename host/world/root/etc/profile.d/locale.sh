@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+export LANG=C.UTF-8
