@@ -23,6 +23,7 @@
 #define TFD_CLOEXEC              02000000
 #define TFD_TIMER_ABSTIME        1
 #define TFD_TIMER_CANCEL_ON_SET  2
+#define TFD_IOC_SET_TICKS        0x40085400
 #define CLK_TCK                  100 /* ticks per second in times() and /proc */
 
 struct timespec {

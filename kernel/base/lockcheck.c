@@ -14,6 +14,7 @@
 
 static const char *const rank_names[RANK_COUNT] = {
     [RANK_NONE] = "none",
+    [RANK_EPOLL] = "epoll",
     [RANK_TTY] = "tty",
     [RANK_MOUNT] = "mount",
     [RANK_RENAME] = "rename",

@@ -5,6 +5,7 @@
 // indents. Ranks rise downwards; debug builds check each acquire (same rank only where noted).
 //
 //  sleeping locks (mutex, rwlock)
+//      RANK_EPOLL         which epolls watch what (an epoll's own: not checked, outer before inner)
 //      RANK_TTY           terminal state (line discipline input, modes)
 //      RANK_MOUNT         mount tree writers
 //      RANK_RENAME        cross-directory renames, whole file system
@@ -44,6 +45,7 @@
 
 enum lock_rank {
     RANK_NONE, // not checked
+    RANK_EPOLL,
     RANK_TTY,
     RANK_MOUNT,
     RANK_RENAME,

@@ -45,6 +45,7 @@ struct pipe {
     u64 head, tail;    // (lock; read anywhere) bytes
     u32 page_count;    // (lock; read anywhere) a power of two
     void **pages;      // (lock) NULL until needed
+    bool polled;       // (a) somebody may want to know of each write
     struct side reader, writer;
     struct inode inode; // of an anonymous pipe
 };
@@ -233,7 +234,7 @@ static ssize_t read_once(struct pipe *p, struct uio *u, bool partly, bool *stopp
     if (p->head == p->tail)
         p->head = p->tail = 0;
     else
-        wake_one(&p->reader.wait);
+        wake_next(&p->reader.wait);
     mutex_unlock(&p->lock);
     if (was_tight && may_write(p))
         wake_one(&p->writer.wait);
@@ -305,10 +306,10 @@ static ssize_t write_once(struct pipe *p, struct uio *u, bool atomic)
     n = write_locked(p, u, atomic);
     roomy = pipe_space(p) >= PIPE_WAKE;
     mutex_unlock(&p->lock);
-    if (n > 0 && was_empty)
+    if (n > 0 && (was_empty || load_relaxed(&p->polled)))
         wake_one(&p->reader.wait);
     if (roomy)
-        wake_one(&p->writer.wait);
+        wake_next(&p->writer.wait);
     return n;
 }
 
@@ -435,6 +436,7 @@ static u32 pipe_poll(struct file *f, struct poll_table *table)
     u32 ready = 0;
 
     if (f->mode & FILE_F_READ) {
+        store_relaxed(&p->polled, true);
         poll_wait(table, &p->reader.wait);
         if (pipe_used(p))
             ready |= POLLIN | POLLRDNORM;

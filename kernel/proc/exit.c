@@ -10,6 +10,7 @@
 #include "base/panic.h"
 #include "ipc/futex.h"
 #include "proc/proc_private.h"
+#include "proc/signalfd.h"
 
 static void child_move_locked(struct process *child, struct process *to)
 {
@@ -91,6 +92,7 @@ static void process_become_zombie(struct process *p)
     verify(p != init_process);
     itimer_fini(p);
     posix_timers_fini(p);
+    signalfd_leave(p);
     spin_lock(&proctree_lock);
     if (p->group->session->leader == p)
         session_leader_exit_hook(p->group->session);
@@ -105,6 +107,7 @@ static void process_become_zombie(struct process *p)
     child_insert_locked(p);
     parent_notify_locked(p, exit_signal(p), code,
                          WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+    wake_all(&p->exit_wait); // pidfds
     if (reaped)
         process_unlink_zombie_locked(p);
     spin_unlock(&proctree_lock);

@@ -8,6 +8,7 @@
 #include "arch/uaccess.h"
 #include "lib/string.h"
 #include "mm/slab.h"
+#include "proc/pidfd.h"
 #include "proc/proc_private.h"
 
 #define CLONE_NAMESPACES                                                                          \
@@ -22,14 +23,18 @@ struct birth {
     struct process *proc; // new one, or the caller's for CLONE_THREAD
     struct task *task;
     bool charged;
+    struct file *pidfd; // NULL: none; installed at pidfd_number in the end
+    int pidfd_number;
 };
 
 static int clone_check(const struct clone_args *a)
 {
     u64 f = a->flags;
 
-    if ((f & (CLONE_NAMESPACES | CLONE_PIDFD | CLONE_INTO_CGROUP | CLONE_PARENT)) ||
-        a->set_tid_size)
+    if ((f & (CLONE_NAMESPACES | CLONE_INTO_CGROUP | CLONE_PARENT)) || a->set_tid_size)
+        return -EINVAL;
+    if ((f & CLONE_PIDFD) && ((f & (CLONE_THREAD | CLONE_DETACHED)) ||
+                              ((f & CLONE_PARENT_SETTID) && a->pidfd == a->parent_tid)))
         return -EINVAL;
     if ((f & CLONE_THREAD) && !(f & CLONE_SIGHAND))
         return -EINVAL;
@@ -165,6 +170,21 @@ static int birth_vfork(struct birth *b)
     return 0;
 }
 
+static int birth_pidfd(struct birth *b)
+{
+    int err;
+
+    if (!(b->args->flags & CLONE_PIDFD))
+        return 0;
+    err = pidfd_create(b->proc, 0, &b->pidfd);
+    if (err)
+        return err;
+    b->pidfd_number = fd_reserve(0, fd_limit_hook(), true);
+    if (b->pidfd_number < 0)
+        return b->pidfd_number;
+    return put_user_u32(b->args->pidfd, b->pidfd_number);
+}
+
 // Makes all the parts; what was made stays in *b and t for birth_undo.
 static int birth_parts(struct birth *b)
 {
@@ -175,13 +195,17 @@ static int birth_parts(struct birth *b)
     ref_get(&t->cred->refs);
     return pid_alloc(&b->pid) ?: birth_process(b) ?: task_create(&b->task, b->proc, b->pid, t)
                ?: birth_charge(b) ?: birth_vfork(b) ?: share_or_copy(t, flags)
-               ?: signal_fork(b->task, b->proc, flags);
+               ?: signal_fork(b->task, b->proc, flags) ?: birth_pidfd(b);
 }
 
 static void birth_undo(struct birth *b)
 {
     struct thread *t = b->thread;
 
+    if (b->pidfd)
+        file_put(b->pidfd);
+    if (b->pidfd && b->pidfd_number >= 0)
+        fd_unreserve(b->pidfd_number);
     if (t->space)
         vm_space_put(t->space);
     if (t->fs)
@@ -255,6 +279,8 @@ static s64 clone_run(struct birth *b)
     struct vfork *vfork = b->task->vfork;
     pid_t id = b->pid->id;
 
+    if (b->pidfd)
+        fd_install(b->pidfd_number, b->pidfd);
     if (vfork)
         ref_get(&vfork->refs);
     if (b->args->flags & CLONE_THREAD)

@@ -68,6 +68,8 @@ static inline enum disposition signal_disposition(const struct process *p, int s
 // reports it.
 int signal_send_locked(struct process *p, struct task *t, int sig, const struct siginfo *info);
 void task_signal_wake(struct task *t, bool fatal);
+// kill(2) for one process, sig 0 too; proctree_lock held. -EPERM, -EAGAIN.
+int signal_kill_one_locked(struct process *p, int sig, const struct siginfo *info);
 static inline bool task_must_die(const struct task *t)
 {
     const struct process *p = t->proc;

@@ -185,6 +185,7 @@ void process_unlink_zombie_locked(struct process *p)
     store_relaxed(&process_total, process_total - 1);
     list_remove(&p->group_node);
     p->pid->process = NULL;
+    wake_all(&p->exit_wait); // pidfds
     group_put_locked(p->group);
     p->group = NULL;
 }

@@ -116,6 +116,8 @@ struct process {
     u32 stop_count;              // (siglock) threads still to stop
     struct wait_queue exit_wait; // exec waits for the other threads here
 
+    struct hlist signalfds; // (siglock) those to wake
+
     struct timer real_timer;              // ITIMER_REAL
     struct itimer itimers[3];             // (siglock)
     struct list posix_timers;             // (siglock)

@@ -12,6 +12,7 @@
 #include "lib/bitmap.h"
 #include "mm/slab.h"
 #include "proc/proc_private.h"
+#include "proc/signalfd.h"
 
 struct sigqueue {
     struct list link;
@@ -191,6 +192,8 @@ int signal_send_locked(struct process *p, struct task *t, int sig, const struct 
     if (!blocked && effect == SIGNAL_IGNORED)
         return 0;
     err = signal_queue_locked(p, t ? &t->pending : &p->pending, sig, info);
+    if (unlikely(p->signalfds.first))
+        signalfd_wake_locked(p, sig);
     if (err || !target || (blocked && !(target->awaited & SIGMASK(sig))))
         return err;
     if (p->stopped && sig != SIGKILL)
@@ -277,7 +280,7 @@ static bool signal_permitted_locked(struct process *p, int sig)
     return sig == SIGCONT && p->group && p->group->session == process_self()->group->session;
 }
 
-static int signal_kill_one_locked(struct process *p, int sig, const struct siginfo *info)
+int signal_kill_one_locked(struct process *p, int sig, const struct siginfo *info)
 {
     if (!signal_permitted_locked(p, sig))
         return -EPERM;

@@ -29,7 +29,7 @@ bool wait_entry_wake(struct wait_entry *e, u64 key)
     return true;
 }
 
-static void queue_wake(struct wait_queue *q, unsigned exclusive, u64 key)
+static inline void queue_wake(struct wait_queue *q, unsigned exclusive, u64 key, bool nested)
 {
     struct wait_entry *e, *next;
     irqflags_t irq;
@@ -37,7 +37,8 @@ static void queue_wake(struct wait_queue *q, unsigned exclusive, u64 key)
     smp_mb();
     if (wait_queue_empty(q))
         return;
-    irq = spin_lock_irqsave(&q->lock);
+    irq = irq_save();
+    spin_take(&q->lock, nested);
     LIST_FOR_EACH_SAFE (e, next, &q->entries, link) {
         bool is_exclusive = e->exclusive;
 
@@ -49,17 +50,27 @@ static void queue_wake(struct wait_queue *q, unsigned exclusive, u64 key)
 
 void wake_one(struct wait_queue *q)
 {
-    queue_wake(q, 1, 0);
+    queue_wake(q, 1, 0, false);
 }
 
 void wake_all(struct wait_queue *q)
 {
-    queue_wake(q, 0, 0);
+    queue_wake(q, 0, 0, false);
 }
 
 void wake_key(struct wait_queue *q, u64 key)
 {
-    queue_wake(q, 0, key);
+    queue_wake(q, 1, key, false);
+}
+
+void wake_key_nested(struct wait_queue *q, u64 key)
+{
+    queue_wake(q, 1, key, true);
+}
+
+void wake_next(struct wait_queue *q)
+{
+    queue_wake(q, 1, KEY_OF_NO_CALLBACK, false);
 }
 
 /* Waiting */

@@ -54,6 +54,13 @@ struct timespec ns_timespec(ns_t ns);
 // Monotonic deadline for a relative time-out that may be absent (0: NS_NEVER); 0 for none at all.
 int deadline_arg(uaddr_t timespec, ns_t *deadline);
 
+// The signal mask of a call like ppoll: in effect until signal_restore_mask. 0: none. -EFAULT
+// -EINVAL.
+int temporary_mask_arg(uaddr_t mask, u64 size);
+// struct itimerspec.
+int itimerspec_arg(uaddr_t src, ns_t *value, ns_t *interval);
+int itimerspec_result(uaddr_t dst, ns_t value, ns_t interval);
+
 // A segment list copied in and checked: -EINVAL -EFAULT -ENOMEM. `fast` holds short ones.
 #define IOV_FAST 8
 struct iov_arg {

@@ -17,22 +17,26 @@ struct ready_wait {
     bool masked;
 };
 
-// Decodes both, which may be 0; the mask takes effect. -EFAULT -EINVAL.
-static int ready_begin(struct ready_wait *w, uaddr_t timeout, uaddr_t mask, u64 mask_size)
+int temporary_mask_arg(uaddr_t mask, u64 size)
 {
     u64 set = 0;
-    int err = deadline_arg(timeout, &w->deadline);
 
-    w->timeout = timeout;
-    w->masked = mask != 0;
-    if (err || !mask)
-        return err;
-    if (mask_size != sizeof(set))
+    if (!mask)
+        return 0;
+    if (size != sizeof(set))
         return -EINVAL;
     if (get_user_u64(&set, mask))
         return -EFAULT;
     signal_set_temporary_mask(set);
     return 0;
+}
+
+// Decodes both, which may be 0; the mask takes effect. -EFAULT -EINVAL.
+static int ready_begin(struct ready_wait *w, uaddr_t timeout, uaddr_t mask, u64 mask_size)
+{
+    w->timeout = timeout;
+    w->masked = mask != 0;
+    return deadline_arg(timeout, &w->deadline) ?: temporary_mask_arg(mask, mask_size);
 }
 
 // The call's result: writes back the time left, so that a restarted call waits for the rest. If a

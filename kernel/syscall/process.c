@@ -11,6 +11,7 @@
 #include "lib/format.h"
 #include "lib/string.h"
 #include "mm/slab.h"
+#include "proc/pidfd.h"
 #include "syscall/args.h"
 
 s64 sys_getpid(void)
@@ -46,6 +47,7 @@ s64 sys_clone(u64 flags, u64 stack, u64 parent_tid, u64 tls, u64 child_tid)
         .flags = (u32)flags & ~CSIGNAL,
         .exit_signal = flags & CSIGNAL,
         .stack = stack,
+        .pidfd = flags & CLONE_PIDFD ? parent_tid : 0,
         .parent_tid = parent_tid,
         .child_tid = child_tid,
         .tls = tls,
@@ -154,6 +156,20 @@ static void waitid_info(struct siginfo *info, const struct wait_result *r)
         info->si_status = WTERMSIG(r->status);
 }
 
+// Makes a wait for a pidfd one for its process, whose id stays its own.
+static int wait_pidfd(struct wait_args *a)
+{
+    struct file *f SCOPED(file_end) = a->id >= 0 ? fd_get(a->id) : NULL;
+    struct process *p = f ? file_pidfd_process(f) : NULL;
+
+    if (!p)
+        return a->id < 0 ? -EINVAL : -EBADF;
+    a->type = P_PID;
+    a->id = p->pid->id;
+    a->options |= f->flags & O_NONBLOCK ? WNOHANG : 0;
+    return 0;
+}
+
 s64 sys_waitid(u64 type, u64 id, u64 uinfo, u64 options, u64 usage)
 {
     struct wait_args a = {.type = (int)type, .id = (s32)id, .options = (u32)options};
@@ -164,8 +180,10 @@ s64 sys_waitid(u64 type, u64 id, u64 uinfo, u64 options, u64 usage)
     if ((u32)options &
         ~(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | __WNOTHREAD | __WCLONE | __WALL))
         return -EINVAL;
-    if (!((u32)options & (WEXITED | WSTOPPED | WCONTINUED)) || (u32)type > P_PGID)
+    if (!((u32)options & (WEXITED | WSTOPPED | WCONTINUED)) || (u32)type > P_PIDFD)
         return -EINVAL;
+    if (a.type == P_PIDFD && (found = wait_pidfd(&a)))
+        return found;
     if (a.type == P_PGID && !a.id)
         a.id = process_getpgid(0);
     if (a.type != P_ALL && a.id <= 0)
@@ -173,6 +191,8 @@ s64 sys_waitid(u64 type, u64 id, u64 uinfo, u64 options, u64 usage)
     found = process_wait(&a, &r);
     if (found < 0)
         return found;
+    if (!found && !((u32)options & WNOHANG))
+        return -EAGAIN; // a pidfd with O_NONBLOCK
     if (found)
         waitid_info(&info, &r);
     return optional_result(0, uinfo, &info, sizeof(info))

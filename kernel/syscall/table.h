@@ -27,6 +27,12 @@
     SYSCALL(fcntl, 3, FAST, "fda") SYSCALL(flock, 2, FAST, "fx") SYSCALL(ioctl, 3, FAST, "fxa") \
     SYSCALL(pipe2, 2, FAST, "ax") SYSCALL(eventfd2, 2, FAST, "ux") \
     SYSCALL(ppoll, 5, FAST, "auaas") SYSCALL(pselect6, 6, FAST, "daaaaa") \
+    SYSCALL(epoll_create1, 1, FAST, "x") SYSCALL(epoll_ctl, 4, FAST, "fdfa") \
+    SYSCALL(timerfd_create, 2, FAST, "dx") SYSCALL(timerfd_settime, 4, FAST, "fxaa") \
+    SYSCALL(timerfd_gettime, 2, FAST, "fa") SYSCALL(signalfd4, 4, FAST, "fasx") \
+    SYSCALL(pidfd_open, 2, FAST, "Px") SYSCALL(pidfd_send_signal, 4, FAST, "fSax") \
+    SYSCALL(pidfd_getfd, 3, FAST, "ffx") \
+    SYSCALL(epoll_pwait, 6, FAST, "faddas") SYSCALL(epoll_pwait2, 6, FAST, "fadaas") \
     /* files: names */ \
     SYSCALL(getdents64, 3, FAST, "fas") SYSCALL(mknodat, 4, FAST, "Fpmu") \
     SYSCALL(mkdirat, 3, FAST, "Fpm") SYSCALL(unlinkat, 3, FAST, "Fpx") \

@@ -2,6 +2,7 @@
 // Clocks, sleeping, interval timers.
 
 #include "abi/capability.h"
+#include "ipc/timerfd.h"
 #include "lib/string.h"
 #include "syscall/args.h"
 
@@ -91,6 +92,7 @@ static s64 realtime_set(ns_t now)
     if (!cred_capable(thread_self()->cred, CAP_SYS_TIME))
         return -EPERM;
     clock_set_realtime(now);
+    timerfd_clock_was_set();
     return 0;
 }
 
@@ -208,13 +210,13 @@ s64 sys_times(u64 out)
     return clock_monotonic() / tick;
 }
 
-static int timer_value_arg(uaddr_t src, ns_t *value, ns_t *interval)
+int itimerspec_arg(uaddr_t src, ns_t *value, ns_t *interval)
 {
     return timespec_arg(src + offsetof(struct itimerspec, it_value), value)
                ?: timespec_arg(src + offsetof(struct itimerspec, it_interval), interval);
 }
 
-static s64 timer_value_result(uaddr_t dst, ns_t value, ns_t interval)
+int itimerspec_result(uaddr_t dst, ns_t value, ns_t interval)
 {
     struct itimerspec spec = {.it_value = ns_timespec(value), .it_interval = ns_timespec(interval)};
 
@@ -244,7 +246,7 @@ s64 sys_timer_create(u64 clock, u64 event, u64 id)
 s64 sys_timer_settime(u64 id, u64 flags, u64 new, u64 old)
 {
     ns_t value, interval, left, old_interval;
-    int err = new ? timer_value_arg(new, &value, &interval) : -EINVAL;
+    int err = new ? itimerspec_arg(new, &value, &interval) : -EINVAL;
 
     if (err)
         return err;
@@ -252,14 +254,14 @@ s64 sys_timer_settime(u64 id, u64 flags, u64 new, u64 old)
         posix_timer_set((s32)id, (u32)flags & TIMER_ABSTIME, value, interval, &left, &old_interval);
     if (err || !old)
         return err;
-    return timer_value_result(old, left, old_interval);
+    return itimerspec_result(old, left, old_interval);
 }
 
 s64 sys_timer_gettime(u64 id, u64 out)
 {
     ns_t left, interval;
 
-    return posix_timer_get((s32)id, &left, &interval) ?: timer_value_result(out, left, interval);
+    return posix_timer_get((s32)id, &left, &interval) ?: itimerspec_result(out, left, interval);
 }
 
 s64 sys_timer_getoverrun(u64 id)

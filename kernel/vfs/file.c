@@ -21,6 +21,7 @@
 static struct slab_cache *file_cache; // (c)
 struct mount *anon_mount;             // (c)
 const struct file_ops *fifo_ops;      // (c)
+void (*file_unwatch_hook)(struct file *f);
 static struct inode anon_inode;
 static const struct file_ops no_ops;
 static const struct inode_ops anon_inode_ops;
@@ -94,6 +95,7 @@ static struct file *file_alloc(u32 flags, const struct file_ops *ops)
     f->private = NULL;
     f->owner = 0;
     f->error_seen = 0;
+    f->watches.first = NULL;
     f->anon_name = NULL;
     ref_init(&f->refs, 1);
     mutex_init(&f->pos_lock, RANK_NONE);
@@ -131,6 +133,8 @@ void file_destroy(struct file *f)
 {
     if (!list_empty(&f->inode->locks))
         file_locks_release(f);
+    if (f->watches.first)
+        file_unwatch_hook(f);
     if (f->ops->release)
         f->ops->release(f);
     file_release_claims(f);

@@ -62,6 +62,7 @@ struct file {
     u32 owner;                  // F_SETOWN
     u32 error_seen;             // (a) write errors of `object` that it was told of
     u32 sb_error_seen;          // (a) those of its superblock
+    struct hlist watches;       // (ipc/epoll.c) epolls' items for it
     const char *anon_name;      // (c) "pipe", "anon_inode:[eventfd]", for /proc/<pid>/fd
 };
 
@@ -193,6 +194,9 @@ struct file *fdtable_next(struct fdtable *t, int *fd);
 extern u64 (*fd_limit_hook)(void);
 // RLIMIT_FSIZE: no byte is written and no file grows at or past it (-EFBIG); set by proc/.
 extern u64 (*file_size_limit_hook)(void);
+
+// Set by ipc/: the file goes, and nobody watches it any more.
+extern void (*file_unwatch_hook)(struct file *f);
 
 // The generic layer's start for *at calls: dirfd and AT_FDCWD. `out` has references (put it if 0 is
 // returned and out->dentry is not NULL). An absolute name needs no descriptor. -EBADF, -ENOTDIR.

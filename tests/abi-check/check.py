@@ -29,7 +29,7 @@ linux/reboot.h linux/membarrier.h linux/rseq.h linux/capability.h linux/ptrace.h
 asm/siginfo.h asm/sigcontext.h asm/ucontext.h asm/hwcap.h asm/auxvec.h linux/auxvec.h linux/mman.h linux/memfd.h
 linux/limits.h linux/elf.h linux/errno.h asm/unistd.h linux/wait.h linux/fcntl.h asm/stat.h
 asm/statfs.h linux/times.h linux/utsname.h linux/sysinfo.h linux/resource.h linux/uio.h
-linux/eventpoll.h linux/time.h linux/poll.h linux/mount.h linux/time_types.h linux/loop.h linux/xattr.h'''.split()
+linux/eventpoll.h linux/time.h linux/poll.h linux/mount.h linux/time_types.h linux/loop.h linux/xattr.h linux/timerfd.h'''.split()
 
 # Constants of our own, of newer kernels than the reference, or private to Linux.
 UNCHECKED = set('''
@@ -92,6 +92,9 @@ STRUCTS = [
     ('robust_list_head', 'L struct robust_list_head', 'list futex_offset list_op_pending'),
     ('statfs64', 'L struct statfs64', '''f_type f_bsize f_blocks f_bfree f_bavail f_files f_ffree
      f_fsid f_namelen f_frsize f_flags f_spare'''),
+    ('signalfd_siginfo', 'G struct signalfd_siginfo', '''ssi_signo ssi_errno ssi_code ssi_pid ssi_uid
+     ssi_fd ssi_tid ssi_band ssi_overrun ssi_trapno ssi_status ssi_int ssi_ptr ssi_utime ssi_stime
+     ssi_addr ssi_addr_lsb ssi_syscall ssi_call_addr ssi_arch'''),
     ('epoll_event', 'G struct epoll_event', 'events data'),
     ('rseq', 'L struct rseq', 'cpu_id_start cpu_id rseq_cs flags'),
     ('rseq_cs', 'L struct rseq_cs', 'version flags start_ip post_commit_offset abort_ip'),

@@ -23,7 +23,7 @@ FUNCTION_MEDIAN = 15  # the median is below
 FUNCTION_NINE_TENTHS = 45  # nine in ten are below
 # Lines of code, without blanks and comments, of the kernel but for what it grew later.
 KERNEL_GOAL = 14000
-KERNEL_MAX = 26823  # lower it whenever the kernel shrinks; hooks for the places of programs raised it last
+KERNEL_MAX = 26906  # lower it whenever the kernel shrinks; hooks of the files of events raised it last
 LATER = ("kernel/base/lockstat.", "kernel/proc/procfs_locks.c", "kernel/block/", "kernel/buf/",
          "kernel/fs/ext4/", "kernel/fs/xv6fs/", "kernel/fs/pseudo/blockdev.c",
          "kernel/fs/pseudo/sysfs", "kernel/proc/procfs_block.c", "kernel/drivers/ramdisk.",
@@ -34,7 +34,13 @@ LATER = ("kernel/base/lockstat.", "kernel/proc/procfs_locks.c", "kernel/block/",
          "kernel/proc/procfs_pagetable.c", "kernel/proc/sysrq.c", "kernel/vm/writeback.c",
          "kernel/vm/reclaim.c",
          "kernel/vfs/icache.c", "kernel/vfs/xattr.c", "kernel/syscall/xattr.c",
+<<<<<<< HEAD
          "kernel/fs/tmpfs/xattr.c", "kernel/proc/layout.", "kernel/syscall/personality.c")
+=======
+         "kernel/fs/tmpfs/xattr.c", "kernel/ipc/epoll.", "kernel/syscall/epoll.c",
+         "kernel/ipc/timerfd.", "kernel/proc/signalfd.", "kernel/proc/pidfd.",
+         "kernel/syscall/eventfiles.c")
+>>>>>>> b7683b9 (Wait for files, timers, signals and processes by epoll)
 UPCALLS_MAX = 12
 CLANG_FORMAT = 14  # versions differ in what they ask for
 
