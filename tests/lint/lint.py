@@ -34,13 +34,9 @@ LATER = ("kernel/base/lockstat.", "kernel/proc/procfs_locks.c", "kernel/block/",
          "kernel/proc/procfs_pagetable.c", "kernel/proc/sysrq.c", "kernel/vm/writeback.c",
          "kernel/vm/reclaim.c",
          "kernel/vfs/icache.c", "kernel/vfs/xattr.c", "kernel/syscall/xattr.c",
-<<<<<<< HEAD
-         "kernel/fs/tmpfs/xattr.c", "kernel/proc/layout.", "kernel/syscall/personality.c")
-=======
-         "kernel/fs/tmpfs/xattr.c", "kernel/ipc/epoll.", "kernel/syscall/epoll.c",
-         "kernel/ipc/timerfd.", "kernel/proc/signalfd.", "kernel/proc/pidfd.",
-         "kernel/syscall/eventfiles.c")
->>>>>>> b7683b9 (Wait for files, timers, signals and processes by epoll)
+         "kernel/fs/tmpfs/xattr.c", "kernel/proc/layout.", "kernel/syscall/personality.c",
+         "kernel/ipc/epoll.", "kernel/syscall/epoll.c", "kernel/ipc/timerfd.",
+         "kernel/proc/signalfd.", "kernel/proc/pidfd.", "kernel/syscall/eventfiles.c")
 UPCALLS_MAX = 12
 CLANG_FORMAT = 14  # versions differ in what they ask for
 
