@@ -20,6 +20,9 @@ import world
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.path.abspath(os.environ.get("RV_BUILD") or os.path.join(ROOT, "build"))
 PORTS = ("stdin", "stdout", "stderr", "status", "get")
+LINUX_MODULES = ("drivers/virtio/virtio_mmio",)
+LINUX_DISK = ("drivers/block/virtio_blk", "lib/crc16", "crypto/crc32c_generic", "lib/libcrc32c",
+              "fs/mbcache", "fs/jbd2/jbd2", "fs/ext4/ext4")
 ENVIRONMENT = {"PATH": "/bin:/usr/bin:/sbin:/usr/sbin", "HOME": "/root", "USER": "root"}
 
 
@@ -149,6 +152,15 @@ def linux_module(name):
     return path
 
 
+def linux_modules(root, names):
+    """The modules that tests/system/linux_init.c loads."""
+    paths = [f"/modules/{os.path.basename(name)}.ko" for name in names]
+    for name, path in zip(names, paths):
+        with open(linux_module(name), "rb") as f:
+            root.file(path.strip("/"), f.read())
+    root.file("modules/list", "".join(p + "\n" for p in paths).encode())
+
+
 def cross_program(source, *flags, out="", link=("-static",)):
     """The riscv64 glibc program of a C file, built if need be; its path, which `out` may name."""
     source = os.path.join(ROOT, source)
@@ -215,8 +227,7 @@ def initramfs(config, extra=None):
     if config.on == "linux":
         with open(cross_program("tests/system/linux_init.c"), "rb") as f:
             root.file("init", f.read(), 0o755)
-        with open(linux_module("drivers/virtio/virtio_mmio"), "rb") as f:
-            root.file("virtio_mmio.ko", f.read())
+        linux_modules(root, LINUX_MODULES + LINUX_DISK * config.on_disk)
     for name, data in (extra or {}).items():
         root.file(name.strip("/"), data)
     return root.finish()

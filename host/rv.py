@@ -110,8 +110,8 @@ def config_of(options):
     on = getattr(options, "on", "rivulet")
     persist = getattr(options, "persist", False)
     root = options.root or ("memory" if on == "linux" or options.icount and not persist else "native")
-    if root != "memory" and on == "linux":
-        raise machine.Error("--on linux has its root in memory")
+    if on == "linux" and root != "memory" and root.partition(":")[0] != "world":
+        raise machine.Error("--on linux has its root in memory, or the world")
     if root != "native" and persist:
         raise machine.Error("--persist keeps the native root")
     for _, path in options.put:

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Process 1 on Debian's kernel for `--on linux`: serves docs/rv.md's guest side there, so that the
-// same tests and benchmarks run on both kernels. Static, glibc. /virtio_mmio.ko is that kernel's.
+// same tests and benchmarks run on both kernels. Static, glibc. Modules are that kernel's, in the
+// order of /modules/list. With a disk for root (root=/dev/vda) what else the initramfs holds is
+// copied there, as Rivulet does.
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -106,18 +108,88 @@ static int ports_link(void)
     return found;
 }
 
+static void modules_load(void)
+{
+    char path[256];
+    FILE *list = fopen("/modules/list", "r");
+
+    while (list && fgets(path, sizeof(path), list)) {
+        path[strcspn(path, "\n")] = 0;
+        int module = open(path, O_RDONLY);
+        if (module < 0 || syscall(SYS_finit_module, module, "", 0) != 0)
+            die(path);
+        close(module);
+    }
+    if (!list)
+        die("/modules/list");
+    fclose(list);
+}
+
+static int child_wait(pid_t pid)
+{
+    int status = 0;
+    pid_t got;
+
+    do {
+        got = wait(&status);
+    } while (got != pid && (got > 0 || errno == EINTR));
+    return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+static int option(const char *word)
+{
+    static char line[4096];
+    int fd = open("/proc/cmdline", O_RDONLY);
+    ssize_t n = read(fd, line, sizeof(line) - 1);
+
+    close(fd);
+    line[n > 0 ? n : 0] = 0;
+    return strstr(line, word) != NULL;
+}
+
+// The disk's own busybox copies all but directories, and what is only for this program.
+static void root_change(void)
+{
+    static const char copy[] =
+        "busybox=/disk/usr/bin/busybox; cd /; "
+        "$busybox find . -xdev ! -type d ! -path './modules/*' ! -path './disk/*' ! -path ./init | "
+        "$busybox cpio -o -H newc 2>/dev/null | (cd /disk && $busybox cpio -idmu 2>/dev/null)";
+    pid_t pid;
+
+    mkdir("/disk", 0755);
+    for (int waited = 0; mount("/dev/vda", "/disk", "ext4", 0, NULL) != 0; waited++) {
+        if (waited > PORT_WAIT_MS)
+            die("/dev/vda");
+        usleep(1000);
+    }
+    pid = fork();
+    if (pid == 0) {
+        execl("/disk/usr/bin/busybox", "busybox", "sh", "-c", copy, NULL);
+        _exit(127);
+    }
+    if (child_wait(pid) != 0)
+        die("copy to /disk");
+    if (mount("/proc", "/disk/proc", NULL, MS_MOVE, NULL) ||
+        mount("/sys", "/disk/sys", NULL, MS_MOVE, NULL) ||
+        mount("/dev", "/disk/dev", NULL, MS_MOVE, NULL) || chdir("/disk") ||
+        mount("/disk", "/", NULL, MS_MOVE, NULL) || chroot(".") || chdir("/"))
+        die("/disk");
+}
+
 static void system_setup(void)
 {
-    int module = open("/virtio_mmio.ko", O_RDONLY);
-
+    mkdir("/proc", 0555);
+    mkdir("/sys", 0555);
+    mkdir("/dev", 0755);
     mount("proc", "/proc", "proc", 0, NULL);
     mount("sysfs", "/sys", "sysfs", 0, NULL);
     mount("devtmpfs", "/dev", "devtmpfs", 0, NULL);
-    mount("tmpfs", "/tmp", "tmpfs", 0, "mode=1777");
+    modules_load();
+    if (option("root=/dev/vda"))
+        root_change();
+    else
+        mount("tmpfs", "/tmp", "tmpfs", 0, "mode=1777");
     mkdir("/dev/rv", 0755);
-    if (module < 0 || syscall(SYS_finit_module, module, "", 0) != 0)
-        die("virtio_mmio.ko");
-    close(module);
     for (int waited = 0; ports_link() < PORTS; waited++) {
         if (waited > PORT_WAIT_MS)
             die("ports");
@@ -179,17 +251,6 @@ static void child_main(const struct spec *s, int tty)
     _exit(errno == ENOENT ? 127 : 126);
 }
 
-static int child_wait(pid_t pid)
-{
-    int status = 0;
-    pid_t got;
-
-    do {
-        got = wait(&status);
-    } while (got != pid && (got > 0 || errno == EINTR));
-    return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-}
-
 static void files_send(const struct spec *s)
 {
     pid_t pid = fork();
@@ -212,17 +273,6 @@ static void files_send(const struct spec *s)
     child_wait(pid);
 }
 
-static int option(const char *word)
-{
-    static char line[4096];
-    int fd = open("/proc/cmdline", O_RDONLY);
-    ssize_t n = read(fd, line, sizeof(line) - 1);
-
-    close(fd);
-    line[n > 0 ? n : 0] = 0;
-    return strstr(line, word) != NULL;
-}
-
 int main(void)
 {
     struct spec s;
@@ -235,6 +285,7 @@ int main(void)
     int status = child_wait(pid);
     if (s.getc > 0)
         files_send(&s);
+    sync();
     dprintf(port_open("status", O_WRONLY), "%d\n", status);
     reboot(RB_POWER_OFF);
     return 0;

@@ -28,17 +28,33 @@ static void environment_set(void)
     environ = environment;
 }
 
+// What a login shell is called: its file's name behind a `-`.
+static char *login_name(const char *path)
+{
+    const char *name = path;
+    char *login = malloc(strlen(path) + 2);
+
+    for (; *path; path++)
+        if (*path == '/')
+            name = path + 1;
+    if (login) {
+        login[0] = '-';
+        strcpy(login + 1, name);
+    }
+    return login;
+}
+
 // SHELL of the kernel's command line, as a login shell, or /bin/sh.
 static int shell_start(void)
 {
-    static char *const argv[] = {"sh", 0}, *const login[] = {"-sh", 0};
     const char *shell = boot_value("SHELL");
+    char *argv[] = {shell ? login_name(shell) : "sh", 0};
     int pid = sys_fork();
 
     if (pid != 0)
         return pid;
     console_own_session();
-    int error = shell ? sys_execve(shell, login, environ) : sys_execve("/bin/sh", argv, environ);
+    int error = sys_execve(shell ? shell : "/bin/sh", argv, environ);
     if (error == -ENOENT)
         error = sys_execve("/sh", argv, environ); // where xv6 has it
     fprintf(2, "init: cannot start %s: %s\n", shell ? shell : "/bin/sh", error_text(error));
