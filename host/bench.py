@@ -41,6 +41,8 @@ ROWS = (
     ("signal", "signal to self", 5263, None, 1500, 0.2),
     ("futex", "futex ping-pong, round trip", 9974, None, 3500, None),
     ("create", "create+unlink on tmpfs", 24142, None, 7000, None),
+    ("eventfd", "eventfd: write and read", 2050, None, 1000, None),
+    ("epoll", "epoll: wake by eventfd, round trip", 15038, None, 6000, None),
     (FIRST, "reset to first user instruction", 904000000, 415000000, 22000000, None),
     (MEMORY, "memory in use at prompt, KB", 104000, None, 12000, None),
 )

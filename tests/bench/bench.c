@@ -14,6 +14,8 @@
 #include <linux/futex.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -338,6 +340,79 @@ static uint64_t loop_futex(long n)
     return end - start;
 }
 
+// Writes a counter and reads it again.
+static uint64_t loop_eventfd(long n)
+{
+    int fd = eventfd(0, 0);
+    uint64_t value = 1;
+
+    check(fd >= 0, "eventfd");
+    uint64_t start = ticks();
+    while (n--) {
+        check(write(fd, &value, 8) == 8, "write");
+        check(read(fd, &value, 8) == 8, "read");
+    }
+    uint64_t end = ticks();
+    close(fd);
+    return end - start;
+}
+
+// Waits until one of those it watches is ready, and takes what is there.
+static void epoll_take(int ep)
+{
+    struct epoll_event event;
+    uint64_t value;
+
+    check(epoll_wait(ep, &event, 1, -1) == 1, "epoll_wait");
+    check(read(event.data.fd, &value, 8) == 8, "read");
+}
+
+static int epoll_watch(int fd)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+    int ep = epoll_create1(0);
+
+    check(epoll_ctl(ep, EPOLL_CTL_ADD, fd, &event) == 0, "epoll_ctl");
+    return ep;
+}
+
+static void event_post(int fd)
+{
+    uint64_t one = 1;
+
+    check(write(fd, &one, 8) == 8, "write");
+}
+
+static uint64_t loop_epoll(long n)
+{
+    int there = eventfd(0, 0), back = eventfd(0, 0);
+    pid_t pid = fork();
+
+    check(pid >= 0, "fork");
+    if (pid == 0) {
+        int ep = epoll_watch(there);
+        for (long left = n + 1; left > 0; left--) {
+            epoll_take(ep);
+            event_post(back);
+        }
+        _exit(0);
+    }
+    int ep = epoll_watch(back);
+    event_post(there);
+    epoll_take(ep);
+    uint64_t start = ticks();
+    while (n--) {
+        event_post(there);
+        epoll_take(ep);
+    }
+    uint64_t end = ticks();
+    close(ep);
+    close(there);
+    close(back);
+    wait_for(pid);
+    return end - start;
+}
+
 static const struct row rows[] = {
     {"null", 20000, loop_null, 1},
     {"read", 10000, loop_read, 1},
@@ -352,6 +427,8 @@ static const struct row rows[] = {
     {"signal", 2000, loop_signal, 1},
     {"futex", 1000, loop_futex, 1},
     {"create", 500, loop_create, 1},
+    {"eventfd", 2000, loop_eventfd, 1},
+    {"epoll", 800, loop_epoll, 1},
 };
 
 static int compare(const void *a, const void *b)
