@@ -340,6 +340,15 @@ struct frame *frame_alloc(unsigned order, unsigned flags)
     return flags & ALLOC_ZERO ? frame_zero(f) : f;
 }
 
+void frame_split(struct frame *f)
+{
+    u8 kind = f->kind;
+
+    for (unsigned i = (1U << f->order) - 1; i; i--)
+        frame_setup(&f[i], 0)->kind = kind;
+    f->order = 0;
+}
+
 static __attribute__((noinline)) void free_slow(struct frame *f)
 {
     irqflags_t irq = irq_save();

@@ -86,6 +86,8 @@ void frames_release(paddr_t base, u64 size);
 // One block of 2^order pages with refs 1, kind FRAME_KERNEL; NULL if none. Any context but
 // NMI-like.
 struct frame *frame_alloc(unsigned order, unsigned flags);
+// Makes the block that `f` heads, of which there is one reference, single frames of its kind.
+void frame_split(struct frame *f);
 // Drops a reference; the last frees the block.
 void frame_put(struct frame *f);
 // Frees a block whose last reference the caller has just dropped by hand.

@@ -22,13 +22,14 @@ static bool access_ready(pte_t e, bool write)
 static int access_page(struct vm_space *s, uaddr_t va, void *buf, size_t n, bool write, bool force)
 {
     struct vm_area *a = space_find(s, va);
-    pte_t *pte = a ? mmu_find(&s->mmu, va) : NULL;
     int err = -EAGAIN;
+    pte_t *pte;
     char *page;
 
     if (!a || !access_allowed(a, write, force))
         return -EFAULT;
     spin_lock(&s->pagetable_lock);
+    pte = mmu_next(&s->mmu, &(uaddr_t){va}, va + 1);
     if (pte && access_ready(*pte, write)) {
         page = (char *)frame_address(pte_frame(*pte)) + (va & ~PAGE_MASK);
         if (write)

@@ -102,8 +102,6 @@ int vm_advise(struct vm_space *s, uaddr_t start, u64 length, int advice)
     case MADV_RANDOM:
     case MADV_SEQUENTIAL:
     case MADV_WILLNEED:
-    case MADV_HUGEPAGE:
-    case MADV_NOHUGEPAGE:
     case MADV_COLD:
     case MADV_PAGEOUT:
         return length ? advise_covered(s, start, end) : 0;
@@ -125,6 +123,10 @@ int vm_advise(struct vm_space *s, uaddr_t start, u64 length, int advice)
         return length ? advise_flags(s, start, end, AREA_WIPEONFORK, 0) : 0;
     case MADV_KEEPONFORK:
         return length ? advise_flags(s, start, end, 0, AREA_WIPEONFORK) : 0;
+    case MADV_HUGEPAGE:
+        return length ? advise_flags(s, start, end, AREA_HUGE, 0) : 0;
+    case MADV_NOHUGEPAGE:
+        return length ? advise_flags(s, start, end, 0, AREA_HUGE) : 0;
     case MADV_POPULATE_READ:
     case MADV_POPULATE_WRITE:
         return length ? advise_populate(s, start, end) : 0;

@@ -24,6 +24,7 @@ enum {                  // vm_area.flags
     AREA_VDSO = 256,
     AREA_MAYWRITE = 512, // a shared area's mprotect may add PROT_WRITE
     AREA_NORESERVE = 1024,
+    AREA_HUGE = 2048, // MADV_HUGEPAGE
 };
 
 struct vm_area {

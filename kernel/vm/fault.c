@@ -4,6 +4,7 @@
 // State of a page in an area, and the function that leaves it:
 //
 //     absent, anonymous        first touch         -> own, writable          fault_anon
+//                              the same, AREA_HUGE -> a megapage of such     space_enter_megapage
 //     absent, of an object     read                -> the object's page      fault_object
 //                              write, private      -> own copy               fault_object_copy
 //                              write, shared       -> the object's, writable fault_object
@@ -116,8 +117,12 @@ static int fault_enter(struct fault *f, struct frame *frame, u64 bits, struct vm
 
 static int fault_anon(struct fault *f)
 {
-    struct frame *frame = frame_alloc(0, 0);
+    struct frame *frame;
 
+    if (unlikely(f->a->flags & AREA_HUGE) &&
+        !space_enter_megapage(f->s, f->a, f->va, fault_bits(f->a)))
+        return 0;
+    frame = frame_alloc(0, 0);
     if (!frame)
         return -ENOMEM;
     frame->kind = FRAME_ANON;
@@ -242,6 +247,8 @@ inline int space_fault_page(struct vm_space *s, struct vm_area *a, uaddr_t va, e
 
     f.pte = mmu_find(&s->mmu, f.va);
     f.seen = f.pte ? READ_ONCE(*f.pte) : 0;
+    if (unlikely(pte_is_table(f.seen)))
+        return -EAGAIN; // a megapage was taken apart meanwhile
     if (!pte_present(f.seen))
         return a->object ? fault_object(&f) : fault_anon(&f);
     if (access & ACCESS_WRITE && !(f.seen & PTE_W))

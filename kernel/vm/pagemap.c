@@ -39,12 +39,10 @@ void vm_space_pagemap(struct vm_space *s, uaddr_t va, u64 *out, u64 pages, bool 
 
     memset(out, 0, pages * sizeof(*out));
     read_lock(&s->lock);
-    while ((p = pte_next(&run))) {
-        pte_t e = READ_ONCE(*p); // truncation may take it away
-
-        if (pte_present(e))
-            out[((pte_run_after(&run) - va) >> PAGE_SHIFT) - 1] = pagemap_entry(e, frames);
-    }
+    spin_lock(&s->pagetable_lock);
+    while ((p = pte_next(&run)))
+        out[((pte_run_after(&run) - va) >> PAGE_SHIFT) - 1] = pagemap_entry(*p, frames);
+    spin_unlock(&s->pagetable_lock);
     read_unlock(&s->lock);
 }
 
@@ -62,13 +60,14 @@ static void window_look(struct window *w, struct vm_space *s)
     struct pte_run run = pte_run(s, 0, USER_TOP);
     pte_t *p;
 
+    spin_lock(&s->pagetable_lock);
     while ((p = pte_next(&run))) {
-        pte_t e = READ_ONCE(*p);
-        u64 i = pte_pfn(e) - w->first;
+        u64 i = pte_pfn(*p) - w->first;
 
-        if (pte_present(e) && i < w->count)
-            bitmap_set(e & PTE_A ? w->used : w->idle, i);
+        if (i < w->count)
+            bitmap_set(*p & PTE_A ? w->used : w->idle, i);
     }
+    spin_unlock(&s->pagetable_lock);
 }
 
 // Whoever uses a page after this sets A again.

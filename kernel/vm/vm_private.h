@@ -37,15 +37,16 @@ static inline uaddr_t pte_table_stop(uaddr_t va, uaddr_t end)
     return MIN(end, ALIGN_DOWN(va, MMU_TABLE_SPAN) + MMU_TABLE_SPAN);
 }
 
-// The present entries of [va, end), one after the other. The tables stay while it runs.
+// The present entries of [va, end), one after the other. The tables stay while it runs. As for
+// mmu_next(), pagetable_lock is held.
 struct pte_run {
-    const struct mmu_space *mmu;
+    struct mmu_space *mmu;
     pte_t *next, *limit; // of the table at hand
     uaddr_t stop;        // the address of `limit`
     uaddr_t end;
 };
 
-static inline struct pte_run pte_run(const struct vm_space *s, uaddr_t va, uaddr_t end)
+static inline struct pte_run pte_run(struct vm_space *s, uaddr_t va, uaddr_t end)
 {
     return (struct pte_run){.mmu = &s->mmu, .stop = va, .end = end};
 }
@@ -156,6 +157,9 @@ int space_place(struct vm_space *s, uaddr_t hint, u64 length, uaddr_t *out);
 // -ENOMEM, -EFAULT, -EIO. No lock held. write: as PROT_WRITE areas are written, else as protected.
 int space_populate(struct vm_space *s, uaddr_t start, uaddr_t end);
 // One attempt on one page of `a`; read lock held. -EAGAIN: look again; else as up_fault.
+// Enters 2 MiB of own pages around va, rights and all in `bits`, if the area has room for them and
+// memory is plenty: 0, or why single pages have to do.
+int space_enter_megapage(struct vm_space *s, const struct vm_area *a, uaddr_t va, u64 bits);
 int space_fault_page(struct vm_space *s, struct vm_area *a, uaddr_t va, enum access access);
 // May `access` be had in the area?
 bool area_allows(const struct vm_area *a, enum access access);

@@ -314,6 +314,64 @@ static void test_madvise(void)
     munmap(p, 4 * PAGE);
 }
 
+#define HUGE (2UL << 20)
+
+static void fill_pages(char *p, size_t size, char letter)
+{
+    for (size_t at = 0; at < size; at += PAGE)
+        p[at] = p[at + PAGE - 1] = letter;
+}
+
+static bool pages_have(const char *p, size_t size, char letter)
+{
+    for (size_t at = 0; at < size; at += PAGE)
+        if (p[at] != letter || p[at + PAGE - 1] != letter)
+            return false;
+    return true;
+}
+
+static void huge_child(void *p)
+{
+    char *rest = (char *)p + HUGE + 3 * PAGE;
+
+    if (!pages_have(p, 2 * HUGE, 'x'))
+        exit(1);
+    fill_pages(p, HUGE + 3 * PAGE, 'c');
+    exit(!pages_have(rest, HUGE - 3 * PAGE, 'x'));
+}
+
+// Nothing tells a program which of its pages are large.
+static void test_huge(void)
+{
+    char *all = map(4 * HUGE / PAGE, RW, ANON), *q;
+    char *p = (char *)(((uintptr_t)all + HUGE - 1) & -HUGE);
+    unsigned char resident[2];
+
+    EXPECT("MADV_HUGEPAGE", madvise(p, 2 * HUGE, MADV_HUGEPAGE), 0);
+    p[HUGE - 1] = 0;
+    CHECK("zero", pages_have(p, 2 * HUGE, 0));
+    fill_pages(p, 2 * HUGE, 'x');
+    EXPECT("fork", child_run(huge_child, p), 0);
+    CHECK("mine", pages_have(p, 2 * HUGE, 'x'));
+    madvise(p, 2 * HUGE, MADV_DONTNEED);
+    CHECK("zero again", pages_have(p, 2 * HUGE, 0));
+    fill_pages(p, 2 * HUGE, 'y');
+    EXPECT("mprotect", mprotect(p + 5 * PAGE, PAGE, PROT_READ), 0);
+    EXPECT_ERR("read into it", read(open("/dev/zero", O_RDONLY), p + 5 * PAGE, 1), EFAULT);
+    EXPECT("mprotect back", mprotect(p + 5 * PAGE, PAGE, RW), 0);
+    fill_pages(p, HUGE, 'z');
+    EXPECT("munmap", munmap(p + 7 * PAGE, PAGE), 0);
+    EXPECT_ERR("mincore of the hole", mincore(p + 7 * PAGE, PAGE, resident), ENOMEM);
+    CHECK("around the hole",
+          pages_have(p, 7 * PAGE, 'z') && pages_have(p + 8 * PAGE, 9 * PAGE, 'z'));
+    q = mremap(p + HUGE, HUGE, 2 * HUGE, MREMAP_MAYMOVE);
+    CHECK("mremap", q != MAP_FAILED && pages_have(q, HUGE, 'y') && pages_have(q + HUGE, HUGE, 0));
+    EXPECT("MADV_NOHUGEPAGE", madvise(q, HUGE, MADV_NOHUGEPAGE), 0);
+    EXPECT_ERR("MADV_HUGEPAGE of nothing", madvise((void *)UNMAPPED, HUGE, MADV_HUGEPAGE), ENOMEM);
+    munmap(q, 2 * HUGE);
+    munmap(all, 4 * HUGE);
+}
+
 static void test_brk(void)
 {
     char *start = sbrk(0);
@@ -442,6 +500,7 @@ int main(void)
     test_mremap();
     EXPECT("limit", child_run(remap_within_limit, NULL), 0);
     test_madvise();
+    test_huge();
     test_brk();
     test_stack();
     test_low();

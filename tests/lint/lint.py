@@ -23,14 +23,14 @@ FUNCTION_MEDIAN = 15  # the median is below
 FUNCTION_NINE_TENTHS = 45  # nine in ten are below
 # Lines of code, without blanks and comments, of the kernel but for what it grew later.
 KERNEL_GOAL = 14000
-KERNEL_MAX = 26907  # lower it whenever the kernel shrinks; hooks of the files of events raised it last
+KERNEL_MAX = 26966  # lower it whenever the kernel shrinks; events and megapages raised it last
 LATER = ("kernel/base/lockstat.", "kernel/proc/procfs_locks.c", "kernel/block/", "kernel/buf/",
          "kernel/fs/ext4/", "kernel/fs/xv6fs/", "kernel/fs/pseudo/blockdev.c",
          "kernel/fs/pseudo/sysfs", "kernel/proc/procfs_block.c", "kernel/drivers/ramdisk.",
          "kernel/drivers/loop", "kernel/drivers/nvme/", "kernel/drivers/pci/",
          "kernel/drivers/virtio/virtio_blk.c", "kernel/drivers/virtio/virtio_pci.c",
          "kernel/base/devicetree_pci.c", "kernel/base/planted.h", "kernel/lib/crc",
-         "kernel/lib/ranges.", "kernel/mm/spares.", "kernel/vm/fill.c", "kernel/vm/pagemap.c",
+         "kernel/lib/ranges.", "kernel/mm/spares.", "kernel/vm/fill.c", "kernel/vm/megapage.c", "kernel/vm/pagemap.c",
          "kernel/proc/procfs_pagetable.c", "kernel/proc/sysrq.c", "kernel/vm/writeback.c",
          "kernel/vm/reclaim.c",
          "kernel/vfs/icache.c", "kernel/vfs/xattr.c", "kernel/syscall/xattr.c",

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What a process learns of its own pages: pageinfo pagemap | idle | table. Each failed check is
-// reported; the status is whether there was one.
+// What a process learns of its own pages: pageinfo pagemap | idle | table | megapage. Each failed
+// check is reported; the status is whether there was one.
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
@@ -17,6 +17,7 @@
 #define EXCLUSIVE (1UL << 56)
 #define FILE_PAGE (1UL << 61)
 #define PRESENT   (1UL << 63)
+#define MEGAPAGE  (2UL << 20)
 #define IDLE      "/sys/kernel/mm/page_idle/bitmap"
 
 static int failures;
@@ -256,6 +257,43 @@ static void table_test(void)
     CHECK(open("/proc/1/pagetable", O_RDONLY) < 0);
 }
 
+// Whether the table has one entry for the 2 MiB at p.
+static int is_megapage(volatile char *p)
+{
+    unsigned long va, pte, pa;
+    char line[200];
+    int found = 0;
+    FILE *f = fopen("/proc/self/pagetable", "r");
+
+    while (f && fgets(line, sizeof(line), f))
+        if (table_line(line, &va, &pte, &pa) == 1 && pte & 2 && (va & -MEGAPAGE) == (uintptr_t)p)
+            found = pa % MEGAPAGE == 0;
+    CHECK(f);
+    fclose(f);
+    return found;
+}
+
+// Those who ask for it get megapages at the first touch, and lose them to who needs single pages.
+static void megapage_test(void)
+{
+    volatile char *all = map_pages(4 * MEGAPAGE / PAGE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+    volatile char *p = (char *)(((uintptr_t)all + MEGAPAGE - 1) & -MEGAPAGE);
+
+    p[0] = 1;
+    CHECK(!is_megapage(p));
+    CHECK(madvise((void *)p, 3 * MEGAPAGE - PAGE, MADV_HUGEPAGE) == 0);
+    p[PAGE] = 1;
+    CHECK(!is_megapage(p)); // it has a table
+    p[MEGAPAGE + 5 * PAGE] = 1;
+    CHECK(is_megapage(p + MEGAPAGE));
+    p[2 * MEGAPAGE] = 1;
+    CHECK(!is_megapage(p + 2 * MEGAPAGE)); // a page is missing
+    CHECK(mprotect((void *)(p + MEGAPAGE), PAGE, PROT_READ) == 0);
+    CHECK(!is_megapage(p + MEGAPAGE));
+    CHECK(p[MEGAPAGE + 5 * PAGE] == 1 && p[2 * MEGAPAGE - 1] == 0);
+    CHECK(FRAME(entry(p + MEGAPAGE)) + 1 == FRAME(entry(p + MEGAPAGE + PAGE)));
+}
+
 int main(int argc, char **argv)
 {
     const char *what = argc > 1 ? argv[1] : "";
@@ -266,6 +304,8 @@ int main(int argc, char **argv)
         idle_test();
     else if (!strcmp(what, "table"))
         table_test();
+    else if (!strcmp(what, "megapage"))
+        megapage_test();
     else
         return 2;
     return failures;

@@ -37,6 +37,11 @@ def test_table(guest):
 
 
 @pytest.mark.rivulet
+def test_megapage(guest):
+    checked(guest, "megapage")
+
+
+@pytest.mark.rivulet
 @pytest.mark.one_config
 def test_pgaccess():
     """What xv6's programs see of it."""

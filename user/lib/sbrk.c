@@ -3,7 +3,9 @@
 // it began, or than is free now is refused at once: who takes all of memory gets -1 before it dies.
 #include <stdbool.h>
 
+#include "abi/mman.h"
 #include "kernel/memlayout.h"
+#include "kernel/riscv.h"
 #include "lib/linux.h"
 #include "lib/trace.h"
 #include "lib/usage.h"
@@ -11,6 +13,7 @@
 #include "user/user.h"
 
 #define HEAP_MAX   (PHYSTOP - KERNBASE)
+#define SUPER_MAX  (8 * SUPERPGSIZE)
 #define HEAP_ROUND (2UL << 20) // of the largest heap, so that it is the same from run to run
 #define RESERVE    (4UL << 20) // bytes left for the kernel's own needs, and its tables
 
@@ -52,7 +55,7 @@ static char *heap_move(int n)
     return old;
 }
 
-char *sbrk(int n)
+char *sbrklazy(int n)
 {
     if (!bottom)
         heap_begin();
@@ -61,7 +64,15 @@ char *sbrk(int n)
     return old;
 }
 
-char *sbrklazy(int n)
+// Some 2 MiB come in superpages, each whole at its first touch. Who asks for much more at once
+// touches little of it.
+char *sbrk(int n)
 {
-    return sbrk(n);
+    char *old = sbrklazy(n);
+
+    if (n >= SUPERPGSIZE && n <= SUPER_MAX && old != (char *)-1) {
+        uint64 start = PGROUNDUP((uint64)old);
+        ecall3(SYS_madvise, start, PGROUNDUP((uint64)old + n) - start, MADV_HUGEPAGE);
+    }
+    return old;
 }

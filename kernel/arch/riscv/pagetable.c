@@ -48,14 +48,19 @@ int pagetable_make(pte_t *slot)
     return 0;
 }
 
+static void space_note_table(struct mmu_space *space, pte_t *slot)
+{
+    if (space->made_count < MMU_MADE_MAX)
+        space->made[space->made_count] = slot;
+    space->made_count++;
+}
+
 static int space_make_table(struct mmu_space *space, pte_t *slot)
 {
     if (pagetable_make(slot))
         return -ENOMEM;
     space->tables++;
-    if (space->made_count < MMU_MADE_MAX)
-        space->made[space->made_count] = slot;
-    space->made_count++;
+    space_note_table(space, slot);
     return 0;
 }
 
@@ -73,21 +78,55 @@ pte_t *mmu_get(struct mmu_space *space, uaddr_t va)
     return p;
 }
 
-pte_t *mmu_next(const struct mmu_space *space, uaddr_t *va, uaddr_t end)
+int mmu_enter_megapage(struct mmu_space *space, uaddr_t va, pte_t pte)
+{
+    pte_t *slot = &space->root[pt_index(va, 2)];
+    void **table;
+
+    if (!pte_present(*slot) && space_make_table(space, slot))
+        return -ENOMEM;
+    slot = &pt_table(*slot)[pt_index(va, 1)];
+    if (pte_present(*slot))
+        return -EAGAIN;
+    table = up_table_alloc();
+    if (!table)
+        return -ENOMEM;
+    *table = space->aside;
+    space->aside = table;
+    space->tables++;
+    store_release(slot, pte);
+    return 0;
+}
+
+// The same mapping through a table. Harts that keep the old entry lose it with any page of it.
+static void megapage_split(struct mmu_space *space, pte_t *slot)
+{
+    pte_t *table = space->aside, pte = *slot;
+
+    space->aside = *(void **)table;
+    for (unsigned i = 0; i < MMU_TABLE_PTES; i++, pte += pte_make(1, 0) - PTE_V)
+        table[i] = pte;
+    store_release(slot, pte_make(virt_to_phys(table) >> PAGE_SHIFT, 0));
+    space_note_table(space, slot);
+}
+
+pte_t *mmu_next(struct mmu_space *space, uaddr_t *va, uaddr_t end)
 {
     uaddr_t at = *va;
 
     while (at < end) {
-        pte_t pte = space->root[pt_index(at, 2)];
+        pte_t pte = space->root[pt_index(at, 2)], *slot;
 
         if (!pte_present(pte)) {
             at = ALIGN_DOWN(at, 1UL << 30) + (1UL << 30);
             continue;
         }
-        pte = pt_table(pte)[pt_index(at, 1)];
-        if (pte_present(pte) && !pt_is_leaf(pte)) {
+        slot = &pt_table(pte)[pt_index(at, 1)];
+        if (pte_present(*slot)) {
+            if (unlikely(pt_is_leaf(*slot)))
+                megapage_split(space, slot);
             *va = at;
-            return &pt_table(pte)[pt_index(at, 0)];
+            return &pt_table(*slot)[pt_index(at, 0)];
         }
         at = ALIGN_DOWN(at, MMU_TABLE_SPAN) + MMU_TABLE_SPAN;
     }

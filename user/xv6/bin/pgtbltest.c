@@ -2,6 +2,7 @@
 // pgtbltest: what a program's page table lets it do: the page at USYSCALL, pages it must not touch,
 // in its own code and through the kernel, and a heap of 2 MiB regions.
 #include "check.h"
+#include "kernel/fcntl.h"
 #include "kernel/memlayout.h"
 #include "kernel/riscv.h"
 #include "kernel/types.h"
@@ -121,6 +122,24 @@ static void change_regions(uint64 size)
     region_check("what a child wrote", regions, size, 2);
 }
 
+// How many entries of the second level map memory: their lines are indented by 4, and name `va`.
+static int superpages(void)
+{
+    int n, indent = 0, begins = 1, found = 0;
+    int fd = open("/proc/self/pagetable", O_RDONLY);
+    char buf[512];
+
+    check("opening the page table", 1, fd >= 0);
+    while ((n = read(fd, buf, sizeof(buf))) > 0)
+        for (char *c = buf; c < buf + n; c++) {
+            indent = *c == '\n' ? 0 : indent + (begins && *c == ' ');
+            begins = *c == '\n' || (begins && *c == ' ');
+            found += *c == 'v' && indent == 4;
+        }
+    close(fd);
+    return found;
+}
+
 // Whether large pages map it or small ones, each page of it is its own.
 static void test_superpages(void)
 {
@@ -132,7 +151,9 @@ static void test_superpages(void)
     check("the break", begin, (long)regions);
     for (uint64 at = 0; at < size; at += PGSIZE)
         check("new memory", 0, regions[at]);
+    check("superpages", REGIONS, superpages());
     region_fill(regions, size, 1);
+    check("superpages, written", REGIONS, superpages());
     check_child("a child of large regions", 0, change_regions, size);
     region_check("what it left", regions, size, 1);
     sbrk(kept - size);

@@ -37,6 +37,8 @@ struct mmu_space {
     u64 asid;      // (a) generation << 16 | ASID; 0 = takes a new one when next switched to
     u32 narrowing; // (a) lock of those who take harts out of `harts`
     u64 tables;    // (page-table lock) table frames of the user half
+    void *
+        aside; // (page-table lock) an empty table for each megapage, chained: it can be taken apart
     // The entries that point at its tables, in order of creation, while they are few: makes fini
     // cheap. made_count > MMU_MADE_MAX: there were more, fini searches.
     u32 made_count;            // (page-table lock)
@@ -56,6 +58,11 @@ static inline pfn_t pte_pfn(pte_t pte)
 static inline bool pte_present(pte_t pte)
 {
     return pte & PTE_V;
+}
+
+static inline bool pte_is_table(pte_t pte)
+{
+    return (pte & (PTE_V | PTE_R | PTE_W | PTE_X)) == PTE_V;
 }
 
 static inline pte_t pte_xchg(pte_t *p, pte_t pte)
@@ -78,13 +85,19 @@ void mmu_space_fini(struct mmu_space *space);
 // lazily). Interrupts off. Writes satp only when the space changes.
 void mmu_space_switch(struct mmu_space *space);
 
-// The leaf entry for va, NULL if no table covers it.
+// The leaf entry for va, which may be a megapage's; NULL if no table covers it.
 pte_t *mmu_find(const struct mmu_space *space, uaddr_t va);
 // The same, tables made as needed; NULL when memory is out. The caller holds the page-table lock.
 pte_t *mmu_get(struct mmu_space *space, uaddr_t va);
+// Maps the MMU_TABLE_SPAN at va, aligned, as a megapage (privileged specification, section 4.4),
+// `pte` being its first page's entry, with A and D set: -EAGAIN if a table or an entry is there,
+// -ENOMEM. The caller holds the page-table lock.
+int mmu_enter_megapage(struct mmu_space *space, uaddr_t va, pte_t pte);
 // Finds the first leaf table that covers any address in [*va, end); sets *va to the first such
 // address and returns its entry (entries up to the next MMU_TABLE_SPAN boundary follow); else NULL.
-pte_t *mmu_next(const struct mmu_space *space, uaddr_t *va, uaddr_t end);
+// A megapage is taken apart: the caller holds the page-table lock, or is the last to know the
+// space.
+pte_t *mmu_next(struct mmu_space *space, uaddr_t *va, uaddr_t end);
 // Calls fn for every present entry of the user half in order, a table's before those in it (level 2
 // is the root's, 0 the pages'), until it returns non-zero. The tables stay while it runs.
 typedef int mmu_visit(unsigned level, uaddr_t va, pte_t pte, void *arg);
