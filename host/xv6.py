@@ -227,5 +227,5 @@ def prepare(config, sources, kind, blocks):
     files.update(found)
     root_use(config, files, kind, blocks)
     config.init = "/init"
-    config.append += f" sysctl.kernel.threads-max={NPROC}"
+    config.append += f" sysctl.kernel.threads-max={NPROC} sysctl.kernel.randomize_va_space=0"
     return name
