@@ -11,7 +11,7 @@
 //      RANK_RENAME        cross-directory renames, whole file system
 //        RANK_SPACE       address space areas                       (parent before child at fork)
 //          RANK_INODE     inode contents; ancestors before descendants, else by address
-//            RANK_PIPE    pipe buffer
+//            RANK_PIPE    pipe buffer; what connects Unix sockets
 //            RANK_WRITEBACK  memory object: writing its changed pages, or truncating them
 //              RANK_OBJECT   memory object: filling its pages
 //                RANK_MAP    a file's block map

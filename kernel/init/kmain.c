@@ -22,6 +22,7 @@
 #include "fs/xv6fs/xv6fs.h"
 #include "ipc/futex.h"
 #include "ipc/pipe.h"
+#include "ipc/unix.h"
 #include "lib/parse.h"
 #include "lib/string.h"
 #include "mm/slab.h"
@@ -30,6 +31,7 @@
 #include "sync/workqueue.h"
 #include "syscall/trace.h"
 #include "tty/console.h"
+#include "vfs/socket.h"
 #include "vm/space.h"
 
 #define DTB_MAX (1UL << 20) // bytes of device tree that are looked at
@@ -125,6 +127,8 @@ static void root_init(void)
 
     vfs_init();
     pipe_init();
+    socket_init();
+    unix_init();
     buf_init();
     tmpfs_init();
     xv6fs_init();

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "mm/slab.h"
 #include "proc/proc_private.h"
+#include "vfs/socket.h"
 
 struct list process_list = LIST_INIT(process_list);
 struct process *init_process;
@@ -221,6 +222,11 @@ static u64 fd_limit(void)
     return process_self() ? process_limit(RLIMIT_NOFILE) : RLIM_INFINITY;
 }
 
+static pid_t self_pid(void)
+{
+    return process_self() ? process_self()->pid->id : 0;
+}
+
 static u64 file_size_limit(void)
 {
     return process_self() ? process_limit(RLIMIT_FSIZE) : RLIM_INFINITY;
@@ -261,6 +267,7 @@ void proc_init(void)
     vm_hooks.file_put = file_put;
     vm_hooks.file_sync = area_file_sync;
     vm_hooks.space_next = space_next;
+    socket_pid_hook = self_pid;
     fd_limit_hook = fd_limit;
     file_size_limit_hook = file_size_limit;
     pid_init();

@@ -38,6 +38,7 @@ struct proc_entry {
 
 extern const struct proc_entry proc_root_entry;    // procfs_system.c
 extern const struct proc_entry proc_process_entry; // procfs_process.c: /proc/<pid>
+extern const struct proc_entry proc_net_entries[]; // procfs_system.c
 int proc_show_partitions(struct text *t, const struct proc_place *p); // procfs_block.c
 int proc_show_fault(struct text *t, const struct proc_place *p);
 int proc_write_fault(const char *s, const struct proc_place *p);

@@ -576,6 +576,7 @@ static const struct proc_entry entries[] = {
     {"pagemap", S_IFREG | 0400, true, .read = proc_read_pagemap},
     {"pagetable", S_IFREG | 0400, true, .show = proc_show_pagetable},
     {"limits", S_IFREG | 0444, .show = show_limits},
+    {"net", S_IFDIR | 0555, .entries = proc_net_entries},
     {"exe", S_IFLNK | 0777, true, .follow = follow_exe},
     {"cwd", S_IFLNK | 0777, true, .follow = follow_cwd},
     {"root", S_IFLNK | 0777, true, .follow = follow_root},

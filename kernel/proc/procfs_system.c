@@ -5,6 +5,7 @@
 #include "arch/smp.h"
 #include "base/clock.h"
 #include "base/devicetree.h"
+#include "ipc/unix.h"
 #include "lib/format.h"
 #include "lib/parse.h"
 #include "lib/string.h"
@@ -281,6 +282,11 @@ static int read_thread_self(const struct proc_place *p, char *buf, size_t size)
                : -ENOENT;
 }
 
+static int read_net(const struct proc_place *p, char *buf, size_t size)
+{
+    return snformat(buf, size, "self/net");
+}
+
 static const struct proc_entry vm_entries[] = {
     {"drop_caches", S_IFREG | 0200, .write = write_drop_caches},
     {"overcommit_memory", S_IFREG | 0644, .show = show_number, .write = write_overcommit,
@@ -310,6 +316,16 @@ static const struct proc_entry kernel_entries[] = {
     {0},
 };
 
+static int show_unix(struct text *t, const struct proc_place *p)
+{
+    return unix_show(t);
+}
+
+const struct proc_entry proc_net_entries[] = {
+    {"unix", S_IFREG | 0444, .show = show_unix},
+    {0},
+};
+
 static const struct proc_entry sys_entries[] = {
     {"kernel", S_IFDIR | 0555, .entries = kernel_entries},
     {"vm", S_IFDIR | 0555, .entries = vm_entries},
@@ -326,6 +342,7 @@ static const struct proc_entry root_entries[] = {
     {"loadavg", S_IFREG | 0444, .show = show_loadavg},
     {"meminfo", S_IFREG | 0444, .show = show_meminfo},
     {"mounts", S_IFREG | 0444, .show = show_mounts},
+    {"net", S_IFLNK | 0777, .readlink = read_net},
     {"partitions", S_IFREG | 0444, .show = proc_show_partitions},
     {"slabinfo", S_IFREG | 0400, .show = show_slabinfo},
     {"stat", S_IFREG | 0444, .show = show_stat},

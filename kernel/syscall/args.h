@@ -71,6 +71,11 @@ struct iov_arg {
 int iov_arg_init(struct iov_arg *a, uaddr_t src, u64 count);
 void iov_arg_fini(struct iov_arg *a);
 
+void signal_self(int sig);
+
+// Two descriptors for two files, told to the program; takes over the references if it succeeds.
+s64 publish_pair(struct file *first, struct file *second, bool cloexec, uaddr_t out);
+
 // A wait that a signal broke off: the call is restarted if the handler allows.
 static inline s64 restartable(s64 result)
 {

@@ -4,6 +4,7 @@
 #include "abi/limits.h"
 #include "mm/slab.h"
 #include "syscall/args.h"
+#include "vfs/socket.h"
 
 #define OWN_POS (-1) // as a position: the file's own, which moves
 
@@ -34,7 +35,7 @@ static inline ssize_t transfer(struct file *f, struct uio *u, loff_t pos, bool w
     return likely(n != -ENOMEM) ? n : transfer_again(f, u, pos, write);
 }
 
-static void signal_self(int sig)
+void signal_self(int sig)
 {
     struct siginfo info;
 
@@ -50,12 +51,13 @@ static s64 growth_failed(s64 error)
     return error;
 }
 
-// A write to a pipe or socket that nobody reads also raises SIGPIPE.
-static s64 transfer_failed(s64 error, bool write)
+// A write to a pipe or stream that nobody reads also raises SIGPIPE. Sockets know what is
+// restarted.
+static s64 transfer_failed(const struct file *f, s64 error, bool write)
 {
-    if (write && error == -EPIPE)
+    if (write && error == -EPIPE && file_breaks_loudly(f))
         signal_self(SIGPIPE);
-    return restartable(growth_failed(error));
+    return file_socket(f) ? error : restartable(growth_failed(error));
 }
 
 static inline s64 buffer_io(u64 fd, uaddr_t buf, u64 count, loff_t pos, bool write)
@@ -68,7 +70,7 @@ static inline s64 buffer_io(u64 fd, uaddr_t buf, u64 count, loff_t pos, bool wri
         return -EBADF;
     uio_init_user(&u, buf, MIN(count, MAX_RW_COUNT));
     n = transfer(f, &u, pos, write);
-    return likely(n >= 0) ? n : transfer_failed(n, write);
+    return likely(n >= 0) ? n : transfer_failed(f, n, write);
 }
 
 static s64 vector_io(u64 fd, uaddr_t iov, u64 count, loff_t pos, bool write)
@@ -83,7 +85,7 @@ static s64 vector_io(u64 fd, uaddr_t iov, u64 count, loff_t pos, bool write)
     uio_init_iov(&u, a.list, a.count);
     n = transfer(f, &u, pos, write);
     iov_arg_fini(&a);
-    return n >= 0 ? n : transfer_failed(n, write);
+    return n >= 0 ? n : transfer_failed(f, n, write);
 }
 
 s64 sys_read(u64 fd, u64 buf, u64 count)
@@ -202,7 +204,7 @@ static s64 copy_between(u64 in_fd, uaddr_t in_at, u64 out_fd, uaddr_t out_at, u6
         return n;
     n = copy_loop(in, &in_pos, out, &out_pos, MIN(count, MAX_RW_COUNT));
     n = offset_result(n, in_at, in_pos);
-    return transfer_failed(offset_result(n, out_at, out_pos), true);
+    return transfer_failed(out, offset_result(n, out_at, out_pos), true);
 }
 
 s64 sys_sendfile(u64 out_fd, u64 in_fd, u64 offset, u64 count)

@@ -67,8 +67,7 @@ s64 sys_close_range(u64 first, u64 last, u64 flags)
 
 /* Files without a name */
 
-// Two descriptors for two files, told to the program; takes over the references if it succeeds.
-static s64 publish_pair(struct file *first, struct file *second, bool cloexec, uaddr_t out)
+s64 publish_pair(struct file *first, struct file *second, bool cloexec, uaddr_t out)
 {
     u64 limit = process_limit(RLIMIT_NOFILE);
     int fds[2], err;

@@ -33,6 +33,16 @@
     SYSCALL(pidfd_open, 2, FAST, "Px") SYSCALL(pidfd_send_signal, 4, FAST, "fSax") \
     SYSCALL(pidfd_getfd, 3, FAST, "ffx") \
     SYSCALL(epoll_pwait, 6, FAST, "faddas") SYSCALL(epoll_pwait2, 6, FAST, "fadaas") \
+    /* sockets */ \
+    SYSCALL(socket, 3, FAST, "ddd") SYSCALL(socketpair, 4, FAST, "ddda") \
+    SYSCALL(bind, 3, FAST, "fas") SYSCALL(listen, 2, FAST, "fd") SYSCALL(accept, 3, FAST, "faa") \
+    SYSCALL(accept4, 4, FAST, "faax") SYSCALL(connect, 3, FAST, "fas") \
+    SYSCALL(getsockname, 3, FAST, "faa") SYSCALL(getpeername, 3, FAST, "faa") \
+    SYSCALL(sendto, 6, FAST, "fasxas") SYSCALL(recvfrom, 6, FAST, "fasxaa") \
+    SYSCALL(setsockopt, 5, FAST, "fddas") SYSCALL(getsockopt, 5, FAST, "fddaa") \
+    SYSCALL(shutdown, 2, FAST, "fd") SYSCALL(sendmsg, 3, FAST, "fax") \
+    SYSCALL(recvmsg, 3, FAST, "fax") SYSCALL(sendmmsg, 4, FAST, "faux") \
+    SYSCALL(recvmmsg, 5, FAST, "fauxa") \
     /* files: names */ \
     SYSCALL(getdents64, 3, FAST, "fas") SYSCALL(mknodat, 4, FAST, "Fpmu") \
     SYSCALL(mkdirat, 3, FAST, "Fpm") SYSCALL(unlinkat, 3, FAST, "Fpx") \

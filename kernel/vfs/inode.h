@@ -112,7 +112,7 @@ struct inode {
     struct rwlock lock;              // RANK_INODE
     struct vm_object object;         // pages of regular files
     u32 writers;       // (a) open for writing (ETXTBSY) minus exec denials, see inode_deny_write
-    void *pipe;        // (lock) FIFO state
+    void *pipe;        // (lock) FIFO state; a socket's name: who is bound to it (unix_mutex)
     struct list locks; // advisory locks (vfs/flock.c)
     void *private;     // file system's
     struct hnode cache_node; // (cache bucket) see inode_cache_find

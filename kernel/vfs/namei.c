@@ -98,7 +98,9 @@ int leaf_create(struct leaf *e, struct create_args *args)
     return err;
 }
 
-static int create_name(const struct path *start, const char *name, struct create_args *args)
+// *made, if asked for: the new file, with references.
+static int create_name(const struct path *start, const char *name, struct create_args *args,
+                       struct path *made)
 {
     struct leaf e;
     int err = leaf_begin(start, name, TO_CREATE, 0, &e);
@@ -111,6 +113,10 @@ static int create_name(const struct path *start, const char *name, struct create
         err = -ENOENT;
     else
         err = leaf_create(&e, args);
+    if (!err && made) {
+        *made = (struct path){e.dir.mount, e.dentry};
+        path_get(made);
+    }
     leaf_end(&e);
     return err;
 }
@@ -123,14 +129,21 @@ int vfs_mknod(const struct path *start, const char *name, mode_t mode, dev_t dev
         args.mode |= S_IFREG;
     if ((S_ISCHR(mode) || S_ISBLK(mode)) && !cred_capable(cred_self(), CAP_MKNOD))
         return -EPERM;
-    return create_name(start, name, &args);
+    return create_name(start, name, &args, NULL);
+}
+
+int vfs_mksock(const char *name, mode_t mode, struct path *out)
+{
+    struct create_args args = {.mode = S_IFSOCK | mode};
+
+    return create_name(NULL, name, &args, out);
 }
 
 int vfs_mkdir(const struct path *start, const char *name, mode_t mode)
 {
     struct create_args args = {.mode = S_IFDIR | (mode & (S_IRWXUGO | S_ISVTX))};
 
-    return create_name(start, name, &args);
+    return create_name(start, name, &args, NULL);
 }
 
 int vfs_symlink(const char *target, const struct path *start, const char *name)
@@ -139,7 +152,7 @@ int vfs_symlink(const char *target, const struct path *start, const char *name)
 
     if (!*target)
         return -ENOENT;
-    return create_name(start, name, &args);
+    return create_name(start, name, &args, NULL);
 }
 
 static int link_locked(struct leaf *e, const struct path *old)

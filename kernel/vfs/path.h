@@ -80,7 +80,8 @@ void dcache_shrink(void);
 // Operations on names, complete with permission checks, limits and cache updates; -errno as the
 // manual page of the system call of that name.
 int vfs_mknod(const struct path *start, const char *name, mode_t mode,
-              dev_t dev); // also regular, FIFO
+              dev_t dev);                                        // also regular, FIFO
+int vfs_mksock(const char *name, mode_t mode, struct path *out); // for bind(2)
 int vfs_mkdir(const struct path *start, const char *name, mode_t mode);
 int vfs_symlink(const char *target, const struct path *start, const char *name);
 int vfs_link(const struct path *old, const struct path *start, const char *name);

@@ -21,7 +21,7 @@ GLIBC = '''errno.h fcntl.h stdio.h unistd.h sys/file.h sys/stat.h dirent.h sys/m
 time.h sys/time.h poll.h sys/select.h sys/ioctl.h sys/resource.h sys/wait.h sys/auxv.h elf.h sys/uio.h
 sys/statvfs.h sys/statfs.h sys/epoll.h sys/eventfd.h sys/signalfd.h sys/timerfd.h sys/random.h
 sys/mount.h sys/ptrace.h sys/sysinfo.h sys/times.h sys/utsname.h ucontext.h asm/ptrace.h
-linux/close_range.h linux/limits.h'''.split()
+linux/close_range.h linux/limits.h sys/socket.h sys/un.h'''.split()
 
 LINUX = '''linux/stat.h asm/ioctls.h asm/termbits.h linux/termios.h linux/tty.h linux/fs.h
 linux/random.h linux/sched.h linux/sched/types.h linux/futex.h linux/magic.h linux/prctl.h
@@ -29,7 +29,8 @@ linux/reboot.h linux/membarrier.h linux/rseq.h linux/capability.h linux/ptrace.h
 asm/siginfo.h asm/sigcontext.h asm/ucontext.h asm/hwcap.h asm/auxvec.h linux/auxvec.h linux/mman.h linux/memfd.h
 linux/limits.h linux/elf.h linux/errno.h asm/unistd.h linux/wait.h linux/fcntl.h asm/stat.h
 asm/statfs.h linux/times.h linux/utsname.h linux/sysinfo.h linux/resource.h linux/uio.h
-linux/eventpoll.h linux/time.h linux/poll.h linux/mount.h linux/time_types.h linux/loop.h linux/xattr.h linux/timerfd.h'''.split()
+linux/eventpoll.h linux/time.h linux/poll.h linux/mount.h linux/time_types.h linux/loop.h linux/xattr.h linux/timerfd.h
+asm/sockios.h linux/sockios.h linux/un.h'''.split()
 
 # Constants of our own, of newer kernels than the reference, or private to Linux.
 UNCHECKED = set('''
@@ -40,7 +41,7 @@ SYS_lsm_set_self_attr SYS_lsm_list_modules SYS_mseal SYS_RISCV_FLUSH_ICACHE_LOCA
 ERESTARTSYS ERESTARTNOINTR ERESTARTNOHAND ERESTART_RESTARTBLOCK
 COMPAT_HWCAP_ISA_V MAX_RW_COUNT MAX_ARG_STRLEN SYMLOOP_MAX HOST_NAME_MAX LINK_MAX IOV_MAX
 UTSNAME_LENGTH TASK_COMM_LEN XV6FS_MAGIC PIPEFS_MAGIC ANON_INODE_FS_MAGIC ST_VALID S_IRWXUGO
-S_IALLUGO RUSAGE_BOTH CLK_TCK PR_RISCV_V_SET_CONTROL PR_RISCV_V_GET_CONTROL MS_NOSYMFOLLOW
+S_IALLUGO SCM_MAX_FD RUSAGE_BOTH CLK_TCK PR_RISCV_V_SET_CONTROL PR_RISCV_V_GET_CONTROL MS_NOSYMFOLLOW
 '''.split())
 UNCHECKED_PREFIX = 'RISCV_HWPROBE_'
 
@@ -57,6 +58,13 @@ STRUCTS = [
      stx_rdev_major stx_rdev_minor stx_dev_major stx_dev_minor stx_mnt_id stx_dio_mem_align
      stx_dio_offset_align'''),
     ('linux_dirent64', 'G struct dirent64', 'd_ino d_off d_reclen d_type d_name'),
+    ('sockaddr_un', 'G struct sockaddr_un', 'sun_family sun_path'),
+    ('linger', 'G struct linger', 'l_onoff l_linger'),
+    ('ucred', 'G struct ucred', 'pid uid gid'),
+    ('msghdr', 'G struct msghdr', '''msg_name msg_namelen msg_iov msg_iovlen msg_control
+     msg_controllen msg_flags'''),
+    ('mmsghdr', 'G struct mmsghdr', 'msg_hdr msg_len'),
+    ('cmsghdr', 'G struct cmsghdr', 'cmsg_len cmsg_level cmsg_type'),
     ('flock', 'G struct flock', 'l_type l_whence l_start l_len l_pid'),
     ('f_owner_ex', 'G struct f_owner_ex', 'type pid'),
     ('sigstack', 'L stack_t', 'ss_sp ss_flags ss_size'),

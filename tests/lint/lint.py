@@ -23,7 +23,7 @@ FUNCTION_MEDIAN = 15  # the median is below
 FUNCTION_NINE_TENTHS = 45  # nine in ten are below
 # Lines of code, without blanks and comments, of the kernel but for what it grew later.
 KERNEL_GOAL = 14000
-KERNEL_MAX = 26966  # lower it whenever the kernel shrinks; events and megapages raised it last
+KERNEL_MAX = 27016  # lower it whenever the kernel shrinks; hooks for sockets raised it last
 LATER = ("kernel/base/lockstat.", "kernel/proc/procfs_locks.c", "kernel/block/", "kernel/buf/",
          "kernel/fs/ext4/", "kernel/fs/xv6fs/", "kernel/fs/pseudo/blockdev.c",
          "kernel/fs/pseudo/sysfs", "kernel/proc/procfs_block.c", "kernel/drivers/ramdisk.",
@@ -36,7 +36,8 @@ LATER = ("kernel/base/lockstat.", "kernel/proc/procfs_locks.c", "kernel/block/",
          "kernel/vfs/icache.c", "kernel/vfs/xattr.c", "kernel/syscall/xattr.c",
          "kernel/fs/tmpfs/xattr.c", "kernel/proc/layout.", "kernel/syscall/personality.c",
          "kernel/ipc/epoll.", "kernel/syscall/epoll.c", "kernel/ipc/timerfd.",
-         "kernel/proc/signalfd.", "kernel/proc/pidfd.", "kernel/syscall/eventfiles.c")
+         "kernel/proc/signalfd.", "kernel/proc/pidfd.", "kernel/syscall/eventfiles.c",
+         "kernel/vfs/socket", "kernel/ipc/unix", "kernel/syscall/socket")
 UPCALLS_MAX = 12
 CLANG_FORMAT = 14  # versions differ in what they ask for
 
