@@ -83,6 +83,16 @@
 #define TCIOFF    2
 #define TCION     3
 
+/* What the first byte of a read says in packet mode (TIOCPKT): data, or these events. */
+#define TIOCPKT_DATA       0
+#define TIOCPKT_FLUSHREAD  1
+#define TIOCPKT_FLUSHWRITE 2
+#define TIOCPKT_STOP       4
+#define TIOCPKT_START      8
+#define TIOCPKT_NOSTOP     16
+#define TIOCPKT_DOSTOP     32
+#define TIOCPKT_IOCTL      64
+
 struct winsize {
     abi_u16 ws_row;
     abi_u16 ws_col;

@@ -17,6 +17,7 @@
 #include "drivers/virtio/virtio_console.h"
 #include "fs/ext4/ext4.h"
 #include "fs/initramfs.h"
+#include "fs/pseudo/devpts.h"
 #include "fs/pseudo/pseudo.h"
 #include "fs/tmpfs/tmpfs.h"
 #include "fs/xv6fs/xv6fs.h"
@@ -31,6 +32,7 @@
 #include "sync/workqueue.h"
 #include "syscall/trace.h"
 #include "tty/console.h"
+#include "tty/pty.h"
 #include "vfs/socket.h"
 #include "vm/space.h"
 
@@ -78,7 +80,7 @@ static void memory_init(void)
     faults_init();
 }
 
-static void mount_on(const char *type, const char *directory)
+static void mount_on(const char *type, const char *directory, const char *options)
 {
     struct path at;
     int err = vfs_mkdir(&root_path, directory, 0755);
@@ -86,7 +88,7 @@ static void mount_on(const char *type, const char *directory)
     if (!err || err == -EEXIST)
         err = path_lookup(&root_path, directory, WALK_FOLLOW, &at);
     if (!err) {
-        err = vfs_mount(type, &at, type, 0, NULL);
+        err = vfs_mount(type, &at, type, 0, options);
         path_put(&at);
     }
     if (err)
@@ -135,6 +137,7 @@ static void root_init(void)
     ext4_init();
     procfs_init();
     devfs_init();
+    devpts_init();
     sysfs_init();
     memdev_init();
     blockdev_init();
@@ -150,9 +153,11 @@ static void root_init(void)
     if (err)
         log_info("initramfs: corrupt (%d)", err);
     ramdisk_init();
-    mount_on("devtmpfs", "dev");
-    mount_on("proc", "proc");
-    mount_on("sysfs", "sys");
+    mount_on("devtmpfs", "dev", NULL);
+    mount_on("devpts", "dev/pts", "gid=5,mode=620,ptmxmode=666");
+    mount_on("tmpfs", "dev/shm", NULL);
+    mount_on("proc", "proc", NULL);
+    mount_on("sysfs", "sys", NULL);
 }
 
 static void harts_start(void)
@@ -171,6 +176,7 @@ static void init_thread(void *unused)
     drivers_init();
     vm_threads_start();
     console_init();
+    pty_init();
     root_init();
     virtio_console_wait(PORTS_PATIENCE);
     if (!bootarg_get("init", path, sizeof(path)) || !path[0])

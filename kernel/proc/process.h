@@ -45,6 +45,7 @@ struct session {
     struct ref refs;        // groups and terminals
     struct process *leader; // (proctree) NULL once it has exited
     struct tty *tty;        // (proctree) controlling terminal
+    struct group *hung_up; // (proctree) referenced; the terminal's foreground when that was hung up
 };
 
 // Every kind of siginfo ends with si_stime at the latest, and only that part is kept in the kernel;

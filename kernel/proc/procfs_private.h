@@ -37,6 +37,7 @@ struct proc_entry {
 };
 
 extern const struct proc_entry proc_root_entry;    // procfs_system.c
+extern const struct proc_entry proc_pty_entries[]; // procfs_ipc.c
 extern const struct proc_entry proc_process_entry; // procfs_process.c: /proc/<pid>
 extern const struct proc_entry proc_net_entries[]; // procfs_system.c
 int proc_show_partitions(struct text *t, const struct proc_place *p); // procfs_block.c
@@ -47,7 +48,9 @@ int proc_write_lockstat(const char *s, const struct proc_place *p);
 int proc_show_pagetable(struct text *t, const struct proc_place *p); // procfs_pagetable.c
 ssize_t proc_read_pagemap(const struct proc_place *p, struct uio *u, loff_t *pos);
 int proc_show_diskstats(struct text *t, const struct proc_place *p);
-int proc_write_sysrq(const char *s, const struct proc_place *p); // sysrq.c
+int proc_write_sysrq(const char *s, const struct proc_place *p);  // sysrq.c
+int proc_show_number(struct text *t, const struct proc_place *p); // the u64 that arg points to
+int proc_write_number(const char *s, u64 least, u64 most, u64 *to);
 bool proc_next_process(pid_t unused, u32 *id);
 
 bool proc_is_alive(pid_t id);               // a process or thread

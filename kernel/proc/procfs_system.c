@@ -68,13 +68,13 @@ static int show_slabinfo(struct text *t, const struct proc_place *p)
 
 static u64 overcommit; // (a) accepted, without effect: memory is always promised
 
-static int show_number(struct text *t, const struct proc_place *p)
+int proc_show_number(struct text *t, const struct proc_place *p)
 {
     text_printf(t, "%lu\n", load_relaxed((u64 *)p->entry->arg));
     return 0;
 }
 
-static int write_number(const char *s, u64 least, u64 most, u64 *to)
+int proc_write_number(const char *s, u64 least, u64 most, u64 *to)
 {
     u64 value;
     int err = parse_u64(s, NULL, 0, &value);
@@ -91,7 +91,7 @@ static int write_drop_caches(const char *s, const struct proc_place *p)
 {
     u64 what;
 
-    if (write_number(s, 1, 4, &what))
+    if (proc_write_number(s, 1, 4, &what))
         return -EINVAL;
     shrink_all();
     vm_reclaim(~0UL);
@@ -103,17 +103,17 @@ static int write_drop_caches(const char *s, const struct proc_place *p)
 
 static int write_overcommit(const char *s, const struct proc_place *p)
 {
-    return write_number(s, 0, 2, &overcommit);
+    return proc_write_number(s, 0, 2, &overcommit);
 }
 
 static int write_threads_max(const char *s, const struct proc_place *p)
 {
-    return write_number(s, THREADS_MIN, THREADS_MAX, &threads_max);
+    return proc_write_number(s, THREADS_MIN, THREADS_MAX, &threads_max);
 }
 
 static int write_randomize(const char *s, const struct proc_place *p)
 {
-    return write_number(s, 0, 2, &randomize_va_space);
+    return proc_write_number(s, 0, 2, &randomize_va_space);
 }
 
 /* Time and load */
@@ -289,13 +289,13 @@ static int read_net(const struct proc_place *p, char *buf, size_t size)
 
 static const struct proc_entry vm_entries[] = {
     {"drop_caches", S_IFREG | 0200, .write = write_drop_caches},
-    {"overcommit_memory", S_IFREG | 0644, .show = show_number, .write = write_overcommit,
+    {"overcommit_memory", S_IFREG | 0644, .show = proc_show_number, .write = write_overcommit,
      .arg = &overcommit},
     {0},
 };
 
 static const struct proc_entry random_entries[] = {
-    {"entropy_avail", S_IFREG | 0444, .show = show_number, .arg = NUMBER(256)},
+    {"entropy_avail", S_IFREG | 0444, .show = proc_show_number, .arg = NUMBER(256)},
     {0},
 };
 
@@ -305,11 +305,12 @@ static const struct proc_entry kernel_entries[] = {
     {"version", S_IFREG | 0444, .show = show_name, .arg = NAME(version)},
     {"hostname", S_IFREG | 0644, .show = show_name, .write = write_hostname, .arg = NAME(nodename)},
     {"domainname", S_IFREG | 0444, .show = show_name, .arg = NAME(domainname)},
-    {"pid_max", S_IFREG | 0444, .show = show_number, .arg = NUMBER(32768)},
-    {"randomize_va_space", S_IFREG | 0644, .show = show_number, .write = write_randomize,
+    {"pid_max", S_IFREG | 0444, .show = proc_show_number, .arg = NUMBER(32768)},
+    {"randomize_va_space", S_IFREG | 0644, .show = proc_show_number, .write = write_randomize,
      .arg = &randomize_va_space},
-    {"threads-max", S_IFREG | 0644, .show = show_number, .write = write_threads_max,
+    {"threads-max", S_IFREG | 0644, .show = proc_show_number, .write = write_threads_max,
      .arg = &threads_max},
+    {"pty", S_IFDIR | 0555, .entries = proc_pty_entries},
     {"random", S_IFDIR | 0555, .entries = random_entries},
     // Last: without it the list ends here.
     {DEBUG ? "fault" : NULL, S_IFREG | 0644, .show = proc_show_fault, .write = proc_write_fault},

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Terminals: reading, writing, and the work item between the device and the line discipline.
+// Terminals: reading and writing.
 //
-//   device --tty_receive--> in --tty_work--> line discipline --tty_read--> program
-//                                    | echo
-//   device <--tty_pump-- out <-------+------ ldisc_output <--tty_write--- program
+//   device --tty_input--> line discipline --tty_read--> program
+//                            | echo
+//   device <--pump-- out <---+--- ldisc_output <--tty_write--- program
 //
-// Input is taken in a work item, not in the interrupt: its signals need proctree_lock, and its echo
-// the terminal's mutex. When the line discipline is full of input that nobody reads, bytes stay in
-// `in`; when that is full too the device is told to hold its sender back.
+// A terminal that was hung up reads as ended and takes no output; a read that was waiting is -EIO.
 #include "tty/tty.h"
 #include "abi/errno.h"
 #include "proc/signal.h"
@@ -16,70 +14,37 @@
 // /dev/console never becomes a controlling terminal by being opened: TIOCSCTTY makes it one.
 #define CONSOLE_DEV makedev(5, 1)
 
-#define CHUNK      256 // bytes copied at a time
-#define OUT_ROOM   64U // free bytes of `out` that make it writable
-#define THROTTLE   256U
-#define READ_BITS  (POLLIN | POLLRDNORM)
-#define WRITE_BITS (POLLOUT | POLLWRNORM)
-
-static void tty_work(struct work *w);
+#define CHUNK    256 // bytes copied at a time
+#define OUT_ROOM 64U // free bytes of `out` that make it writable
 
 void tty_init(struct tty *tty, const struct tty_ops *ops, u32 dev)
 {
     tty->ops = ops;
     tty->dev = dev;
+    ref_init(&tty->refs, 1);
     mutex_init(&tty->lock, RANK_TTY);
     mutex_init(&tty->write_lock, RANK_NONE);
     ring_init(&tty->out, tty->out_buffer, TTY_RING);
-    ring_init(&tty->in, tty->in_buffer, TTY_RING);
     ldisc_init(&tty->ldisc, &tty->out);
     tty->size = (struct winsize){.ws_row = 24, .ws_col = 80};
-    spin_init(&tty->in_lock, RANK_DEVICE);
-    work_init(&tty->work, tty_work);
     wait_queue_init(&tty->read_wait);
     wait_queue_init(&tty->write_wait);
 }
 
-void tty_receive(struct tty *tty, const u8 *s, size_t n)
+void tty_put(struct tty *tty)
 {
-    irqflags_t flags = spin_lock_irqsave(&tty->in_lock);
-
-    ring_write(&tty->in, s, n);
-    if (!tty->throttled && ring_space(&tty->in) < THROTTLE) {
-        tty->throttled = true;
-        tty->ops->enable_input(false);
-    }
-    spin_unlock_irqrestore(&tty->in_lock, flags);
-    work_queue(&tty->work);
+    if (ref_put(&tty->refs))
+        tty->ops->free(tty);
 }
 
-void tty_wake(struct tty *tty)
+u32 tty_input_locked(struct tty *tty, u8 c)
 {
-    work_queue(&tty->work);
-}
+    u32 what = ldisc_input(&tty->ldisc, c);
 
-static void tty_unthrottle_locked(struct tty *tty)
-{
-    if (tty->throttled && ring_space(&tty->in) >= 2 * THROTTLE) {
-        tty->throttled = false;
-        tty->ops->enable_input(true);
-    }
-}
-
-static bool tty_next_input(struct tty *tty, u8 *c)
-{
-    irqflags_t flags = spin_lock_irqsave(&tty->in_lock);
-    bool any = ring_get(&tty->in, c);
-
-    tty_unthrottle_locked(tty);
-    spin_unlock_irqrestore(&tty->in_lock, flags);
-    return any;
-}
-
-static void tty_act(struct tty *tty, u32 what)
-{
+    if (likely(!what))
+        return 0;
     if (what & LDISC_FLUSH)
-        tty->ops->discard();
+        tty->ops->discard(tty, TTY_OUTPUT);
     if (what & LDISC_INTR)
         tty_signal(tty, SIGINT);
     if (what & LDISC_QUIT)
@@ -90,26 +55,22 @@ static void tty_act(struct tty *tty, u32 what)
         tty_pump_locked(tty); // what was typed stands above
         process_dump_all();
     }
+    return what;
 }
 
-static void tty_work(struct work *w)
+void tty_input_done(struct tty *tty)
 {
-    struct tty *tty = container_of(w, struct tty, work);
-    bool any = false;
-    u32 what;
-    u8 c;
+    wake_key(&tty->read_wait, TTY_READ_BITS);
+}
 
+void tty_hangup(struct tty *tty)
+{
     mutex_lock(&tty->lock);
-    while (ldisc_wants_input(&tty->ldisc) && tty_next_input(tty, &c)) {
-        what = ldisc_input(&tty->ldisc, c);
-        if (what)
-            tty_act(tty, what);
-        any = true;
-    }
-    tty_pump_locked(tty);
+    tty->hung = true;
     mutex_unlock(&tty->lock);
-    if (any)
-        wake_key(&tty->read_wait, READ_BITS);
+    wake_all(&tty->read_wait);
+    wake_all(&tty->write_wait);
+    tty_hangup_session(tty);
 }
 
 void tty_pump_locked(struct tty *tty)
@@ -117,32 +78,32 @@ void tty_pump_locked(struct tty *tty)
     struct ring *out = &tty->out;
     size_t n = 1;
 
+    if (tty->ops->changed)
+        tty->ops->changed(tty);
     while (n && ring_used(out) && !tty->ldisc.stopped) {
         u32 from = out->head & (out->size - 1);
 
-        n = tty->ops->write(out->buf + from, MIN(ring_used(out), out->size - from));
+        n = tty->ops->write(tty, out->buf + from, MIN(ring_used(out), out->size - from));
         out->head += n;
     }
     if (ring_space(out) >= OUT_ROOM)
-        wake_key(&tty->write_wait, WRITE_BITS);
+        wake_key(&tty->write_wait, TTY_WRITE_BITS);
 }
 
 void tty_flush_input(struct tty *tty)
 {
-    irqflags_t flags;
-
     mutex_lock(&tty->lock);
-    flags = spin_lock_irqsave(&tty->in_lock);
-    tty->in.head = tty->in.tail;
-    tty_unthrottle_locked(tty);
-    spin_unlock_irqrestore(&tty->in_lock, flags);
+    tty->ops->discard(tty, TTY_INPUT);
     ldisc_flush_input(&tty->ldisc);
     mutex_unlock(&tty->lock);
+    tty->ops->room(tty);
 }
 
 static bool tty_drained(struct tty *tty)
 {
-    return ring_used(&tty->out) == 0 && tty->ops->pending() == 0;
+    if (!tty->ops->pending || tty->hung)
+        return true;
+    return ring_used(&tty->out) == 0 && tty->ops->pending(tty) == 0;
 }
 
 int tty_drain(struct tty *tty)
@@ -165,9 +126,10 @@ static int tty_wait_input(struct tty *tty, size_t n)
         seen = ldisc_available(l);
         timeout = ldisc_timeout(l, seen);
         deadline = timeout == LDISC_FOREVER ? NS_NEVER : clock_monotonic() + timeout;
-        err = wait_event(&tty->read_wait, ldisc_enough(l, n) || ldisc_available(l) > seen,
+        err = wait_event(&tty->read_wait,
+                         tty->hung || ldisc_enough(l, n) || ldisc_available(l) > seen,
                          WAIT_INTERRUPTIBLE, deadline);
-    } while (!err && !ldisc_enough(l, n));
+    } while (!err && !tty->hung && !ldisc_enough(l, n));
     return err == -ETIMEDOUT ? 0 : err;
 }
 
@@ -211,7 +173,7 @@ static ssize_t tty_read(struct file *file, struct uio *u, loff_t *pos)
     ssize_t n;
     int err;
 
-    if (!u->left)
+    if (!u->left || tty->hung)
         return 0;
     do {
         err = tty_check_background(tty, SIGTTIN);
@@ -220,28 +182,29 @@ static ssize_t tty_read(struct file *file, struct uio *u, loff_t *pos)
         if (err)
             return err;
         n = tty_take(tty, u);
-    } while (n == -EAGAIN && wait);
-    if (ring_used(&tty->in)) // it may have waited for room
-        work_queue(&tty->work);
-    return n;
+    } while (n == -EAGAIN && wait && !tty->hung);
+    tty->ops->room(tty);
+    return n == -EAGAIN && tty->hung ? -EIO : n;
 }
 
 static bool tty_writable(struct tty *tty)
 {
-    return ring_space(&tty->out) >= OUT_ROOM;
+    return tty->hung || ring_space(&tty->out) >= OUT_ROOM;
 }
 
 // Puts out n bytes; bytes taken, fewer only with *err set.
-static size_t tty_put(struct tty *tty, const u8 *s, size_t n, bool wait, int *err)
+static size_t tty_emit(struct tty *tty, const u8 *s, size_t n, bool wait, int *err)
 {
     size_t done = 0;
 
     for (;;) {
         mutex_lock(&tty->lock);
-        done += ldisc_output(&tty->ldisc, s + done, n - done);
+        *err = tty->hung ? -EIO : 0;
+        if (!*err)
+            done += ldisc_output(&tty->ldisc, s + done, n - done);
         tty_pump_locked(tty);
         mutex_unlock(&tty->lock);
-        if (done == n)
+        if (*err || done == n)
             return done;
         if (!wait && !tty_writable(tty))
             *err = -EAGAIN;
@@ -271,7 +234,7 @@ static ssize_t tty_write(struct file *file, struct uio *u, loff_t *pos)
 
         err = uio_get(u, chunk, n);
         if (!err)
-            done += tty_put(tty, chunk, n, wait, &err);
+            done += tty_emit(tty, chunk, n, wait, &err);
     }
     mutex_unlock(&tty->write_lock);
     return done ? done : err;
@@ -283,24 +246,47 @@ static u32 tty_poll(struct file *file, struct poll_table *table)
 
     poll_wait(table, &tty->read_wait);
     poll_wait(table, &tty->write_wait);
-    return (ldisc_readable(&tty->ldisc) ? READ_BITS : 0) | (tty_writable(tty) ? WRITE_BITS : 0);
+    if (tty->hung)
+        return TTY_READ_BITS | TTY_WRITE_BITS | POLLERR | POLLHUP;
+    return (ldisc_readable(&tty->ldisc) ? TTY_READ_BITS : 0) |
+           (tty_writable(tty) ? TTY_WRITE_BITS : 0);
 }
 
 // A node without a terminal of its own, /dev/tty, is whatever terminal the caller's session has.
 static int tty_open(struct inode *inode, struct file *file)
 {
-    struct tty *tty = file->private ?: tty_controlling();
+    struct tty *tty = file->private;
+    int err;
 
-    file->private = tty;
+    if (tty)
+        ref_get(&tty->refs);
+    else
+        tty = tty_controlling();
     if (!tty)
         return -ENXIO;
+    err = tty->ops->open ? tty->ops->open(tty) : 0;
+    if (err) {
+        tty_put(tty);
+        return err;
+    }
+    file->private = tty;
     if (!(file->flags & O_NOCTTY) && file->mode & FILE_F_READ && inode->rdev != CONSOLE_DEV)
         (void)tty_acquire(tty, false); // only a session leader without one gets it
     return 0;
 }
 
+static void tty_release(struct file *file)
+{
+    struct tty *tty = file->private;
+
+    if (tty->ops->close)
+        tty->ops->close(tty);
+    tty_put(tty);
+}
+
 const struct file_ops tty_file_ops = {
     .open = tty_open,
+    .release = tty_release,
     .read = tty_read,
     .write = tty_write,
     .poll = tty_poll,

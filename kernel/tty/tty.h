@@ -1,47 +1,62 @@
 // SPDX-License-Identifier: MIT
 // Terminals: a line discipline between a device and the files open on it, and job control.
 //
-// A driver fills in `ops`, calls tty_init, hands input to tty_receive (any context) and calls
-// tty_wake when it can send again. Terminals live for ever.
+// A driver fills in `ops`, calls tty_init, hands input to tty_input_locked and tty_input_done, and
+// calls tty_pump_locked when it can send again.
 #pragma once
 #include "proc/process.h"
-#include "sync/workqueue.h"
 #include "tty/ldisc.h"
 #include "vfs/file.h"
 
 #define TTY_RING 4096U
 
-struct tty_ops { // none may sleep
+#define TTY_READ_BITS  (POLLIN | POLLRDNORM)
+#define TTY_WRITE_BITS (POLLOUT | POLLWRNORM)
+
+struct tty;
+
+enum { TTY_INPUT = 1, TTY_OUTPUT = 2 }; // as TIOCPKT_FLUSHREAD and TIOCPKT_FLUSHWRITE
+
+// None may sleep but open and close; tty->lock is held for write, pending, discard, changed.
+// Members after `room` may be missing.
+struct tty_ops {
     // Takes what it can, sends it in its own time; bytes taken.
-    size_t (*write)(const u8 *s, size_t n);
-    size_t (*pending)(void); // bytes taken and not yet sent
-    void (*discard)(void);   // forgets them
-    void (*enable_input)(bool on);
+    size_t (*write)(struct tty *tty, const u8 *s, size_t n);
+    // Forgets output taken and not yet sent; or input that the line discipline has not seen.
+    void (*discard)(struct tty *tty, u32 what);
+    void (*room)(struct tty *tty);      // something was read: the line discipline takes more
+    size_t (*pending)(struct tty *tty); // bytes taken and not yet sent; missing: nobody waits
+    void (*changed)(struct tty *tty);   // modes are new, or output was stopped or goes on
+    int (*open)(struct tty *tty);       // a file more; -EIO
+    void (*close)(struct tty *tty);     // a file less
+    void (*free)(struct tty *tty);      // the last reference is gone; any context
 };
 
 struct tty {
     const struct tty_ops *ops; // (c)
     u32 dev;                   // (c)
+    struct ref refs;           // files and the session
     struct mutex lock;         // RANK_TTY
     struct mutex write_lock;   // one write(2) at a time; outside `lock`
     struct ldisc ldisc;        // (l); waiters look at it unlocked, and again locked
     struct winsize size;       // (l)
     struct ring out;           // (l) echo and processed output
-    struct spinlock in_lock;   // RANK_DEVICE
-    struct ring in;            // (in_lock) bytes from the device
-    bool throttled;            // (in_lock)
-    struct work work;          // moves `in` to the line discipline, `out` to the device
+    bool hung;                 // (l) the other end is gone for ever
     struct wait_queue read_wait, write_wait;
     struct session *session;  // (proctree) referenced; whose controlling terminal this is
     struct group *foreground; // (proctree) referenced
-    u8 in_buffer[TTY_RING], out_buffer[TTY_RING];
+    u8 out_buffer[TTY_RING];
 };
 
 void tty_init(struct tty *tty, const struct tty_ops *ops, u32 dev);
-void tty_receive(struct tty *tty, const u8 *s, size_t n); // bytes that do not fit are lost
-void tty_wake(struct tty *tty);
+void tty_put(struct tty *tty);
+// One byte from the device, for the line discipline; what it asked for (LDISC_*) is done.
+u32 tty_input_locked(struct tty *tty, u8 c);
+void tty_input_done(struct tty *tty); // readers look again; not locked
+void tty_hangup(struct tty *tty);     // for ever
 
 extern const struct file_ops tty_file_ops;
+s64 tty_control(struct tty *tty, u32 cmd, u64 arg); // ioctl(2)
 s64 tty_ioctl(struct file *file, u32 cmd, u64 arg);
 
 // Moves output to the device; tty->lock is held.
@@ -56,10 +71,12 @@ void tty_job_init(void);
 // group was sent sig.
 int tty_check_background(struct tty *tty, int sig);
 void tty_signal(struct tty *tty, int sig); // to the foreground group
-struct tty *tty_controlling(void);         // the caller's, NULL
+struct tty *tty_controlling(void);         // the caller's, with a reference; NULL
 int tty_acquire(struct tty *tty, bool steal);
 int tty_disown(struct tty *tty);
-// Id of the foreground group (0: none) or of the session; -ENOTTY if it is not the caller's.
-s64 tty_owner(struct tty *tty, bool session);
+// Id of the foreground group (0: none) or of the session; -ENOTTY if there is no session, or the
+// terminal `must` be the caller's and is not.
+s64 tty_owner(struct tty *tty, bool session, bool must);
+void tty_hangup_session(struct tty *tty);
 // tcsetpgrp(3): a group of the caller's session; -ENOTTY -ESRCH -EPERM -EINVAL.
 int tty_set_foreground(struct tty *tty, pid_t pgid);

@@ -31,6 +31,8 @@ static s64 tty_set_mode(struct tty *tty, u32 cmd, u64 arg)
     struct termios2 mode = tty->ldisc.mode;
     int err = copy_from_user(&mode, arg, mode_size(cmd));
 
+    if (!err && mode.c_lflag & EXTPROC) // a discipline of the other end's own
+        err = -EINVAL;
     if (!err && cmd != TCSETS && cmd != TCSETS2)
         err = tty_drain(tty);
     if (err)
@@ -83,7 +85,7 @@ static s64 tty_flush(struct tty *tty, u32 cmd, u64 which)
         return 0;
     mutex_lock(&tty->lock);
     tty->out.head = tty->out.tail;
-    tty->ops->discard();
+    tty->ops->discard(tty, TTY_OUTPUT);
     tty_pump_locked(tty);
     mutex_unlock(&tty->lock);
     return 0;
@@ -101,7 +103,7 @@ static s64 tty_flow(struct tty *tty, u32 cmd, u64 what)
     if (what == TCOOFF || what == TCOON)
         tty->ldisc.stopped = what == TCOOFF;
     else if (key != _POSIX_VDISABLE)
-        (void)tty->ops->write(&key, 1);
+        (void)tty->ops->write(tty, &key, 1);
     tty_pump_locked(tty);
     mutex_unlock(&tty->lock);
     return 0;
@@ -115,17 +117,20 @@ static s64 tty_break(struct tty *tty, u32 cmd, u64 arg)
 
 static s64 tty_get_count(struct tty *tty, u32 cmd, u64 arg)
 {
-    u32 n;
+    u32 n = 0;
 
     mutex_lock(&tty->lock);
-    n = cmd == FIONREAD ? ldisc_available(&tty->ldisc) : ring_used(&tty->out) + tty->ops->pending();
+    if (cmd == FIONREAD)
+        n = ldisc_available(&tty->ldisc);
+    else if (tty->ops->pending)
+        n = ring_used(&tty->out) + tty->ops->pending(tty);
     mutex_unlock(&tty->lock);
     return put_user_u32(arg, n);
 }
 
 static s64 tty_get_owner(struct tty *tty, u32 cmd, u64 arg)
 {
-    s64 id = tty_owner(tty, cmd == TIOCGSID);
+    s64 id = tty_owner(tty, cmd == TIOCGSID, true);
 
     return id < 0 ? id : put_user_u32(arg, (u32)id);
 }
@@ -140,6 +145,11 @@ static s64 tty_set_owner(struct tty *tty, u32 cmd, u64 arg)
 static s64 tty_join(struct tty *tty, u32 cmd, u64 arg)
 {
     return tty_acquire(tty, arg == 1);
+}
+
+static s64 tty_no_master(struct tty *tty, u32 cmd, u64 arg)
+{
+    return -EIO;
 }
 
 static s64 tty_part(struct tty *tty, u32 cmd, u64 arg)
@@ -162,14 +172,15 @@ static const struct {
     {FIONREAD, false, tty_get_count},  {TIOCOUTQ, false, tty_get_count},
     {TIOCGPGRP, false, tty_get_owner}, {TIOCSPGRP, true, tty_set_owner},
     {TIOCGSID, false, tty_get_owner},  {TIOCSCTTY, false, tty_join},
-    {TIOCNOTTY, false, tty_part},
+    {TIOCNOTTY, false, tty_part},      {TIOCGPTPEER, false, tty_no_master},
 };
 
-s64 tty_ioctl(struct file *file, u32 cmd, u64 arg)
+s64 tty_control(struct tty *tty, u32 cmd, u64 arg)
 {
-    struct tty *tty = file->private;
     int err;
 
+    if (tty->hung)
+        return cmd == TIOCSPGRP ? -ENOTTY : -EIO;
     for (unsigned i = 0; i < ARRAY_SIZE(calls); i++) {
         if (calls[i].cmd != cmd)
             continue;
@@ -177,4 +188,9 @@ s64 tty_ioctl(struct file *file, u32 cmd, u64 arg)
         return err ?: calls[i].call(tty, cmd, arg);
     }
     return -ENOTTY;
+}
+
+s64 tty_ioctl(struct file *file, u32 cmd, u64 arg)
+{
+    return tty_control(file->private, cmd, arg);
 }

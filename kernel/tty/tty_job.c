@@ -22,6 +22,8 @@ struct tty *tty_controlling(void)
         return NULL;
     spin_lock(&proctree_lock);
     tty = session_self_locked()->tty;
+    if (tty)
+        ref_get(&tty->refs);
     spin_unlock(&proctree_lock);
     return tty;
 }
@@ -85,7 +87,42 @@ static void tty_release_locked(struct tty *tty)
     if (s) {
         s->tty = NULL;
         session_put_locked(s);
+        tty_put(tty);
     }
+}
+
+// What was the foreground when the session's terminal was hung up is forgotten; it hears of that
+// when the leader exits.
+static void session_forget_locked(struct session *s, bool signal)
+{
+    struct group *g = s->hung_up;
+
+    s->hung_up = NULL;
+    if (g && signal) {
+        signal_send_group_locked(g, SIGHUP, NULL);
+        signal_send_group_locked(g, SIGCONT, NULL);
+    }
+    if (g)
+        group_put_locked(g);
+}
+
+// The other end is gone: the leader hears of it, and the session has no terminal any more.
+void tty_hangup_session(struct tty *tty)
+{
+    struct session *s;
+
+    spin_lock(&proctree_lock);
+    s = tty->session;
+    if (s && s->leader) {
+        signal_send_process(s->leader, SIGHUP, NULL);
+        signal_send_process(s->leader, SIGCONT, NULL);
+        session_forget_locked(s, false);
+        s->hung_up = tty->foreground;
+        if (s->hung_up)
+            group_get(s->hung_up);
+    }
+    tty_release_locked(tty);
+    spin_unlock(&proctree_lock);
 }
 
 // -EPERM: not a session leader, or it has a terminal, or another session has this one.
@@ -114,9 +151,11 @@ int tty_acquire(struct tty *tty, bool steal)
         err = tty_may_acquire_locked(tty, steal);
     if (!err && s->tty != tty) {
         tty_release_locked(tty);
+        session_forget_locked(s, false);
         tty->session = s;
         ref_get(&s->refs);
         s->tty = tty;
+        ref_get(&tty->refs);
         foreground_set_locked(tty, p->group);
     }
     spin_unlock(&proctree_lock);
@@ -134,6 +173,12 @@ static void tty_leave_locked(struct session *s)
     }
     if (tty)
         tty_release_locked(tty);
+}
+
+static void leader_exits_locked(struct session *s)
+{
+    tty_leave_locked(s);
+    session_forget_locked(s, true);
 }
 
 // A session has one controlling terminal for all its processes: only its leader can give it up.
@@ -154,15 +199,17 @@ int tty_disown(struct tty *tty)
     return err;
 }
 
-s64 tty_owner(struct tty *tty, bool session)
+s64 tty_owner(struct tty *tty, bool session, bool must)
 {
     s64 ret = -ENOTTY;
 
     spin_lock(&proctree_lock);
-    if (session_self_locked()->tty == tty && session)
-        ret = tty->session->pid->id;
-    else if (session_self_locked()->tty == tty)
+    if (must && session_self_locked()->tty != tty)
+        ret = -ENOTTY;
+    else if (!session)
         ret = tty->foreground ? tty->foreground->pid->id : 0;
+    else if (tty->session)
+        ret = tty->session->pid->id;
     spin_unlock(&proctree_lock);
     return ret;
 }
@@ -202,5 +249,5 @@ static void tty_describe_locked(struct session *s, u32 *dev, pid_t *foreground)
 void tty_job_init(void)
 {
     session_tty_hook = tty_describe_locked;
-    session_leader_exit_hook = tty_leave_locked;
+    session_leader_exit_hook = leader_exits_locked;
 }

@@ -169,6 +169,11 @@ struct fs_type {
 struct block_device;
 int fs_source_device(const char *source, struct block_device **out);
 
+// fn for each word of a mount's options, "key=value,word" or NULL; without a value it is NULL. The
+// first error of fn; -EINVAL for words of 64 bytes or more.
+int options_each(const char *text, int (*fn)(void *arg, const char *key, const char *value),
+                 void *arg);
+
 void fs_register(struct fs_type *type);
 struct fs_type *fs_find(const char *name);
 void fs_each(void (*fn)(struct fs_type *type, void *arg), void *arg);

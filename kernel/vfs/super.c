@@ -41,6 +41,30 @@ void fs_each(void (*fn)(struct fs_type *type, void *arg), void *arg)
         fn(t, arg);
 }
 
+int options_each(const char *text, int (*fn)(void *arg, const char *key, const char *value),
+                 void *arg)
+{
+    char word[64], *equals;
+    int err = 0;
+
+    while (!err && text && *text) {
+        const char *end = strchr(text, ',');
+        size_t n = end ? end - text : strlen(text);
+
+        if (n >= sizeof(word))
+            return -EINVAL;
+        memcpy(word, text, n);
+        word[n] = '\0';
+        equals = strchr(word, '=');
+        if (equals)
+            *equals++ = '\0';
+        if (n)
+            err = fn(arg, word, equals);
+        text += n + (end != NULL);
+    }
+    return err;
+}
+
 int superblock_create(struct superblock **out, const struct fs_type *type,
                       const struct superblock_ops *ops)
 {

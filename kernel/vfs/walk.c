@@ -257,6 +257,19 @@ int path_lookup(const struct path *start, const char *name, u32 flags, struct pa
     return err;
 }
 
+int path_beside(const struct path *p, const char *name, struct path *out)
+{
+    struct walk w = {.at = *p};
+    int err;
+
+    path_get(p);
+    walk_up(&w);
+    err = path_lookup(&w.at, name, 0, out);
+    walk_end(&w);
+    path_put(&w.at);
+    return err;
+}
+
 // What the call says to a last component that is no name: "/" (length 0), "." or "..".
 static int special_error(const struct name *last, enum purpose why)
 {

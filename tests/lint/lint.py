@@ -23,21 +23,23 @@ FUNCTION_MEDIAN = 15  # the median is below
 FUNCTION_NINE_TENTHS = 45  # nine in ten are below
 # Lines of code, without blanks and comments, of the kernel but for what it grew later.
 KERNEL_GOAL = 14000
-KERNEL_MAX = 27016  # lower it whenever the kernel shrinks; hooks for sockets raised it last
+KERNEL_MAX = 27194  # lower it whenever the kernel shrinks; terminals that end, sessions hung up, raised it last
 LATER = ("kernel/base/lockstat.", "kernel/proc/procfs_locks.c", "kernel/block/", "kernel/buf/",
          "kernel/fs/ext4/", "kernel/fs/xv6fs/", "kernel/fs/pseudo/blockdev.c",
          "kernel/fs/pseudo/sysfs", "kernel/proc/procfs_block.c", "kernel/drivers/ramdisk.",
          "kernel/drivers/loop", "kernel/drivers/nvme/", "kernel/drivers/pci/",
          "kernel/drivers/virtio/virtio_blk.c", "kernel/drivers/virtio/virtio_pci.c",
          "kernel/base/devicetree_pci.c", "kernel/base/planted.h", "kernel/lib/crc",
-         "kernel/lib/ranges.", "kernel/mm/spares.", "kernel/vm/fill.c", "kernel/vm/megapage.c", "kernel/vm/pagemap.c",
-         "kernel/proc/procfs_pagetable.c", "kernel/proc/sysrq.c", "kernel/vm/writeback.c",
-         "kernel/vm/reclaim.c",
-         "kernel/vfs/icache.c", "kernel/vfs/xattr.c", "kernel/syscall/xattr.c",
-         "kernel/fs/tmpfs/xattr.c", "kernel/proc/layout.", "kernel/syscall/personality.c",
-         "kernel/ipc/epoll.", "kernel/syscall/epoll.c", "kernel/ipc/timerfd.",
-         "kernel/proc/signalfd.", "kernel/proc/pidfd.", "kernel/syscall/eventfiles.c",
-         "kernel/vfs/socket", "kernel/ipc/unix", "kernel/syscall/socket")
+         "kernel/lib/ranges.", "kernel/mm/spares.", "kernel/vm/fill.c", "kernel/vm/megapage.c",
+         "kernel/vm/pagemap.c", "kernel/proc/procfs_pagetable.c", "kernel/proc/sysrq.c",
+         "kernel/vm/writeback.c", "kernel/vm/reclaim.c", "kernel/vfs/icache.c",
+         "kernel/vfs/xattr.c", "kernel/syscall/xattr.c", "kernel/fs/tmpfs/xattr.c",
+         "kernel/proc/layout.", "kernel/syscall/personality.c", "kernel/ipc/epoll.",
+         "kernel/syscall/epoll.c", "kernel/ipc/timerfd.", "kernel/proc/signalfd.",
+         "kernel/proc/pidfd.", "kernel/syscall/eventfiles.c", "kernel/vfs/socket",
+         "kernel/ipc/unix", "kernel/syscall/socket", "kernel/fs/pseudo/devpts.", "kernel/tty/pty.",
+         "kernel/mm/idmap.", "kernel/proc/procfs_ipc", "kernel/vm/detach.c", "kernel/ipc/sysv",
+         "kernel/syscall/sysv.c")
 UPCALLS_MAX = 12
 CLANG_FORMAT = 14  # versions differ in what they ask for
 

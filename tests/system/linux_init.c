@@ -190,6 +190,10 @@ static void system_setup(void)
     else
         mount("tmpfs", "/tmp", "tmpfs", 0, "mode=1777");
     mkdir("/dev/rv", 0755);
+    mkdir("/dev/pts", 0755);
+    mkdir("/dev/shm", 0755);
+    mount("devpts", "/dev/pts", "devpts", 0, "gid=5,mode=620,ptmxmode=666");
+    mount("tmpfs", "/dev/shm", "tmpfs", 0, "mode=1777");
     for (int waited = 0; ports_link() < PORTS; waited++) {
         if (waited > PORT_WAIT_MS)
             die("ports");

@@ -252,11 +252,15 @@ static int parse_size(const char *s, u64 *out)
     return __builtin_mul_overflow(*out, scale, out) ? -EINVAL : 0;
 }
 
-static int option_apply(struct options *o, const char *key, const char *value)
+// Words without a value are flags that mount(8) passes on.
+static int option_apply(void *arg, const char *key, const char *value)
 {
+    struct options *o = arg;
     u64 n;
     int err;
 
+    if (!value)
+        return 0;
     if (!strcmp(key, "mode")) {
         err = parse_u64(value, NULL, 8, &n);
         o->root.mode = S_IFDIR | (n & S_IALLUGO);
@@ -278,31 +282,6 @@ static int option_apply(struct options *o, const char *key, const char *value)
     else
         return -EINVAL;
     return 0;
-}
-
-// Comma-separated key=value; words without a value are flags that mount(8) passes on.
-static int options_parse(struct options *o, const char *text)
-{
-    char word[64];
-    int err = 0;
-
-    while (!err && *text) {
-        const char *end = strchr(text, ',');
-        size_t n = end ? end - text : strlen(text);
-        char *equals;
-
-        if (n >= sizeof(word))
-            return -EINVAL;
-        memcpy(word, text, n);
-        word[n] = '\0';
-        equals = strchr(word, '=');
-        if (equals) {
-            *equals = '\0';
-            err = option_apply(o, word, equals + 1);
-        }
-        text += n + (end != NULL);
-    }
-    return err;
 }
 
 static const struct superblock_ops tmpfs_ops = {
@@ -337,7 +316,7 @@ int tmpfs_create(const char *options, struct superblock **out)
     err = o.fs ? 0 : -ENOMEM;
     if (!err) {
         o.fs->page_limit = o.fs->inode_limit = frames_total() / 2;
-        err = options_parse(&o, options ? options : "");
+        err = options_each(options, option_apply, &o);
     }
     if (!err)
         err = tmpfs_inode_create(sb, &o.root, &sb->root);

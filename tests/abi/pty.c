@@ -1,0 +1,796 @@
+// SPDX-License-Identifier: MIT
+// Pseudo-terminals: pty(7), pts(4), ptmx, ioctl_tty(2), packet mode, hangup, job control.
+#include "abi.h"
+#include <poll.h>
+#include <pty.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
+#include <termios.h>
+#include <utmp.h>
+
+#ifndef TIOCGPTPEER
+#define TIOCGPTPEER 0x5441
+#endif
+
+static int master_open(int flags)
+{
+    int fd = open("/dev/ptmx", O_RDWR | O_NOCTTY | flags);
+
+    NEED(fd >= 0);
+    return fd;
+}
+
+static int number_of(int master)
+{
+    int n = -1;
+
+    NEED(ioctl(master, TIOCGPTN, &n) == 0);
+    return n;
+}
+
+static const char *slave_path(int master)
+{
+    static char path[32];
+
+    snprintf(path, sizeof(path), "/dev/pts/%d", number_of(master));
+    return path;
+}
+
+static void unlock(int master)
+{
+    int off = 0;
+
+    NEED(ioctl(master, TIOCSPTLCK, &off) == 0);
+}
+
+static void pair_open(int *master, int *slave)
+{
+    *master = master_open(0);
+    unlock(*master);
+    *slave = open(slave_path(*master), O_RDWR | O_NOCTTY);
+    NEED(*slave >= 0);
+}
+
+// Neither echo nor editing; output as it is.
+static void make_raw(int fd)
+{
+    struct termios t;
+
+    NEED(tcgetattr(fd, &t) == 0);
+    cfmakeraw(&t);
+    NEED(tcsetattr(fd, TCSANOW, &t) == 0);
+}
+
+// Bits of poll without waiting.
+static int ready(int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN | POLLOUT | POLLPRI};
+
+    NEED(poll(&p, 1, 0) >= 0);
+    return p.revents;
+}
+
+// Waits for what another context of the kernel may still be carrying there.
+static int await(int fd, int events)
+{
+    struct pollfd p = {.fd = fd, .events = events};
+
+    NEED(poll(&p, 1, -1) == 1);
+    return p.revents;
+}
+
+// Exactly this many bytes.
+static const char *text_of_length(int fd, size_t want)
+{
+    static char text[256];
+    size_t got = 0;
+
+    while (got < want) {
+        ssize_t n = read(fd, text + got, want - got);
+        NEED(n > 0);
+        got += n;
+    }
+    text[got] = 0;
+    return text;
+}
+
+static void test_names(void)
+{
+    int master = master_open(0), other = master_open(0), lock = -1, slave;
+    char path[32], text[32], link[64] = "";
+    struct stat st;
+    struct statfs fs;
+
+    CHECK("numbers differ", number_of(master) != number_of(other));
+    strcpy(path, slave_path(master));
+    EXPECT("name exists", stat(path, &st), 0);
+    CHECK("name is a terminal", S_ISCHR(st.st_mode));
+    EXPECT("major", major(st.st_rdev), 136);
+    EXPECT("minor", minor(st.st_rdev), number_of(master));
+    EXPECT("inode", st.st_ino, number_of(master) + 3);
+    EXPECT("owner", st.st_uid, getuid());
+    EXPECT("locked", ioctl(master, TIOCGPTLCK, &lock), 0);
+    EXPECT("locked at first", lock, 1);
+    EXPECT_ERR("open locked", open(path, O_RDWR | O_NOCTTY), EIO);
+    unlock(master);
+    EXPECT("unlocked", (ioctl(master, TIOCGPTLCK, &lock), lock), 0);
+    slave = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC);
+    CHECK("open", slave >= 0);
+    CHECK("both are terminals", isatty(slave) && isatty(master));
+    snprintf(text, sizeof(text), "/proc/self/fd/%d", slave);
+    readlink(text, link, sizeof(link) - 1);
+    EXPECT_STR("name of a descriptor", link, path);
+    EXPECT_ERR("no seek", lseek(slave, 0, SEEK_CUR), ESPIPE);
+    EXPECT_ERR("number of the slave", ioctl(slave, TIOCGPTN, &lock), ENOTTY);
+    EXPECT_ERR("lock of the slave", ioctl(slave, TIOCSPTLCK, &lock), ENOTTY);
+    EXPECT_ERR("number to nowhere", ioctl(master, TIOCGPTN, 8), EFAULT);
+    EXPECT_ERR("unknown", ioctl(master, 0x54fe, 0), ENOTTY);
+    EXPECT("file system", statfs("/dev/pts", &fs), 0);
+    EXPECT("its magic", fs.f_type, 0x1cd1);
+    EXPECT_ERR("no files there", open("/dev/pts/x", O_CREAT | O_RDWR, 0600), EACCES);
+    EXPECT_ERR("no directories", mkdir("/dev/pts/y", 0700), EPERM);
+    EXPECT_ERR("no removing", unlink(path), EPERM);
+    EXPECT_ERR("leading zero", open("/dev/pts/00", O_RDWR | O_NOCTTY), ENOENT);
+    EXPECT("chmod", chmod(path, 0640), 0);
+    EXPECT("mode", (stat(path, &st), st.st_mode & 07777), 0640);
+    close(master);
+    EXPECT_ERR("the name is gone", stat(path, &st), ENOENT);
+    close(slave);
+    close(other);
+}
+
+static void test_peer(void)
+{
+    int master = master_open(0), slave;
+    char link[64] = "", text[32];
+
+    EXPECT_ERR("peer of a locked one", ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY), EIO);
+    unlock(master);
+    slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+    CHECK("peer", slave >= 0);
+    EXPECT("peer's cloexec", fcntl(slave, F_GETFD), FD_CLOEXEC);
+    EXPECT("peer's flags", fcntl(slave, F_GETFL) & (O_ACCMODE | O_NONBLOCK), O_RDWR);
+    snprintf(text, sizeof(text), "/proc/self/fd/%d", slave);
+    readlink(text, link, sizeof(link) - 1);
+    EXPECT_STR("peer's name", link, slave_path(master));
+    make_raw(slave);
+    EXPECT("to the peer", write(master, "abc", 3), 3);
+    EXPECT_STR("from the master", text_of_length(slave, 3), "abc");
+    EXPECT_ERR("peer of the slave", ioctl(slave, TIOCGPTPEER, O_RDWR), EIO);
+    close(slave);
+    close(master);
+}
+
+static void test_modes(void)
+{
+    struct winsize size = {1, 2, 3, 4};
+    struct termios t;
+    int master, slave;
+
+    pair_open(&master, &slave);
+    EXPECT("modes", tcgetattr(slave, &t), 0);
+    EXPECT("input modes", t.c_iflag, ICRNL | IXON);
+    EXPECT("output modes", t.c_oflag, OPOST | ONLCR);
+    EXPECT("control modes", t.c_cflag, B38400 | CS8 | CREAD);
+    EXPECT("local modes", t.c_lflag,
+           ISIG | ICANON | ECHO | ECHOE | ECHOK | ECHOCTL | ECHOKE | IEXTEN);
+    EXPECT("speed", cfgetospeed(&t), B38400);
+    EXPECT("interrupt key", t.c_cc[VINTR], 3);
+    t.c_lflag &= ~ECHO;
+    t.c_cflag = (t.c_cflag & ~CSIZE) | CS7 | PARENB;
+    EXPECT("set by the master", tcsetattr(master, TCSADRAIN, &t), 0);
+    EXPECT("seen by the slave", (tcgetattr(slave, &t), t.c_lflag & ECHO), 0);
+    EXPECT("there is no line", t.c_cflag & (CSIZE | PARENB), CS8);
+    EXPECT("size at first", ioctl(slave, TIOCGWINSZ, &size), 0);
+    CHECK("zero", !size.ws_row && !size.ws_col && !size.ws_xpixel && !size.ws_ypixel);
+    size = (struct winsize){50, 132, 7, 8};
+    EXPECT("size set", ioctl(master, TIOCSWINSZ, &size), 0);
+    size = (struct winsize){0};
+    EXPECT("size got", ioctl(slave, TIOCGWINSZ, &size), 0);
+    CHECK("as set",
+          size.ws_row == 50 && size.ws_col == 132 && size.ws_xpixel == 7 && size.ws_ypixel == 8);
+    EXPECT_ERR("size to nowhere", ioctl(master, TIOCGWINSZ, 8), EFAULT);
+    EXPECT("drain", tcdrain(slave), 0);
+    EXPECT("drain of the master", tcdrain(master), 0);
+    EXPECT_ERR("flush of what", ioctl(slave, TCFLSH, 7), EINVAL);
+    close(slave);
+    close(master);
+}
+
+// The line discipline between the ends.
+static void test_lines(void)
+{
+    char text[16];
+    int master, slave, n = -1;
+
+    pair_open(&master, &slave);
+    EXPECT("typed", write(master, "hxi\x7f\x7fi\r", 7), 7);
+    EXPECT_STR("read by the slave", text_of_length(slave, 3), "hi\n");
+    EXPECT_STR("echoed", text_of_length(master, 12), "hxi\b \b\b \bi\r\n");
+    EXPECT("printed", write(slave, "a\nb", 3), 3);
+    EXPECT_STR("with return", text_of_length(master, 4), "a\r\nb");
+    EXPECT("end of file", write(master, "\x04", 1), 1);
+    await(slave, POLLIN);
+    EXPECT("is seen", read(slave, text, sizeof(text)), 0);
+    EXPECT("half a line", write(master, "abc", 3), 3);
+    EXPECT_STR("is echoed", text_of_length(master, 3), "abc");
+    EXPECT("but not there", ready(slave), POLLOUT);
+    EXPECT("no bytes", (ioctl(slave, FIONREAD, &n), n), 0);
+    EXPECT("its end", write(master, "\n", 1), 1);
+    await(slave, POLLIN);
+    EXPECT("bytes", (ioctl(slave, FIONREAD, &n), n), 4);
+    EXPECT_STR("a line", text_of_length(slave, 4), "abc\n");
+    EXPECT_STR("its echo", text_of_length(master, 2), "\r\n");
+    write(master, "gone\n", 5);
+    await(slave, POLLIN);
+    EXPECT("flush input", tcflush(slave, TCIFLUSH), 0);
+    EXPECT("nothing", ready(slave), POLLOUT);
+    text_of_length(master, 6);
+    EXPECT("nothing more", ready(master), POLLOUT);
+    write(slave, "xy", 2);
+    await(master, POLLIN);
+    EXPECT("bytes for the master", (ioctl(master, FIONREAD, &n), n), 2);
+    EXPECT("flush by the master", tcflush(master, TCIFLUSH), 0);
+    EXPECT("all gone", ready(master), POLLOUT);
+    close(slave);
+    close(master);
+}
+
+static void test_nonblocking(void)
+{
+    static char block[65536 * 4];
+    int master, slave;
+    ssize_t n, total = 0;
+
+    pair_open(&master, &slave);
+    make_raw(slave);
+    fcntl(master, F_SETFL, O_RDWR | O_NONBLOCK);
+    fcntl(slave, F_SETFL, O_RDWR | O_NONBLOCK);
+    EXPECT_ERR("nothing for the master", read(master, block, 1), EAGAIN);
+    EXPECT_ERR("nothing for the slave", read(slave, block, 1), EAGAIN);
+    EXPECT("writable", ready(slave), POLLOUT);
+    EXPECT("zero bytes", read(master, block, 0), 0);
+    while ((n = write(slave, block, sizeof(block))) > 0)
+        total += n;
+    CHECK("full at some point", n == -1 && errno == EAGAIN && total >= 4000);
+    CHECK("not writable", !(ready(slave) & POLLOUT));
+    while (total > 0 && (n = read(master, block, sizeof(block))) > 0)
+        total -= n;
+    for (; total > 0 && await(master, POLLIN); total -= n)
+        n = read(master, block, sizeof(block));
+    EXPECT("all came through", total, 0);
+    EXPECT("writable again", await(slave, POLLOUT), POLLOUT);
+    while ((n = write(master, block, sizeof(block))) > 0)
+        total += n;
+    CHECK("the other way", n == -1 && errno == EAGAIN && total >= 4000);
+    while (total > 0 && await(slave, POLLIN)) {
+        n = read(slave, block, sizeof(block));
+        NEED(n > 0);
+        total -= n;
+    }
+    EXPECT("all came back", total, 0);
+    EXPECT("writable to the slave", await(master, POLLOUT) & POLLOUT, POLLOUT);
+    close(slave);
+    close(master);
+}
+
+static void child_writes(void *argument)
+{
+    static char block[100000];
+
+    for (unsigned i = 0; i < sizeof(block); i++)
+        block[i] = i % 251;
+    write(*(int *)argument, block, sizeof(block));
+}
+
+// More than fits, by a writer that waits.
+static void test_blocking(bool to_slave)
+{
+    static char block[100000];
+    int master, slave, from, to;
+    unsigned got = 0, wrong = 0;
+    pid_t child;
+
+    pair_open(&master, &slave);
+    make_raw(slave);
+    from = to_slave ? slave : master;
+    to = to_slave ? master : slave;
+    child = child_start(child_writes, &to);
+    while (got < sizeof(block)) {
+        ssize_t n = read(from, block, sizeof(block));
+        NEED(n > 0);
+        for (ssize_t i = 0; i < n; i++)
+            wrong += block[i] != (char)((got + i) % 251);
+        got += n;
+    }
+    EXPECT(to_slave ? "to the slave" : "to the master", wrong, 0);
+    EXPECT(to_slave ? "its writer" : "the master's writer", child_end(child), 0);
+    close(slave);
+    close(master);
+}
+
+static void test_slave_closes(void)
+{
+    int master, slave, again;
+    char c;
+
+    master = master_open(O_NONBLOCK);
+    unlock(master);
+    EXPECT("never opened", ready(master), POLLOUT);
+    EXPECT_ERR("nothing yet", read(master, &c, 1), EAGAIN);
+    slave = open(slave_path(master), O_RDWR | O_NOCTTY);
+    again = open(slave_path(master), O_RDWR | O_NOCTTY);
+    make_raw(slave);
+    close(again);
+    EXPECT("one is left", ready(master), POLLOUT);
+    write(slave, "last", 4);
+    await(master, POLLIN);
+    close(slave);
+    CHECK("hangup", ready(master) & POLLHUP);
+    EXPECT_STR("what was written", text_of_length(master, 4), "last");
+    EXPECT_ERR("then", read(master, &c, 1), EIO);
+    CHECK("still hung up", ready(master) & POLLHUP);
+    slave = open(slave_path(master), O_RDWR | O_NOCTTY);
+    CHECK("open again", slave >= 0);
+    EXPECT("as new", ready(master), POLLOUT);
+    EXPECT_ERR("but empty", read(master, &c, 1), EAGAIN);
+    close(slave);
+    close(master);
+}
+
+static void child_reads(void *argument)
+{
+    int *fd = argument;
+    char c;
+
+    close(fd[0]);
+    _exit(read(fd[1], &c, 1) == -1 && errno == EIO ? 0 : 1);
+}
+
+static void test_master_closes(void)
+{
+    struct termios t;
+    int fd[2], session;
+    char c;
+    pid_t child;
+
+    pair_open(&fd[0], &fd[1]);
+    make_raw(fd[1]);
+    child = child_start(child_reads, fd);
+    process_await(child, "S");
+    close(fd[0]);
+    EXPECT("a reader that waits", child_end(child), 0);
+    EXPECT("a reader that comes", read(fd[1], &c, 1), 0);
+    EXPECT_ERR("a writer", write(fd[1], "x", 1), EIO);
+    EXPECT("poll", ready(fd[1]), POLLIN | POLLOUT | POLLERR | POLLHUP);
+    EXPECT_ERR("modes", tcgetattr(fd[1], &t), EIO);
+    EXPECT_ERR("foreground", tcsetpgrp(fd[1], getpgrp()), ENOTTY);
+    EXPECT_ERR("session", ioctl(fd[1], TIOCGSID, &session), EIO);
+    close(fd[1]);
+}
+
+// Signals of a session.
+
+static volatile sig_atomic_t seen[65];
+
+static void note(int number)
+{
+    seen[number]++;
+}
+
+static void note_signals(void)
+{
+    static const int signals[] = {SIGHUP, SIGCONT, SIGINT, SIGQUIT, SIGTSTP, SIGWINCH, SIGTTOU};
+    struct sigaction action = {.sa_handler = note};
+
+    for (unsigned i = 0; i < sizeof(signals) / sizeof(*signals); i++)
+        sigaction(signals[i], &action, NULL);
+}
+
+struct session {
+    int master, slave;
+    struct gate ready, go;
+};
+
+static void session_init(struct session *s)
+{
+    pair_open(&s->master, &s->slave);
+    gate_init(&s->ready);
+    gate_init(&s->go);
+}
+
+static void session_fini(struct session *s)
+{
+    gate_fini(&s->ready);
+    gate_fini(&s->go);
+    close(s->slave);
+    close(s->master);
+}
+
+// The leader: becomes one, takes the terminal, and tells what it sees.
+static void leader_main(void *argument)
+{
+    struct session *s = argument;
+    int id = 0, tty;
+
+    close(s->master);
+    note_signals();
+    CHECK("no terminal yet", open("/dev/tty", O_RDWR) == -1 && errno == ENXIO);
+    EXPECT_ERR("not a leader", ioctl(s->slave, TIOCSCTTY, 0), EPERM);
+    setsid();
+    EXPECT_ERR("not the session's", ioctl(s->slave, TIOCGPGRP, &id), ENOTTY);
+    EXPECT("take it", ioctl(s->slave, TIOCSCTTY, 0), 0);
+    EXPECT("take it twice", ioctl(s->slave, TIOCSCTTY, 0), 0);
+    EXPECT("foreground", tcgetpgrp(s->slave), getpid());
+    EXPECT("session", tcgetsid(s->slave), getpid());
+    tty = open("/dev/tty", O_RDWR);
+    CHECK("has a terminal", tty >= 0);
+    EXPECT("the same", tcgetpgrp(tty), getpid());
+    gate_post(&s->ready);
+    gate_wait(&s->go);
+    CHECK("interrupt", seen[SIGINT] == 1);
+    CHECK("quit", seen[SIGQUIT] == 1);
+    CHECK("stop", seen[SIGTSTP] == 1);
+    CHECK("by ioctl", seen[SIGCONT] == 0);
+    CHECK("size changed once", seen[SIGWINCH] == 1);
+    gate_post(&s->ready);
+    while (!seen[SIGHUP] || !seen[SIGCONT])
+        sched_yield();
+    CHECK("hung up", seen[SIGHUP] == 1);
+    EXPECT("end of input", read(tty, &id, 1), 0);
+    EXPECT_ERR("no terminal any more", open("/dev/tty", O_RDWR), ENXIO);
+}
+
+static void test_session(void)
+{
+    struct winsize size = {10, 20, 0, 0};
+    struct session s;
+    int id = -1;
+    pid_t child;
+
+    session_init(&s);
+    EXPECT("nobody's foreground", ioctl(s.master, TIOCGPGRP, &id), 0);
+    EXPECT("is 0", id, 0);
+    EXPECT_ERR("nobody's session", ioctl(s.master, TIOCGSID, &id), ENOTTY);
+    child = child_start(leader_main, &s);
+    gate_wait(&s.ready);
+    EXPECT("foreground for the master", (ioctl(s.master, TIOCGPGRP, &id), id), child);
+    EXPECT("session for the master", (ioctl(s.master, TIOCGSID, &id), id), child);
+    EXPECT_ERR("it is not ours", ioctl(s.slave, TIOCGPGRP, &id), ENOTTY);
+    write(s.master, "\x03", 1);
+    EXPECT_STR("echo of interrupt", text_of_length(s.master, 2), "^C");
+    EXPECT("signal", ioctl(s.master, TIOCSIG, SIGQUIT), 0);
+    EXPECT_ERR("other signal", ioctl(s.master, TIOCSIG, SIGKILL), EINVAL);
+    write(s.master, "\x1a", 1);
+    EXPECT_STR("echo of stop", text_of_length(s.master, 2), "^Z");
+    EXPECT("resize", ioctl(s.master, TIOCSWINSZ, &size), 0);
+    EXPECT("resize to the same", ioctl(s.master, TIOCSWINSZ, &size), 0);
+    EXPECT_ERR("another's terminal", ioctl(s.slave, TIOCSCTTY, 0), EPERM);
+    gate_post(&s.go);
+    gate_wait(&s.ready);
+    close(s.slave);
+    close(s.master);
+    EXPECT("the leader's end", child_end(child), 0);
+    s.master = s.slave = -1;
+    session_fini(&s);
+}
+
+// Opening gives a leader its terminal, unless it says O_NOCTTY.
+static void opener_main(void *argument)
+{
+    struct session *s = argument;
+    int id, fd, tty;
+
+    setsid();
+    fd = open(slave_path(s->master), O_RDWR | O_NOCTTY);
+    CHECK("no terminal with O_NOCTTY", open("/dev/tty", O_RDWR) == -1 && errno == ENXIO);
+    close(fd);
+    fd = open("/dev/ptmx", O_RDWR);
+    CHECK("nor by a master", open("/dev/tty", O_RDWR) == -1 && errno == ENXIO);
+    close(fd);
+    fd = open(slave_path(s->master), O_RDWR);
+    tty = open("/dev/tty", O_RDWR);
+    CHECK("by opening", tty >= 0);
+    signal(SIGHUP, SIG_IGN);
+    note_signals();
+    EXPECT_ERR("a master gives up nothing", ioctl(s->master, TIOCNOTTY), ENOTTY);
+    EXPECT("give it up", ioctl(fd, TIOCNOTTY), 0);
+    CHECK("that hangs up", seen[SIGHUP] == 1 && seen[SIGCONT] == 1);
+    EXPECT_ERR("nothing to give up", ioctl(fd, TIOCNOTTY), ENOTTY);
+    EXPECT_ERR("it is gone", open("/dev/tty", O_RDWR), ENXIO);
+    EXPECT("take it through the master", ioctl(s->master, TIOCSCTTY, 0), 0);
+    EXPECT("it is ours", ioctl(fd, TIOCGSID, &id), 0);
+    close(tty);
+    close(fd);
+    CHECK("it stays when all its files are closed", open("/dev/tty", O_RDWR) >= 0);
+}
+
+static void test_opening(void)
+{
+    struct session s;
+
+    session_init(&s);
+    close(s.slave);
+    EXPECT("leader", child_run(opener_main, &s), 0);
+    s.slave = -1;
+    session_fini(&s);
+}
+
+// Background groups.
+static void background_main(void *argument)
+{
+    struct session *s = argument;
+    pid_t child;
+    char c;
+    int status;
+
+    setsid();
+    NEED(ioctl(s->slave, TIOCSCTTY, 0) == 0);
+    child = fork();
+    if (child == 0) {
+        setpgid(0, 0);
+        gate_wait(&s->go);
+        read(s->slave, &c, 1);
+        NEED(c == 'k');
+        struct termios t;
+        tcgetattr(s->slave, &t);
+        t.c_lflag |= TOSTOP;
+        tcsetattr(s->slave, TCSANOW, &t);
+        _exit(7);
+    }
+    setpgid(child, child);
+    gate_post(&s->go);
+    EXPECT("stopped", waitpid(child, &status, WUNTRACED), child);
+    CHECK("for reading", WIFSTOPPED(status) && WSTOPSIG(status) == SIGTTIN);
+    EXPECT("to the foreground", tcsetpgrp(s->slave, child), 0);
+    write(s->master, "k\n", 2);
+    kill(-child, SIGCONT);
+    // It reads in the foreground; a background group cannot move it away but by SIGTTOU.
+    signal(SIGTTOU, SIG_IGN);
+    EXPECT("ended", waitpid(child, &status, WUNTRACED), child);
+    EXPECT("in the foreground", status, EXITED(7));
+    EXPECT("back", tcsetpgrp(s->slave, getpgrp()), 0);
+    EXPECT_ERR("no such group", tcsetpgrp(s->slave, 0x3fffffff), ESRCH);
+    EXPECT_ERR("another session's group", tcsetpgrp(s->slave, getppid()), EPERM);
+}
+
+static void test_background(void)
+{
+    struct session s;
+
+    session_init(&s);
+    setpgid(0, 0);
+    EXPECT("job control", child_run(background_main, &s), 0);
+    session_fini(&s);
+}
+
+// The foreground group hears of the hangup when the leader ends.
+static void jobs_main(void *argument)
+{
+    struct session *s = argument;
+    pid_t job;
+
+    setsid();
+    NEED(ioctl(s->slave, TIOCSCTTY, 0) == 0);
+    job = fork();
+    if (job == 0) {
+        setpgid(0, 0);
+        close(s->master);
+        gate_post(&s->ready);
+        for (;;)
+            pause();
+    }
+    setpgid(job, job);
+    signal(SIGTTOU, SIG_IGN);
+    tcsetpgrp(s->slave, job);
+    close(s->master);
+    for (;;)
+        pause();
+}
+
+static void test_hangup(void)
+{
+    struct session s;
+    char c;
+    pid_t child;
+
+    session_init(&s);
+    child = child_start(jobs_main, &s);
+    gate_wait(&s.ready);
+    close(s.slave);
+    close(s.ready.fd[1]);
+    close(s.master);
+    EXPECT("the leader dies of it", child_end(child), SIGNALED(SIGHUP));
+    EXPECT("and the job", read(s.ready.fd[0], &c, 1), 0);
+    s.master = s.slave = s.ready.fd[1] = -1;
+    session_fini(&s);
+}
+
+static void test_packets(void)
+{
+    struct termios t;
+    char text[64];
+    int on = 1, master, slave;
+
+    pair_open(&master, &slave);
+    EXPECT("packet mode", ioctl(master, TIOCPKT, &on), 0);
+    on = 0;
+    EXPECT("is on", (ioctl(master, TIOCGPKT, &on), on), 1);
+    EXPECT_ERR("not for the slave", ioctl(slave, TIOCPKT, &on), ENOTTY);
+    write(slave, "abc", 3);
+    await(master, POLLIN);
+    EXPECT("data", read(master, text, sizeof(text)), 4);
+    CHECK("with a zero", memcmp(text, "\0abc", 4) == 0);
+    EXPECT("no event", ready(master), POLLOUT);
+    EXPECT("flush", tcflush(slave, TCIFLUSH), 0);
+    EXPECT("event", ready(master), POLLIN | POLLPRI | POLLOUT);
+    EXPECT("one byte", read(master, text, sizeof(text)), 1);
+    EXPECT("flushed input", text[0], TIOCPKT_FLUSHREAD);
+    EXPECT("stop", tcflow(slave, TCOOFF), 0);
+    EXPECT("told", (read(master, text, sizeof(text)), text[0]), TIOCPKT_STOP);
+    EXPECT("start", tcflow(slave, TCOON), 0);
+    EXPECT("told of that", (read(master, text, sizeof(text)), text[0]), TIOCPKT_START);
+    tcgetattr(slave, &t);
+    t.c_iflag &= ~IXON;
+    tcsetattr(slave, TCSANOW, &t);
+    EXPECT("no flow", (read(master, text, sizeof(text)), text[0]), TIOCPKT_NOSTOP);
+    t.c_iflag |= IXON;
+    tcsetattr(slave, TCSANOW, &t);
+    t.c_lflag |= NOFLSH;
+    tcsetattr(slave, TCSANOW, &t);
+    EXPECT("flow", (read(master, text, sizeof(text)), text[0]), TIOCPKT_DOSTOP);
+    on = 0;
+    tcflush(slave, TCIFLUSH);
+    EXPECT("off", ioctl(master, TIOCPKT, &on), 0);
+    EXPECT("is off", (on = 1, ioctl(master, TIOCGPKT, &on), on), 0);
+    write(slave, "x", 1);
+    EXPECT_STR("plain", text_of_length(master, 1), "x");
+    close(slave);
+    close(master);
+}
+
+static void forked_main(void)
+{
+    char line[16] = "";
+    int n = read(0, line, sizeof(line) - 1);
+
+    if (n > 0 && tcgetsid(0) == getpid() && isatty(1))
+        dprintf(1, "got %s", line);
+    _exit(n == 3 ? 5 : 1);
+}
+
+static void test_library(void)
+{
+    struct winsize size = {33, 44, 0, 0};
+    struct termios t;
+    int master, slave;
+    char name[64];
+    pid_t pid;
+
+    EXPECT("openpty", openpty(&master, &slave, name, NULL, &size), 0);
+    EXPECT_STR("its name", name, slave_path(master));
+    EXPECT_STR("ttyname", ttyname(slave), name);
+    EXPECT_STR("ptsname", ptsname(master), name);
+    EXPECT("grantpt", grantpt(master), 0);
+    size.ws_row = 0;
+    EXPECT("size", (ioctl(slave, TIOCGWINSZ, &size), size.ws_row), 33);
+    tcgetattr(slave, &t);
+    t.c_lflag &= ~ECHO;
+    close(slave);
+    close(master);
+    pid = forkpty(&master, NULL, &t, &size);
+    if (pid == 0)
+        forked_main();
+    CHECK("forkpty", pid > 0);
+    write(master, "ok\n", 3);
+    EXPECT_STR("a line there and back", text_of_length(master, 8), "got ok\r\n");
+    EXPECT("its end", child_end(pid), EXITED(5));
+    EXPECT_ERR("then", read(master, name, sizeof(name)), EIO);
+    close(master);
+}
+
+static void set_max(long n)
+{
+    char text[24];
+
+    snprintf(text, sizeof(text), "%ld\n", n);
+    file_write("/proc/sys/kernel/pty/max", text, 0644);
+}
+
+static void test_limits(void)
+{
+    long max = atol(file_text("/proc/sys/kernel/pty/max"));
+    long used = atol(file_text("/proc/sys/kernel/pty/nr"));
+    int masters[4];
+
+    CHECK("a limit", max > used);
+    masters[0] = master_open(0);
+    EXPECT("one more", atol(file_text("/proc/sys/kernel/pty/nr")), used + 1);
+    set_max(used + 1);
+    EXPECT_ERR("too many", open("/dev/ptmx", O_RDWR | O_NOCTTY), ENOSPC);
+    set_max(max);
+    for (int i = 1; i < 4; i++)
+        masters[i] = master_open(0);
+    int second = number_of(masters[1]);
+    close(masters[1]);
+    masters[1] = master_open(0);
+    EXPECT("the lowest free number", number_of(masters[1]), second);
+    for (int i = 0; i < 4; i++)
+        close(masters[i]);
+    EXPECT("all gone", atol(file_text("/proc/sys/kernel/pty/nr")), used);
+}
+
+static void test_mounts(void)
+{
+    struct stat st;
+    int master, slave, n = -1;
+
+    scratch_enter();
+    mkdir("pts", 0755);
+    EXPECT_ERR("unknown option", mount("none", "pts", "devpts", 0, "colour=3"), EINVAL);
+    EXPECT_ERR("bad number", mount("none", "pts", "devpts", 0, "gid=x"), EINVAL);
+    EXPECT("another instance",
+           mount("none", "pts", "devpts", 0, "newinstance,gid=77,mode=640,ptmxmode=606,max=2"), 0);
+    EXPECT("its ptmx", stat("pts/ptmx", &st), 0);
+    EXPECT("mode of ptmx", st.st_mode, S_IFCHR | 0606);
+    EXPECT("inode of ptmx", st.st_ino, 2);
+    CHECK("number of ptmx", st.st_rdev == makedev(5, 2));
+    master = open("pts/ptmx", O_RDWR | O_NOCTTY);
+    CHECK("open there", master >= 0);
+    EXPECT("numbers begin at 0", (ioctl(master, TIOCGPTN, &n), n), 0);
+    unlock(master);
+    EXPECT("named there", stat("pts/0", &st), 0);
+    EXPECT("group", st.st_gid, 77);
+    EXPECT("mode", st.st_mode & 07777, 0640);
+    slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY);
+    CHECK("peer there", slave >= 0);
+    n = open("pts/ptmx", O_RDWR | O_NOCTTY);
+    CHECK("a second", n >= 0);
+    EXPECT_ERR("no third", open("pts/ptmx", O_RDWR | O_NOCTTY), ENOSPC);
+    close(n);
+    EXPECT_ERR("busy", umount("pts"), EBUSY);
+    EXPECT("node of a pair elsewhere", mknod("node", S_IFCHR | 0600, makedev(136, 0)), 0);
+    CHECK("is none", open("node", O_RDWR | O_NOCTTY) == -1);
+    EXPECT("lone ptmx", mknod("ptmx", S_IFCHR | 0600, makedev(5, 2)), 0);
+    n = open("ptmx", O_RDWR | O_NOCTTY);
+    CHECK("finds pts beside it", n >= 0);
+    close(n);
+    mkdir("deep", 0755);
+    EXPECT("ptmx alone", mknod("deep/ptmx", S_IFCHR | 0600, makedev(5, 2)), 0);
+    EXPECT_ERR("without pts", open("deep/ptmx", O_RDWR | O_NOCTTY), ENOENT);
+    mkdir("deep/pts", 0755);
+    EXPECT_ERR("pts is no devpts", open("deep/ptmx", O_RDWR | O_NOCTTY), ENODEV);
+    close(slave);
+    close(master);
+    EXPECT("unmounted", umount("pts"), 0);
+    scratch_leave();
+}
+
+int main(void)
+{
+    abi_begin();
+    if (access("/dev/pts/ptmx", F_OK) != 0) { // a bare machine
+        mkdir("/dev/pts", 0755);
+        NEED(mount("devpts", "/dev/pts", "devpts", 0, "gid=5,mode=620,ptmxmode=666") == 0);
+    }
+    test_names();
+    test_peer();
+    test_modes();
+    test_lines();
+    test_nonblocking();
+    test_blocking(true);
+    test_blocking(false);
+    test_slave_closes();
+    test_master_closes();
+    test_session();
+    test_opening();
+    test_background();
+    test_hangup();
+    test_packets();
+    test_library();
+    test_limits();
+    test_mounts();
+    return abi_end();
+}
