@@ -20,6 +20,7 @@ static const char *const rank_names[RANK_COUNT] = {
     [RANK_RENAME] = "rename",
     [RANK_SPACE] = "space",
     [RANK_INODE] = "inode",
+    [RANK_IPC] = "ipc",
     [RANK_PIPE] = "pipe",
     [RANK_OBJECT] = "object",
     [RANK_PROCTREE] = "proctree",

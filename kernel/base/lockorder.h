@@ -12,6 +12,8 @@
 //        RANK_SPACE       address space areas                       (parent before child at fork)
 //          RANK_INODE     inode contents; ancestors before descendants, else by address
 //            RANK_PIPE    pipe buffer; what connects Unix sockets
+//            RANK_IPC     tables of System V objects
+//            RANK_PIPE    pipe buffer, System V object
 //            RANK_WRITEBACK  memory object: writing its changed pages, or truncating them
 //              RANK_OBJECT   memory object: filling its pages
 //                RANK_MAP    a file's block map
@@ -25,7 +27,7 @@
 //      RANK_SIGNAL        signal state of one process (handlers, pending, timers)
 //      RANK_FUTEX         futex bucket                              (two: by address)
 //      RANK_FDTABLE       descriptor table
-//      RANK_FS            root, working directory, umask
+//      RANK_FS            root, working directory, umask; lists of semaphore undos
 //      RANK_BLOCKS        a file system's sets of block ranges
 //      RANK_JOURNAL       a journal's transactions
 //      RANK_BUFFERS       buffer cache: hash buckets, lists
@@ -51,6 +53,7 @@ enum lock_rank {
     RANK_RENAME,
     RANK_SPACE,
     RANK_INODE,
+    RANK_IPC,
     RANK_PIPE,
     RANK_WRITEBACK,
     RANK_OBJECT,

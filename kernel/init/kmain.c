@@ -23,6 +23,7 @@
 #include "fs/xv6fs/xv6fs.h"
 #include "ipc/futex.h"
 #include "ipc/pipe.h"
+#include "ipc/sysv.h"
 #include "ipc/unix.h"
 #include "lib/parse.h"
 #include "lib/string.h"
@@ -206,6 +207,7 @@ void up_kmain(u64 hart, paddr_t dtb)
     vm_init();
     proc_init();
     futex_init();
+    sysv_init();
     syscall_trace_init();
     workqueue_init();
     harts_start();

@@ -9,6 +9,7 @@
 #include "abi/wait.h"
 #include "base/panic.h"
 #include "ipc/futex.h"
+#include "ipc/sysv.h"
 #include "proc/proc_private.h"
 #include "proc/signalfd.h"
 
@@ -93,6 +94,8 @@ static void process_become_zombie(struct process *p)
     itimer_fini(p);
     posix_timers_fini(p);
     signalfd_leave(p);
+    if (p->sem_undos)
+        sem_exit(p->sem_undos, p->pid->id);
     spin_lock(&proctree_lock);
     if (p->group->session->leader == p)
         session_leader_exit_hook(p->group->session);

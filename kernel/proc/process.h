@@ -128,6 +128,7 @@ struct process {
     struct rlimit64 limits[RLIM_NLIMITS]; // (siglock)
     struct vm_space *space;      // (c) but exec replaces it under siglock; NULL once exited
     bool dumpable, no_new_privs; // (a)
+    struct sem_undos *sem_undos; // (a) semop(2): what to undo at the end, NULL
     ns_t start_time;             // (c) monotonic
     ns_t dead_user, dead_system; // (siglock) of threads that have exited, as the next line
     u64 minor_faults, switches, voluntary_switches;

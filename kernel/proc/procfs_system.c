@@ -11,7 +11,7 @@
 #include "lib/string.h"
 #include "mm/kstack.h"
 #include "mm/slab.h"
-#include "proc/procfs_private.h"
+#include "proc/procfs_ipc_private.h"
 #include "proc/utsname.h"
 #include "sched/sched.h"
 
@@ -310,6 +310,7 @@ static const struct proc_entry kernel_entries[] = {
      .arg = &randomize_va_space},
     {"threads-max", S_IFREG | 0644, .show = proc_show_number, .write = write_threads_max,
      .arg = &threads_max},
+    PROC_IPC_LIMITS,
     {"pty", S_IFDIR | 0555, .entries = proc_pty_entries},
     {"random", S_IFDIR | 0555, .entries = random_entries},
     // Last: without it the list ends here.
@@ -349,6 +350,7 @@ static const struct proc_entry root_entries[] = {
     {"stat", S_IFREG | 0444, .show = show_stat},
     {"sys", S_IFDIR | 0555, .entries = sys_entries},
     {"sysrq-trigger", S_IFREG | 0200, .write = proc_write_sysrq},
+    {"sysvipc", S_IFDIR | 0555, .entries = proc_sysvipc_entries},
     {"uptime", S_IFREG | 0444, .show = show_uptime},
     {"version", S_IFREG | 0444, .show = show_version},
     // Last: without it the list ends here.

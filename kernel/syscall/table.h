@@ -104,6 +104,13 @@
     SYSCALL(rt_sigtimedwait, 4, FAST, "aaas") SYSCALL(rt_sigqueueinfo, 3, FAST, "PSa") \
     SYSCALL(rt_sigreturn, 0, FULL, "") SYSCALL(sigaltstack, 2, FULL, "aa") \
     SYSCALL(restart_syscall, 0, FAST, "") \
+    /* System V communication */ \
+    SYSCALL(shmget, 3, FAST, "dsx") SYSCALL(shmat, 3, FAST, "dax") SYSCALL(shmdt, 1, FAST, "a") \
+    SYSCALL(shmctl, 3, FAST, "dda") SYSCALL(semget, 3, FAST, "ddx") \
+    SYSCALL(semop, 3, FAST, "das") SYSCALL(semtimedop, 4, FAST, "dasa") \
+    SYSCALL(semctl, 4, FAST, "ddda") SYSCALL(msgget, 2, FAST, "dx") \
+    SYSCALL(msgsnd, 4, FAST, "dasx") SYSCALL(msgrcv, 5, FAST, "dasdx") \
+    SYSCALL(msgctl, 3, FAST, "dda") \
     /* time */ \
     SYSCALL(clock_gettime, 2, FAST, "da") SYSCALL(clock_settime, 2, FAST, "da") \
     SYSCALL(clock_getres, 2, FAST, "da") SYSCALL(clock_nanosleep, 4, FAST, "dxaa") \

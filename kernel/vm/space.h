@@ -76,6 +76,10 @@ struct vm_map_args {
 // USER_MIN). AREA_SHARED needs an object.
 int vm_map(struct vm_space *s, const struct vm_map_args *args, uaddr_t *out);
 int vm_unmap(struct vm_space *s, uaddr_t start, u64 length); // -EINVAL, -ENOMEM
+// Unmaps what is left of a mapping, from its first byte on, of a file that is `ours` and was mapped
+// at `start`: *out is that file, with a reference; -EINVAL.
+int vm_detach(struct vm_space *s, uaddr_t start, bool (*ours)(const struct file *f),
+              struct file **out);
 int vm_protect(struct vm_space *s, uaddr_t start, u64 length,
                u32 prot); // -ENOMEM, -EACCES, -EINVAL
 int vm_remap(struct vm_space *s, uaddr_t old, u64 old_length, u64 new_length, u32 flags,

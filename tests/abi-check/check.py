@@ -21,7 +21,8 @@ GLIBC = '''errno.h fcntl.h stdio.h unistd.h sys/file.h sys/stat.h dirent.h sys/m
 time.h sys/time.h poll.h sys/select.h sys/ioctl.h sys/resource.h sys/wait.h sys/auxv.h elf.h sys/uio.h
 sys/statvfs.h sys/statfs.h sys/epoll.h sys/eventfd.h sys/signalfd.h sys/timerfd.h sys/random.h
 sys/mount.h sys/ptrace.h sys/sysinfo.h sys/times.h sys/utsname.h ucontext.h asm/ptrace.h
-linux/close_range.h linux/limits.h sys/socket.h sys/un.h'''.split()
+linux/close_range.h linux/limits.h sys/socket.h sys/un.h
+sys/shm.h sys/sem.h sys/msg.h'''.split()
 
 LINUX = '''linux/stat.h asm/ioctls.h asm/termbits.h linux/termios.h linux/tty.h linux/fs.h
 linux/random.h linux/sched.h linux/sched/types.h linux/futex.h linux/magic.h linux/prctl.h
@@ -30,7 +31,8 @@ asm/siginfo.h asm/sigcontext.h asm/ucontext.h asm/hwcap.h asm/auxvec.h linux/aux
 linux/limits.h linux/elf.h linux/errno.h asm/unistd.h linux/wait.h linux/fcntl.h asm/stat.h
 asm/statfs.h linux/times.h linux/utsname.h linux/sysinfo.h linux/resource.h linux/uio.h
 linux/eventpoll.h linux/time.h linux/poll.h linux/mount.h linux/time_types.h linux/loop.h linux/xattr.h linux/timerfd.h
-asm/sockios.h linux/sockios.h linux/un.h'''.split()
+asm/sockios.h linux/sockios.h linux/un.h
+linux/ipc.h linux/shm.h linux/sem.h linux/msg.h'''.split()
 
 # Constants of our own, of newer kernels than the reference, or private to Linux.
 UNCHECKED = set('''
