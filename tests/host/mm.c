@@ -117,6 +117,15 @@ void frame_put(struct frame *f)
         frame_free(f);
 }
 
+void frame_split(struct frame *f)
+{
+    for (u64 i = BIT(f->order) - 1; i; i--) {
+        f[i].kind = f->kind;
+        ref_init(&f[i].refs, 1);
+    }
+    f->order = 0;
+}
+
 void *up_table_alloc(void)
 {
     struct frame *f = frame_alloc(0, ALLOC_ZERO);
