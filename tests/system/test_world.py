@@ -228,6 +228,26 @@ def test_sqlite(world):
     assert out(world, "ls /tmp/world.db*; rm /tmp/world.db") == "/tmp/world.db\n"
 
 
+def test_terminals(world):
+    """Programs that run another in a pseudo-terminal: script(1), and Python's pty."""
+    assert out(world, """
+        script -eqc 'tty; stty -a | grep -o "speed 38400"; exit 5' /tmp/typed </dev/null
+        echo $?; grep -c '^speed' /tmp/typed; rm /tmp/typed
+        """, env=ENVIRONMENT) == "/dev/pts/0\r\nspeed 38400\r\n5\n1\n"
+    assert out(world, "import pty; print(pty.spawn(['sh', '-c', 'tty; exit 3']) >> 8)",
+               shell="python3", env=ENVIRONMENT).split() == ["/dev/pts/0", "3"]
+
+
+def test_system_v(world):
+    """ipcmk(1) and ipcs(1), which reads /proc/sysvipc and asks by index."""
+    listed = out(world, """
+        ipcmk -M 5000 -S 3 -Q >/dev/null; ipcs | grep ' root ' | cut -d' ' -f 2- | tr -s ' '
+        ipcrm --all=shm --all=msg --all=sem; ipcs | grep -c ' root '; :
+        """, env=ENVIRONMENT).splitlines()
+    assert [line.split()[1:] for line in listed] == [
+        ["root", "644", "0", "0"], ["root", "644", "5000", "0"], ["root", "644", "3"], []]
+
+
 def test_one_copy_of_libc(world):
     """Processes that sleep share the pages of program and libraries: 64 cost little memory each."""
     each = int(out(world, """
