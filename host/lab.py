@@ -102,6 +102,10 @@ def solution(name):
 # Checks
 
 
+def tail_of(text):
+    return "".join("\n      " + line for line in text.strip().splitlines()[-3:])
+
+
 class Check:
     def __init__(self, title, section):
         self.title = title
@@ -117,11 +121,11 @@ class Check:
                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                   stderr=subprocess.PIPE, text=True, errors="replace",
                                   timeout=timeout, cwd=machine.ROOT)
-        except subprocess.TimeoutExpired:
-            return f"no end after {timeout:.0f} seconds"
+        except subprocess.TimeoutExpired as e:
+            said = (e.stdout or b"") + (e.stderr or b"")
+            return f"no end after {timeout:.0f} seconds" + tail_of(said.decode(errors="replace"))
         if done.returncode != self.status:
-            tail = (done.stdout + done.stderr).strip().splitlines()[-3:]
-            return f"status {done.returncode}" + "".join("\n      " + line for line in tail)
+            return f"status {done.returncode}" + tail_of(done.stdout + done.stderr)
         if not self.expect.search(done.stdout):
             return f"nothing printed fits {self.expect.pattern!r}"
         return None
@@ -154,6 +158,7 @@ def machine_time():
 def grade(name):
     """Runs the checks and prints the points; whether all were reached."""
     all_checks = checks(name)
+    print(f"{name}: building what the checks boot", file=sys.stderr)
     build(all_checks)
     timeout = max(MIN_PATIENCE, PATIENCE * machine_time())
     reached = total = 0

@@ -233,6 +233,8 @@ static void test_exhaustion(void)
 int main(void)
 {
     test_large();
+    if (check_failures) // the others would take all memory, and tell no more
+        exit(check_end("cowtest"));
     test_generations();
     test_together();
     test_counts();
