@@ -105,7 +105,8 @@ static u32 references_besides_edges(const struct unix_socket *u)
     return ref_read(&u->socket.file->refs) - u->inflight;
 }
 
-// One that was closed while the message was on its way here is a suspect at once.
+// A socket is a suspect from here on until it is found alive through others alone: no later event
+// tells when a running call, the one that sends it perhaps, drops the last other reference.
 void unix_rights_insert_locked(struct unix_socket *at, struct unix_message *m)
 {
     struct unix_rights *r = m->rights;
@@ -118,8 +119,8 @@ void unix_rights_insert_locked(struct unix_socket *at, struct unix_message *m)
 
         list_insert_tail(&to->carriers, &r->edges[i].link);
         store_relaxed(&to->inflight, to->inflight + 1);
-        if (!references_besides_edges(to))
-            suspect_locked(to);
+        if (list_empty(&to->suspect))
+            list_insert_tail(&suspects, &to->suspect);
     }
 }
 
@@ -395,17 +396,22 @@ int unix_rights_receive(struct unix_message *m, bool peek, struct socket_control
     return err;
 }
 
+// The collector may be before it.
 void unix_rights_drop(struct unix_message *m)
 {
     struct list doomed = LIST_INIT(doomed);
-    struct unix_rights *r = m->rights;
+    struct unix_rights *r;
 
-    if (likely(!r))
+    if (likely(!load_relaxed(&m->rights)))
         return;
     mutex_lock(&unix_mutex);
-    rights_remove_locked(r);
-    list_insert_tail(&doomed, &r->link);
-    mutex_unlock(&unix_mutex);
+    r = m->rights;
     m->rights = NULL;
-    rights_drain(&doomed);
+    if (r) {
+        rights_remove_locked(r);
+        list_insert_tail(&doomed, &r->link);
+    }
+    mutex_unlock(&unix_mutex);
+    if (r)
+        rights_drain(&doomed);
 }

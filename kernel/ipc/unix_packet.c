@@ -144,13 +144,15 @@ ssize_t unix_send_sequenced(struct socket *s, struct socket_message *m)
 static struct unix_message *packet_wait(struct unix_socket *u, ns_t deadline, int *err)
 {
     struct unix_message *packet;
+    bool over;
 
     for (;;) {
+        over = load_acquire(&u->shutdown) & UNIX_NO_RECEIVE;
         *err = socket_take_error(&u->socket);
         packet = *err ? NULL : unix_message_first(u);
         if (packet || *err)
             return packet;
-        if (load_relaxed(&u->shutdown) & UNIX_NO_RECEIVE && (deadline || !unix_is_packet(u)))
+        if (over && (deadline || !unix_is_packet(u)))
             return NULL;
         *err = deadline ? unix_wait_message(u, deadline) : -EAGAIN;
         if (*err)

@@ -126,17 +126,20 @@ static bool read_queue(struct reading *r)
     return !r->peek || !r->any;
 }
 
-// Nothing is there. 0: wait; 1: the read ends.
+// Nothing was there. 0: wait; 1: the read ends. What came just before an error or the end is read.
 static int read_ends(struct reading *r, size_t least, ns_t deadline)
 {
+    struct socket *s = &r->u->socket;
+    bool over = load_acquire(&r->u->shutdown) & UNIX_NO_RECEIVE;
+
     if (r->done >= least)
         return 1;
-    if (!r->done && (r->error = socket_take_error(&r->u->socket)))
+    if ((over || load_acquire(&s->error)) && load_relaxed(&r->u->message_count))
+        return 0;
+    if (!r->done && (r->error = socket_take_error(s)))
         return 1;
-    if (load_relaxed(&r->u->shutdown) & UNIX_NO_RECEIVE)
-        return 1;
-    r->error = deadline ? 0 : -EAGAIN;
-    return r->error != 0;
+    r->error = over || deadline ? 0 : -EAGAIN;
+    return over || r->error;
 }
 
 static void read_all(struct reading *r, size_t least, ns_t deadline)

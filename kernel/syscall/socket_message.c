@@ -13,12 +13,12 @@ static s64 send_message(struct file *f, struct socket_message *m)
 {
     struct uio start = *m->data;
     unsigned tries = 0;
-    s64 n = -ENOMEM;
+    s64 n;
 
-    while (vm_try_again(n, &tries)) {
+    do {
         *m->data = start;
         n = socket_send(f, m);
-    }
+    } while (vm_try_again(n, &tries));
     if (n == -EPIPE && !(m->flags & MSG_NOSIGNAL) && file_breaks_loudly(f))
         signal_self(SIGPIPE);
     return n;
