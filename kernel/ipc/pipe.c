@@ -46,6 +46,7 @@ struct pipe {
     u32 page_count;    // (lock; read anywhere) a power of two
     void **pages;      // (lock) NULL until needed
     bool polled;       // (a) somebody may want to know of each write
+    bool claimed;      // (lock; read anywhere) by a splice, which reads what is there
     struct side reader, writer;
     struct inode inode; // of an anonymous pipe
 };
@@ -68,6 +69,8 @@ static inline u64 pipe_space(const struct pipe *p)
 
 static bool may_read(struct pipe *p)
 {
+    if (load_relaxed(&p->claimed))
+        return false;
     return pipe_used(p) || !load_relaxed(&p->writer.files);
 }
 
@@ -216,20 +219,11 @@ static inline ssize_t ring_copy(struct pipe *p, struct uio *u, u64 at, size_t n,
 
 /* Reading */
 
-// One attempt: bytes read. *stopped: at memory that is not ready; then u stands there and nothing
-// is read, unless `partly`.
-static ssize_t read_once(struct pipe *p, struct uio *u, bool partly, bool *stopped)
+// n bytes were read; the mutex is held, and let go.
+static void read_done(struct pipe *p, size_t n)
 {
-    bool was_tight;
-    size_t n, there;
+    bool was_tight = pipe_space(p) < PIPE_WAKE;
 
-    mutex_lock(&p->lock);
-    was_tight = pipe_space(p) < PIPE_WAKE;
-    there = MIN(p->head - p->tail, u->left);
-    n = ring_copy(p, u, p->tail, there, false);
-    *stopped = n < there;
-    if (unlikely(*stopped && !partly))
-        n = 0;
     p->tail += n;
     if (p->head == p->tail)
         p->head = p->tail = 0;
@@ -238,6 +232,21 @@ static ssize_t read_once(struct pipe *p, struct uio *u, bool partly, bool *stopp
     mutex_unlock(&p->lock);
     if (was_tight && may_write(p))
         wake_one(&p->writer.wait);
+}
+
+// One attempt: bytes read. *stopped: at memory that is not ready; then u stands there and nothing
+// is read, unless `partly`.
+static ssize_t read_once(struct pipe *p, struct uio *u, bool partly, bool *stopped)
+{
+    size_t n, there;
+
+    mutex_lock(&p->lock);
+    there = p->claimed ? 0 : MIN(p->head - p->tail, u->left);
+    n = ring_copy(p, u, p->tail, there, false);
+    *stopped = n < there;
+    if (unlikely(*stopped && !partly))
+        n = 0;
+    read_done(p, n);
     return n;
 }
 
@@ -247,7 +256,7 @@ static int read_wait(struct file *f, struct pipe *p)
     if (!load_relaxed(&p->writer.files) && !pipe_used(p))
         return 1;
     if (f->flags & O_NONBLOCK)
-        return pipe_used(p) ? 0 : -EAGAIN;
+        return may_read(p) ? 0 : -EAGAIN;
     return wait_event_exclusive(&p->reader.wait, may_read(p), WAIT_INTERRUPTIBLE, NS_NEVER);
 }
 
@@ -469,7 +478,7 @@ static bool pages_move(struct pipe *p, void **pages, u64 count)
 {
     u64 first = p->tail >> PAGE_SHIFT, end = DIV_ROUND_UP(p->head, PAGE_SIZE);
 
-    if (p->head != p->tail && end - first > MIN(count, (u64)p->page_count))
+    if (p->claimed || (p->head != p->tail && end - first > MIN(count, (u64)p->page_count)))
         return false;
     for (u64 i = first; i < end; i++) {
         void **slot = &p->pages[i % p->page_count];
@@ -510,6 +519,69 @@ s64 pipe_set_size(struct file *f, u64 size)
     }
     wake_all(&p->writer.wait);
     return count << PAGE_SHIFT;
+}
+
+/* Splicing */
+
+bool file_is_pipe(const struct file *f)
+{
+    return f->ops == &pipe_ops;
+}
+
+s64 pipe_claim(struct file *f, bool wait)
+{
+    struct pipe *p = f->private;
+    u64 used;
+    int err;
+
+    for (;;) {
+        mutex_lock(&p->lock);
+        used = p->claimed ? 0 : pipe_used(p);
+        p->claimed |= used != 0;
+        mutex_unlock(&p->lock);
+        if (used)
+            return used;
+        if (!load_relaxed(&p->writer.files) && !pipe_used(p))
+            return 0;
+        if (!wait)
+            return -EAGAIN;
+        err = wait_event_exclusive(&p->reader.wait, may_read(p), WAIT_INTERRUPTIBLE, NS_NEVER);
+        if (err)
+            return err;
+    }
+}
+
+// Nobody moves pages or the tail while the claim lasts.
+void *pipe_peek(struct file *f, u64 at, size_t *n)
+{
+    struct pipe *p = f->private;
+
+    at += p->tail;
+    *n = PAGE_SIZE - (at & ~PAGE_MASK);
+    return p->pages[(at >> PAGE_SHIFT) & (p->page_count - 1)] + (at & ~PAGE_MASK);
+}
+
+void pipe_unclaim(struct file *f, size_t n)
+{
+    struct pipe *p = f->private;
+
+    mutex_lock(&p->lock);
+    store_relaxed(&p->claimed, false);
+    read_done(p, n);
+    if (!load_relaxed(&p->writer.files))
+        wake_all(&p->reader.wait); // who woke for the end found the claim
+}
+
+s64 pipe_room(struct file *f, bool wait)
+{
+    struct pipe *p = f->private;
+    int err = 0;
+
+    while (load_relaxed(&p->reader.files) && !pipe_space(p) && !err)
+        err =
+            wait ? wait_event_exclusive(&p->writer.wait, may_write(p), WAIT_INTERRUPTIBLE, NS_NEVER)
+                 : -EAGAIN;
+    return err ?: load_relaxed(&p->reader.files) ? (s64)pipe_space(p) : -EPIPE;
 }
 
 static const struct file_ops pipe_ops = {

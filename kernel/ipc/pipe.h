@@ -10,3 +10,11 @@ int pipe_create(struct file **read_end, struct file **write_end, u32 flags);
 // above 1 MiB without CAP_SYS_RESOURCE, -ENOMEM.
 s64 pipe_get_size(struct file *f);
 s64 pipe_set_size(struct file *f, u64 size);
+
+// For splice(2). The bytes that are there become the caller's until pipe_unclaim, which takes the
+// first n away; other readers wait meanwhile. How many, 0: none, and nobody writes; -EAGAIN -EINTR.
+bool file_is_pipe(const struct file *f);
+s64 pipe_claim(struct file *f, bool wait);
+void *pipe_peek(struct file *f, u64 at, size_t *n); // where number `at` of them lies, and n of them
+void pipe_unclaim(struct file *f, size_t n);
+s64 pipe_room(struct file *f, bool wait); // bytes that fit now; -EPIPE -EAGAIN -EINTR

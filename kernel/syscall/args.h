@@ -76,6 +76,9 @@ void signal_self(int sig);
 // Two descriptors for two files, told to the program; takes over the references if it succeeds.
 s64 publish_pair(struct file *first, struct file *second, bool cloexec, uaddr_t out);
 
+// The result of a call that moves data: raises what -EPIPE of a write and -EFBIG come with.
+s64 transfer_failed(const struct file *f, s64 error, bool write);
+
 // A wait that a signal broke off: the call is restarted if the handler allows.
 static inline s64 restartable(s64 result)
 {

@@ -53,7 +53,7 @@ static s64 growth_failed(s64 error)
 
 // A write to a pipe or stream that nobody reads also raises SIGPIPE. Sockets know what is
 // restarted.
-static s64 transfer_failed(const struct file *f, s64 error, bool write)
+s64 transfer_failed(const struct file *f, s64 error, bool write)
 {
     if (write && error == -EPIPE && file_breaks_loudly(f))
         signal_self(SIGPIPE);

@@ -16,6 +16,8 @@
     SYSCALL(pwrite64, 4, FAST, "fasd") SYSCALL(preadv, 5, FAST, "fauuu") \
     SYSCALL(pwritev, 5, FAST, "fauuu") SYSCALL(lseek, 3, FAST, "fdd") \
     SYSCALL(sendfile, 4, FAST, "ffas") SYSCALL(copy_file_range, 6, FAST, "fafasx") \
+    SYSCALL(splice, 6, FAST, "fafasx") SYSCALL(tee, 4, FAST, "ffsx") \
+    SYSCALL(vmsplice, 4, FAST, "faux") \
     SYSCALL(truncate, 2, FAST, "pu") SYSCALL(ftruncate, 2, FAST, "fu") \
     SYSCALL(fallocate, 4, FAST, "fxuu") SYSCALL(fadvise64, 4, FAST, "fuud") \
     SYSCALL(readahead, 3, FAST, "fus") SYSCALL(sync_file_range, 4, FAST, "fuux") \
