@@ -275,11 +275,37 @@ static void test_places(void)
     file_write(mode, "2\n", 0644);
 }
 
+// As another user, with a personality: what the program at `path` starts with.
+static void exec_told(void *path)
+{
+    char *argv[] = {path, "--personality", NULL};
+
+    NEED(personality(ADDR_NO_RANDOMIZE) == PER_LINUX && setgid(1000) == 0 && setuid(1000) == 0);
+    execve(path, argv, no_env);
+    _exit(99);
+}
+
+static void test_set_id(void)
+{
+    static char program[1 << 22];
+    int fd = open(self, O_RDONLY);
+    ssize_t n = read(fd, program, sizeof(program));
+
+    close(fd);
+    NEED(n > 0 && n < (ssize_t)sizeof(program));
+    made_write("told", program, n);
+    chmod("told", 0755);
+    EXPECT("a personality lasts", child_run(exec_told, "told"), EXITED(1));
+    chmod("told", 04755);
+    EXPECT("but in a set-id program", child_run(exec_told, "told"), EXITED(0));
+}
+
 int main(int argc, char **argv)
 {
+    if (argc > 1 && strcmp(argv[1], "--personality") == 0)
+        return personality(0xffffffff) != PER_LINUX;
     if (argc > 1)
         return where();
-    (void)argv;
     abi_begin();
     NEED(readlink("/proc/self/exe", self, sizeof(self) - 1) > 0);
     snprintf(interpreter, sizeof(interpreter), "%s_interp", self);
@@ -289,6 +315,7 @@ int main(int argc, char **argv)
     test_headers();
     test_stack();
     test_places();
+    test_set_id();
     scratch_leave();
     return abi_end();
 }

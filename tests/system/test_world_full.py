@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: MIT
+"""The larger programs of `--root world:full`: compilers, git, interpreters. They are fetched for this."""
+import copy
+
+import pytest
+
+import conftest
+import machine
+
+pytestmark = [pytest.mark.one_config, pytest.mark.long]
+
+ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin", "HOME": "/root", "LANG": "C.UTF-8"}
+VERSIONS = ("bc", "cpp", "file", "gcc", "gdb", "git", "java", "javac", "ld", "make",
+            "musl-gcc", "node", "objdump", "perl", "redis-cli", "redis-server", "strace", "stress-ng",
+            "tree", "vim", "xz")
+PROGRAMS = {
+    "perl": ("perl -e 'my %h = map { $_ => $_ ** 2 } 1..5; print join(q(,), map { $h{$_} } sort keys %h), qq(\\n)'",
+             "1,4,9,16,25\n"),
+    "lua": ("lua -e 'local t = {} for i = 1, 5 do t[#t + 1] = i * i end print(table.concat(t, \",\"))'",
+            "1,4,9,16,25\n"),
+    "git": ("""
+        mkdir g; cd g; git init -q -b main; git config user.email a@b; git config user.name n
+        for i in $(seq 20); do echo $i >>a; git add a; git commit -qm "number $i"; done
+        git log --oneline | wc -l; git gc -q; git fsck 2>&1; git clone -q . ../h 2>&1; cmp a ../h/a && echo same
+        git -C ../h log -1 --format=%s
+        """, "20\nsame\nnumber 20\n"),
+    "make": ("""
+        mkdir m; cd m; echo 'int two(void) { return 2; }' >two.c
+        printf '#include <stdio.h>\\nint two(void);\\nint main(void) { printf("%%d\\\\n", two()); return 0; }\\n' >main.c
+        printf 'prog: main.o two.o\\n\\t$(CC) -o $@ $^\\n' >Makefile
+        make -s -j2 && ./prog; make -s clean 2>/dev/null; make -s -B CC=musl-gcc && ./prog
+        readelf -l prog | grep -o 'ld-musl[^]]*'
+        """, "2\n2\nld-musl-riscv64.so.1\n"),
+    "java": ("""
+        echo 'public class H { public static void main(String[] a) { System.out.println("hello " + a[0]); } }' >H.java
+        javac H.java && java -Xshare:auto H world
+        """, "hello world\n"),
+    "vim": ("""
+        printf 'b\\na\\n' >v; vim -u NONE -es -c '%sort' -c 'wq' v; cat v
+        """, "a\nb\n"),
+}
+
+
+@pytest.fixture(scope="module")
+def full(config):
+    one = copy.copy(config)
+    one.mem = "2G"
+    one.disks = []
+    one.on_disk = False
+    machine.root_use(one, "world:full")
+    guest = conftest.Guest(one)
+    yield guest
+    guest.stop()
+
+
+@pytest.mark.parametrize("program", VERSIONS)
+def test_starts(full, program):
+    result = full.run([program, "--version"], env=ENVIRONMENT, timeout=120)
+    assert result.status == 0 and len(result.out + result.err) > 5, result
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_works(full, name):
+    script, want = PROGRAMS[name]
+    script = "rm -rf /tmp/work; mkdir /tmp/work; cd /tmp/work; " + script
+    result = full.run(["bash", "-c", script], env=ENVIRONMENT, timeout=400)
+    assert result.out.decode() == want, result
