@@ -248,7 +248,7 @@ static int show_area(const struct vm_area *a, void *arg)
     struct inode *inode = a->file ? a->file->inode : NULL;
     dev_t dev = inode && inode->sb ? inode->sb->dev : 0;
 
-    if (a->file && path_to_text(&a->file->path, m->path, PAGE_SIZE) > 0)
+    if (a->file && file_to_text(a->file, m->path, PAGE_SIZE) > 0)
         name = m->path;
     text_printf(m->text, "%08lx-%08lx %c%c%c%c %08lx %02x:%02x %lu", a->start, a->end,
                 a->prot & PROT_READ ? 'r' : '-', a->prot & PROT_WRITE ? 'w' : '-',

@@ -115,6 +115,8 @@ static void test_shm_attach(void)
     strcpy(a, "parent");
     CHECK("same bytes", strcmp(b, "parent") == 0);
     EXPECT("attached twice", attached(id), 2);
+    CHECK("in the map of memory", strstr(file_text("/proc/self/maps"), "/SYSV") != NULL);
+    EXPECT("synced", msync(a, 3 * PAGE, MS_SYNC), 0);
     EXPECT_FAULT("read only", touch_write, b, SIGSEGV, SEGV_ACCERR);
     EXPECT_ERR("for good", mprotect(b, PAGE, PROT_READ | PROT_WRITE), EACCES);
     EXPECT("child", child_run(shm_child, a), 0);
