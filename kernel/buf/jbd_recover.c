@@ -7,7 +7,8 @@
 //
 // A damaged block that no commit block follows belongs to a transaction that was being written, and
 // ends the log. With checksums in tags the scan reads the logged blocks too, so that a damaged
-// transaction is found before anything is written.
+// transaction is found before anything is written. What a damaged descriptor names is not known:
+// the scan goes on with the next block that is the log's own.
 #include "abi/errno.h"
 #include "buf/jbd.h"
 #include "lib/crc32.h"
@@ -20,7 +21,7 @@ struct place {
     u32 at, sequence;
     u32 left; // blocks of the ring not yet seen: a log does not bite its tail
     u32 sum;  // COMPAT_CHECKSUM: of the transaction so far
-    bool bad; // a logged or revoke block of the transaction does not match its sum
+    bool bad; // a block of the transaction, the commit block aside, does not match its sum
 };
 
 // What a pass does with a transaction's blocks; r->head holds the block. NULL: steps over it.
@@ -80,8 +81,10 @@ static int walk_descriptor(struct jbd_recovery *r, struct place *p, const struct
     struct jbd_tag_info tag;
     int err = 0;
 
-    if (!tail_matches(r->log, r->head))
-        return LOG_ENDS;
+    if (!tail_matches(r->log, r->head)) {
+        p->bad = true;
+        return pass->commit ? 0 : LOG_ENDS;
+    }
     if (r->log->sums_all)
         p->sum = crc32_msb(p->sum, r->head, r->log->block_size);
     while (!err && jbd_tag_next(r->log, r->head, &at, &tag)) {
@@ -95,8 +98,11 @@ static int walk_descriptor(struct jbd_recovery *r, struct place *p, const struct
 static int walk_block(struct jbd_recovery *r, struct place *p, const struct pass *pass)
 {
     const struct jbd_header *h = (const void *)r->head;
-    int err = next_block(r, p, r->head);
+    int err;
 
+    do
+        err = next_block(r, p, r->head);
+    while (!err && p->bad && be32_get(h->magic) != JBD_MAGIC);
     if (err)
         return err;
     if (be32_get(h->magic) != JBD_MAGIC || be32_get(h->sequence) != p->sequence)
