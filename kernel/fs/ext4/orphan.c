@@ -14,8 +14,8 @@
 
 /* The list; super_lock is held */
 
-// i_dtime of an inode on disk. In memory it is the caller's.
-static int link_write(struct handle *h, struct ext4_inode *e)
+// i_dtime of an inode.
+static int link_write(struct handle *h, struct ext4_inode *e, u32 next)
 {
     struct ext4 *fs = ext4_of(&e->inode);
     struct ext4_dinode *d;
@@ -24,7 +24,7 @@ static int link_write(struct handle *h, struct ext4_inode *e)
 
     if (err)
         return err;
-    d->i_dtime = e->dtime;
+    d->i_dtime = e->dtime = next;
     ext4_dinode_changed(h, fs, e->inode.ino, b);
     buf_put(b);
     return 0;
@@ -33,12 +33,8 @@ static int link_write(struct handle *h, struct ext4_inode *e)
 static int list_add(struct handle *h, struct ext4_inode *e)
 {
     struct ext4 *fs = ext4_of(&e->inode);
-    int err = ext4_super_change(h, fs);
+    int err = ext4_super_change(h, fs) ?: link_write(h, e, fs->super->s_last_orphan);
 
-    if (err)
-        return err;
-    e->dtime = fs->super->s_last_orphan;
-    err = link_write(h, e);
     if (err)
         return err;
     fs->super->s_last_orphan = e->inode.ino;
@@ -47,33 +43,28 @@ static int list_add(struct handle *h, struct ext4_inode *e)
     return 0;
 }
 
+// All that may fail comes before the list in memory changes.
 static int list_take(struct handle *h, struct ext4_inode *e)
 {
     struct ext4 *fs = ext4_of(&e->inode);
     struct ext4_inode *before = container_of(e->orphan.prev, struct ext4_inode, orphan);
-    int err = ext4_name_hold(h, &e->inode);
+    bool first = e->orphan.prev == &fs->orphans;
+    u32 next = e->dtime;
+    int err = ext4_name_hold(h, &e->inode)
+                  ?: first ? ext4_super_change(h, fs)
+                           : ext4_name_hold(h, &before->inode);
 
+    err = err ?: link_write(h, e, 0);
+    if (!err && !first)
+        err = link_write(h, before, next);
     if (err)
         return err;
-
-    if (e->orphan.prev != &fs->orphans) {
-        err = ext4_name_hold(h, &before->inode);
-        if (!err) {
-            before->dtime = e->dtime;
-            err = link_write(h, before);
-        }
-    } else {
-        err = ext4_super_change(h, fs);
-        if (!err) {
-            fs->super->s_last_orphan = e->dtime;
-            ext4_super_dirty(h, fs);
-        }
+    if (first) {
+        fs->super->s_last_orphan = next;
+        ext4_super_dirty(h, fs);
     }
-    if (err)
-        return err;
     list_remove(&e->orphan);
-    e->dtime = 0;
-    return link_write(h, e);
+    return 0;
 }
 
 /* The file; super_lock is held */
