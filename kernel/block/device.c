@@ -14,8 +14,9 @@
 #define NS_PER_MS      1000000
 
 static struct spinlock devices_lock = SPINLOCK_INIT(RANK_DEVICE); // list's writers; opening
-static struct list devices = LIST_INIT(devices); // grows only; a partition after its device
-static u32 extended_minors;                      // (a) numbers given out
+// Grows only; a partition after its device. Read without the lock: see add.
+static struct list devices = LIST_INIT(devices);
+static u32 extended_minors; // (a) numbers given out
 void (*block_added_hook)(struct block_device *d);
 
 void block_each(void (*fn)(struct block_device *d, void *arg), void *arg)
@@ -84,7 +85,9 @@ static void add(struct block_device *d, u32 major, u32 minor)
     }
     d->dev = makedev(major, minor);
     irq = spin_lock_irqsave(&devices_lock);
-    list_insert_tail(&devices, &d->link);
+    d->link = (struct list){&devices, devices.prev};
+    store_release(&devices.prev->next, &d->link); // who sees it sees all of it
+    devices.prev = &d->link;
     spin_unlock_irqrestore(&devices_lock, irq);
     if (block_added_hook)
         block_added_hook(d);
