@@ -43,6 +43,7 @@ struct loop {
     u8 name[64];            // (loops_lock) the file's, as its owner says
     bool has_thread;        // (loops_lock)
     struct wait_queue wait; // the thread's
+    struct wait_queue idle; // for the thread to have nothing to do
 };
 
 static struct mutex loops_lock = {.queue = WAIT_QUEUE_INIT(loops_lock.queue)}; // RANK_NONE
@@ -147,6 +148,7 @@ static void loop_main(void *arg)
     for (;;) {
         wait_event(&l->wait, (r = loop_take(l)), WAIT_UNINTERRUPTIBLE, NS_NEVER);
         serve(l, r);
+        wake_all(&l->idle);
     }
 }
 
@@ -307,11 +309,12 @@ static int loop_bind(struct loop *l, const struct loop_config *c, bool may_write
     return err;
 }
 
-// The file, which the caller puts.
+// The file, which the caller puts. Requests under way, of who shares the last user, still get it.
 static struct file *unbind_locked(struct loop *l)
 {
     (void)forget(l);
     set_size(l, 0);
+    wait_event(&l->idle, !load_acquire(&l->block.stats.in_flight), WAIT_UNINTERRUPTIBLE, NS_NEVER);
     l->block.minors = 0;
     l->block.read_only = false;
     l->flags = 0;
@@ -491,6 +494,7 @@ static int create_locked(u32 number)
     spin_init(&l->lock, RANK_DEVICE);
     list_init(&l->transfers);
     wait_queue_init(&l->wait);
+    wait_queue_init(&l->idle);
     err = block_register(&l->block, MAJOR, number, 0);
     if (err)
         kfree(l);
