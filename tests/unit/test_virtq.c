@@ -22,6 +22,22 @@ static void *memory;
 static struct virtq_slot *slots;
 static u8 tokens[QUEUE_MAX * 4];
 
+// Whether the free list and the chains add up.
+static bool virtq_check(const struct virtq *q)
+{
+    u32 owned = 0, requests = 0, free = 0;
+
+    for (u16 i = 0; i < q->size; i++) {
+        if (!q->slots[i].token)
+            continue;
+        owned += q->slots[i].count;
+        requests++;
+    }
+    for (u16 at = q->free_head; free < q->free_count && at < q->size; at = q->slots[at].next)
+        free++;
+    return free == q->free_count && owned + free == q->size && requests == virtq_in_flight(q);
+}
+
 static void start(u16 size)
 {
     free(memory);

@@ -13,6 +13,7 @@ enum { // status bits, section 2.1
     STATUS_DRIVER = 2,
     STATUS_DRIVER_OK = 4,
     STATUS_FEATURES_OK = 8,
+    STATUS_NEEDS_RESET = 64,
     STATUS_FAILED = 128,
 };
 
@@ -117,7 +118,9 @@ void virtio_attach(struct virtio_device *d)
 void virtio_interrupt(struct virtio_device *d, u32 status)
 {
     smp_mb();
-    if (status & VIRTIO_INTERRUPT_QUEUE && load_relaxed(&d->private))
+    if (status & VIRTIO_INTERRUPT_CONFIG && reg_read(d, DEVICE_STATUS) & STATUS_NEEDS_RESET)
+        virtio_stop(d);
+    if (status && load_relaxed(&d->private))
         d->driver->interrupt(d);
 }
 
@@ -152,6 +155,8 @@ int virtio_queue_init(struct virtio_queue *q, struct virtio_device *d, u32 index
     q->index = index;
     q->notify = d->notify + notify;
     virtq_init(&q->ring, size, memory, slots);
+    q->next = d->queues;
+    d->queues = q;
     reg_write(d, QUEUE_SIZE, size);
     reg_write64(d, QUEUE_DESCRIPTORS, virt_to_phys(q->ring.desc));
     reg_write64(d, QUEUE_DRIVER, virt_to_phys(q->ring.avail));
@@ -167,7 +172,11 @@ void virtio_start(struct virtio_device *d)
 
 void virtio_stop(struct virtio_device *d)
 {
-    reg_write(d, DEVICE_STATUS, 0);
+    if (atomic_xchg(&d->stopped, true))
+        return;
+    for (struct virtio_queue *q = d->queues; q; q = q->next)
+        store_relaxed(&q->ring.broken, true);
+    log_info("%s: the device failed, and is reset: error %d", d->driver->name, -virtio_reset(d));
 }
 
 void virtio_notify(struct virtio_queue *q)

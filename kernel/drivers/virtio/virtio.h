@@ -16,7 +16,7 @@ struct virtio_driver {
     u64 features; // those it can use, VERSION_1 aside
     // Sets up queues, then calls virtio_start. On error the device is marked failed. May sleep.
     int (*probe)(struct virtio_device *d);
-    // A queue has used entries; interrupts off.
+    // A queue has used entries, or all are broken; interrupts off.
     void (*interrupt)(struct virtio_device *d);
 };
 
@@ -32,6 +32,8 @@ struct virtio_device {
     u32 notify_size, config_size;             // (c) bytes that may be touched
     const struct virtio_driver *driver;       // (c)
     u64 features;                             // (c) negotiated
+    struct virtio_queue *queues;              // (c) all of them
+    u32 stopped;                              // (a) for ever
     void *private;                            // (c) driver's, set by probe
 };
 
@@ -40,6 +42,7 @@ struct virtio_queue {
     struct virtio_device *device; // (c)
     volatile u8 *notify;          // (c) register
     u32 index;                    // (c)
+    struct virtio_queue *next;    // (c) of the device
 };
 
 // Probes the drivers in the list: devices of the device tree now, those on PCI when the PCI driver
@@ -52,7 +55,8 @@ extern const struct pci_driver virtio_pci_driver;
 int virtio_queue_init(struct virtio_queue *q, struct virtio_device *d, u32 index, u16 max_size);
 // The driver is ready: interrupts may come.
 void virtio_start(struct virtio_device *d);
-// The device broke the rules: it is reset, and touches memory no more. Any context.
+// The device broke the rules, or says that it cannot go on: its queues are broken from now on; it
+// is reset, and when that is done touches memory no more. Once. Any context.
 void virtio_stop(struct virtio_device *d);
 // Tells the device of new requests, if it wants to know.
 void virtio_notify(struct virtio_queue *q);

@@ -68,7 +68,6 @@ struct blk_queue {
 struct virtio_blk {
     struct block_device block;
     u32 queue_count; // (c)
-    bool stopped;    // (a) it broke the rules
     struct blk_queue queues[];
 };
 
@@ -158,17 +157,14 @@ static struct block_request *slot_release_locked(struct blk_queue *q, struct blk
 // A device that breaks the rules is stopped, and what it holds has failed. NULL: nothing is left.
 static struct block_request *take_broken_locked(struct blk_queue *q)
 {
-    struct virtio_blk *b = q->queue.device->private;
-
     virtio_stop(q->queue.device);
-    store_relaxed(&b->stopped, true);
     for (unsigned i = 0; i < q->queue.ring.size; i++)
         if (q->slots[i].request)
             return slot_release_locked(q, &q->slots[i]);
     return NULL;
 }
 
-static struct block_request *queue_take(struct virtio_blk *b, struct blk_queue *q, int *error)
+static struct block_request *queue_take(struct blk_queue *q, int *error)
 {
     irqflags_t irq = spin_lock_irqsave(&q->lock);
     struct block_request *r = NULL;
@@ -176,7 +172,6 @@ static struct block_request *queue_take(struct virtio_blk *b, struct blk_queue *
     u32 written;
     int n;
 
-    q->queue.ring.broken |= load_relaxed(&b->stopped);
     n = virtq_take(&q->queue.ring, &token, &written);
     *error = -EIO;
     if (n < 0) {
@@ -202,11 +197,11 @@ static void virtio_blk_interrupt(struct virtio_device *d)
     int error;
 
     do { // once more for all queues if one of them was broken
-        stopped = load_relaxed(&b->stopped);
+        stopped = load_relaxed(&d->stopped);
         for (u32 i = 0; i < b->queue_count; i++)
-            while ((r = queue_take(b, &b->queues[i], &error)))
+            while ((r = queue_take(&b->queues[i], &error)))
                 block_complete(r, error);
-    } while (stopped != load_relaxed(&b->stopped));
+    } while (stopped != load_relaxed(&d->stopped));
 }
 
 /* Start */

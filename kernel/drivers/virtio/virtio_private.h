@@ -30,7 +30,7 @@ struct virtio_transport {
     u8 notify_width;
 };
 
-#define VIRTIO_INTERRUPT_QUEUE 1 // in the interrupt status
+#define VIRTIO_INTERRUPT_CONFIG 2 // in the interrupt status; also: it needs a reset
 
 // The driver for a device id; NULL.
 const struct virtio_driver *virtio_find_driver(u32 id);

@@ -135,18 +135,3 @@ void virtq_set_interrupts(struct virtq *q, bool on)
     store_relaxed(&q->avail->flags, on ? 0 : AVAIL_NO_INTERRUPT);
     smp_mb();
 }
-
-bool virtq_check(const struct virtq *q)
-{
-    u32 owned = 0, requests = 0, free = 0;
-
-    for (u16 i = 0; i < q->size; i++) {
-        if (!q->slots[i].token)
-            continue;
-        owned += q->slots[i].count;
-        requests++;
-    }
-    for (u16 at = q->free_head; free < q->free_count && at < q->size; at = q->slots[at].next)
-        free++;
-    return free == q->free_count && owned + free == q->size && requests == virtq_in_flight(q);
-}

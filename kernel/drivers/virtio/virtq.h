@@ -85,6 +85,3 @@ static inline u16 virtq_in_flight(const struct virtq *q)
 {
     return q->avail_idx - q->used_idx;
 }
-
-// Asserts nothing and changes nothing: true if the free list and the chains add up. O(size).
-bool virtq_check(const struct virtq *q);
