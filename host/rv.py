@@ -97,7 +97,10 @@ def boot_parser(command, description, usage=None):
 def use_ramdisk(options):
     """Has the kernel make /dev/ram0; an image travels in the initramfs."""
     what = options.ramdisk
-    if not re.fullmatch(r"[1-9][0-9]*[KMG]?", what):
+    size = re.fullmatch(r"([1-9][0-9]*)([KMG]?)", what)
+    if size and int(size[1]) << 10 * " KMG".index(size[2] or " ") < 4096:
+        raise machine.Error(f"--ramdisk {what}: less than a page, 4K")
+    if not size:
         if not os.path.isfile(what):
             raise machine.Error(f"--ramdisk {what}: neither a size like 64M nor an image")
         options.put.append((what, "/ramdisk.img"))

@@ -99,7 +99,8 @@ def test_options_refused():
         machine.Config(smp=2, icount=True)
     with pytest.raises(machine.Error):
         machine.Config(smp=0)
-    for words in (["--root", "world:none"], ["--disk", "/no/such/image"], ["--put", "x:y"], ["--get", "x:y"]):
+    for words in (["--root", "world:none"], ["--disk", "/no/such/image"], ["--put", "x:y"], ["--get", "x:y"],
+                  ["--ramdisk", "1K"], ["--ramdisk", "4095"]):
         with pytest.raises(machine.Error):
             rv.config_of(rv.common_options().parse_args(words))
 
