@@ -6,23 +6,19 @@
 
 bool bootarg_get(const char *name, char *buf, size_t n)
 {
-    const char *word = machine.bootargs;
     size_t length = strlen(name);
+    bool found = false;
+    const char *end;
 
-    while (*word) {
-        const char *end = strchr(word, ' ');
-        size_t size = end ? (size_t)(end - word) : strlen(word);
+    for (const char *word = machine.bootargs; *word; word = *end ? end + 1 : end) {
+        const char *value = word + length;
 
-        if (size >= length && !memcmp(word, name, length) &&
-            (size == length || word[length] == '=')) {
-            const char *value = word + length + (size > length);
-
-            strlcpy(buf, value, MIN(n, (size_t)(word + size - value) + 1));
-            return true;
-        }
-        word += size;
-        while (*word == ' ')
-            word++;
+        end = strchr(word, ' ') ?: word + strlen(word);
+        if (end < value || memcmp(word, name, length) || (value < end && *value != '='))
+            continue;
+        value += value < end;
+        strlcpy(buf, value, MIN(n, (size_t)(end - value) + 1));
+        found = true;
     }
-    return false;
+    return found;
 }

@@ -52,5 +52,5 @@ extern struct machine machine; // (c) after devicetree_init
 // timer, and seeds random_bytes; -EINVAL if it is not one or lacks memory, harts or the time base.
 int devicetree_init(const void *blob, size_t max);
 
-// Value of `name=value` on the kernel command line ("" for a bare `name`), copied into buf.
+// Value of the last `name=value` on the kernel command line ("" for a bare `name`), copied to buf.
 bool bootarg_get(const char *name, char *buf, size_t n);

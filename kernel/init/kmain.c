@@ -2,6 +2,7 @@
 // Boot: every subsystem in the order in which it comes up. Read this file first.
 
 #include "abi/errno.h"
+#include "abi/mount.h"
 #include "arch/irq.h"
 #include "arch/mmu.h"
 #include "arch/smp.h"
@@ -99,19 +100,23 @@ static void mount_on(const char *type, const char *directory, const char *option
 // Ports of a virtio console announce themselves; programs expect to find all of them.
 #define PORTS_PATIENCE NS_PER_SEC
 
-// The kernel's argument root=DEVICE (and rootfstype=, "ext4"), or a tmpfs.
+// The kernel's argument root=DEVICE (and rootfstype=, "ext4"), or a tmpfs. A device that cannot be
+// written is read.
 static int root_mount(void)
 {
     struct superblock *sb;
-    char source[32] = "tmpfs", type[16];
+    char source[32] = "tmpfs", type[16] = "ext4";
     struct fs_type *fs;
     int err;
 
     if (bootarg_get("root", source, sizeof(source))) {
-        if (!bootarg_get("rootfstype", type, sizeof(type)))
-            memcpy(type, "ext4", sizeof("ext4"));
+        (void)bootarg_get("rootfstype", type, sizeof(type));
         fs = fs_find(type);
         err = fs ? fs->mount(fs, source, NULL, 0, &sb) : -ENODEV;
+        if (err == -EACCES) {
+            log_info("%s, the root, is read-only", source);
+            err = fs->mount(fs, source, NULL, MS_RDONLY, &sb);
+        }
         if (err == -ENOMEM)
             panic_line("out of memory at boot: no room to mount %s as the root", source);
         if (err)

@@ -29,7 +29,7 @@ static struct bucket *bucket_of(const struct superblock *sb, ino_t ino)
     return &buckets[(ino ^ (u64)sb >> 6) % BUCKETS];
 }
 
-static struct inode *find_locked(struct bucket *b, struct superblock *sb, ino_t ino)
+static struct inode *find_locked(struct bucket *b, const struct superblock *sb, ino_t ino)
 {
     struct inode *i;
 
@@ -60,6 +60,13 @@ struct inode *inode_cache_find(struct superblock *sb, ino_t ino, u32 *ticket)
 
     wait_event(&removed, try_find(b, sb, ino, &i, ticket), WAIT_UNINTERRUPTIBLE, NS_NEVER);
     return i;
+}
+
+bool inode_cache_has(const struct superblock *sb, ino_t ino)
+{
+    struct bucket *b = bucket_of(sb, ino);
+
+    return spin_read(&b->lock, find_locked(b, sb, ino) != NULL);
 }
 
 bool inode_cache_insert(struct inode *i, u32 ticket)

@@ -165,9 +165,10 @@ struct fs_type {
 };
 
 // The block device that a mount's source names: a device node's path, or "/dev/vda" before there
-// are any. -EINVAL (no source), -ENOENT, -ENOTBLK, -ENXIO. Who mounts it calls buf_device_open.
+// are any. -EINVAL (no source), -ENOENT, -ENOTBLK, -ENXIO, -EACCES (to be written, but it is
+// read-only). Who mounts it calls buf_device_open.
 struct block_device;
-int fs_source_device(const char *source, struct block_device **out);
+int fs_source_device(const char *source, u32 flags, struct block_device **out);
 
 // fn for each word of a mount's options, "key=value,word" or NULL; without a value it is NULL. The
 // first error of fn; -EINVAL for words of 64 bytes or more.
@@ -216,6 +217,8 @@ void inode_object_release(struct vm_object *o);
 // find: a reference, or NULL and in *ticket what insert has to know; waits while the inode is being
 // evicted, so nothing that eviction needs (a journal handle) may be held.
 struct inode *inode_cache_find(struct superblock *sb, ino_t ino, u32 *ticket);
+// Whether one is there, or on its way out. Does not wait.
+bool inode_cache_has(const struct superblock *sb, ino_t ino);
 // Enters an inode just read. False: by now another is there, or was: discard it and find again.
 bool inode_cache_insert(struct inode *i, u32 ticket);
 void inode_cache_remove(struct inode *i); // at the end of evict, before it is freed

@@ -184,7 +184,7 @@ int vfs_sync(void)
     return err ?: one;
 }
 
-int fs_source_device(const char *source, struct block_device **out)
+int fs_source_device(const char *source, u32 flags, struct block_device **out)
 {
     struct path p SCOPED(path_end) = {0};
     struct inode *i;
@@ -201,6 +201,6 @@ int fs_source_device(const char *source, struct block_device **out)
     else if (!err)
         return -ENOTBLK;
     if (*out)
-        return 0;
+        return (*out)->read_only && !(flags & MS_RDONLY) ? -EACCES : 0;
     return err ? err : -ENXIO;
 }

@@ -7,6 +7,7 @@
 #include "abi/mount.h"
 #include "disk.h"
 #include "ext4images.h"
+#include "fs/ext4/group.h"
 #include "fs/ext4/super.h"
 #include "lib/format.h"
 #include "lib/string.h"
@@ -178,6 +179,43 @@ static void aborted_scenario(void)
 }
 HOST_TEST(aborted, 8)
 
+// A block of the log of this type, from `at` on; NULL.
+static u8 *log_block(u8 *at, u8 type)
+{
+    static const u8 magic[] = {0xc0, 0x3b, 0x39, 0x98, 0, 0, 0};
+
+    for (; at < two->image + SIZE; at += 1024)
+        if (!memcmp(at, magic, sizeof(magic)) && at[sizeof(magic)] == type)
+            return at;
+    return NULL;
+}
+
+// A descriptor that does not match its sum: what was committed is not silently lost, and what was
+// being written when the power went is no damage.
+static void descriptor_scenario(void)
+{
+    bool torn = machine_below(2);
+    const struct ext4_super *s = (void *)(two->image + 1024);
+    u8 *descriptor, *commit;
+
+    make(NEW);
+    host_expect(mount("/dev/one", 0), 0);
+    host_expect(file_make("/m/file", 5000), 0);
+    host_expect(vfs_sync(), 0);
+    memcpy(two->image, one->image, SIZE);
+    world_unmount();
+    descriptor = log_block(two->image, 1);
+    verify(descriptor);
+    descriptor[600] ^= 1;
+    for (commit = descriptor; torn && (commit = log_block(commit, 2));)
+        memset(commit, 0, 1024);
+    host_expect(mount("/dev/two", 0), torn ? 0 : -EUCLEAN);
+    if (torn)
+        world_unmount();
+    verify(!(s->s_state & EXT4_STATE_ERROR) == torn);
+}
+HOST_TEST(descriptor, 8)
+
 /* Values of attributes that are inodes */
 
 static struct inode *inode_of(const char *name)
@@ -218,7 +256,51 @@ static void value_scenario(void)
 }
 HOST_TEST(value, 3)
 
+// The bitmap says that the number of an open file is free: its slot stays as it is.
+static void twice_scenario(void)
+{
+    const struct ext4_group_desc *desc;
+    struct buf *bits, *table;
+    u8 before[256], *slot;
+    struct inode *i;
+    struct ext4 *fs;
+    u32 n;
+
+    make(OLD);
+    host_expect(mount("/dev/one", 0), 0);
+    host_expect(file_make("/m/file", 10), 0);
+    host_expect(vfs_sync(), 0);
+    i = inode_of("/m/file");
+    fs = ext4_of(i);
+    n = (i->ino - 1) % fs->inodes_per_group;
+    desc = &ext4_group(fs, (i->ino - 1) / fs->inodes_per_group)->desc;
+    host_expect(buf_read(fs->cache, desc->bg_inode_bitmap_lo, &bits), 0);
+    host_expect(buf_read(fs->cache, desc->bg_inode_table_lo + n * 256 / 1024, &table), 0);
+    slot = table->data + n * 256 % 1024;
+    memcpy(before, slot, sizeof(before));
+    bits->data[n / 8] &= ~(1 << n % 8);
+    host_expect(file_make("/m/other", 0), -EUCLEAN);
+    verify(!memcmp(before, slot, sizeof(before)));
+    host_expect(file_make("/m/other", 0), 0); // of another group
+    buf_put(bits);
+    buf_put(table);
+    inode_put(i);
+    world_unmount();
+}
+HOST_TEST(twice, 1)
+
 /* Read-only and back */
+
+static void protected_scenario(void)
+{
+    make(NEW);
+    one->block.read_only = true;
+    host_expect(mount("/dev/one", 0), -EACCES);
+    host_expect(mount("/dev/one", MS_RDONLY), 0);
+    world_unmount();
+    one->block.read_only = false;
+}
+HOST_TEST(protected, 1)
 
 static void remount_scenario(void)
 {
@@ -325,10 +407,11 @@ HOST_FAIL_TEST(open)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_growth),  cmocka_unit_test(test_geometry),
-        cmocka_unit_test(test_aborted), cmocka_unit_test(test_value),
-        cmocka_unit_test(test_remount), cmocka_unit_test(test_memory),
-        cmocka_unit_test(test_open)};
+        cmocka_unit_test(test_growth),    cmocka_unit_test(test_geometry),
+        cmocka_unit_test(test_aborted),   cmocka_unit_test(test_descriptor),
+        cmocka_unit_test(test_protected), cmocka_unit_test(test_twice),
+        cmocka_unit_test(test_value),     cmocka_unit_test(test_remount),
+        cmocka_unit_test(test_memory),    cmocka_unit_test(test_open)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

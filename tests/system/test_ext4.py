@@ -11,7 +11,9 @@ import threading
 
 import pytest
 
+import guest as guest_module
 import machine
+import mkinitramfs
 import mkroot
 from conftest import Guest
 
@@ -578,3 +580,35 @@ def test_wrong_count_of_a_group(disk):
     assert "damaged: bitmap of blocks" in one.log()
     assert int(guest.out("stat -f -c %f /mnt")) < 65536
     one.umount()
+
+
+def test_read_only_disk(disk):
+    """As on Linux it is not mounted to write, and mount(8) tries again to read."""
+    one = disk(SETS["debian12"][0])
+    mine = copy.copy(one.config)
+    mine.disks = [machine.Disk(one.path, read_only=True)]
+    one.guest = Guest(mine)
+    result = one.guest.sh("mkdir -p /mnt; mount -t ext4 /dev/vda /mnt; grep -o '/mnt ext4 r[ow]' "
+                          "/proc/mounts; busybox mount -o remount,rw /mnt")
+    assert result.out == b"/mnt ext4 ro\n" and result.status != 0, result
+
+
+def test_read_only_root(config, tmp_path):
+    """A root that cannot be written is read; and the last root= is the one."""
+    archive = mkinitramfs.build_root(machine.BUILD)
+    archive.file("check", b"#!/bin/busybox sh\nexec >/dev/console 2>&1\nbusybox cat /proc/mounts\n"
+                 b"busybox poweroff -f\n", 0o755)
+    mkroot.make(archive.finish(), str(tmp_path / "root"), "64M")
+    mine = copy.copy(config)
+    mine.disks, mine.on_disk = [machine.Disk(tmp_path / "root", read_only=True)], True
+    mine.put = []
+    mine.append = "root=/dev/nothing root=/dev/vda init=/check"
+    run = guest_module.Run(mine, ["true"])
+    run.start()
+    try:
+        run.process.wait(60)
+        said = run.console().decode()
+    finally:
+        run.close()
+    assert "/dev/vda, the root, is read-only" in said, said
+    assert re.search(r"^/dev/vda / ext4 ro", said, re.MULTILINE), said

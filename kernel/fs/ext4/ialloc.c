@@ -105,7 +105,8 @@ static int take_in_group(struct handle *h, struct ext4 *fs, u32 n, bool director
         u32 index = bitmap_find_zero(c.map, fs->inodes_per_group, 0);
 
         *ino = n * fs->inodes_per_group + index + 1;
-        if (index == fs->inodes_per_group || *ino < fs->first_ino) {
+        if (index == fs->inodes_per_group || *ino < fs->first_ino ||
+            inode_cache_has(fs->sb, *ino)) {
             c.group->bad[true] = true;
             err = ext4_corrupt(fs, *ino, c.b->block, "bitmap of inodes");
         } else {

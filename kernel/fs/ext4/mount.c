@@ -98,6 +98,16 @@ static void config_committed(void *owner, u32 tid)
     ext4_freed_durable(owner, tid);
 }
 
+// Who mounts or checks it next is told.
+static void damage_mark(struct ext4 *fs)
+{
+    buf_lock(fs->super_buf);
+    fs->super->s_state |= EXT4_STATE_ERROR;
+    ext4_super_seal(fs);
+    buf_unlock(fs->super_buf);
+    (void)buf_write(fs->super_buf, BLOCK_FUA);
+}
+
 // Replays it, and checks the superblock again, whatever it says of the groups now.
 static int journal_start(struct ext4 *fs, const char *type)
 {
@@ -123,6 +133,8 @@ static int journal_start(struct ext4 *fs, const char *type)
     err = journal_open(&config, fs->device->read_only, &r, &fs->journal);
     if (err) {
         log_info("ext4 (%s): not mounted: its journal: error %d", fs->name, -err);
+        if (err == -EUCLEAN)
+            damage_mark(fs);
         return err;
     }
     if (fs->commit_interval)
@@ -395,7 +407,7 @@ static int ext4_mount(const struct fs_type *type, const char *source, const char
     struct block_device *d;
     struct ext4 *fs;
     bool alive;
-    int err = source ? fs_source_device(source, &d) : -EINVAL;
+    int err = source ? fs_source_device(source, flags, &d) : -EINVAL;
 
     if (err)
         return err;

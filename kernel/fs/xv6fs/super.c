@@ -210,7 +210,7 @@ static int xv6fs_mount(const struct fs_type *type, const char *source, const cha
                        u32 flags, struct superblock **out)
 {
     struct block_device *d;
-    int err = source ? fs_source_device(source, &d) : -EINVAL;
+    int err = source ? fs_source_device(source, flags, &d) : -EINVAL;
 
     if (err)
         return err;
