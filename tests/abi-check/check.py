@@ -31,7 +31,7 @@ asm/siginfo.h asm/sigcontext.h asm/ucontext.h asm/hwcap.h asm/auxvec.h linux/aux
 linux/limits.h linux/elf.h linux/errno.h asm/unistd.h linux/wait.h linux/fcntl.h asm/stat.h
 asm/statfs.h linux/times.h linux/utsname.h linux/sysinfo.h linux/resource.h linux/uio.h
 linux/eventpoll.h linux/time.h linux/poll.h linux/mount.h linux/time_types.h linux/loop.h linux/xattr.h linux/timerfd.h
-asm/sockios.h linux/sockios.h linux/un.h
+asm/sockios.h linux/sockios.h linux/un.h linux/personality.h
 linux/ipc.h linux/shm.h linux/sem.h linux/msg.h'''.split()
 
 # Constants of our own, of newer kernels than the reference, or private to Linux.
@@ -43,7 +43,7 @@ SYS_lsm_set_self_attr SYS_lsm_list_modules SYS_mseal SYS_RISCV_FLUSH_ICACHE_LOCA
 ERESTARTSYS ERESTARTNOINTR ERESTARTNOHAND ERESTART_RESTARTBLOCK
 COMPAT_HWCAP_ISA_V MAX_RW_COUNT MAX_ARG_STRLEN SYMLOOP_MAX HOST_NAME_MAX LINK_MAX IOV_MAX
 UTSNAME_LENGTH TASK_COMM_LEN XV6FS_MAGIC PIPEFS_MAGIC ANON_INODE_FS_MAGIC ST_VALID S_IRWXUGO
-S_IALLUGO SCM_MAX_FD RUSAGE_BOTH CLK_TCK PR_RISCV_V_SET_CONTROL PR_RISCV_V_GET_CONTROL MS_NOSYMFOLLOW
+S_IALLUGO SCM_MAX_FD RUSAGE_BOTH CLK_TCK PR_RISCV_V_SET_CONTROL PR_RISCV_V_GET_CONTROL MS_NOSYMFOLLOW PERSONALITY_QUERY
 '''.split())
 UNCHECKED_PREFIX = 'RISCV_HWPROBE_'
 
