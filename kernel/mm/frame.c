@@ -9,8 +9,9 @@
 // A frame on a hart's stack has refs 0 and kind FRAME_RESERVED, so the buddy never merges it.
 //
 // Failure. The last `reserve` pages of the zone are for threads that are `urgent`: what they do
-// must succeed so that memory comes free (write-back). Below `low` pages each refill calls
-// frames_low_hook, with no lock of this layer held. A request that the zone cannot meet first
+// must succeed so that memory comes free (write-back). While the zone has no more than those, what
+// is freed goes there, not to a stack, where others would find it. Below `low` pages each refill
+// calls frames_low_hook, with no lock of this layer held. A request that the zone cannot meet first
 // returns this hart's stack and all spares.
 //
 // Page tables come and go with every process, and are empty when they go: a hart keeps some of them
@@ -160,7 +161,7 @@ void frames_release(paddr_t base, u64 size)
 
 static bool zone_may_take(u64 pages)
 {
-    return zone.buddy.free >= zone.reserve + pages;
+    return load_relaxed(&zone.buddy.free) >= zone.reserve + pages;
 }
 
 static void zone_note_low(void)
@@ -354,7 +355,7 @@ static __attribute__((noinline)) void free_slow(struct frame *f)
     irqflags_t irq = irq_save();
     struct frame_cache *c = &caches[hart_index()];
 
-    if (f->order) {
+    if (f->order || !zone_may_take(0)) {
         spin_lock_irqsave(&zone.lock);
         buddy_free(&zone.buddy, f, f->order);
         spin_unlock_irqrestore(&zone.lock, 0);
@@ -375,7 +376,7 @@ void frame_free(struct frame *f)
     f->kind = FRAME_RESERVED;
     irq = irq_save();
     c = &caches[hart_index()];
-    if (unlikely(f->order || c->count == CACHE_FRAMES)) {
+    if (unlikely(f->order || c->count == CACHE_FRAMES || !zone_may_take(0))) {
         irq_restore(irq);
         free_slow(f);
         return;
