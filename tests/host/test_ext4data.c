@@ -39,26 +39,12 @@ static int mount(const char *source, u32 flags)
     return world_mount(source, "ext4", flags, NULL);
 }
 
-static int file_make(const char *name, u64 size)
-{
-    static u8 bytes[1024];
-    struct file *f;
-    int err = file_open(NULL, name, O_RDWR | O_CREAT, 0600, 0, &f);
-
-    if (err)
-        return err;
-    for (u64 at = 0; !err && at < size; at += sizeof(bytes))
-        err = MIN(world_pwrite(f, bytes, sizeof(bytes), at), 0L);
-    file_put(f);
-    return err;
-}
-
 static struct file *file; // of the run
 
 static void open_file(u64 size)
 {
     host_expect(mount("/dev/one", 0), 0);
-    host_expect(file_make("/m/file", size), 0);
+    host_expect(world_file_make("/m/file", size), 0);
     host_expect(file_open(NULL, "/m/file", O_RDWR, 0, 0, &file), 0);
 }
 
@@ -188,9 +174,9 @@ static void append_scenario(void)
     ended = false;
     make(machine_below(2) ? NEW : OLD);
     open_file(0);
-    host_expect(file_make("/m/other", 0), 0);
+    host_expect(world_file_make("/m/other", 0), 0);
     host_expect(file_open(NULL, "/m/other", O_RDWR, 0, 0, &other), 0);
-    host_expect(file_make("/m/rest", SIZE), -ENOSPC);
+    host_expect(world_file_make("/m/rest", SIZE), -ENOSPC);
     host_expect(vfs_sync(), 0);
     host_expect(inode_shrink("/m/rest", LEFT << 10), 0);
     host_expect(vfs_sync(), 0);

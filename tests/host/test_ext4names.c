@@ -51,20 +51,6 @@ static int mount(const char *source, u32 flags)
     return world_mount(source, "ext4", flags, NULL);
 }
 
-static int file_make(const char *name, u64 size)
-{
-    static u8 bytes[1024];
-    struct file *f;
-    int err = file_open(NULL, name, O_RDWR | O_CREAT, 0600, 0, &f);
-
-    if (err)
-        return err;
-    for (u64 at = 0; !err && at < size; at += sizeof(bytes))
-        err = MIN(world_pwrite(f, bytes, sizeof(bytes), at), 0L);
-    file_put(f);
-    return err;
-}
-
 /* The last free blocks */
 
 // A directory gets an index, or one of its blocks is split, with so many free blocks that this is
@@ -80,7 +66,7 @@ static void growth_scenario(void)
     memset(fill, 'n', sizeof(fill));
     host_expect(mount("/dev/one", 0), 0);
     host_expect(vfs_mkdir(NULL, "/m/dir", 0755), 0);
-    host_expect(file_make("/m/rest", 0), 0);
+    host_expect(world_file_make("/m/rest", 0), 0);
     host_expect(path_lookup(NULL, "/m/rest", 0, &file), 0);
     for (u64 n = 0; n < names; n++) {
         snprintf(name, sizeof(name), "/m/dir/%lu%.*s", n, (int)sizeof(fill), fill);
@@ -88,10 +74,10 @@ static void growth_scenario(void)
     }
     for (u64 n = 0; n < pads; n++) {
         snprintf(name, sizeof(name), "/m/pad%lu", n);
-        host_expect(file_make(name, 1), 0);
+        host_expect(world_file_make(name, 1), 0);
     }
     host_expect(vfs_sync(), 0);
-    host_expect(file_make("/m/rest", SIZE), -ENOSPC);
+    host_expect(world_file_make("/m/rest", SIZE), -ENOSPC);
     host_expect(vfs_sync(), 0);
     host_expect(path_lookup(NULL, "/m/dir", 0, &dir), 0);
     while (pads-- && (err != -ENOSPC || size == path_inode(&dir)->size)) {
@@ -200,7 +186,7 @@ static void descriptor_scenario(void)
 
     make(NEW);
     host_expect(mount("/dev/one", 0), 0);
-    host_expect(file_make("/m/file", 5000), 0);
+    host_expect(world_file_make("/m/file", 5000), 0);
     host_expect(vfs_sync(), 0);
     memcpy(two->image, one->image, SIZE);
     world_unmount();
@@ -238,7 +224,7 @@ static void value_scenario(void)
 
     make(NEW);
     host_expect(mount("/dev/one", 0), 0);
-    host_expect(file_make("/m/file", 0), 0);
+    host_expect(world_file_make("/m/file", 0), 0);
     i = inode_of("/m/file");
     host_expect(inode_xattr_set(i, "user.large", bytes, sizeof(bytes), 0), 0);
     host_expect(ext4_inode_get(i->sb, i->ino + 1, &value), 0);
@@ -268,7 +254,7 @@ static void twice_scenario(void)
 
     make(OLD);
     host_expect(mount("/dev/one", 0), 0);
-    host_expect(file_make("/m/file", 10), 0);
+    host_expect(world_file_make("/m/file", 10), 0);
     host_expect(vfs_sync(), 0);
     i = inode_of("/m/file");
     fs = ext4_of(i);
@@ -279,9 +265,9 @@ static void twice_scenario(void)
     slot = table->data + n * 256 % 1024;
     memcpy(before, slot, sizeof(before));
     bits->data[n / 8] &= ~(1 << n % 8);
-    host_expect(file_make("/m/other", 0), -EUCLEAN);
+    host_expect(world_file_make("/m/other", 0), -EUCLEAN);
     verify(!memcmp(before, slot, sizeof(before)));
-    host_expect(file_make("/m/other", 0), 0); // of another group
+    host_expect(world_file_make("/m/other", 0), 0); // of another group
     buf_put(bits);
     buf_put(table);
     inode_put(i);
@@ -308,7 +294,7 @@ static void remount_scenario(void)
 
     make(machine_below(2) ? NEW : NEW ",orphan_file");
     host_expect(mount("/dev/one", 0), 0);
-    host_expect(file_make("/m/file", 5000), 0);
+    host_expect(world_file_make("/m/file", 5000), 0);
     host_expect(file_open(NULL, "/m/file", O_RDONLY, 0, 0, &f), 0);
     host_expect(mount(NULL, MS_REMOUNT | MS_RDONLY), 0);
     host_expect(mount(NULL, MS_REMOUNT), 0);
@@ -317,7 +303,7 @@ static void remount_scenario(void)
     file_put(f);
     host_expect(mount(NULL, MS_REMOUNT | MS_RDONLY), 0);
     host_expect(mount(NULL, MS_REMOUNT), 0);
-    host_expect(file_make("/m/file", 5000), 0);
+    host_expect(world_file_make("/m/file", 5000), 0);
     world_unmount();
     image_check(one);
 }
@@ -362,8 +348,8 @@ static void memory_scenario(void)
     host_expect(vfs_mkdir(NULL, "/m/a", 0755), 0);
     host_expect(vfs_mkdir(NULL, "/m/a/dir", 0755), 0);
     host_expect(vfs_mkdir(NULL, "/m/b", 0755), 0);
-    host_expect(file_make("/m/a/file", 10), 0);
-    host_expect(file_make("/m/b/other", 10), 0);
+    host_expect(world_file_make("/m/a/file", 10), 0);
+    host_expect(world_file_make("/m/b/other", 10), 0);
     host_expect(vfs_sync(), 0);
     host_expect(path_lookup(NULL, "/m/a/file", 0, &file), 0);
     arch_self()->fail_nth = fail_nth;

@@ -131,3 +131,17 @@ ssize_t world_pwrite(struct file *f, void *bytes, size_t n, u64 at)
     uio_init_kernel(&u, bytes, n);
     return file_pwrite(f, &u, at);
 }
+
+int world_file_make(const char *path, u64 size)
+{
+    static u8 bytes[1024];
+    struct file *f;
+    int err = file_open(NULL, path, O_RDWR | O_CREAT, 0600, 0, &f);
+
+    if (err)
+        return err;
+    for (u64 at = 0; !err && at < size; at += sizeof(bytes))
+        err = MIN(world_pwrite(f, bytes, sizeof(bytes), at), 0L);
+    file_put(f);
+    return err;
+}

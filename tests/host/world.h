@@ -25,3 +25,5 @@ ssize_t world_read(struct file *f, uaddr_t to, size_t n);
 ssize_t world_write(struct file *f, uaddr_t from, size_t n);
 // pwrite(2), of bytes of our own.
 ssize_t world_pwrite(struct file *f, void *bytes, size_t n, u64 at);
+// Makes a file of zeroes, of `size` bytes rounded up to 1 KiB.
+int world_file_make(const char *path, u64 size);
