@@ -10,17 +10,12 @@
 s64 sys_epoll_create1(u64 flags)
 {
     struct file *f;
-    s64 fd;
+    int err;
 
     if ((u32)flags & ~EPOLL_CLOEXEC)
         return -EINVAL;
-    fd = epoll_create(&f);
-    if (fd)
-        return fd;
-    fd = fd_add(f, flags & EPOLL_CLOEXEC);
-    if (fd < 0)
-        file_put(f);
-    return fd;
+    err = epoll_create(&f);
+    return err ?: fd_add(f, flags & EPOLL_CLOEXEC);
 }
 
 s64 sys_epoll_ctl(u64 epoll_fd, u64 op, u64 fd, u64 uevent)

@@ -8,16 +8,6 @@
 #include "proc/signalfd.h"
 #include "syscall/args.h"
 
-// The descriptor of a file just made (err 0), which goes if there is none.
-static s64 publish(int err, struct file *f, bool cloexec)
-{
-    s64 fd = err ?: fd_add(f, cloexec);
-
-    if (!err && fd < 0)
-        file_put(f);
-    return fd;
-}
-
 /* timerfd */
 
 static int timer_clock(int clock, bool *real)
@@ -43,7 +33,7 @@ s64 sys_timerfd_create(u64 clock, u64 flags)
     int err = (u32)flags & ~(TFD_CLOEXEC | TFD_NONBLOCK) ? -EINVAL : timer_clock((int)clock, &real);
 
     err = err ?: timerfd_create(real, (u32)flags, &f);
-    return publish(err, f, flags & TFD_CLOEXEC);
+    return err ?: fd_add(f, flags & TFD_CLOEXEC);
 }
 
 s64 sys_timerfd_settime(u64 fd, u64 flags, u64 new, u64 old)
@@ -96,7 +86,7 @@ s64 sys_signalfd4(u64 fd, u64 umask, u64 size, u64 flags)
         struct file *made = NULL;
 
         err = signalfd_create(mask, (u32)flags, &made);
-        return publish(err, made, flags & SFD_CLOEXEC);
+        return err ?: fd_add(made, flags & SFD_CLOEXEC);
     }
 
     struct file *f SCOPED(file_end) = fd_get((int)fd);
@@ -127,7 +117,7 @@ s64 sys_pidfd_open(u64 pid, u64 flags)
     }
     err = pidfd_create(p, (u32)flags, &f);
     process_put(p);
-    return publish(err, f, true);
+    return err ?: fd_add(f, true);
 }
 
 // What the caller put into siginfo goes as it is, but it cannot pose as kill or the kernel to
@@ -170,5 +160,5 @@ s64 sys_pidfd_getfd(u64 pidfd, u64 fd, u64 flags)
         return -EINVAL;
     if (!p)
         return -EBADF;
-    return publish(pidfd_take(p, (int)fd, &taken), taken, true);
+    return pidfd_take(p, (int)fd, &taken) ?: fd_add(taken, true);
 }

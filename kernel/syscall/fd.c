@@ -11,14 +11,8 @@
 s64 sys_dup(u64 fd)
 {
     struct file *f = fd_get_any((int)fd);
-    s64 new;
 
-    if (!f)
-        return -EBADF;
-    new = fd_add(f, false);
-    if (new < 0)
-        file_put(f);
-    return new;
+    return f ? fd_add(f, false) : -EBADF;
 }
 
 s64 sys_dup3(u64 fd, u64 to, u64 flags)

@@ -105,15 +105,10 @@ s64 sys_pipe2(u64 fds, u64 flags)
 s64 sys_eventfd2(u64 count, u64 flags)
 {
     struct file *f;
-    s64 fd;
+    int err;
 
     if ((u32)flags & ~(EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE))
         return -EINVAL;
-    fd = eventfd_create((u32)count, (u32)flags & ~EFD_CLOEXEC, &f);
-    if (fd)
-        return fd;
-    fd = fd_add(f, flags & EFD_CLOEXEC);
-    if (fd < 0)
-        file_put(f);
-    return fd;
+    err = eventfd_create((u32)count, (u32)flags & ~EFD_CLOEXEC, &f);
+    return err ?: fd_add(f, flags & EFD_CLOEXEC);
 }

@@ -60,10 +60,7 @@ s64 sys_socket(u64 family, u64 type, u64 protocol)
         socket_discard(s);
         return fd;
     }
-    fd = fd_add(f, flags & SOCK_CLOEXEC);
-    if (fd < 0)
-        file_put(f);
-    return fd;
+    return fd_add(f, flags & SOCK_CLOEXEC);
 }
 
 // A file for each of two new sockets, which are connected; both are gone if that fails.

@@ -415,18 +415,13 @@ static s64 ptmx_open_peer(struct pty *p, const struct path *ptmx, u32 flags)
     struct path root SCOPED(path_end) = {0};
     struct file *f;
     char name[12];
-    int fd, err = devpts_find(ptmx, &root);
+    int err = devpts_find(ptmx, &root);
 
     if (!err && root.mount->sb != p->sb)
         err = -ENODEV;
     snformat(name, sizeof(name), "%u", p->index);
     err = err ?: file_open(&root, name, flags & (O_ACCMODE | O_NONBLOCK | O_NOCTTY), 0, 0, &f);
-    if (err)
-        return err;
-    fd = fd_add(f, flags & O_CLOEXEC);
-    if (fd < 0)
-        file_put(f);
-    return fd;
+    return err ?: fd_add(f, flags & O_CLOEXEC);
 }
 
 static s64 ptmx_signal(struct pty *p, u64 sig)

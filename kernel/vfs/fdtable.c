@@ -269,6 +269,8 @@ int fd_add(struct file *f, bool cloexec)
 
     if (fd >= 0)
         fd_install(fd, f);
+    else
+        file_put(f);
     return fd;
 }
 

@@ -178,7 +178,7 @@ static inline struct file *fd_get_any(int fd)
 int fd_reserve(u32 from, u64 limit, bool cloexec);
 void fd_install(int fd, struct file *f); // takes over the reference
 void fd_unreserve(int fd);
-// Reserve + install; on error the reference stays with the caller.
+// Reserve + install; takes over the reference, also on error.
 int fd_add(struct file *f, bool cloexec);
 int fd_close(int fd); // -EBADF
 int fd_dup_to(struct file *f, int fd, u64 limit,
