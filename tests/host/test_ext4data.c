@@ -128,6 +128,89 @@ static void shift_scenario(void)
 }
 HOST_TEST(shift, 60)
 
+/* A shift that lacks blocks or memory */
+
+#define EXTENTS 4 // as many as an inode has room for
+#define BLOCK   1024UL
+
+static void open_extents(void)
+{
+    u64 word = 1;
+
+    make(NEW);
+    open_file(0);
+    for (u64 page = 0; page < 2 * EXTENTS; page += 2)
+        for (u64 at = 0; at < PAGE_SIZE; at += BLOCK)
+            host_expect(world_pwrite(file, &word, sizeof(word), page * PAGE_SIZE + at),
+                        sizeof(word));
+    host_expect(file_fsync(file, false), 0);
+}
+
+static int shift_second(bool out)
+{
+    return file->ops->fallocate(file, out ? FALLOC_FL_COLLAPSE_RANGE : FALLOC_FL_INSERT_RANGE,
+                                BLOCK, BLOCK);
+}
+
+// As long on the disk as it was here, and writable to the end.
+static void reopen(u64 size)
+{
+    host_expect(file->inode->size, size);
+    close_file();
+    open_file(0);
+    host_expect(file->inode->size, size);
+    close_file();
+}
+
+static void shift_full_scenario(void)
+{
+    static u64 taken[SIZE / BLOCK];
+    struct ext4_inode *e;
+    unsigned n = 0;
+    u32 count = 1;
+    u64 size;
+
+    open_extents();
+    e = ext4_i(file->inode);
+    size = file->inode->size;
+    while (!ext4_blocks_pick(e, &count, &taken[n]))
+        n++;
+    verify(n > 100);
+    host_expect(shift_second(false), -ENOSPC);
+    host_expect(e->disk_size, size);
+    while (n)
+        ext4_blocks_unpick(ext4_of(file->inode), taken[--n], 1);
+    reopen(size);
+}
+HOST_TEST(shift_full, 4)
+
+static bool shift_out; // of the run
+
+static void shift_memory_scenario(void)
+{
+    u32 fail_nth = arch_self()->fail_nth;
+    u64 size;
+
+    arch_self()->fail_nth = 0;
+    open_extents();
+    size = file->inode->size + (shift_out ? -BLOCK : BLOCK);
+    shrink_all();
+    arch_self()->fail_nth = fail_nth;
+    host_expect(shift_second(shift_out), 0);
+    fail_nth = arch_self()->fail_nth;
+    arch_self()->fail_nth = 0;
+    reopen(size);
+    arch_self()->fail_nth = fail_nth;
+}
+
+static void test_shift_memory(void **unused)
+{
+    for (unsigned out = 0; out < 2; out++) {
+        shift_out = out;
+        host_fail_each(shift_memory_scenario);
+    }
+}
+
 /* Appending while pages are written, and the last blocks are wanted by all */
 
 #define CHUNK 600UL
@@ -332,8 +415,10 @@ static void test_attributes(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_shift), cmocka_unit_test(test_append), cmocka_unit_test(test_narrow),
-        cmocka_unit_test(test_read_only), cmocka_unit_test(test_attributes)};
+        cmocka_unit_test(test_shift),        cmocka_unit_test(test_shift_full),
+        cmocka_unit_test(test_shift_memory), cmocka_unit_test(test_append),
+        cmocka_unit_test(test_narrow),       cmocka_unit_test(test_read_only),
+        cmocka_unit_test(test_attributes)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -449,6 +449,7 @@ int ext4_map_shift(struct handle *h, struct ext4_inode *i, u64 first, s64 delta)
     struct ext4_map last = {0};
     struct path p;
     u64 at, end;
+    bool moved = false;
     int err = path_find(i, EXTENT_END - 1, &p);
 
     if (err)
@@ -465,7 +466,8 @@ int ext4_map_shift(struct handle *h, struct ext4_inode *i, u64 first, s64 delta)
     at = delta > 0 ? end - 1 : first;
     while (!err && at >= first && at < EXTENT_END) {
         err = shift_leaf(h, i, at, first, delta, &p);
+        moved = moved || !err;
         at = delta < 0 ? p.end : p.start - 1; // below `first`, or ~0, if it was the leftmost
     }
-    return err;
+    return err && moved ? -EIO : err;
 }

@@ -122,6 +122,8 @@ static int punch_hole(struct inode *i, u64 offset, u64 end)
 
 /* Ranges taken out and put in */
 
+#define CUT_BLOCKS (EXT4_EXTENT_DEPTH_MAX + 1) // that a new extent's nodes may take
+
 // Moves what follows the range, or begins with it, by its length; nothing of that is cached.
 static int shift_blocks(struct inode *i, u64 offset, u64 end, bool out)
 {
@@ -143,28 +145,41 @@ static int shift_blocks(struct inode *i, u64 offset, u64 end, bool out)
     }
     if (!err)
         err = ext4_map_shift(h, e, first, delta >> ext4_of(i)->block_shift);
-    if (err == -EFBIG)
+    if (err && err != -EIO) // nothing has moved
         e->disk_size = known;
-    if (err == -ENOMEM)
-        err = -EIO; // half of it has moved: that is not to be committed
     if (!err)
         ext4_size_set(i, size + delta, MIN(known + (out ? 0 : delta), size + delta));
     return ext4_map_end(h, i, err);
 }
 
+static int shift_closed(struct inode *i, u64 offset, u64 end, bool out)
+{
+    int err = vm_object_close(&i->object, offset >> PAGE_SHIFT);
+
+    if (err)
+        return err;
+    err = shift_blocks(i, offset, end, out);
+    vm_object_open(&i->object);
+    return err;
+}
+
 static int shift(struct inode *i, u64 offset, u64 end, bool out)
 {
+    u32 blocks = out ? 0 : CUT_BLOCKS; // what is put in cuts an extent
+    unsigned tries = 0;
     int err;
 
     if ((offset | end) & (ext4_of(i)->block_size - 1) || (out ? end : offset) >= i->size)
         return -EINVAL;
     if (!out && i->size + end - offset > ext4_size_max(i))
         return -EFBIG;
-    err = vm_object_close(&i->object, offset >> PAGE_SHIFT);
+    err = out ? 0 : reserve(ext4_of(i), blocks);
     if (err)
         return err;
-    err = shift_blocks(i, offset, end, out);
-    vm_object_open(&i->object);
+    do
+        err = shift_closed(i, offset, end, out);
+    while (ext4_memory_may_come(err, &tries));
+    ext4_unreserve(ext4_of(i), blocks);
     return err;
 }
 

@@ -38,7 +38,7 @@ int ext4_map_end(struct handle *h, struct inode *i, int err)
     one = ext4_inode_write(h, i);
     store_relaxed(&e->data_tid, load_relaxed(&e->tid));
     if (!one && err == -ENOMEM)
-        journal_undone(h); // nothing is half done: see ext4_map_change and ext4_map_remove
+        journal_undone(h); // nothing is half done: see ext4_map_change and its like
     return journal_finish(h, err ? err : one);
 }
 
