@@ -115,7 +115,8 @@ static int connect_locked(struct unix_socket *u, struct unix_socket *to, struct 
 
 static bool listener_changed(struct unix_socket *u)
 {
-    return load_relaxed(&u->state) != UNIX_LISTENING || load_relaxed(&u->shutdown) ||
+    return load_relaxed(&u->state) != UNIX_LISTENING ||
+           load_relaxed(&u->shutdown) & UNIX_NO_RECEIVE ||
            load_relaxed(&u->pending_count) <= load_relaxed(&u->backlog);
 }
 
@@ -187,7 +188,8 @@ int unix_accept(struct socket *s, bool nonblock, struct socket **out)
         if (!deadline)
             return -EAGAIN;
         err = wait_event_exclusive(&s->readable,
-                                   load_relaxed(&u->pending_count) || load_relaxed(&u->shutdown),
+                                   load_relaxed(&u->pending_count) ||
+                                       load_relaxed(&u->shutdown) & UNIX_NO_RECEIVE,
                                    WAIT_INTERRUPTIBLE, deadline);
         if (err)
             return socket_wait_error(err, timeout);

@@ -136,7 +136,8 @@ static int read_ends(struct reading *r, size_t least, ns_t deadline)
         return 1;
     if ((over || load_acquire(&s->error)) && load_relaxed(&r->u->message_count))
         return 0;
-    if (!r->done && (r->error = socket_take_error(s)))
+    r->error = socket_take_error(s);
+    if (r->error)
         return 1;
     r->error = over || deadline ? 0 : -EAGAIN;
     return over || r->error;

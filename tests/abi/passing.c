@@ -37,6 +37,25 @@ static void test_many(void)
     pair_close();
 }
 
+static void test_many_on_stream(void)
+{
+    char text[8];
+    struct iovec good = {text, 1}, bad = {(void *)8, 1};
+    struct mmsghdr got[2] = {{.msg_hdr = {.msg_iov = &good, .msg_iovlen = 1}},
+                             {.msg_hdr = {.msg_iov = &bad, .msg_iovlen = 1}}};
+
+    pair_make(SOCK_STREAM);
+    NEED(write(s[0], "ab", 2) == 2);
+    EXPECT("recvmmsg up to an error", recvmmsg(s[1], got, 2, 0, NULL), 1);
+    EXPECT("which ends a read that wants more", recv(s[1], text, 8, MSG_WAITALL), 1);
+    EXPECT("and is told by the bytes that miss", option(s[1], SO_ERROR), 0);
+    NEED(write(s[0], "ab", 2) == 2);
+    NEED(recvmmsg(s[1], got, 2, 0, NULL) == 1);
+    EXPECT("or it is told after all bytes", recv(s[1], text, 1, 0), 1);
+    EXPECT_ERR("at the next read", recv(s[1], text, 1, 0), EFAULT);
+    pair_close();
+}
+
 static void test_sendfile(void)
 {
     char text[16] = "";
@@ -443,6 +462,7 @@ int main(void)
     abi_begin();
     scratch_enter();
     test_many();
+    test_many_on_stream();
     test_sendfile();
     test_rights();
     test_control_errors();

@@ -79,6 +79,15 @@ static inline int listener(int type, const char *text, int backlog)
     return fd;
 }
 
+// A child that connects to the listener "@full".
+static inline void connect_child(void *server)
+{
+    int fd = unix_socket(SOCK_STREAM);
+
+    close((int)(long)server);
+    _exit(connect_to(fd, "@full") == 0 ? 0 : errno);
+}
+
 static inline int option(int fd, int name)
 {
     int value = -1;
