@@ -93,7 +93,9 @@ struct block_stats { // (a) /proc/diskstats
 // The fields of /proc/diskstats and of sysfs's stat, in their order (admin-guide/iostats.rst of
 // Linux): counts, merges, sectors and milliseconds of reads and of writes; requests under way, busy
 // and weighted time; the four of discards; count and time of flushes.
-#define BLOCK_STAT_FIELDS 17
+#define BLOCK_STAT_FIELDS          17
+#define BLOCK_STAT_SECTORS_READ    2
+#define BLOCK_STAT_SECTORS_WRITTEN 6
 void block_stats_read(const struct block_device *d, u64 out[BLOCK_STAT_FIELDS]);
 
 struct block_device {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Memory is out: end the process with the most resident pages and page tables, never the kernel.
+// Memory is out: end the process with the most resident pages and page tables, and those that it is
+// to count besides (oom_score_adj), never the kernel.
 //
 // The choice looks at every process once. That is the one walk over all processes in the kernel: it
 // runs only when nothing else is left, and keeping an order would tax each page fault.
@@ -16,14 +17,15 @@
 static struct wait_queue oom_wait = WAIT_QUEUE_INIT(oom_wait);
 static ns_t oom_last; // (proctree) when one was chosen
 
-// Pages that ending p would give back; 0 if it must not or need not be chosen.
-static u64 oom_score(struct process *p)
+u64 oom_score(struct process *p)
 {
-    u64 score = 0;
+    s64 score = 0, adjust = load_relaxed(&p->oom_adjust);
     irqflags_t flags = spin_lock_irqsave(&p->siglock);
 
-    if (p != init_process && p->space && !p->group_exit)
+    if (p != init_process && p->space && !p->group_exit && adjust != OOM_ADJUST_NEVER) {
         score = vm_space_resident(p->space) + vm_space_table_pages(p->space) + 1;
+        score = MAX(score + adjust * (s64)frames_total() / OOM_ADJUST_MAX, 1);
+    }
     spin_unlock_irqrestore(&p->siglock, flags);
     return score;
 }

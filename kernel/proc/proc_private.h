@@ -176,5 +176,9 @@ extern u64 threads_max;   // (a) threads and zombies there may be; sysctl kernel
 int user_charge(struct task *t, uid_t uid); // one more of uid; -EAGAIN at RLIMIT_NPROC
 void user_uncharge(uid_t uid);
 void oom_init(void);
+#define OOM_ADJUST_MAX   1000
+#define OOM_ADJUST_NEVER (-1000) // such a process is not chosen
+// Pages that ending p would give back, with its adjustment; 0 if it must not or need not be chosen.
+u64 oom_score(struct process *p);
 
 void posix_timers_fini(struct process *p);

@@ -126,11 +126,13 @@ struct process {
     uid_t uid;                            // (a) real user; of a zombie: charged for it
 
     struct rlimit64 limits[RLIM_NLIMITS]; // (siglock)
-    struct vm_space *space;      // (c) but exec replaces it under siglock; NULL once exited
-    bool dumpable, no_new_privs; // (a)
-    struct sem_undos *sem_undos; // (a) semop(2): what to undo at the end, NULL
-    ns_t start_time;             // (c) monotonic
-    ns_t dead_user, dead_system; // (siglock) of threads that have exited, as the next line
+    struct vm_space *space;           // (c) but exec replaces it under siglock; NULL once exited
+    bool dumpable, no_new_privs;      // (a)
+    s16 oom_adjust, oom_adjust_least; // (a) thousandths of memory to count besides; the lowest it
+                                      // may set itself
+    struct sem_undos *sem_undos;      // (a) semop(2): what to undo at the end, NULL
+    ns_t start_time;                  // (c) monotonic
+    ns_t dead_user, dead_system;      // (siglock) of threads that have exited, as the next line
     u64 minor_faults, switches, voluntary_switches;
     ns_t child_user, child_system; // (proctree) of reaped children
     u64 child_minor_faults;        // (proctree)

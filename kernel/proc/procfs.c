@@ -6,6 +6,7 @@
 // 0, and kept with the open file for the reads that follow.
 #include "abi/dirent.h"
 #include "abi/errno.h"
+#include "base/random.h"
 #include "lib/format.h"
 #include "lib/parse.h"
 #include "lib/string.h"
@@ -312,6 +313,7 @@ void procfs_init(void)
     static const struct superblock_ops ops = {.evict = proc_evict};
     static const struct proc_place root = {.entry = &proc_root_entry, .fd = -1};
 
+    random_bytes(proc_boot_id, sizeof(proc_boot_id));
     inode_cache = slab_cache_create("proc_inode", sizeof(struct proc_inode), 8);
     verify(!superblock_create(&proc_sb, &proc_type, &ops));
     proc_sb->magic = PROC_SUPER_MAGIC;

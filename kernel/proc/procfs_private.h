@@ -41,6 +41,16 @@ extern const struct proc_entry proc_sysvipc_entries[], proc_pty_entries[]; // pr
 extern const struct proc_entry proc_process_entry; // procfs_process.c: /proc/<pid>
 extern const struct proc_entry proc_net_entries[]; // procfs_system.c
 int proc_show_partitions(struct text *t, const struct proc_place *p); // procfs_block.c
+int proc_show_mounts(struct text *t, const struct proc_place *p);     // procfs_mounts.c
+int proc_show_mountinfo(struct text *t, const struct proc_place *p);
+int proc_show_vmstat(struct text *t, const struct proc_place *p); // procfs_vmstat.c
+int proc_show_swaps(struct text *t, const struct proc_place *p);
+int proc_show_uuid(struct text *t, const struct proc_place *p); // procfs_uuid.c
+int proc_show_boot_id(struct text *t, const struct proc_place *p);
+extern u8 proc_boot_id[16];                                          // (c) random
+int proc_show_oom_score(struct text *t, const struct proc_place *p); // procfs_oom.c
+int proc_show_oom_adjust(struct text *t, const struct proc_place *p);
+int proc_write_oom_adjust(const char *s, const struct proc_place *place);
 int proc_show_fault(struct text *t, const struct proc_place *p);
 int proc_write_fault(const char *s, const struct proc_place *p);
 int proc_show_lockstat(struct text *t, const struct proc_place *p); // procfs_locks.c
@@ -57,4 +67,5 @@ bool proc_is_alive(pid_t id);               // a process or thread
 int proc_place_begin(struct proc_place *p); // gets process and space; -ESRCH -EACCES
 void proc_place_end(struct proc_place *p);
 void proc_owner(pid_t id, uid_t *uid, gid_t *gid);
+int proc_root_of(pid_t id, struct path *out);          // referenced; -ESRCH, -ENOENT (a zombie)
 struct file *proc_file_of(const struct proc_place *p); // open as p->fd; referenced, NULL

@@ -446,9 +446,14 @@ static int follow_cwd(const struct proc_place *place, struct path *out)
     return follow_fs(place->id, out, false);
 }
 
+int proc_root_of(pid_t id, struct path *out)
+{
+    return follow_fs(id, out, true);
+}
+
 static int follow_root(const struct proc_place *place, struct path *out)
 {
-    return follow_fs(place->id, out, true);
+    return proc_root_of(place->id, out);
 }
 
 static int follow_fd(const struct proc_place *place, struct path *out)
@@ -576,7 +581,11 @@ static const struct proc_entry entries[] = {
     {"pagemap", S_IFREG | 0400, true, .read = proc_read_pagemap},
     {"pagetable", S_IFREG | 0400, true, .show = proc_show_pagetable},
     {"limits", S_IFREG | 0444, .show = show_limits},
+    {"mountinfo", S_IFREG | 0444, .show = proc_show_mountinfo},
+    {"mounts", S_IFREG | 0444, .show = proc_show_mounts},
     {"net", S_IFDIR | 0555, .entries = proc_net_entries},
+    {"oom_score", S_IFREG | 0444, .show = proc_show_oom_score},
+    {"oom_score_adj", S_IFREG | 0644, .show = proc_show_oom_adjust, .write = proc_write_oom_adjust},
     {"exe", S_IFLNK | 0777, true, .follow = follow_exe},
     {"cwd", S_IFLNK | 0777, true, .follow = follow_cwd},
     {"root", S_IFLNK | 0777, true, .follow = follow_root},

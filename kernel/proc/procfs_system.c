@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The files of /proc that show the system as a whole.
+#include "abi/capability.h"
 #include "abi/errno.h"
-#include "abi/mount.h"
 #include "arch/smp.h"
 #include "base/clock.h"
 #include "base/devicetree.h"
@@ -238,33 +238,6 @@ static int show_filesystems(struct text *t, const struct proc_place *p)
     return 0;
 }
 
-static void mount_line(struct mount *m, void *arg)
-{
-    struct path p = {m, m->root};
-    struct text *t = arg;
-    char *where = kmalloc(PAGE_SIZE, 0);
-    char flags[64];
-
-    if (!where) {
-        t->error = -ENOMEM;
-        return;
-    }
-    mount_flags_text(m->flags | (m->sb->flags & MS_RDONLY), flags, sizeof(flags));
-    if (path_to_text(&p, where, PAGE_SIZE) > 0) {
-        text_escaped(t, m->source, " \t\n\\");
-        text_append(t, " ", 1);
-        text_escaped(t, where, " \t\n\\");
-        text_printf(t, " %s %s 0 0\n", m->sb->type, flags);
-    }
-    kfree(where);
-}
-
-static int show_mounts(struct text *t, const struct proc_place *p)
-{
-    mount_each(mount_line, t);
-    return 0;
-}
-
 #define NUMBER(n)  ((u64[]){n})
 #define NAME(name) ((void *)offsetof(struct utsname, name))
 
@@ -282,9 +255,10 @@ static int read_thread_self(const struct proc_place *p, char *buf, size_t size)
                : -ENOENT;
 }
 
-static int read_net(const struct proc_place *p, char *buf, size_t size)
+// arg: what it points to.
+static int read_link(const struct proc_place *p, char *buf, size_t size)
 {
-    return snformat(buf, size, "self/net");
+    return snformat(buf, size, "%s", (const char *)p->entry->arg);
 }
 
 static const struct proc_entry vm_entries[] = {
@@ -295,11 +269,16 @@ static const struct proc_entry vm_entries[] = {
 };
 
 static const struct proc_entry random_entries[] = {
+    {"boot_id", S_IFREG | 0444, .show = proc_show_boot_id},
     {"entropy_avail", S_IFREG | 0444, .show = proc_show_number, .arg = NUMBER(256)},
+    {"poolsize", S_IFREG | 0444, .show = proc_show_number, .arg = NUMBER(256)},
+    {"uuid", S_IFREG | 0444, .show = proc_show_uuid},
     {0},
 };
 
 static const struct proc_entry kernel_entries[] = {
+    {"cap_last_cap", S_IFREG | 0444, .show = proc_show_number, .arg = NUMBER(CAP_LAST_CAP)},
+    {"ngroups_max", S_IFREG | 0444, .show = proc_show_number, .arg = NUMBER(CRED_GROUPS_MAX)},
     {"ostype", S_IFREG | 0444, .show = show_name, .arg = NAME(sysname)},
     {"osrelease", S_IFREG | 0444, .show = show_name, .arg = NAME(release)},
     {"version", S_IFREG | 0444, .show = show_name, .arg = NAME(version)},
@@ -343,16 +322,18 @@ static const struct proc_entry root_entries[] = {
     {"filesystems", S_IFREG | 0444, .show = show_filesystems},
     {"loadavg", S_IFREG | 0444, .show = show_loadavg},
     {"meminfo", S_IFREG | 0444, .show = show_meminfo},
-    {"mounts", S_IFREG | 0444, .show = show_mounts},
-    {"net", S_IFLNK | 0777, .readlink = read_net},
+    {"mounts", S_IFLNK | 0777, .readlink = read_link, .arg = "self/mounts"},
+    {"net", S_IFLNK | 0777, .readlink = read_link, .arg = "self/net"},
     {"partitions", S_IFREG | 0444, .show = proc_show_partitions},
     {"slabinfo", S_IFREG | 0400, .show = show_slabinfo},
     {"stat", S_IFREG | 0444, .show = show_stat},
+    {"swaps", S_IFREG | 0444, .show = proc_show_swaps},
     {"sys", S_IFDIR | 0555, .entries = sys_entries},
     {"sysrq-trigger", S_IFREG | 0200, .write = proc_write_sysrq},
     {"sysvipc", S_IFDIR | 0555, .entries = proc_sysvipc_entries},
     {"uptime", S_IFREG | 0444, .show = show_uptime},
     {"version", S_IFREG | 0444, .show = show_version},
+    {"vmstat", S_IFREG | 0444, .show = proc_show_vmstat},
     // Last: without it the list ends here.
     {DEBUG ? "lockstat" : NULL, S_IFREG | 0644, .show = proc_show_lockstat,
      .write = proc_write_lockstat},

@@ -146,16 +146,16 @@ int generic_file_mmap(struct file *f, struct vm_object **out)
 }
 
 // The first page at or after `pos` that exists (or does not, for SEEK_HOLE), by byte. Pages that
-// are filled from elsewhere say nothing of holes: all is data.
-static loff_t seek_data(struct inode *i, loff_t pos, bool hole)
+// are filled from elsewhere, or are not what is read, say nothing of holes: all is data.
+static loff_t seek_data(const struct file *f, loff_t pos, bool hole)
 {
-    struct vm_object *o = &i->object;
-    loff_t size = load_relaxed(&i->size);
+    struct vm_object *o = &f->inode->object;
+    loff_t size = load_relaxed(&f->inode->size);
     u64 index = pos >> PAGE_SHIFT, found = index;
 
     if (pos >= size || pos < 0)
         return -ENXIO;
-    if (o->ops->fill)
+    if (o->ops->fill || f->ops->read != generic_file_read)
         return hole ? size : pos;
     spin_lock(&o->pages_lock);
     if (!hole && !radix_next(&o->pages, &found))
@@ -185,7 +185,7 @@ loff_t generic_file_seek(struct file *f, loff_t offset, int whence)
         break;
     case SEEK_DATA:
     case SEEK_HOLE:
-        base = seek_data(f->inode, offset, whence == SEEK_HOLE);
+        base = seek_data(f, offset, whence == SEEK_HOLE);
         if (base < 0)
             return base;
         offset = 0;

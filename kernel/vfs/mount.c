@@ -281,7 +281,7 @@ static int bind(const char *source, const struct path *at)
     if (err)
         return err;
     superblock_get(from.mount->sb);
-    err = mount_create(from.mount->sb, from.dentry, source, from.mount->flags, &m);
+    err = mount_create(from.mount->sb, from.dentry, from.mount->source, from.mount->flags, &m);
     if (err) {
         superblock_put(from.mount->sb);
         return err;

@@ -98,6 +98,9 @@ int vfs_truncate(struct inode *inode, u64 size);
 // is appended for unlinked ones); length without NUL, -ENAMETOOLONG, -ENOENT (unreachable is
 // "(unreachable)" prefix).
 ssize_t path_to_text(const struct path *p, char *buf, size_t size);
+ssize_t path_to_text_from(const struct path *root, const struct path *p, char *buf, size_t size);
+// What of its file system is mounted: "/", or the directory that was bound.
+ssize_t mount_root_text(const struct mount *m, char *buf, size_t size);
 
 // The same for an open file: "pipe:[17]" and the like if it has no path.
 ssize_t file_to_text(struct file *f, char *buf, size_t size);
@@ -114,7 +117,7 @@ int vfs_mount(const char *source, const struct path *at, const char *type, u32 f
               const char *options); // mount(2)
 // Options as in the fourth column of /proc/mounts, "rw,nosuid,relatime".
 void mount_flags_text(u32 flags, char *buf, size_t size);
-// fn for each mount in order, with the mount lock held for reading.
+// fn for each mount in order, with the mount lock held for reading, so that parents stay.
 void mount_each(void (*fn)(struct mount *m, void *arg), void *arg);
 int vfs_sync(void);
 // Before the power goes: everything is written, and what can be is left as after an unmount.

@@ -341,24 +341,37 @@ static bool prepend_path_locked(struct text_back *t, struct path p, const struct
     return t->buf[t->at] == '/' || prepend(t, "/", 1);
 }
 
-ssize_t path_to_text(const struct path *p, char *buf, size_t size)
+ssize_t path_to_text_from(const struct path *root, const struct path *p, char *buf, size_t size)
 {
     struct text_back t = {buf, size};
-    struct path root;
     bool fits;
 
-    fs_root_get(&root);
     spin_lock(&tree_lock);
     fits = prepend(&t, "", 1);
     if (fits && dentry_is_unlinked(p->dentry))
         fits = prepend(&t, " (deleted)", 10);
-    fits = fits && prepend_path_locked(&t, *p, &root);
+    fits = fits && prepend_path_locked(&t, *p, root);
     spin_unlock(&tree_lock);
-    path_put(&root);
     if (!fits)
         return -ENAMETOOLONG;
     memmove(buf, buf + t.at, size - t.at);
     return size - t.at - 1;
+}
+
+ssize_t path_to_text(const struct path *p, char *buf, size_t size)
+{
+    struct path root SCOPED(path_end);
+
+    fs_root_get(&root);
+    return path_to_text_from(&root, p, buf, size);
+}
+
+ssize_t mount_root_text(const struct mount *m, char *buf, size_t size)
+{
+    struct mount whole = {.root = m->sb->root_dentry}; // the file system, mounted nowhere
+
+    return path_to_text_from(&(struct path){&whole, whole.root}, &(struct path){&whole, m->root},
+                             buf, size);
 }
 
 ssize_t file_to_text(struct file *f, char *buf, size_t size)

@@ -485,12 +485,25 @@ static void greedy(void *unused)
     }
 }
 
+// Holds next to nothing, but asks to end first.
+static void volunteer(void *unused)
+{
+    int fd = open("/proc/self/oom_score_adj", O_WRONLY);
+
+    (void)unused;
+    NEED(write(fd, "1000", 4) == 4);
+    for (;;)
+        pause();
+}
+
 static void test_memory(void)
 {
     enum { OURS = 64 };
     char *p = mmap(NULL, OURS * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     int wrong = 0;
+    pid_t pid = child_start(volunteer, NULL);
 
+    process_await(pid, "S");
     for (int round = 0; round < 2; round++) {
         memset(p, 0x11 + round, OURS * PAGE);
         EXPECT("taking all memory ends with SIGKILL", child_run(greedy, NULL), SIGNALED(SIGKILL));
@@ -499,6 +512,7 @@ static void test_memory(void)
         EXPECT("our memory is whole", wrong, 0);
         EXPECT("others fork", child_run(nothing, NULL), 0);
     }
+    EXPECT("the volunteer went", child_end(pid), SIGNALED(SIGKILL));
 }
 
 static void test_forks(long n)

@@ -3,6 +3,7 @@
 #include "abi.h"
 
 #include <dirent.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 
 static long field_of(const char *text, const char *name)
@@ -199,6 +200,110 @@ static void test_system(void)
     CHECK("filesystems", strstr(file_text("/proc/filesystems"), "tmpfs\n") != NULL);
 }
 
+// The line of mountinfo with this mount point: its mount's id and parent, or false.
+static bool mountinfo(const char *path, const char *point, int *id, int *parent, char root[64])
+{
+    char at[64];
+
+    for (const char *line = file_text(path); *line; line = strchr(line, '\n') + 1) {
+        int n = sscanf(line, "%d %d %*u:%*u %63s %63s rw", id, parent, root, at);
+
+        if (n == 4 && !strcmp(at, point) && strstr(line, " - "))
+            return true;
+    }
+    return false;
+}
+
+static void chrooted(void *unused)
+{
+    int id, parent;
+    char root[64];
+
+    (void)unused;
+    NEED(chroot("/tmp/root") == 0 && chdir("/") == 0 && mkdir("/proc", 0755) == 0);
+    NEED(mount("proc", "/proc", "proc", 0, NULL) == 0);
+    EXPECT_STR("what is above the root is not seen", file_text("/proc/self/mounts"),
+               "proc /proc proc rw,relatime 0 0\n");
+    CHECK("what is below is", mountinfo("/proc/self/mountinfo", "/proc", &id, &parent, root));
+    NEED(umount("/proc") == 0);
+}
+
+static void test_mounts(void)
+{
+    int id, parent, other;
+    char root[64];
+
+    CHECK("proc", mountinfo("/proc/self/mountinfo", "/proc", &id, &parent, root));
+    EXPECT_STR("whole", root, "/");
+    CHECK("the root of all", mountinfo("/proc/self/mountinfo", "/", &other, &other, root));
+    NEED(mkdir("/tmp/root", 0755) == 0 && mkdir("/tmp/what", 0755) == 0);
+    NEED(mkdir("/tmp/what/a b", 0755) == 0);
+    NEED(mount("/tmp/what/a b", "/tmp/root", NULL, MS_BIND, NULL) == 0);
+    CHECK("bound", mountinfo("/proc/self/mountinfo", "/tmp/root", &id, &parent, root));
+    CHECK("what is bound, with its blank", strstr(root, "what/a\\040b") != NULL);
+    EXPECT("umount", umount("/tmp/root"), 0);
+    CHECK("gone", !mountinfo("/proc/self/mountinfo", "/tmp/root", &id, &parent, root));
+    EXPECT("in a chroot", child_end(child_start(chrooted, NULL)), 0);
+}
+
+static void test_more(void)
+{
+    char first[64], text[64];
+    unsigned long value;
+    int fd;
+
+    strcpy(first, file_text("/proc/sys/kernel/random/boot_id"));
+    EXPECT("length of an id", strlen(first), 37);
+    EXPECT_STR("one for each boot", file_text("/proc/sys/kernel/random/boot_id"), first);
+    strcpy(text, file_text("/proc/sys/kernel/random/uuid"));
+    CHECK("a random one", text[8] == '-' && text[14] == '4' && strchr("89ab", text[19]));
+    CHECK("another", strcmp(file_text("/proc/sys/kernel/random/uuid"), text) != 0);
+    EXPECT("vmstat", sscanf(file_text("/proc/vmstat"), "nr_free_pages %lu", &value), 1);
+    CHECK("swaps", strncmp(file_text("/proc/swaps"), "Filename\t", 9) == 0);
+    EXPECT("capabilities", atoi(file_text("/proc/sys/kernel/cap_last_cap")), 40);
+    EXPECT("harts", atoi(file_text("/sys/devices/system/cpu/cpu0/topology/core_id")), 0);
+    snprintf(text, sizeof(text), "0-%ld\n", sysconf(_SC_NPROCESSORS_ONLN) - 1);
+    EXPECT_STR("all of them", file_text("/sys/devices/system/cpu/online"),
+               strcmp(text, "0-0\n") ? text : "0\n");
+    EXPECT_ERR("beyond", open("/sys/devices/system/cpu/cpu99", O_RDONLY), ENOENT);
+    fd = open("/sys/devices/system/cpu/online", O_RDONLY);
+    EXPECT("no holes in what is made as it is read", lseek(fd, 0, SEEK_HOLE), 4096);
+    close(fd);
+}
+
+static int adjust(const char *text)
+{
+    int fd = open("/proc/self/oom_score_adj", O_WRONLY), n = write(fd, text, strlen(text));
+    int error = errno;
+
+    close(fd);
+    errno = error;
+    return n == (int)strlen(text) ? 0 : -1;
+}
+
+static void test_oom(void)
+{
+    EXPECT_STR("not adjusted", file_text("/proc/self/oom_score_adj"), "0\n");
+    EXPECT("more", adjust("300"), 0);
+    EXPECT_STR("is kept", file_text("/proc/self/oom_score_adj"), "300\n");
+    CHECK("counts", atoi(file_text("/proc/self/oom_score")) >= 300);
+    EXPECT_ERR("too much", adjust("1001"), EINVAL);
+    EXPECT_ERR("no number", adjust("much"), EINVAL);
+    EXPECT("never", adjust("-1000"), 0);
+    EXPECT("score", atoi(file_text("/proc/self/oom_score")), 0);
+    EXPECT("back", adjust("-5"), 0);
+    pid_t pid = fork();
+    if (!pid) {
+        NEED(!strcmp(file_text("/proc/self/oom_score_adj"), "-5\n"));
+        NEED(prctl(PR_SET_DUMPABLE, 1) == 0 && setuid(1000) == 0);
+        NEED(prctl(PR_SET_DUMPABLE, 1) == 0);
+        NEED(adjust("10") == 0 && adjust("-5") == 0);
+        NEED(adjust("-6") == -1 && errno == EACCES);
+        _exit(0);
+    }
+    EXPECT("a child without privilege", child_end(pid), 0);
+}
+
 int main(int argc, char **argv)
 {
     (void)argc;
@@ -210,5 +315,8 @@ int main(int argc, char **argv)
     test_links(argv[0]);
     test_others();
     test_system();
+    test_mounts();
+    test_more();
+    test_oom();
     return abi_end();
 }

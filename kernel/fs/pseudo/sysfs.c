@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
-// sysfs: a tree of tables (sysfs_private.h) that shows the block devices, and idle pages.
+// sysfs: a tree of tables (sysfs_private.h) that shows block devices, harts, and idle pages.
 //
-// A lookup makes an inode that knows its place, an entry of a table and maybe a device, and the
-// dentry cache keeps it while it is `valid`. Devices live for ever, so a place may point at one;
-// a partition that is gone is not shown.
+// A lookup makes an inode that knows its place, an entry of a table and maybe a device or hart, and
+// the dentry cache keeps it while it is `valid`. Devices live for ever, so a place may point at
+// one; a partition that is gone is not shown.
 #include "abi/dirent.h"
 #include "abi/errno.h"
 #include "abi/statfs.h"
+#include "arch/smp.h"
 #include "base/log.h"
 #include "fs/pseudo/pseudo.h"
 #include "fs/pseudo/sysfs_private.h"
@@ -17,11 +18,13 @@
 #include "vfs/inode.h"
 
 #define NAME_SIZE  24
-#define MEMBER_POS 1000 // the n-th device is at n behind this
+#define HART_POS   1000 // hart n is at n behind this
+#define MEMBER_POS 2000 // the n-th device is at n behind this
 
 struct sys_place {
     const struct sys_entry *entry; // (c)
     struct block_device *device;   // (c) NULL: none
+    unsigned hart;                 // (c)
 };
 
 struct sys_inode {
@@ -42,7 +45,7 @@ static const struct sys_place *place_of(struct inode *i)
 // Entries lie in the kernel's image, which is smaller than 16 MiB; major numbers have 12 bits.
 static ino_t place_ino(const struct sys_place *p)
 {
-    u64 device = p->device ? dev_major(p->device->dev) << 20 | dev_minor(p->device->dev) : 0;
+    u64 device = p->device ? dev_major(p->device->dev) << 20 | dev_minor(p->device->dev) : p->hart;
 
     return device << 24 | ((u64)p->entry & 0xffffff);
 }
@@ -103,7 +106,7 @@ struct visit {
 // The device's name in the directory; false: it is not there.
 static bool member_name(const struct sys_place *dir, struct block_device *d, char *name)
 {
-    struct sys_place place = {dir->entry->member, d};
+    struct sys_place place = {.entry = dir->entry->member, .device = d};
 
     if (!dir->entry->has(dir->device, d) || !place_exists(&place))
         return false;
@@ -126,7 +129,7 @@ static void visit_lookup(struct block_device *d, void *arg)
 static void visit_readdir(struct block_device *d, void *arg)
 {
     struct visit *v = arg;
-    struct sys_place place = {v->dir->entry->member, d};
+    struct sys_place place = {.entry = v->dir->entry->member, .device = d};
     char name[NAME_SIZE];
     loff_t at = v->at++;
 
@@ -137,34 +140,60 @@ static void visit_readdir(struct block_device *d, void *arg)
 
 /* Directories */
 
+static struct sys_place hart_place(const struct sys_place *dir, unsigned hart, char *name)
+{
+    snformat(name, NAME_SIZE, "%s%u", dir->entry->hart->name, hart);
+    return (struct sys_place){.entry = dir->entry->hart, .hart = hart};
+}
+
 static int sys_lookup(struct inode *i, const struct name *name, struct inode **out)
 {
     const struct sys_place *dir = place_of(i);
-    struct sys_place place = {.device = dir->device};
+    struct sys_place place = *dir;
     struct visit v = {.dir = dir, .name = name};
+    char text[NAME_SIZE];
 
     for (const struct sys_entry *e = dir->entry->entries; e && e->name; e++) {
         place.entry = e;
         if (name_equals(name, e->name) && place_exists(&place))
             return sys_create(&place, out);
     }
+    for (unsigned n = 0; dir->entry->hart && n < hart_count; n++) {
+        place = hart_place(dir, n, text);
+        if (name_equals(name, text))
+            return sys_create(&place, out);
+    }
     if (dir->entry->has)
         block_each(visit_lookup, &v);
     if (!v.found)
         return -ENOENT;
-    place = (struct sys_place){dir->entry->member, v.found};
+    place = (struct sys_place){.entry = dir->entry->member, .device = v.found};
     return sys_create(&place, out);
 }
 
 static bool emit_entries(struct file *f, struct dir_sink *sink, const struct sys_place *dir)
 {
-    struct sys_place place = {.device = dir->device};
+    struct sys_place place = *dir;
     loff_t at = DIR_FIRST_POS;
 
     for (const struct sys_entry *e = dir->entry->entries; e && e->name; e++, at++) {
         place.entry = e;
         if (f->pos <= at && place_exists(&place) &&
             !dir_emit(f, sink, e->name, place_ino(&place), e->mode, at + 1))
+            return false;
+    }
+    return true;
+}
+
+static bool emit_harts(struct file *f, struct dir_sink *sink, const struct sys_place *dir)
+{
+    char name[NAME_SIZE];
+
+    for (unsigned n = 0; dir->entry->hart && n < hart_count; n++) {
+        struct sys_place place = hart_place(dir, n, name);
+
+        if (f->pos <= HART_POS + n &&
+            !dir_emit(f, sink, name, place_ino(&place), place.entry->mode, HART_POS + n + 1))
             return false;
     }
     return true;
@@ -177,7 +206,7 @@ static int sys_readdir(struct file *f, struct dir_sink *sink)
 
     if (f->pos < 0 || !dir_emit_dots(f, sink))
         return 0;
-    if (emit_entries(f, sink, dir) && dir->entry->has)
+    if (emit_entries(f, sink, dir) && emit_harts(f, sink, dir) && dir->entry->has)
         block_each(visit_readdir, &v);
     return 0;
 }
@@ -190,7 +219,10 @@ static int text_make(struct text *t, struct inode *i)
 
     if (!place_exists(p))
         return -ENODEV;
-    p->entry->show(t, p->device);
+    if (p->entry->show_hart)
+        p->entry->show_hart(t, p->hart);
+    else
+        p->entry->show(t, p->device);
     return 0;
 }
 

@@ -276,7 +276,8 @@ static const struct sys_entry block_link = LINK(NULL, from_block),
 static const struct sys_entry virtual_entries[] = {
     {.name = "block", .mode = S_IFDIR | 0755, .has = is_whole, .member = &disk_directory}, {0}};
 
-static const struct sys_entry devices_entries[] = {DIR("virtual", virtual_entries), {0}};
+static const struct sys_entry devices_entries[] = {
+    DIR("system", sys_system_entries), DIR("virtual", virtual_entries), {0}};
 
 static const struct sys_entry class_entries[] = {
     {.name = "block", .mode = S_IFDIR | 0755, .has = is_any, .member = &class_link}, {0}};
