@@ -14,9 +14,6 @@ struct batch_request {
     struct batch_request *next; // among the sent
 };
 
-static struct batch_request reserve;                                               // (reserve_lock)
-static struct mutex reserve_lock = {.queue = WAIT_QUEUE_INIT(reserve_lock.queue)}; // RANK_NONE
-
 void block_batch_begin(struct block_batch *b, struct block_device *d, enum block_op op, u32 flags)
 {
     *b = (struct block_batch){.device = d, .op = op, .flags = flags, .in_flight = 1};
@@ -43,10 +40,8 @@ static void batch_send(struct block_batch *b)
     r->request.flags = b->flags;
     atomic_fetch_add(&b->in_flight, 1U);
     b->open = NULL;
-    if (r != &reserve) {
-        r->next = b->sent;
-        b->sent = r;
-    }
+    r->next = b->sent;
+    b->sent = r;
     block_submit(b->device, &r->request);
 }
 
@@ -86,17 +81,17 @@ static void batch_put(struct batch_request *r, u64 sector, void *data, u32 bytes
     r->sectors += bytes >> SECTOR_SHIFT;
 }
 
-// A piece by itself, with the request that is always there.
+// A piece by itself, waited for: no memory is needed, nor anything that others may hold.
 static void batch_add_slowly(struct block_batch *b, u64 sector, void *data, u32 bytes)
 {
-    mutex_lock(&reserve_lock);
+    const struct block_segment piece = {data, bytes};
+    struct block_request r;
+
+    block_request_init(&r, b->op, sector, &piece, 1, batch_done, b);
+    r.flags = b->flags;
+    atomic_fetch_add(&b->in_flight, 1U);
+    block_submit(b->device, &r);
     batch_drain(b);
-    reserve.count = 0;
-    reserve.sectors = 0;
-    batch_put(&reserve, sector, data, bytes);
-    b->open = &reserve;
-    batch_drain(b);
-    mutex_unlock(&reserve_lock);
 }
 
 void block_batch_add(struct block_batch *b, u64 sector, void *data, u32 bytes)

@@ -6,8 +6,8 @@
 //     err = block_batch_wait(&batch);                  // the first error of any
 //
 // Pieces that follow each other on the device become one request. A caller that adds them in
-// another order plugs first; waiting unplugs. With memory out it only goes slower: a request that
-// all batches share is then used and waited for.
+// another order plugs first; waiting unplugs. With memory out it only goes slower: each piece is
+// then waited for.
 #pragma once
 #include "block/block.h"
 #include "sync/mutex.h"
