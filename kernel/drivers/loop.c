@@ -4,7 +4,7 @@
 // A device without a file has no sectors, but can be opened, to be given one. From then on a thread
 // of the device serves its transfers one after the other, through the file's page cache; a flush
 // is an fsync of the file. Other threads' write-back waits for that thread, so it starts none of
-// its own when memory is short.
+// theirs when memory is short, but keeps its own file's pages few.
 //
 // A file is given up by LOOP_CLR_FD, or with LO_FLAGS_AUTOCLEAR, when the device and its partitions
 // have no user any more. loops_lock is held while a device gets, changes or gives up its file; the
@@ -53,9 +53,18 @@ static const struct block_device_ops loop_ops;
 
 /* Transfers */
 
-// Changed pages are lost if their transfer fails; memory comes back.
-static bool memory_wait(void)
+// Who waits for memory may be waiting for this thread, and nobody else write its file's pages: they
+// do not stay when only the last memory is left.
+static void let_pages_go(struct file *f)
 {
+    (void)vm_object_sync(f->object, 0, ~0UL); // its error is the next flush's
+    vm_object_drop_clean(f->object, 0, ~0UL);
+}
+
+// Changed pages are lost if their transfer fails; memory comes back.
+static bool memory_wait(struct file *f)
+{
+    let_pages_go(f);
     sleep_until(clock_monotonic() + RETRY_AFTER, WAIT_UNINTERRUPTIBLE);
     return true;
 }
@@ -72,7 +81,7 @@ static int move(struct file *f, enum block_op op, const struct block_segment *s,
         do
             n = op == BLOCK_WRITE ? file_write_kernel(f, data, left, pos + done)
                                   : file_read_kernel(f, data, left, pos + done);
-        while (n == -ENOMEM && memory_wait());
+        while (n == -ENOMEM && memory_wait(f));
         if (n < 0)
             return n;
         if (!n && op == BLOCK_WRITE)
@@ -122,8 +131,11 @@ static void serve(struct loop *l, struct block_request *transfer)
     struct file *f = loop_file(l, &offset);
     int err = f ? 0 : -EIO;
 
-    for (struct block_request *r = transfer; r && !err; r = r->merged)
+    for (struct block_request *r = transfer; r && !err; r = r->merged) {
         err = serve_request(f, r, offset + (r->sector << SECTOR_SHIFT));
+        if (frames_short())
+            let_pages_go(f);
+    }
     if (f)
         file_put(f);
     block_complete(transfer, err);

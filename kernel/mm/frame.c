@@ -439,6 +439,11 @@ u64 frames_free(void)
     return pages;
 }
 
+bool frames_short(void)
+{
+    return !zone_may_take(1);
+}
+
 void frames_check(void)
 {
     irqflags_t irq = spin_lock_irqsave(&zone.lock);

@@ -102,8 +102,9 @@ void frames_boot_done(void);
 // Called by allocators whose answer is going to be NULL.
 void frames_out(void);
 
-u64 frames_total(void); // pages of RAM the kernel knows, incl. itself and the firmware's hole
-u64 frames_free(void);  // exact when all harts are quiet (caches included)
+u64 frames_total(void);  // pages of RAM the kernel knows, incl. itself and the firmware's hole
+u64 frames_free(void);   // exact when all harts are quiet (caches included)
+bool frames_short(void); // only urgent threads get any
 // Returns all per-hart cached pages of this hart to the zones (drop_caches; tests).
 void frames_drain(void);
 
