@@ -7,8 +7,12 @@
 // theirs when memory is short, but keeps its own file's pages few.
 //
 // A file is given up by LOOP_CLR_FD, or with LO_FLAGS_AUTOCLEAR, when the device and its partitions
-// have no user any more. loops_lock is held while a device gets, changes or gives up its file; the
-// thread does not take it. A file is put without it, since that may close another loop device.
+// have no user any more. `changing` is held while a device gets, changes or gives up its file, and
+// while that waits for requests; the thread does not take it. Inside it loops_lock keeps devices
+// from being each other's file. A file is put without both: that may close another loop device.
+//
+// Nothing cached may survive such a change: it would be the next file's. All is written, dropped
+// and unmapped, and who wants pages waits; then the size is 0, and what was submitted ends.
 #include "drivers/loop.h"
 #include "abi/capability.h"
 #include "abi/errno.h"
@@ -36,12 +40,13 @@ struct loop {
     u32 number;             // (c)
     struct spinlock lock;   // RANK_DEVICE
     struct list transfers;  // (l) that wait for the thread
-    struct file *file;      // (l, changed with loops_lock) NULL: none
-    u64 offset;             // (l, changed with loops_lock) of the device in the file, bytes
-    u64 limit;              // (loops_lock) of its size; 0: none
-    u32 flags;              // (loops_lock) LO_FLAGS_*
-    u8 name[64];            // (loops_lock) the file's, as its owner says
-    bool has_thread;        // (loops_lock)
+    struct mutex changing;  // RANK_NONE
+    struct file *file;      // (l, changed with changing and loops_lock) NULL: none
+    u64 offset;             // (l, changed with changing) of the device in the file, bytes
+    u64 limit;              // (changing) of its size; 0: none
+    u32 flags;              // (changing) LO_FLAGS_*
+    u8 name[64];            // (changing) the file's, as its owner says
+    bool has_thread;        // (changing)
     struct wait_queue wait; // the thread's
     struct wait_queue idle; // for the thread to have nothing to do
 };
@@ -196,7 +201,7 @@ static struct block_device *file_device(const struct file *f)
     return S_ISBLK(f->inode->mode) ? f->private : NULL;
 }
 
-// The file must not be, in the end, the device itself.
+// The file must not be, in the end, the device itself. loops_lock is held.
 static int file_check(const struct loop *l, const struct file *f)
 {
     const struct block_device *d;
@@ -238,20 +243,65 @@ static void set_limits(struct loop *l, u32 block_size)
     };
 }
 
-// What was cached is forgotten before this.
+static struct vm_object *cached(const struct loop *l)
+{
+    struct buf_cache *c = l->block.cache; // made when the device was opened
+
+    return &c->object;
+}
+
 static void set_size(struct loop *l, u64 sectors)
 {
     store_relaxed(&l->block.sectors, sectors);
     buf_device_resized(&l->block);
+}
+
+static void rescan(struct loop *l)
+{
     if (l->block.minors)
         (void)block_rescan(&l->block);
 }
 
-static int forget(struct loop *l)
+// Afterwards nothing can be submitted, and nothing is under way.
+static void drain(struct loop *l)
 {
-    struct buf_cache *c;
+    store_relaxed(&l->block.sectors, 0);
+    wait_event(&l->idle, !load_acquire(&l->block.stats.in_flight), WAIT_UNINTERRUPTIBLE, NS_NEVER);
+}
 
-    return buf_cache_get(&l->block, &c) ?: buf_cache_forget(c);
+// A mount holds blocks; partitions have caches of their own.
+static bool in_use(const struct loop *l)
+{
+    const struct buf_cache *c = l->block.cache;
+
+    return c->count || block_users(l->block.whole) > load_relaxed(&l->block.opens);
+}
+
+// Until change_end there are no pages of the device, and no requests. -EAGAIN: it is in use.
+static int change_begin(struct loop *l)
+{
+    int err = buf_cache_forget(l->block.cache)
+                  ?: in_use(l) ? -EAGAIN
+                               : vm_object_close(cached(l), 0);
+
+    if (!err)
+        drain(l);
+    return err;
+}
+
+// The same of a device without sectors: nothing is written, so nothing can fail.
+static void change_begin_empty(struct loop *l)
+{
+    int err = vm_object_close(cached(l), 0);
+
+    verify(!err);
+}
+
+static void change_end(struct loop *l)
+{
+    set_size(l, l->file ? file_sectors(l) : 0);
+    vm_object_open(cached(l));
+    rescan(l);
 }
 
 static int info_check(const struct loop_info64 *info)
@@ -261,21 +311,42 @@ static int info_check(const struct loop_info64 *info)
     return info->lo_offset > INT64_MAX || info->lo_sizelimit > INT64_MAX ? -EOVERFLOW : 0;
 }
 
-// Gives the device a file, whose reference it takes over, and a place in it; the old file.
-static struct file *set_file(struct loop *l, struct file *f, u64 offset)
+static void set_place(struct loop *l, struct file *f, u64 offset)
 {
     irqflags_t irq = spin_lock_irqsave(&l->lock);
-    struct file *old = l->file;
 
     l->file = f;
     l->offset = offset;
     spin_unlock_irqrestore(&l->lock, irq);
-    return old;
 }
 
-static void info_apply(struct loop *l, struct file *f, const struct loop_info64 *info)
+static int attach(struct loop *l, struct file *f)
 {
-    (void)set_file(l, f, info->lo_offset);
+    int err;
+
+    mutex_lock(&loops_lock);
+    err = file_check(l, f);
+    if (!err) {
+        file_get(f);
+        set_place(l, f, 0);
+    }
+    mutex_unlock(&loops_lock);
+    return err;
+}
+
+static struct file *detach(struct loop *l)
+{
+    struct file *f = l->file;
+
+    mutex_lock(&loops_lock);
+    set_place(l, NULL, 0);
+    mutex_unlock(&loops_lock);
+    return f;
+}
+
+static void info_apply(struct loop *l, const struct loop_info64 *info)
+{
+    set_place(l, l->file, info->lo_offset);
     l->limit = info->lo_sizelimit;
     memcpy(l->name, info->lo_file_name, sizeof(l->name));
     l->name[sizeof(l->name) - 1] = '\0';
@@ -286,26 +357,36 @@ static bool block_size_ok(u32 size)
     return size >= SECTOR_SIZE && size <= PAGE_SIZE && !(size & (size - 1));
 }
 
+static int bind_check(const struct loop *l, const struct loop_config *c)
+{
+    if (l->file)
+        return -EBUSY;
+    if (c->info.lo_flags & ~(FLAGS_SETTABLE | LO_FLAGS_READ_ONLY) ||
+        (c->block_size && !block_size_ok(c->block_size)))
+        return -EINVAL;
+    return info_check(&c->info);
+}
+
 static int bind_locked(struct loop *l, struct file *f, const struct loop_config *c, bool may_write)
 {
     u32 flags = c->info.lo_flags;
-    int err = l->file ? -EBUSY : file_check(l, f) ?: info_check(&c->info) ?: start_thread(l);
+    int err = bind_check(l, c) ?: start_thread(l);
 
     if (err)
         return err;
-    if (flags & ~(FLAGS_SETTABLE | LO_FLAGS_READ_ONLY) ||
-        (c->block_size && !block_size_ok(c->block_size)))
-        return -EINVAL;
-    if (!(f->mode & FILE_F_WRITE) || !may_write)
-        flags |= LO_FLAGS_READ_ONLY;
-    file_get(f);
-    info_apply(l, f, &c->info);
-    l->flags = flags;
-    l->block.read_only = flags & LO_FLAGS_READ_ONLY;
-    l->block.minors = flags & LO_FLAGS_PARTSCAN ? 1 : 0;
-    set_limits(l, c->block_size ? c->block_size : SECTOR_SIZE);
-    set_size(l, file_sectors(l));
-    return 0;
+    change_begin_empty(l);
+    err = attach(l, f);
+    if (!err) {
+        if (!(f->mode & FILE_F_WRITE) || !may_write)
+            flags |= LO_FLAGS_READ_ONLY;
+        info_apply(l, &c->info);
+        l->flags = flags;
+        l->block.read_only = flags & LO_FLAGS_READ_ONLY;
+        l->block.minors = flags & LO_FLAGS_PARTSCAN ? 1 : 0;
+        set_limits(l, c->block_size ? c->block_size : SECTOR_SIZE);
+    }
+    change_end(l);
+    return err;
 }
 
 static int loop_bind(struct loop *l, const struct loop_config *c, bool may_write)
@@ -315,23 +396,28 @@ static int loop_bind(struct loop *l, const struct loop_config *c, bool may_write
 
     if (!f)
         return -EBADF;
-    mutex_lock(&loops_lock);
+    mutex_lock(&l->changing);
     err = bind_locked(l, f, c, may_write);
-    mutex_unlock(&loops_lock);
+    mutex_unlock(&l->changing);
     return err;
 }
 
 // The file, which the caller puts. Requests under way, of who shares the last user, still get it.
 static struct file *unbind_locked(struct loop *l)
 {
-    (void)forget(l);
-    set_size(l, 0);
-    wait_event(&l->idle, !load_acquire(&l->block.stats.in_flight), WAIT_UNINTERRUPTIBLE, NS_NEVER);
+    struct file *f;
+
+    (void)buf_cache_forget(l->block.cache);
+    drain(l);
+    rescan(l);
+    change_begin_empty(l);
     l->block.minors = 0;
     l->block.read_only = false;
     l->flags = 0;
     memset(l->name, 0, sizeof(l->name));
-    return set_file(l, NULL, 0);
+    f = detach(l);
+    change_end(l);
+    return f;
 }
 
 // At once if this is the only user, else when there is none any more.
@@ -340,14 +426,14 @@ static int loop_clear(struct loop *l)
     struct file *f SCOPED(file_end) = NULL;
     int err = 0;
 
-    mutex_lock(&loops_lock);
+    mutex_lock(&l->changing);
     if (!l->file)
         err = -ENXIO;
     else if (block_users(&l->block) > 1)
         l->flags |= LO_FLAGS_AUTOCLEAR;
     else
         f = unbind_locked(l);
-    mutex_unlock(&loops_lock);
+    mutex_unlock(&l->changing);
     return err;
 }
 
@@ -356,10 +442,10 @@ static void loop_closed(struct block_device *d)
     struct loop *l = d->private;
     struct file *f SCOPED(file_end) = NULL;
 
-    mutex_lock(&loops_lock);
+    mutex_lock(&l->changing);
     if (l->file && l->flags & LO_FLAGS_AUTOCLEAR && !block_users(d))
         f = unbind_locked(l);
-    mutex_unlock(&loops_lock);
+    mutex_unlock(&l->changing);
 }
 
 /* Ioctls */
@@ -401,26 +487,28 @@ static s64 get_status(struct loop *l, uaddr_t arg)
     struct loop_info64 info;
     s64 err;
 
-    mutex_lock(&loops_lock);
+    mutex_lock(&l->changing);
     err = get_status_locked(l, &info);
-    mutex_unlock(&loops_lock);
+    mutex_unlock(&l->changing);
     return err ?: copy_to_user(arg, &info, sizeof(info)) ? -EFAULT : 0;
 }
 
 static s64 set_status_locked(struct loop *l, const struct loop_info64 *info)
 {
     int err = l->file ? info_check(info) : -ENXIO;
+    bool moves = info->lo_offset != l->offset || info->lo_sizelimit != l->limit;
 
+    if (!err && moves)
+        err = change_begin(l);
     if (err)
         return err;
-    if (info->lo_offset != l->offset || info->lo_sizelimit != l->limit)
-        err = forget(l);
-    if (err)
-        return err;
-    info_apply(l, l->file, info);
+    info_apply(l, info);
     l->flags = (l->flags & ~LO_FLAGS_AUTOCLEAR) | (info->lo_flags & FLAGS_SETTABLE);
     l->block.minors = l->flags & LO_FLAGS_PARTSCAN ? 1 : 0;
-    set_size(l, file_sectors(l));
+    if (moves)
+        change_end(l);
+    else
+        rescan(l);
     return 0;
 }
 
@@ -431,25 +519,44 @@ static s64 set_status(struct loop *l, uaddr_t arg)
 
     if (copy_from_user(&info, arg, sizeof(info)))
         return -EFAULT;
-    mutex_lock(&loops_lock);
+    mutex_lock(&l->changing);
     err = set_status_locked(l, &info);
-    mutex_unlock(&loops_lock);
+    mutex_unlock(&l->changing);
     return err;
 }
 
-// Looks at the file's size again, or takes another size of blocks.
-static s64 set_geometry(struct loop *l, u32 block_size)
+static int set_block_size_locked(struct loop *l, u32 size)
 {
-    int err = -ENXIO;
+    int err = !l->file ? -ENXIO : block_size_ok(size) ? change_begin(l) : -EINVAL;
 
-    mutex_lock(&loops_lock);
-    if (l->file)
-        err = block_size_ok(block_size) ? forget(l) : -EINVAL;
-    if (!err) {
-        set_limits(l, block_size);
-        set_size(l, file_sectors(l));
-    }
-    mutex_unlock(&loops_lock);
+    if (err)
+        return err;
+    set_limits(l, size);
+    change_end(l);
+    return 0;
+}
+
+// Looks at the file's size again: also under a mount, whose blocks stay where they are.
+static int set_capacity_locked(struct loop *l)
+{
+    int err = l->file ? change_begin(l) : -ENXIO;
+
+    if (!err)
+        change_end(l);
+    if (err != -EAGAIN)
+        return err;
+    set_size(l, file_sectors(l));
+    rescan(l);
+    return 0;
+}
+
+static s64 set_geometry(struct loop *l, u32 cmd, u64 arg)
+{
+    int err;
+
+    mutex_lock(&l->changing);
+    err = cmd == LOOP_SET_CAPACITY ? set_capacity_locked(l) : set_block_size_locked(l, (u32)arg);
+    mutex_unlock(&l->changing);
     return err;
 }
 
@@ -471,9 +578,8 @@ static s64 loop_ioctl(struct block_device *d, u32 cmd, u64 arg, bool may_write)
     case LOOP_SET_STATUS64:
         return may ? set_status(l, arg) : -EPERM;
     case LOOP_SET_CAPACITY:
-        return may ? set_geometry(l, d->limits.block_size) : -EPERM;
     case LOOP_SET_BLOCK_SIZE:
-        return may ? set_geometry(l, (u32)arg) : -EPERM;
+        return may ? set_geometry(l, cmd, arg) : -EPERM;
     }
     return -ENOTTY;
 }
@@ -504,6 +610,7 @@ static int create_locked(u32 number)
     l->block.ops = &loop_ops;
     l->block.private = l;
     spin_init(&l->lock, RANK_DEVICE);
+    mutex_init(&l->changing, RANK_NONE);
     list_init(&l->transfers);
     wait_queue_init(&l->wait);
     wait_queue_init(&l->idle);

@@ -4,6 +4,7 @@
 //     loopctl configure DEVICE FILE OFFSET LIMIT BLOCK FLAGS     loopctl free
 //     loopctl set DEVICE OFFSET LIMIT FLAGS                      loopctl add|remove NUMBER
 //     loopctl status|clear|capacity|again DEVICE                 loopctl block DEVICE SIZE
+//     loopctl swap DEVICE FILE OTHER
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/loop.h>
@@ -11,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -57,6 +59,31 @@ static void set(int loop, char **args)
     check("set", ioctl(loop, LOOP_SET_STATUS64, &i));
 }
 
+// What a mapping and read(2) show first of the device with one file, another, and its second page.
+static void show(int loop, const volatile char *mapping)
+{
+    char byte;
+
+    check("read", pread(loop, &byte, 1, 0));
+    printf("%c%c", mapping[0], byte);
+}
+
+static void swap(int loop, char **files)
+{
+    struct loop_info64 moved = {.lo_offset = 4096};
+    char *mapping = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, loop, 0);
+
+    check("mmap", mapping == MAP_FAILED ? -1 : 0);
+    check("first", ioctl(loop, LOOP_SET_FD, open(files[0], O_RDWR)));
+    show(loop, mapping);
+    mapping[4096] = '!';
+    check("clear", ioctl(loop, LOOP_CLR_FD));
+    check("second", ioctl(loop, LOOP_SET_FD, open(files[1], O_RDWR)));
+    show(loop, mapping);
+    check("move", ioctl(loop, LOOP_SET_STATUS64, &moved));
+    show(loop, mapping);
+}
+
 int main(int argc, char **argv)
 {
     const char *what = argc > 2 ? argv[1] : "free";
@@ -83,6 +110,8 @@ int main(int argc, char **argv)
         check("again", ioctl(loop, LOOP_SET_FD, loop));
     else if (!strcmp(what, "capacity"))
         check("capacity", ioctl(loop, LOOP_SET_CAPACITY));
+    else if (!strcmp(what, "swap"))
+        swap(loop, argv + 3);
     else if (!strcmp(what, "block"))
         check("block", ioctl(loop, LOOP_SET_BLOCK_SIZE, number(argv[3])));
     else

@@ -83,6 +83,14 @@ def test_offset_and_limit(guest, loop, image):
     assert loop("set", "/dev/loop3", 1 << 63, 0, 0) == "set: Value too large for defined data type"
 
 
+def test_pages_of_another_file(guest, loop, image):
+    """What is mapped or changed of one file is not seen in the next, nor after a change of place."""
+    first, second = image("first", b"a" * (8 * KIB)), image("second", b"b" * (4 * KIB) + b"c" * (4 * KIB))
+    assert loop("swap", "/dev/loop0", first, second) == "aabbcc"
+    assert guest.get(first) == b"a" * (4 * KIB) + b"!" + b"a" * (4 * KIB - 1)
+    assert guest.get(second) == b"b" * (4 * KIB) + b"c" * (4 * KIB)
+
+
 def test_size_of_file_changes(guest, loop, blkio, image):
     path = image("disk", b"x" * (10 * KIB))
     assert loop("configure", "/dev/loop0", path, 0, 0, 0, 0) == ""
