@@ -77,12 +77,15 @@ void port_interrupt(struct port *p)
     irqflags_t flags = spin_lock_irqsave(&p->lock);
     bool received = port_receive_locked(p);
     bool sent = port_reap_locked(p);
+    bool broken = p->rx.ring.broken || p->tx.ring.broken;
 
     spin_unlock_irqrestore(&p->lock, flags);
     if (received)
         wake_key(&p->read_wait, READ_BITS);
     if (sent)
         wake_key(&p->write_wait, WRITE_BITS);
+    if (broken)
+        port_set_state(p, PORT_CLOSED);
 }
 
 void port_set_state(struct port *p, enum port_state state)

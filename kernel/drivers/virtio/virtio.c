@@ -120,7 +120,7 @@ void virtio_interrupt(struct virtio_device *d, u32 status)
     smp_mb();
     if (status & VIRTIO_INTERRUPT_CONFIG && reg_read(d, DEVICE_STATUS) & STATUS_NEEDS_RESET)
         virtio_stop(d);
-    if (status && load_relaxed(&d->private))
+    if (status && load_acquire(&d->private))
         d->driver->interrupt(d);
 }
 
@@ -156,7 +156,10 @@ int virtio_queue_init(struct virtio_queue *q, struct virtio_device *d, u32 index
     q->notify = d->notify + notify;
     virtq_init(&q->ring, size, memory, slots);
     q->next = d->queues;
-    d->queues = q;
+    store_release(&d->queues, q);
+    smp_mb(); // either virtio_stop finds it, or it is known here that it came before
+    if (load_relaxed(&d->stopped))
+        store_relaxed(&q->ring.broken, true);
     reg_write(d, QUEUE_SIZE, size);
     reg_write64(d, QUEUE_DESCRIPTORS, virt_to_phys(q->ring.desc));
     reg_write64(d, QUEUE_DRIVER, virt_to_phys(q->ring.avail));
@@ -165,8 +168,10 @@ int virtio_queue_init(struct virtio_queue *q, struct virtio_device *d, u32 index
     return 0;
 }
 
-void virtio_start(struct virtio_device *d)
+void virtio_start(struct virtio_device *d, void *private)
 {
+    store_release(&d->private, private);
+    smp_mb(); // either virtio_interrupt finds the driver, or that finds its queues broken
     status_add(d, STATUS_DRIVER_OK);
 }
 
@@ -174,8 +179,9 @@ void virtio_stop(struct virtio_device *d)
 {
     if (atomic_xchg(&d->stopped, true))
         return;
-    for (struct virtio_queue *q = d->queues; q; q = q->next)
+    for (struct virtio_queue *q = load_acquire(&d->queues); q; q = q->next)
         store_relaxed(&q->ring.broken, true);
+    smp_mb(); // before virtio_interrupt looks for the driver
     log_info("%s: the device failed, and is reset: error %d", d->driver->name, -virtio_reset(d));
 }
 

@@ -32,9 +32,9 @@ struct virtio_device {
     u32 notify_size, config_size;             // (c) bytes that may be touched
     const struct virtio_driver *driver;       // (c)
     u64 features;                             // (c) negotiated
-    struct virtio_queue *queues;              // (c) all of them
+    struct virtio_queue *queues;              // (a) all of them, newest first; they stay
     u32 stopped;                              // (a) for ever
-    void *private;                            // (c) driver's, set by probe
+    void *private;                            // (a) driver's, from virtio_start on
 };
 
 struct virtio_queue {
@@ -51,10 +51,11 @@ void virtio_init(const struct virtio_driver *const *drivers, unsigned count);
 extern const struct pci_driver virtio_pci_driver;
 
 // Queue `index` with at most max_size descriptors (a power of two). -ENODEV if the device has no
-// such queue, -ENOMEM. Queues live as long as the device, that is, for ever.
+// such queue, -ENOMEM. Queues live as long as the device, that is, for ever; those of a device that
+// was stopped meanwhile are broken.
 int virtio_queue_init(struct virtio_queue *q, struct virtio_device *d, u32 index, u16 max_size);
-// The driver is ready: interrupts may come.
-void virtio_start(struct virtio_device *d);
+// The driver is ready: interrupts may come, for `private`.
+void virtio_start(struct virtio_device *d, void *private);
 // The device broke the rules, or says that it cannot go on: its queues are broken from now on; it
 // is reset, and when that is done touches memory no more. Once. Any context.
 void virtio_stop(struct virtio_device *d);

@@ -283,8 +283,7 @@ static int virtio_blk_probe(struct virtio_device *d)
     disk_name(b->block.name, disks);
     b->block.ops = &virtio_blk_ops;
     b->block.private = b;
-    d->private = b;
-    virtio_start(d);
+    virtio_start(d, b);
     return block_register(&b->block, MAJOR, disks++ * MINORS, MINORS);
 }
 

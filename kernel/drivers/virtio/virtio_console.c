@@ -251,9 +251,8 @@ static int virtio_console_probe(struct virtio_device *d)
         return err;
     for (unsigned i = 0; i < c->rx.ring.size; i++)
         control_post_locked(c, page + i * CONTROL_BUFFER);
-    d->private = c;
     the_console = c;
-    virtio_start(d);
+    virtio_start(d, c);
     virtio_notify(&c->rx);
     return console_control_send(c, 0, CONTROL_DEVICE_READY, 1);
 }

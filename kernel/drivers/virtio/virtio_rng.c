@@ -37,8 +37,7 @@ static int virtio_rng_probe(struct virtio_device *d)
         return err;
     }
     buf = (struct virtq_buf){virt_to_phys(r->buffer), RNG_BYTES};
-    d->private = r;
-    virtio_start(d);
+    virtio_start(d, r);
     err = virtq_add(&r->queue.ring, &buf, 0, 1, r);
     virtio_notify(&r->queue);
     return err;
