@@ -9,9 +9,9 @@
 // A frame on a hart's stack has refs 0 and kind FRAME_RESERVED, so the buddy never merges it.
 //
 // Failure. The last `reserve` pages of the zone are for threads that are `urgent`: what they do
-// must succeed so that memory comes free (write-back). While the zone has no more than those, what
-// is freed goes there, not to a stack, where others would find it. Below `low` pages each refill
-// calls frames_low_hook, with no lock of this layer held. A request that the zone cannot meet first
+// must succeed so that memory comes free (write-back). While the zone has fewer than those, what is
+// freed goes there, not to a stack, where others would find it. Below `low` pages each refill calls
+// frames_low_hook, with no lock of this layer held. A request that the zone cannot meet first
 // returns this hart's stack and all spares.
 //
 // Page tables come and go with every process, and are empty when they go: a hart keeps some of them
@@ -53,6 +53,11 @@ static struct {
     u64 reserve;        // (c) pages only for urgent threads
     u64 low;            // (c) below this the hook is called
 } zone = {.lock = SPINLOCK_INIT(RANK_FRAMES)};
+
+// Each free looks at it, so it has a line of its own: all harts change the zone's.
+static struct {
+    u64 max; // (a) frames on a stack: CACHE_FRAMES, 0 while the zone has less than the reserve
+} ALIGNED(64) stack = {CACHE_FRAMES};
 
 struct frame *frame_table;
 pfn_t frame_base;
@@ -147,6 +152,18 @@ void frames_init(const struct phys_range *ram, unsigned n, const struct phys_ran
     zone.low = 4 * zone.reserve;
 }
 
+/* Zone */
+
+// Ends a visit that may have changed how much is free.
+static void zone_leave(irqflags_t irq)
+{
+    u64 max = zone.buddy.free < zone.reserve ? 0 : CACHE_FRAMES;
+
+    if (unlikely(max != stack.max))
+        store_relaxed(&stack.max, max);
+    spin_unlock_irqrestore(&zone.lock, irq);
+}
+
 void frames_release(paddr_t base, u64 size)
 {
     pfn_t first = DIV_ROUND_UP(base, PAGE_SIZE), last = (base + size) >> PAGE_SHIFT;
@@ -154,14 +171,12 @@ void frames_release(paddr_t base, u64 size)
 
     if (first < last)
         buddy_seed(&zone.buddy, first, last - first);
-    spin_unlock_irqrestore(&zone.lock, irq);
+    zone_leave(irq);
 }
-
-/* Zone */
 
 static bool zone_may_take(u64 pages)
 {
-    return load_relaxed(&zone.buddy.free) >= zone.reserve + pages;
+    return zone.buddy.free >= zone.reserve + pages;
 }
 
 static void zone_note_low(void)
@@ -179,7 +194,7 @@ static struct frame *zone_alloc(unsigned order)
 
     if (zone_may_take(BIT(order)) || arch_self()->urgent)
         f = buddy_alloc(&zone.buddy, order);
-    spin_unlock_irqrestore(&zone.lock, irq);
+    zone_leave(irq);
     return f;
 }
 
@@ -210,7 +225,7 @@ static void cache_refill(struct frame_cache *c)
     if (unlikely(!zone_may_take(want)))
         want = zone_may_take(1) || arch_self()->urgent;
     c->count = buddy_alloc_singles(&zone.buddy, c->frames, want);
-    spin_unlock_irqrestore(&zone.lock, 0);
+    zone_leave(0);
     c->count = c->count ?: spares_steal(c->frames);
     zone_note_low();
 }
@@ -234,7 +249,7 @@ static void cache_return(struct frame_cache *c, unsigned n)
                 break;
         buddy_seed(&zone.buddy, frame_to_pfn(step == 1 ? f[i] : f[last]), last - i + 1);
     }
-    spin_unlock_irqrestore(&zone.lock, 0);
+    zone_leave(0);
     c->count -= n;
     memmove(c->frames, c->frames + n, c->count * sizeof(c->frames[0]));
 }
@@ -355,10 +370,10 @@ static __attribute__((noinline)) void free_slow(struct frame *f)
     irqflags_t irq = irq_save();
     struct frame_cache *c = &caches[hart_index()];
 
-    if (f->order || !zone_may_take(0)) {
+    if (f->order || !load_relaxed(&stack.max)) {
         spin_lock_irqsave(&zone.lock);
         buddy_free(&zone.buddy, f, f->order);
-        spin_unlock_irqrestore(&zone.lock, 0);
+        zone_leave(0);
     } else {
         if (c->count == CACHE_FRAMES && !spares_put(c->frames, &c->count))
             cache_return(c, CACHE_BATCH);
@@ -376,7 +391,7 @@ void frame_free(struct frame *f)
     f->kind = FRAME_RESERVED;
     irq = irq_save();
     c = &caches[hart_index()];
-    if (unlikely(f->order || c->count == CACHE_FRAMES || !zone_may_take(0))) {
+    if (unlikely(f->order || c->count >= load_relaxed(&stack.max))) {
         irq_restore(irq);
         free_slow(f);
         return;
