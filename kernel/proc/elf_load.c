@@ -102,10 +102,11 @@ static int segment_map_zeroes(struct vm_space *space, const struct elf_phdr *ph,
     args.fixed = true;
     args.noreplace = true;
     if (ph->filesz && (ph->flags & PF_W)) {
-        size_t n = MIN(page, end) - file_end;
+        ssize_t got =
+            vm_access(space, file_end, (void *)zero_page, MIN(page, end) - file_end, true, false);
 
-        if (vm_access(space, file_end, (void *)zero_page, n, true, false) != n)
-            return -ENOMEM;
+        if (got < 0) // within one page: all or nothing
+            return got;
     }
     if (end <= page)
         return 0;

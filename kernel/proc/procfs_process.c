@@ -202,11 +202,11 @@ static int show_statm(struct text *t, const struct proc_place *place)
 static int show_memory(struct text *t, struct vm_space *space, uaddr_t at, uaddr_t end)
 {
     char chunk[256];
-    size_t n;
+    ssize_t n;
 
     for (; at < end && !t->error; at += n) {
         n = vm_access(space, at, chunk, MIN(sizeof(chunk), end - at), false, false);
-        if (!n)
+        if (n <= 0)
             break;
         text_append(t, chunk, n);
     }

@@ -45,20 +45,20 @@ static int access_page(struct vm_space *s, uaddr_t va, void *buf, size_t n, bool
     return err ? err : -EAGAIN;
 }
 
-size_t vm_access(struct vm_space *s, uaddr_t va, void *buf, size_t n, bool write, bool force)
+ssize_t vm_access(struct vm_space *s, uaddr_t va, void *buf, size_t n, bool write, bool force)
 {
     size_t done = 0;
+    int err = 0;
 
     while (done < n && va + done < USER_TOP) {
         uaddr_t at = va + done;
         size_t chunk = MIN(n - done, PAGE_SIZE - (at & ~PAGE_MASK));
-        int err;
 
         read_lock(&s->lock);
         err = access_page(s, at, (char *)buf + done, chunk, write, force);
         read_unlock(&s->lock);
-        if (err == -ENOMEM && !vm_hooks.out_of_memory())
-            continue;
+        if (err == -ENOMEM)
+            err = vm_hooks.out_of_memory() ?: -EAGAIN;
         if (err && err != -EAGAIN)
             break;
         if (!err)
@@ -66,7 +66,7 @@ size_t vm_access(struct vm_space *s, uaddr_t va, void *buf, size_t n, bool write
     }
     if (write && force)
         mmu_sync_icache(&s->mmu);
-    return done;
+    return done ? (ssize_t)done : err;
 }
 
 int vm_key(struct vm_space *s, uaddr_t va, bool private_only, struct vm_key *out)

@@ -95,8 +95,8 @@ uaddr_t vm_brk(struct vm_space *s, uaddr_t brk);
 int vm_map_stack(struct vm_space *s, uaddr_t top, u64 size, u32 prot);
 
 // Copies between kernel memory and any space, faulting pages in; `force` ignores write protection
-// of private areas (ptrace). Bytes copied.
-size_t vm_access(struct vm_space *s, uaddr_t va, void *buf, size_t n, bool write, bool force);
+// of private areas (ptrace). Bytes copied; why, if there is none: -EFAULT, -EIO, -ENOMEM, -EINTR.
+ssize_t vm_access(struct vm_space *s, uaddr_t va, void *buf, size_t n, bool write, bool force);
 
 // For truncation: removes the object's pages [first, last] from every mapping.
 void vm_object_unmap_pages(struct vm_object *o, u64 first, u64 last);

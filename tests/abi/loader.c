@@ -98,7 +98,7 @@ static void exec_path(void *path)
     char *argv[] = {path, NULL};
 
     execve(path, argv, no_env);
-    _exit(errno == ENOENT ? 200 : 201);
+    _exit(errno == ENOENT ? 200 : errno == EIO ? 202 : 201);
 }
 
 static int made_run(const struct made *m)
@@ -191,6 +191,17 @@ static void test_headers(void)
     m.ph[0].p_align = ALIGNED2;
     for (int i = 0; i < RUNS; i++)
         EXPECT("aligned to 2 MiB", made_run(&m), EXITED(0));
+}
+
+// Ended before its data begins: an error of the file, or a program that is no more (Linux).
+static void test_cut_off(void)
+{
+    struct made m = made_new(ET_EXEC, NULL, exits_42);
+
+    m.head.e_phnum = 2;
+    m.ph[1] = (Elf64_Phdr){PT_LOAD, PF_R | PF_W, 16 * PAGE, FIXED + 16 * PAGE, 0, 16, 32, PAGE};
+    int status = made_run(&m);
+    CHECK("cut off", status == EXITED(202) || status == SIGNALED(SIGSEGV));
 }
 
 static void test_stack(void)
@@ -313,6 +324,7 @@ int main(int argc, char **argv)
     test_interpreter();
     test_no_interpreter();
     test_headers();
+    test_cut_off();
     test_stack();
     test_places();
     test_set_id();

@@ -218,10 +218,10 @@ static void child_check(struct child *c, uaddr_t base)
 {
     for (int i = 0; i < PAGES; i++) {
         u64 value;
-        size_t n = vm_access(c->space, base + i * PAGE_SIZE, &value, 8, false, false);
+        ssize_t n = vm_access(c->space, base + i * PAGE_SIZE, &value, 8, false, false);
 
-        host_expect(n, c->value[i] == GONE ? 0 : 8);
-        if (n)
+        host_expect(n, c->value[i] == GONE ? -EFAULT : 8);
+        if (n == 8)
             host_expect(value, c->value[i]);
     }
 }
@@ -313,7 +313,7 @@ static void memory_scenario(void)
     if (done(vm_map(s, &args, &at)) && done(put_user_u64(at, 1)) &&
         done(put_user_u64(at + 2 * MMU_TABLE_SPAN, 2)) && done(vm_space_fork(s, &child))) {
         if (done(put_user_u64(at, 3))) {
-            size_t n = vm_access(child, at, &value, 8, false, false);
+            ssize_t n = vm_access(child, at, &value, 8, false, false);
 
             verify((n == 8 && value == 1) || host_failed_yet());
         }
