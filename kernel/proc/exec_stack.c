@@ -52,11 +52,13 @@ int exec_strings_add_user(struct exec_strings *s, uaddr_t vector, u32 skip)
     ssize_t n;
     int err;
 
-    for (u64 i = skip; vector; i++) {
+    for (u64 i = 0; vector; i++) {
         if (get_user_u64(&pointer, vector + i * sizeof(u64)))
             return -EFAULT;
         if (!pointer)
             break;
+        if (i < skip)
+            continue;
         at = s->text.length;
         n = stream_append_user_string(&s->text, pointer, MAX_ARG_STRLEN);
         if (n < 0)

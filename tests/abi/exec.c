@@ -146,6 +146,8 @@ static void test_scripts(void)
     }
     char *none[] = {"n", NULL};
     EXPECT("scripts of scripts", exec_run("n4", none, no_env), EXITED(7));
+    char *ended[] = {NULL, "behind", "the end", NULL};
+    EXPECT("a script without argv[0]", exec_run("n0", ended, no_env), EXITED(3));
 }
 
 static void test_errors(void)
