@@ -4,6 +4,9 @@
 // Until the point of no return everything is built aside: strings, the new space, copies of shared
 // tables; any failure leaves the caller unharmed. Then the other threads end, and the pieces are
 // swapped in one after the other, with nothing left that can fail.
+//
+// A program with other rights also gets root, working directory and umask of its own: who shares
+// them by CLONE_FS would move them in mid-run. (Linux has it run without the rights then.)
 
 #include "abi/errno.h"
 #include "abi/fcntl.h"
@@ -28,6 +31,10 @@ struct exec {
     struct vm_space *space;
     struct program prog;
     struct cred *cred; // NULL: as before
+    // Instead of what others have too, each may be NULL:
+    struct fdtable *files;
+    struct fs_context *fs;
+    struct sighand *sighand;
     uaddr_t sp;
     const char *name;
 };
@@ -192,20 +199,29 @@ static int exec_build(struct exec *x)
     return err;
 }
 
+// Under the lock a new owner and the end of the bits are one change.
+static void set_ids(struct inode *inode, struct cred *c)
+{
+    read_lock(&inode->lock);
+    if (inode->mode & S_ISUID)
+        c->euid = inode->uid;
+    if (inode->mode & S_ISGID && inode->mode & S_IXGRP)
+        c->egid = inode->gid;
+    read_unlock(&inode->lock);
+}
+
 // execve(2), capabilities(7): set-user-id and set-group-id bits unless the mount or the process
 // forbids them, saved ids, capabilities.
 static int exec_credentials(struct exec *x)
 {
     const struct cred *old = thread_self()->cred;
-    const struct inode *inode = x->file->inode;
+    struct inode *inode = x->file->inode;
     const struct mount *mount = x->file->path.mount;
     bool obeyed = !process_self()->no_new_privs && mount && !(mount->flags & MS_NOSUID);
     struct cred c = *old;
 
-    if (obeyed && inode->mode & S_ISUID)
-        c.euid = inode->uid;
-    if (obeyed && inode->mode & S_ISGID && inode->mode & S_IXGRP)
-        c.egid = inode->gid;
+    if (obeyed && inode->mode & (S_ISUID | S_ISGID))
+        set_ids(inode, &c);
     if (c.euid != old->euid || c.egid != old->egid)
         c.cap_ambient = 0;
     c.suid = c.fsuid = c.euid;
@@ -274,23 +290,41 @@ static void exec_swap_space(struct exec *x)
         vm_space_put(old);
 }
 
-static int files_unshare(void)
+// Copies of what other processes have too, or may have until the other threads have ended.
+static int exec_copy_shared(struct exec *x)
 {
     struct thread *thread = thread_self();
-    struct fdtable *old = thread->files, *own;
-    irqflags_t flags;
-    int err;
+    struct process *p = process_self();
+    int err = 0;
 
-    if (ref_read(&old->refs) == 1)
-        return 0;
-    err = fdtable_copy(old, &own);
-    if (err)
-        return err;
-    flags = spin_lock_irqsave(&process_self()->siglock);
-    thread->files = own;
+    if (ref_read(&thread->files->refs) > 1)
+        err = fdtable_copy(thread->files, &x->files);
+    if (!err && exec_changes_id(x))
+        err = fs_context_copy(thread->fs, &x->fs);
+    if (!err && (ref_read(&p->sighand->refs) > 1 || load_relaxed(&p->task_count) > 1)) {
+        x->sighand = sighand_create();
+        err = x->sighand ? 0 : -ENOMEM;
+    }
+    return err;
+}
+
+// Descriptors that only the threads shared stay: their table owns the record locks.
+static void exec_swap_shared(struct exec *x)
+{
+    struct thread *thread = thread_self();
+    struct fdtable *files = thread->files;
+    struct fs_context *fs = thread->fs;
+    irqflags_t flags = spin_lock_irqsave(&process_self()->siglock);
+
+    if (x->files && ref_read(&files->refs) > 1) {
+        thread->files = x->files;
+        x->files = files;
+    }
+    if (x->fs) {
+        thread->fs = x->fs;
+        x->fs = fs;
+    }
     spin_unlock_irqrestore(&process_self()->siglock, flags);
-    fdtable_put(old);
-    return 0;
 }
 
 static void exec_rename_thread(const char *path)
@@ -326,12 +360,14 @@ static void exec_enter(struct exec *x)
 
 static int exec_commit(struct exec *x)
 {
-    struct process *p = process_self();
-    // The last two fail only for tables shared with another process.
-    int err = exec_alone(p) ?: files_unshare() ?: signal_exec(p);
+    int err = exec_alone(process_self());
 
     if (err)
         return err;
+    if (x->files || x->fs)
+        exec_swap_shared(x);
+    signal_exec(process_self(), x->sighand);
+    x->sighand = NULL;
     x->space->exe = x->file;
     x->file = NULL;
     if (thread_self()->space)
@@ -357,6 +393,11 @@ static void exec_fini(struct exec *x)
         vm_space_put(x->space);
     if (x->file)
         file_put(x->file);
+    if (x->files)
+        fdtable_put(x->files);
+    if (x->fs)
+        fs_context_put(x->fs);
+    kfree(x->sighand);
     kfree(x->cred);
     kfree(x->head);
 }
@@ -374,7 +415,7 @@ int process_exec(const struct path *start, const char *name, const char *shown, 
     err = x.head ? vm_space_create(&x.space) : -ENOMEM;
     if (!err)
         err = exec_resolve(&x, start, name, walk) ?: exec_credentials(&x) ?: exec_collect(&x, argv, envp)
-                  ?: exec_build(&x) ?: exec_commit(&x);
+                  ?: exec_build(&x) ?: exec_copy_shared(&x) ?: exec_commit(&x);
     exec_fini(&x);
     return err;
 }

@@ -53,7 +53,7 @@ s64 signal_return(struct trapframe *frame);
 
 // Process life: copies, resets (exec), frees.
 int signal_fork(struct task *child, struct process *proc, u64 flags);
-int signal_exec(struct process *p);
+void signal_exec(struct process *p, struct sighand *fresh); // NULL: the old table, reset
 void sigpending_flush(struct sigpending *pending);
 void signal_init(void);
 

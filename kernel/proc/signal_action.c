@@ -198,25 +198,19 @@ int signal_fork(struct task *child, struct process *proc, u64 flags)
     return 0;
 }
 
-// execve: handlers are reset, ignored signals stay ignored; a shared table becomes its own.
-int signal_exec(struct process *p)
+// execve: handlers are reset, ignored signals stay ignored.
+void signal_exec(struct process *p, struct sighand *fresh)
 {
-    struct sighand *old = p->sighand, *fresh = old;
+    struct sighand *old = p->sighand;
     irqflags_t flags;
 
-    if (ref_read(&old->refs) > 1) {
-        fresh = sighand_create();
-        if (!fresh)
-            return -ENOMEM;
-    }
     spin_lock(&proctree_lock); // others find the table under this lock, or under siglock
     flags = spin_lock_irqsave(&p->siglock);
-    sighand_copy(fresh, old, true);
-    p->sighand = fresh;
+    sighand_copy(fresh ?: old, old, true);
+    p->sighand = fresh ?: old;
     spin_unlock_irqrestore(&p->siglock, flags);
     spin_unlock(&proctree_lock);
-    if (fresh != old && ref_put(&old->refs))
+    if (fresh && ref_put(&old->refs))
         kfree(old);
     task_self()->altstack = (struct sigstack){0};
-    return 0;
 }

@@ -5,6 +5,9 @@
 #include <grp.h>
 #include <sys/resource.h>
 
+#define MOVED_UP   40 // descriptors of the program that is told when to look where it is
+#define MOVED_DOWN 41
+
 static void ids_expect(const char *name, uid_t real, uid_t effective, uid_t saved)
 {
     uid_t r, e, s;
@@ -159,6 +162,37 @@ static void set_id_exec(void *unused)
     execve("/tmp/abi.setuid", argv, env);
 }
 
+// Runs the program with working directory "/" in a child that shares it, moves it, and lets the
+// program look. That may see the move, or have other rights, but not both.
+static void test_set_id_shared(void)
+{
+    char *argv[] = {"ids", "--moved", NULL}, *env[] = {NULL}, c;
+    int up[2], down[2];
+
+    NEED(chdir("/") == 0 && pipe(up) == 0 && pipe(down) == 0);
+    fflush(stdout);
+    pid_t pid = raw(SYS_clone, CLONE_FS | SIGCHLD, 0, 0, 0, 0, 0);
+    NEED(pid >= 0);
+    if (pid == 0) {
+        NEED(dup2(up[1], MOVED_UP) >= 0 && dup2(down[0], MOVED_DOWN) >= 0);
+        NEED(setgid(1000) == 0 && setuid(1000) == 0);
+        execve("/tmp/abi.setuid", argv, env);
+        _exit(99);
+    }
+    NEED(read(up[0], &c, 1) == 1 && chdir("/tmp") == 0 && write(down[1], &c, 1) == 1);
+    EXPECT("a set-id program that shares directories", child_end(pid), EXITED(0));
+    NEED(chdir("/") == 0);
+}
+
+static int moved(void)
+{
+    char cwd[256] = "", c = 'g';
+
+    if (write(MOVED_UP, &c, 1) != 1 || read(MOVED_DOWN, &c, 1) != 1 || !getcwd(cwd, sizeof(cwd)))
+        return 1;
+    return geteuid() != getuid() && strcmp(cwd, "/") != 0 ? 2 : 0;
+}
+
 static void test_set_id(void)
 {
     char self[256] = "", command[600];
@@ -168,12 +202,14 @@ static void test_set_id(void)
     chown("/tmp/abi.setuid", 55, 66);
     chmod("/tmp/abi.setuid", 06755);
     EXPECT("set-id program", child_run(set_id_exec, NULL), EXITED(11));
+    test_set_id_shared();
     unlink("/tmp/abi.setuid");
 }
 
 int main(int argc, char **argv)
 {
-    (void)argv;
+    if (argc > 1 && strcmp(argv[1], "--moved") == 0)
+        return moved();
     if (argc > 1) {
         uid_t r, e, s;
         getresuid(&r, &e, &s);
