@@ -3,9 +3,11 @@
 #include "abi/capability.h"
 #include "abi/errno.h"
 #include "ipc/sysv_private.h"
+#include "mm/slab.h"
 #include "sched/thread.h"
 
 #define ID_SEQUENCES 0xffffU
+#define MEMORY_SHARE 4 // of the machine's, that ipc_alloc gives out
 
 struct ipc_limits ipc_limits = {
     .shmmax = SHM_LIMIT,
@@ -40,8 +42,10 @@ int ipc_permission(const struct ipc_object *o, u32 mode)
     return asked & ~granted && !cred_capable(c, CAP_IPC_OWNER) ? -EACCES : 0;
 }
 
-void ipc_perm_fill(const struct ipc_object *o, struct ipc64_perm *out)
+s64 ipc_stat_end(struct ipc_table *t, struct ipc_object *o, bool by_index, struct ipc64_perm *out)
 {
+    s32 id = o->id;
+
     *out = (struct ipc64_perm){.key = o->key,
                                .uid = o->uid,
                                .gid = o->gid,
@@ -49,6 +53,8 @@ void ipc_perm_fill(const struct ipc_object *o, struct ipc64_perm *out)
                                .cgid = o->cgid,
                                .mode = o->mode,
                                .seq = o->id / IPC_IDS_MAX};
+    ipc_unlock_put(t, o);
+    return by_index ? id : 0;
 }
 
 int ipc_perm_set(struct ipc_object *o, const struct ipc64_perm *p)
@@ -203,6 +209,56 @@ int ipc_find_owned(struct ipc_table *t, s32 id, struct ipc_object **out)
     return -EPERM;
 }
 
+int ipc_set(struct ipc_table *t, s32 id, const struct ipc64_perm *p)
+{
+    struct ipc_object *o;
+    int err = ipc_find_owned(t, id, &o);
+
+    if (err)
+        return err;
+    err = ipc_perm_set(o, p);
+    ipc_unlock_put(t, o);
+    return err;
+}
+
+/* Memory and waiting */
+
+static u64 allocated; // (a) bytes
+
+void *ipc_alloc(u64 size, u32 flags)
+{
+    void *p = NULL;
+
+    if (atomic_fetch_add(&allocated, size) + size <= frames_total() * PAGE_SIZE / MEMORY_SHARE)
+        p = kmalloc(size, flags);
+    if (!p)
+        atomic_fetch_sub(&allocated, size);
+    return p;
+}
+
+void ipc_free(void *p, u64 size)
+{
+    kfree(p);
+    atomic_fetch_sub(&allocated, size);
+}
+
+int ipc_wait_locked(struct ipc_object *o, struct wait_queue *q, ns_t deadline)
+{
+    u32 seen = load_relaxed(&o->changes);
+    int err;
+
+    mutex_unlock(&o->lock);
+    err = wait_event(q, load_relaxed(&o->changes) != seen, WAIT_INTERRUPTIBLE, deadline);
+    mutex_lock(&o->lock);
+    return o->removed ? -EIDRM : err;
+}
+
+void ipc_changed(struct ipc_object *o, struct wait_queue *q)
+{
+    atomic_fetch_add(&o->changes, 1U);
+    wake_all(q);
+}
+
 /* The end */
 
 void ipc_forget_key(struct ipc_table *t, struct ipc_object *o)
@@ -251,7 +307,8 @@ int ipc_show(struct ipc_table *t, struct text *text, void (*fn)(struct text *, s
         if (!o)
             break;
         mutex_lock(&o->lock);
-        fn(text, o);
+        if (!o->removed)
+            fn(text, o);
         ipc_unlock_put(t, o);
     }
     return text->error;

@@ -43,7 +43,7 @@ s64 shm_stat(s32 id, bool by_index, bool any, struct shmid64_ds *out);
 int shm_set(s32 id, const struct ipc64_perm *perm);
 int shm_remove(s32 id);
 int shm_lock(s32 id, bool on, bool may); // may: RLIMIT_MEMLOCK allows some
-s64 shm_info(struct shm_info *out);      // highest index in use, as the next two
+s64 shm_info(struct shm_info *out);      // may be NULL; highest index in use, as the next two
 
 /* Semaphores */
 

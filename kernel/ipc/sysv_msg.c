@@ -21,7 +21,6 @@ struct msg_queue {
     u64 bytes, count, room; // (l) room: for how many bytes
     s64 stime, rtime;       // (l)
     pid_t sender, receiver; // (l) the last
-    u32 changes;            // (a) that a waiter might have waited for
     struct wait_queue senders, receivers;
 };
 
@@ -69,10 +68,9 @@ s64 msg_get(s32 key, u32 flags)
     return ipc_get(&queues, &r);
 }
 
-static void queue_changed(struct msg_queue *q, struct wait_queue *w)
+static void message_free(struct message *m)
 {
-    atomic_fetch_add(&q->changes, 1U);
-    wake_all(w);
+    ipc_free(m, sizeof(*m) + m->size);
 }
 
 static void message_unlink(struct msg_queue *q, struct message *m)
@@ -97,10 +95,10 @@ int msg_remove(s32 id)
     o->removed = true;
     while ((m = list_first(&q->messages, struct message, link))) {
         message_unlink(q, m);
-        kfree(m);
+        message_free(m);
     }
-    queue_changed(q, &q->senders);
-    queue_changed(q, &q->receivers);
+    ipc_changed(&q->ipc, &q->senders);
+    ipc_changed(&q->ipc, &q->receivers);
     mutex_unlock(&o->lock);
     ipc_remove(&queues, o);
     ipc_put(&queues, o);
@@ -110,15 +108,7 @@ int msg_remove(s32 id)
 // Sleeps without the lock; -EINTR, -EIDRM, -EACCES.
 static int wait_locked(struct msg_queue *q, struct wait_queue *w, u32 mode)
 {
-    u32 seen = load_relaxed(&q->changes);
-    int err;
-
-    mutex_unlock(&q->ipc.lock);
-    err = wait_event(w, load_relaxed(&q->changes) != seen, WAIT_INTERRUPTIBLE, NS_NEVER);
-    mutex_lock(&q->ipc.lock);
-    if (q->ipc.removed)
-        return -EIDRM;
-    return err ?: ipc_permission(&q->ipc, mode);
+    return ipc_wait_locked(&q->ipc, w, NS_NEVER) ?: ipc_permission(&q->ipc, mode);
 }
 
 /* Sending */
@@ -136,14 +126,14 @@ static int message_copy(uaddr_t from, u64 size, struct message **out)
         return err;
     if ((s64)type < 1)
         return -EINVAL;
-    m = kmalloc(sizeof(*m) + size, 0);
+    m = ipc_alloc(sizeof(*m) + size, 0);
     if (!m)
         return -ENOMEM;
     m->type = type;
     m->size = size;
     err = copy_from_user(m->text, from + sizeof(type), size);
     if (err)
-        kfree(m);
+        message_free(m);
     else
         *out = m;
     return err;
@@ -163,7 +153,7 @@ static void message_append(struct msg_queue *q, struct message *m, pid_t pid)
     atomic_fetch_add(&all_messages, 1UL);
     q->stime = ipc_now();
     q->sender = pid;
-    queue_changed(q, &q->receivers);
+    ipc_changed(&q->ipc, &q->receivers);
 }
 
 int msg_send(s32 id, uaddr_t message, u64 size, u32 flags, pid_t pid)
@@ -176,13 +166,13 @@ int msg_send(s32 id, uaddr_t message, u64 size, u32 flags, pid_t pid)
         return err;
     err = ipc_find_permitted(&queues, id, false, 0222, &o);
     if (err) {
-        kfree(m);
+        message_free(m);
         return err;
     }
     while (!err && !fits(queue_of(o), size))
         err = flags & IPC_NOWAIT ? -EAGAIN : wait_locked(queue_of(o), &queue_of(o)->senders, 0222);
     if (err)
-        kfree(m);
+        message_free(m);
     else
         message_append(queue_of(o), m, pid);
     ipc_unlock_put(&queues, o);
@@ -226,7 +216,7 @@ static int message_take(struct msg_queue *q, u64 size, s64 type, u32 flags, stru
         return -E2BIG;
     message_unlink(q, m);
     q->rtime = ipc_now();
-    queue_changed(q, &q->senders);
+    ipc_changed(&q->ipc, &q->senders);
     *out = m;
     return 0;
 }
@@ -258,7 +248,7 @@ s64 msg_receive(s32 id, uaddr_t message, u64 size, s64 type, u32 flags, pid_t pi
         return err;
     size = MIN(size, m->size);
     err = put_user_u64(message, m->type) ?: copy_to_user(message + sizeof(u64), m->text, size);
-    kfree(m);
+    message_free(m);
     return err ? err : (s64)size;
 }
 
@@ -281,10 +271,7 @@ s64 msg_stat(s32 id, bool by_index, bool any, struct msqid64_ds *out)
                                .msg_qbytes = q->room,
                                .msg_lspid = q->sender,
                                .msg_lrpid = q->receiver};
-    ipc_perm_fill(o, &out->msg_perm);
-    id = o->id;
-    ipc_unlock_put(&queues, o);
-    return by_index ? id : 0;
+    return ipc_stat_end(&queues, o, by_index, &out->msg_perm);
 }
 
 int msg_set(s32 id, const struct msqid64_ds *new)
@@ -301,8 +288,8 @@ int msg_set(s32 id, const struct msqid64_ds *new)
         err = ipc_perm_set(o, &new->msg_perm);
     if (!err) {
         queue_of(o)->room = new->msg_qbytes;
-        queue_changed(queue_of(o), &queue_of(o)->senders);
-        queue_changed(queue_of(o), &queue_of(o)->receivers);
+        ipc_changed(o, &queue_of(o)->senders);
+        ipc_changed(o, &queue_of(o)->receivers);
     }
     ipc_unlock_put(&queues, o);
     return err;

@@ -10,6 +10,7 @@
 #include "lib/rbtree.h"
 #include "mm/idmap.h"
 #include "sync/mutex.h"
+#include "sync/wait.h"
 #include "vfs/pseudo.h"
 
 struct ipc_object {
@@ -19,6 +20,7 @@ struct ipc_object {
     u32 index;                      // (c)
     s32 id;                         // (c)
     bool removed;                   // (l)
+    u32 changes;                    // (a) that a waiter might have waited for
     s32 key;                        // (l, table)
     u32 uid, gid, cuid, cgid, mode; // (l); ipc_get looks at them with the table locked
     s64 changed;                    // (l) seconds, as all times
@@ -63,8 +65,16 @@ int ipc_permission(const struct ipc_object *o, u32 mode);                 // loc
 // It cannot be found any more, and the table's reference goes; not locked, `removed` is set.
 void ipc_remove(struct ipc_table *t, struct ipc_object *o);
 void ipc_forget_key(struct ipc_table *t, struct ipc_object *o); // it becomes private; not locked
-void ipc_perm_fill(const struct ipc_object *o, struct ipc64_perm *out);
+// What IPC_STAT and its like end with: unlocks, puts; 0, or the id.
+s64 ipc_stat_end(struct ipc_table *t, struct ipc_object *o, bool by_index, struct ipc64_perm *out);
 int ipc_perm_set(struct ipc_object *o, const struct ipc64_perm *p);
+int ipc_set(struct ipc_table *t, s32 id, const struct ipc64_perm *p); // IPC_SET
+// Memory that no process owns; all of it together has a bound. NULL.
+void *ipc_alloc(u64 size, u32 flags);
+void ipc_free(void *p, u64 size);
+// Sleeps without the object's lock until ipc_changed; -EIDRM, -EINTR, -ETIMEDOUT.
+int ipc_wait_locked(struct ipc_object *o, struct wait_queue *q, ns_t deadline);
+void ipc_changed(struct ipc_object *o, struct wait_queue *q);
 s64 ipc_highest(struct ipc_table *t); // index in use; 0 if none is
 s64 ipc_now(void);
 // A line for each object; fn prints it, locked.

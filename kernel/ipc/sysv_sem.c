@@ -3,10 +3,11 @@
 //
 // A call that cannot go on waits until anything in the set has changed, and tries again. What it
 // did with SEM_UNDO is summed up in a record for its process and the set, which is applied when the
-// process ends. undo_lock guards the two lists that a record is in; its numbers are the set's. A
+// process ends. undo_lock guards the list of each process; all else of a record is the set's. A
 // removed set frees its records, so whoever comes from the process's list looks again by the set.
 #include "abi/errno.h"
 #include "ipc/sysv_private.h"
+#include "lib/string.h"
 #include "mm/slab.h"
 #include "sched/thread.h"
 #include "sync/wait.h"
@@ -20,9 +21,8 @@ struct sem {
 struct sem_set {
     struct ipc_object ipc;
     u32 count;         // (c)
-    u32 changes;       // (a) that a waiter might have waited for
     s64 otime;         // (l)
-    struct list undos; // (undo_lock) by of_set
+    struct list undos; // (l) by of_set
     struct wait_queue wait;
     struct sem sems[]; // (l)
 };
@@ -32,10 +32,11 @@ struct sem_undos {
 };
 
 struct sem_undo {
-    struct list of_process, of_set; // (undo_lock)
-    struct sem_undos *process;      // (c)
-    struct sem_set *set;            // (c)
-    s16 adjust[];                   // (set's lock)
+    struct list of_process;    // (undo_lock)
+    struct list of_set;        // (set's lock)
+    struct sem_undos *process; // (c)
+    struct sem_set *set;       // (c)
+    s16 adjust[];              // (set's lock)
 };
 
 static struct ipc_table sets;
@@ -45,6 +46,16 @@ static u64 all_sems; // (a)
 static struct sem_set *set_of(struct ipc_object *o)
 {
     return container_of(o, struct sem_set, ipc);
+}
+
+static u64 set_size(u64 count)
+{
+    return sizeof(struct sem_set) + count * sizeof(struct sem);
+}
+
+static u64 undo_size(const struct sem_set *s)
+{
+    return sizeof(struct sem_undo) + s->count * sizeof(s16);
 }
 
 /* Life */
@@ -58,7 +69,7 @@ static int set_create(const struct ipc_request *r, struct ipc_object **out)
         return -EINVAL;
     if (load_relaxed(&all_sems) + count > SEM_ALL_MAX)
         return -ENOSPC;
-    s = kmalloc(sizeof(*s) + count * sizeof(s->sems[0]), ALLOC_ZERO);
+    s = ipc_alloc(set_size(count), ALLOC_ZERO);
     if (!s)
         return -ENOMEM;
     atomic_fetch_add(&all_sems, count);
@@ -76,7 +87,7 @@ static int set_check(struct ipc_object *o, u64 count)
 
 static void set_destroy(struct ipc_object *o)
 {
-    kfree(set_of(o));
+    ipc_free(set_of(o), set_size(set_of(o)->count));
 }
 
 static struct ipc_table sets = {.create = set_create, .check = set_check, .destroy = set_destroy};
@@ -88,23 +99,15 @@ s64 sem_get(s32 key, u64 count, u32 flags)
     return count > SEM_SET_MAX ? -EINVAL : ipc_get(&sets, &r);
 }
 
-static void set_changed_locked(struct sem_set *s)
-{
-    atomic_fetch_add(&s->changes, 1U);
-    wake_all(&s->wait);
-}
-
 /* Undos; the set is locked */
 
 static struct sem_undo *undo_find_locked(struct sem_set *s, const struct sem_undos *process)
 {
     struct sem_undo *u, *found = NULL;
 
-    spin_lock(&undo_lock);
     LIST_FOR_EACH (u, &s->undos, of_set)
         if (u->process == process)
             found = u;
-    spin_unlock(&undo_lock);
     return found;
 }
 
@@ -112,9 +115,9 @@ static void undo_free(struct sem_undo *u)
 {
     spin_lock(&undo_lock);
     list_remove(&u->of_process);
-    list_remove(&u->of_set);
     spin_unlock(&undo_lock);
-    kfree(u);
+    list_remove(&u->of_set);
+    ipc_free(u, undo_size(u->set));
 }
 
 // The process's list, made at first use.
@@ -145,15 +148,15 @@ static struct sem_undo *undo_get_locked(struct sem_set *s, struct sem_undos **at
 
     if (u || !process)
         return u;
-    u = kmalloc(sizeof(*u) + s->count * sizeof(u->adjust[0]), ALLOC_ZERO);
+    u = ipc_alloc(undo_size(s), ALLOC_ZERO);
     if (!u)
         return NULL;
     u->process = process;
     u->set = s;
     spin_lock(&undo_lock);
     list_insert_tail(&process->list, &u->of_process);
-    list_insert_tail(&s->undos, &u->of_set);
     spin_unlock(&undo_lock);
+    list_insert_tail(&s->undos, &u->of_set);
     return u;
 }
 
@@ -168,7 +171,7 @@ static void undo_apply_locked(struct sem_set *s, struct sem_undo *u, pid_t pid)
         sem->pid = pid;
     }
     s->otime = ipc_now();
-    set_changed_locked(s);
+    ipc_changed(&s->ipc, &s->wait);
 }
 
 void sem_exit(struct sem_undos *undos, pid_t pid)
@@ -201,11 +204,8 @@ static void undos_clear_locked(struct sem_set *s, u32 first, u32 n)
 {
     struct sem_undo *u;
 
-    spin_lock(&undo_lock);
     LIST_FOR_EACH (u, &s->undos, of_set)
-        for (u32 i = first; i < first + n; i++)
-            u->adjust[i] = 0;
-    spin_unlock(&undo_lock);
+        memset(&u->adjust[first], 0, n * sizeof(u->adjust[0]));
 }
 
 int sem_remove(s32 id)
@@ -221,7 +221,7 @@ int sem_remove(s32 id)
     o->removed = true;
     while ((u = list_first(&s->undos, struct sem_undo, of_set)))
         undo_free(u);
-    set_changed_locked(s);
+    ipc_changed(&s->ipc, &s->wait);
     mutex_unlock(&o->lock);
     atomic_fetch_sub(&all_sems, s->count);
     ipc_remove(&sets, o);
@@ -272,7 +272,7 @@ static int operate_locked(struct sem_set *s, const struct sembuf *ops, unsigned 
             s->sems[ops[i].sem_num].pid = pid;
         s->otime = ipc_now();
         if (changes)
-            set_changed_locked(s);
+            ipc_changed(&s->ipc, &s->wait);
         return 0;
     }
     *at = --i;
@@ -289,15 +289,12 @@ static int wait_locked(struct sem_set *s, const struct sembuf *op, ns_t deadline
 {
     struct sem *sem = &s->sems[op->sem_num];
     u32 *waiting = op->sem_op ? &sem->more : &sem->zero;
-    u32 seen = load_relaxed(&s->changes);
     int err;
 
     ++*waiting;
-    mutex_unlock(&s->ipc.lock);
-    err = wait_event(&s->wait, load_relaxed(&s->changes) != seen, WAIT_INTERRUPTIBLE, deadline);
-    mutex_lock(&s->ipc.lock);
+    err = ipc_wait_locked(&s->ipc, &s->wait, deadline);
     --*waiting;
-    return s->ipc.removed ? -EIDRM : err;
+    return err;
 }
 
 static int operate_all(struct sem_set *s, const struct sembuf *ops, unsigned n, ns_t deadline,
@@ -360,22 +357,12 @@ s64 sem_stat(s32 id, bool by_index, bool any, struct semid64_ds *out)
         return err;
     *out = (struct semid64_ds){
         .sem_otime = set_of(o)->otime, .sem_ctime = o->changed, .sem_nsems = set_of(o)->count};
-    ipc_perm_fill(o, &out->sem_perm);
-    id = o->id;
-    ipc_unlock_put(&sets, o);
-    return by_index ? id : 0;
+    return ipc_stat_end(&sets, o, by_index, &out->sem_perm);
 }
 
 int sem_set(s32 id, const struct ipc64_perm *perm)
 {
-    struct ipc_object *o;
-    int err = ipc_find_owned(&sets, id, &o);
-
-    if (err)
-        return err;
-    err = ipc_perm_set(o, perm);
-    ipc_unlock_put(&sets, o);
-    return err;
+    return ipc_set(&sets, id, perm);
 }
 
 s64 sem_get_one(s32 id, u64 number, int what)
@@ -417,7 +404,7 @@ int sem_set_value(s32 id, u64 number, s64 value, pid_t pid)
         s->sems[number].value = value;
         s->sems[number].pid = pid;
         o->changed = ipc_now();
-        set_changed_locked(s);
+        ipc_changed(&s->ipc, &s->wait);
     }
     ipc_unlock_put(&sets, o);
     return err;
@@ -442,10 +429,12 @@ int sem_get_all(s32 id, u16 *values, unsigned n)
 
     if (err)
         return err;
-    for (unsigned i = 0; i < MIN(n, set_of(o)->count); i++)
+    if (n != set_of(o)->count)
+        err = -EINVAL;
+    for (unsigned i = 0; i < n && !err; i++)
         values[i] = set_of(o)->sems[i].value;
     ipc_unlock_put(&sets, o);
-    return 0;
+    return err;
 }
 
 int sem_set_all(s32 id, const u16 *values, unsigned n, pid_t pid)
@@ -457,16 +446,18 @@ int sem_set_all(s32 id, const u16 *values, unsigned n, pid_t pid)
     if (err)
         return err;
     s = set_of(o);
+    if (n != s->count)
+        err = -EINVAL;
     for (unsigned i = 0; i < n && !err; i++)
         err = values[i] > SEM_VALUE_MAX ? -ERANGE : 0;
     if (!err) {
-        undos_clear_locked(s, 0, s->count);
-        for (unsigned i = 0; i < MIN(n, s->count); i++) {
+        undos_clear_locked(s, 0, n);
+        for (unsigned i = 0; i < n; i++) {
             s->sems[i].value = values[i];
             s->sems[i].pid = pid;
         }
         o->changed = ipc_now();
-        set_changed_locked(s);
+        ipc_changed(&s->ipc, &s->wait);
     }
     ipc_unlock_put(&sets, o);
     return err;

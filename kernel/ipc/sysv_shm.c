@@ -236,22 +236,12 @@ s64 shm_stat(s32 id, bool by_index, bool any, struct shmid64_ds *out)
                                .shm_cpid = s->ipc.creator,
                                .shm_lpid = s->last,
                                .shm_nattch = attachments(s)};
-    ipc_perm_fill(o, &out->shm_perm);
-    id = o->id;
-    ipc_unlock_put(&shms, o);
-    return by_index ? id : 0;
+    return ipc_stat_end(&shms, o, by_index, &out->shm_perm);
 }
 
 int shm_set(s32 id, const struct ipc64_perm *perm)
 {
-    struct ipc_object *o;
-    int err = ipc_find_owned(&shms, id, &o);
-
-    if (err)
-        return err;
-    err = ipc_perm_set(o, perm);
-    ipc_unlock_put(&shms, o);
-    return err;
+    return ipc_set(&shms, id, perm);
 }
 
 // There is no swap: a segment's pages stay anyway.
@@ -281,6 +271,8 @@ s64 shm_info(struct shm_info *out)
 {
     struct text sum = {0};
 
+    if (!out)
+        return ipc_highest(&shms);
     ipc_show(&shms, &sum, add_resident);
     *out = (struct shm_info){.used_ids = load_relaxed(&shms.used),
                              .shm_tot = load_relaxed(&all_pages),

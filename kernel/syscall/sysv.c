@@ -41,17 +41,8 @@ static s64 shm_limits(uaddr_t to)
                                .shmmni = load_relaxed(&ipc_limits.shmmni),
                                .shmseg = load_relaxed(&ipc_limits.shmmni),
                                .shmall = load_relaxed(&ipc_limits.shmall)};
-    struct shm_info used;
 
-    return result_out(shm_info(&used), to, &limits, sizeof(limits));
-}
-
-static s64 shm_stat_out(s32 id, u32 cmd, uaddr_t to)
-{
-    struct shmid64_ds ds;
-    s64 ret = shm_stat(id, cmd != IPC_STAT, cmd == SHM_STAT_ANY, &ds);
-
-    return result_out(ret, to, &ds, sizeof(ds));
+    return result_out(shm_info(NULL), to, &limits, sizeof(limits));
 }
 
 s64 sys_shmctl(u64 id, u64 cmd, u64 arg)
@@ -69,7 +60,8 @@ s64 sys_shmctl(u64 id, u64 cmd, u64 arg)
     case IPC_STAT:
     case SHM_STAT:
     case SHM_STAT_ANY:
-        return shm_stat_out((s32)id, (u32)cmd, arg);
+        return result_out(shm_stat((s32)id, (u32)cmd != IPC_STAT, (u32)cmd == SHM_STAT_ANY, &ds),
+                          arg, &ds, sizeof(ds));
     case IPC_SET:
         return copy_from_user(&ds, arg, sizeof(ds)) ?: shm_set((s32)id, &ds.shm_perm);
     case IPC_RMID:
@@ -145,14 +137,6 @@ static s64 all_values(s32 id, bool set, uaddr_t at)
     return err;
 }
 
-static s64 sem_stat_out(s32 id, u32 cmd, uaddr_t to)
-{
-    struct semid64_ds ds;
-    s64 ret = sem_stat(id, cmd != IPC_STAT, cmd == SEM_STAT_ANY, &ds);
-
-    return result_out(ret, to, &ds, sizeof(ds));
-}
-
 s64 sys_semctl(u64 id, u64 number, u64 cmd, u64 arg)
 {
     struct semid64_ds ds;
@@ -167,7 +151,8 @@ s64 sys_semctl(u64 id, u64 number, u64 cmd, u64 arg)
     case IPC_STAT:
     case SEM_STAT:
     case SEM_STAT_ANY:
-        return sem_stat_out((s32)id, (u32)cmd, arg);
+        return result_out(sem_stat((s32)id, (u32)cmd != IPC_STAT, (u32)cmd == SEM_STAT_ANY, &ds),
+                          arg, &ds, sizeof(ds));
     case GETVAL:
     case GETPID:
     case GETNCNT:
@@ -210,14 +195,6 @@ s64 sys_msgrcv(u64 id, u64 message, u64 size, u64 type, u64 flags)
     return interrupted(msg_receive((s32)id, message, size, (s64)type, (u32)flags, self_pid()));
 }
 
-static s64 msg_stat_out(s32 id, u32 cmd, uaddr_t to)
-{
-    struct msqid64_ds ds;
-    s64 ret = msg_stat(id, cmd != IPC_STAT, cmd == MSG_STAT_ANY, &ds);
-
-    return result_out(ret, to, &ds, sizeof(ds));
-}
-
 s64 sys_msgctl(u64 id, u64 cmd, u64 arg)
 {
     struct msqid64_ds ds;
@@ -232,7 +209,8 @@ s64 sys_msgctl(u64 id, u64 cmd, u64 arg)
     case IPC_STAT:
     case MSG_STAT:
     case MSG_STAT_ANY:
-        return msg_stat_out((s32)id, (u32)cmd, arg);
+        return result_out(msg_stat((s32)id, (u32)cmd != IPC_STAT, (u32)cmd == MSG_STAT_ANY, &ds),
+                          arg, &ds, sizeof(ds));
     case IPC_SET:
         return copy_from_user(&ds, arg, sizeof(ds)) ?: msg_set((s32)id, &ds);
     case IPC_RMID:
