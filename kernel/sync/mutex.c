@@ -55,9 +55,9 @@ void mutex_lock(struct mutex *m)
     mutex_lock_mode(m, WAIT_UNINTERRUPTIBLE);
 }
 
-int mutex_lock_killable(struct mutex *m)
+int mutex_lock_interruptible(struct mutex *m)
 {
-    return mutex_lock_mode(m, WAIT_KILLABLE);
+    return mutex_lock_mode(m, WAIT_INTERRUPTIBLE);
 }
 
 bool mutex_trylock(struct mutex *m)

@@ -16,8 +16,8 @@ struct mutex {
     }
 void mutex_init(struct mutex *m, enum lock_rank rank);
 void mutex_lock(struct mutex *m);
-int mutex_lock_killable(struct mutex *m); // 0, -EINTR
-bool mutex_trylock(struct mutex *m);      // never waits, so in any order
+int mutex_lock_interruptible(struct mutex *m); // 0, -EINTR
+bool mutex_trylock(struct mutex *m);           // never waits, so in any order
 void mutex_unlock(struct mutex *m);
 bool mutex_held(const struct mutex *m); // by the running thread
 

@@ -258,10 +258,11 @@ static bool ptmx_readable(struct pty *p)
 static ssize_t ptmx_take(struct pty *p, u8 *chunk, size_t n, ssize_t done)
 {
     size_t at = 0;
-    bool any;
+    bool any, gone;
 
     mutex_lock(&p->tty.lock);
     any = ring_used(&p->to_master);
+    gone = p->gone;
     if (p->events && !done) {
         chunk[at++] = p->events;
         p->events = 0;
@@ -273,7 +274,7 @@ static ssize_t ptmx_take(struct pty *p, u8 *chunk, size_t n, ssize_t done)
         at++;
     tty_pump_locked(&p->tty); // there is room
     mutex_unlock(&p->tty.lock);
-    return at ? (ssize_t)at : p->gone ? -EIO : -EAGAIN;
+    return at ? (ssize_t)at : gone ? -EIO : -EAGAIN;
 }
 
 static ssize_t ptmx_read_some(struct pty *p, struct uio *u)
@@ -321,65 +322,43 @@ static size_t ptmx_feed_locked(struct pty *p, const u8 *s, size_t n)
     return done;
 }
 
-// Bytes taken of n, fewer only with *err set.
-static size_t ptmx_feed(struct pty *p, const u8 *s, size_t n, bool wait, int *err)
+static ssize_t ptmx_feed(struct tty *tty, const u8 *s, size_t n)
 {
-    const struct ldisc *l = &p->tty.ldisc;
-    size_t done = 0;
+    size_t done;
 
-    for (;;) {
-        mutex_lock(&p->tty.lock);
-        done += ptmx_feed_locked(p, s + done, n - done);
-        mutex_unlock(&p->tty.lock);
-        tty_input_done(&p->tty);
-        if (done == n)
-            return done;
-        if (!wait && !ldisc_wants_input(l))
-            *err = -EAGAIN;
-        else
-            *err = wait_event(&p->write_wait, ldisc_wants_input(l), WAIT_INTERRUPTIBLE, NS_NEVER);
-        if (*err)
-            return done;
-    }
+    mutex_lock(&tty->lock);
+    done = ptmx_feed_locked(pty_of(tty), s, n);
+    mutex_unlock(&tty->lock);
+    tty_input_done(tty);
+    return done;
+}
+
+static bool ptmx_writable(struct tty *tty)
+{
+    return ldisc_wants_input(&tty->ldisc);
 }
 
 static ssize_t ptmx_write(struct file *file, struct uio *u, loff_t *pos)
 {
     struct pty *p = file->private;
-    bool wait = !(file->flags & O_NONBLOCK);
-    u8 chunk[CHUNK];
-    ssize_t done = 0;
-    int err = 0;
+    const struct tty_writer w = {&p->write_lock, &p->write_wait, ptmx_feed, ptmx_writable};
 
-    if (wait)
-        err = mutex_lock_killable(&p->write_lock);
-    else if (!mutex_trylock(&p->write_lock))
-        err = -EAGAIN;
-    if (err)
-        return err;
-    while (u->left && !err) {
-        size_t n = MIN(u->left, sizeof(chunk));
-
-        err = uio_get(u, chunk, n);
-        if (!err)
-            done += ptmx_feed(p, chunk, n, wait, &err);
-    }
-    mutex_unlock(&p->write_lock);
-    return done ? done : err;
+    return tty_write_to(&w, &p->tty, file, u);
 }
 
 static u32 ptmx_poll(struct file *file, struct poll_table *table)
 {
     struct pty *p = file->private;
-    u32 ready = p->gone ? POLLHUP : 0;
+    u32 ready;
 
     poll_wait(table, &p->read_wait);
     poll_wait(table, &p->write_wait);
+    ready = p->gone ? POLLHUP : 0;
     if (ring_used(&p->to_master) || p->events)
         ready |= TTY_READ_BITS;
     if (p->events)
         ready |= POLLPRI;
-    return ready | (ldisc_wants_input(&p->tty.ldisc) ? TTY_WRITE_BITS : 0);
+    return ready | (ptmx_writable(&p->tty) ? TTY_WRITE_BITS : 0);
 }
 
 /* Control */
@@ -409,10 +388,10 @@ static s64 ptmx_set_lock(struct pty *p, u64 arg)
     return err;
 }
 
-// TIOCGPTPEER: a descriptor of the slave, wherever its name can be seen.
+// TIOCGPTPEER: a descriptor of the slave, for whoever has the master.
 static s64 ptmx_open_peer(struct pty *p, const struct path *ptmx, u32 flags)
 {
-    struct path root SCOPED(path_end) = {0};
+    struct path root SCOPED(path_end) = {0}, node;
     struct file *f;
     char name[12];
     int err = devpts_find(ptmx, &root);
@@ -420,7 +399,8 @@ static s64 ptmx_open_peer(struct pty *p, const struct path *ptmx, u32 flags)
     if (!err && root.mount->sb != p->sb)
         err = -ENODEV;
     snformat(name, sizeof(name), "%u", p->index);
-    err = err ?: file_open(&root, name, flags & (O_ACCMODE | O_NONBLOCK | O_NOCTTY), 0, 0, &f);
+    err = err ?: path_child(&root, name, &node);
+    err = err ?: file_open_path(&node, flags & (O_ACCMODE | O_NONBLOCK | O_NOCTTY), &f);
     return err ?: fd_add(f, flags & O_CLOEXEC);
 }
 
@@ -484,7 +464,7 @@ static s64 ptmx_ioctl(struct file *file, u32 cmd, u64 arg)
     case TIOCNOTTY:
         return -ENOTTY;
     default:
-        return tty_control(&p->tty, cmd, arg); // modes and size are the terminal's
+        return tty_control(&p->tty, file, cmd, arg); // modes and size are the terminal's
     }
 }
 

@@ -192,41 +192,51 @@ static bool tty_writable(struct tty *tty)
     return tty->hung || ring_space(&tty->out) >= OUT_ROOM;
 }
 
-// Puts out n bytes; bytes taken, fewer only with *err set.
-static size_t tty_emit(struct tty *tty, const u8 *s, size_t n, bool wait, int *err)
+static ssize_t tty_emit(struct tty *tty, const u8 *s, size_t n)
+{
+    ssize_t taken;
+
+    mutex_lock(&tty->lock);
+    taken = tty->hung ? -EIO : (ssize_t)ldisc_output(&tty->ldisc, s, n);
+    tty_pump_locked(tty);
+    mutex_unlock(&tty->lock);
+    return taken;
+}
+
+// Bytes taken of n, fewer only with *err set.
+static size_t write_chunk(const struct tty_writer *w, struct tty *tty, const u8 *s, size_t n,
+                          bool wait, int *err)
 {
     size_t done = 0;
+    ssize_t taken;
 
     for (;;) {
-        mutex_lock(&tty->lock);
-        *err = tty->hung ? -EIO : 0;
-        if (!*err)
-            done += ldisc_output(&tty->ldisc, s + done, n - done);
-        tty_pump_locked(tty);
-        mutex_unlock(&tty->lock);
-        if (*err || done == n)
+        taken = w->take(tty, s + done, n - done);
+        done += MAX(taken, 0L);
+        if (done == n)
             return done;
-        if (!wait && !tty_writable(tty))
+        if (taken < 0)
+            *err = taken;
+        else if (!wait && !w->ready(tty))
             *err = -EAGAIN;
         else
-            *err = wait_event(&tty->write_wait, tty_writable(tty), WAIT_INTERRUPTIBLE, NS_NEVER);
+            *err = wait_event(w->room, w->ready(tty), WAIT_INTERRUPTIBLE, NS_NEVER);
         if (*err)
             return done;
     }
 }
 
-static ssize_t tty_write(struct file *file, struct uio *u, loff_t *pos)
+ssize_t tty_write_to(const struct tty_writer *w, struct tty *tty, struct file *file, struct uio *u)
 {
-    struct tty *tty = file->private;
     bool wait = !(file->flags & O_NONBLOCK);
     u8 chunk[CHUNK];
     ssize_t done = 0;
     int err = 0;
 
-    if (tty->ldisc.mode.c_lflag & TOSTOP)
-        err = tty_check_background(tty, SIGTTOU);
-    if (!err)
-        err = mutex_lock_killable(&tty->write_lock);
+    if (wait)
+        err = mutex_lock_interruptible(w->lock);
+    else if (!mutex_trylock(w->lock))
+        err = -EAGAIN;
     if (err)
         return err;
     while (u->left && !err) {
@@ -234,10 +244,21 @@ static ssize_t tty_write(struct file *file, struct uio *u, loff_t *pos)
 
         err = uio_get(u, chunk, n);
         if (!err)
-            done += tty_emit(tty, chunk, n, wait, &err);
+            done += write_chunk(w, tty, chunk, n, wait, &err);
     }
-    mutex_unlock(&tty->write_lock);
+    mutex_unlock(w->lock);
     return done ? done : err;
+}
+
+static ssize_t tty_write(struct file *file, struct uio *u, loff_t *pos)
+{
+    struct tty *tty = file->private;
+    const struct tty_writer w = {&tty->write_lock, &tty->write_wait, tty_emit, tty_writable};
+    int err = 0;
+
+    if (tty->ldisc.mode.c_lflag & TOSTOP)
+        err = tty_check_background(tty, SIGTTOU);
+    return err ? err : tty_write_to(&w, tty, file, u);
 }
 
 static u32 tty_poll(struct file *file, struct poll_table *table)
@@ -271,7 +292,7 @@ static int tty_open(struct inode *inode, struct file *file)
     }
     file->private = tty;
     if (!(file->flags & O_NOCTTY) && file->mode & FILE_F_READ && inode->rdev != CONSOLE_DEV)
-        (void)tty_acquire(tty, false); // only a session leader without one gets it
+        (void)tty_acquire(tty, true, false); // only a session leader without one gets it
     return 0;
 }
 

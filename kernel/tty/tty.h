@@ -14,6 +14,7 @@
 #define TTY_WRITE_BITS (POLLOUT | POLLWRNORM)
 
 struct tty;
+struct uio;
 
 enum { TTY_INPUT = 1, TTY_OUTPUT = 2 }; // as TIOCPKT_FLUSHREAD and TIOCPKT_FLUSHWRITE
 
@@ -37,7 +38,7 @@ struct tty {
     u32 dev;                   // (c)
     struct ref refs;           // files and the session
     struct mutex lock;         // RANK_TTY
-    struct mutex write_lock;   // one write(2) at a time; outside `lock`
+    struct mutex write_lock;   // see struct tty_writer
     struct ldisc ldisc;        // (l); waiters look at it unlocked, and again locked
     struct winsize size;       // (l)
     struct ring out;           // (l) echo and processed output
@@ -55,8 +56,18 @@ u32 tty_input_locked(struct tty *tty, u8 c);
 void tty_input_done(struct tty *tty); // readers look again; not locked
 void tty_hangup(struct tty *tty);     // for ever
 
+// The end of a terminal that is written to: the terminal itself, or a master.
+struct tty_writer {
+    struct mutex *lock; // one write(2) at a time; outside tty->lock
+    struct wait_queue *room;
+    ssize_t (*take)(struct tty *tty, const u8 *s, size_t n); // what it can; -EIO
+    bool (*ready)(struct tty *tty);                          // it takes something
+};
+ssize_t tty_write_to(const struct tty_writer *w, struct tty *tty, struct file *file,
+                     struct uio *u); // write(2)
+
 extern const struct file_ops tty_file_ops;
-s64 tty_control(struct tty *tty, u32 cmd, u64 arg); // ioctl(2)
+s64 tty_control(struct tty *tty, struct file *file, u32 cmd, u64 arg); // ioctl(2)
 s64 tty_ioctl(struct file *file, u32 cmd, u64 arg);
 
 // Moves output to the device; tty->lock is held.
@@ -72,7 +83,9 @@ void tty_job_init(void);
 int tty_check_background(struct tty *tty, int sig);
 void tty_signal(struct tty *tty, int sig); // to the foreground group
 struct tty *tty_controlling(void);         // the caller's, with a reference; NULL
-int tty_acquire(struct tty *tty, bool steal);
+// Makes it the controlling terminal of the session that the caller leads; `reads`: by a file open
+// for reading. -EPERM; -EIO: it was hung up.
+int tty_acquire(struct tty *tty, bool reads, bool steal);
 int tty_disown(struct tty *tty);
 // Id of the foreground group (0: none) or of the session; -ENOTTY if there is no session, or the
 // terminal `must` be the caller's and is not.

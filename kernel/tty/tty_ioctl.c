@@ -142,11 +142,6 @@ static s64 tty_set_owner(struct tty *tty, u32 cmd, u64 arg)
     return get_user_u32(&pgid, arg) ?: tty_set_foreground(tty, (pid_t)pgid);
 }
 
-static s64 tty_join(struct tty *tty, u32 cmd, u64 arg)
-{
-    return tty_acquire(tty, arg == 1);
-}
-
 static s64 tty_no_master(struct tty *tty, u32 cmd, u64 arg)
 {
     return -EIO;
@@ -162,25 +157,27 @@ static const struct {
     bool changes; // a call from the background gets SIGTTOU first
     s64 (*call)(struct tty *tty, u32 cmd, u64 arg);
 } calls[] = {
-    {TCGETS, false, tty_get_mode},     {TCGETS2, false, tty_get_mode},
-    {TCSETS, true, tty_set_mode},      {TCSETS2, true, tty_set_mode},
-    {TCSETSW, true, tty_set_mode},     {TCSETSW2, true, tty_set_mode},
-    {TCSETSF, true, tty_set_mode},     {TCSETSF2, true, tty_set_mode},
-    {TIOCGWINSZ, false, tty_get_size}, {TIOCSWINSZ, false, tty_set_size},
-    {TCFLSH, true, tty_flush},         {TCXONC, true, tty_flow},
-    {TCSBRK, true, tty_break},         {TCSBRKP, true, tty_break},
-    {FIONREAD, false, tty_get_count},  {TIOCOUTQ, false, tty_get_count},
-    {TIOCGPGRP, false, tty_get_owner}, {TIOCSPGRP, true, tty_set_owner},
-    {TIOCGSID, false, tty_get_owner},  {TIOCSCTTY, false, tty_join},
-    {TIOCNOTTY, false, tty_part},      {TIOCGPTPEER, false, tty_no_master},
+    {TCGETS, false, tty_get_mode},       {TCGETS2, false, tty_get_mode},
+    {TCSETS, true, tty_set_mode},        {TCSETS2, true, tty_set_mode},
+    {TCSETSW, true, tty_set_mode},       {TCSETSW2, true, tty_set_mode},
+    {TCSETSF, true, tty_set_mode},       {TCSETSF2, true, tty_set_mode},
+    {TIOCGWINSZ, false, tty_get_size},   {TIOCSWINSZ, false, tty_set_size},
+    {TCFLSH, true, tty_flush},           {TCXONC, true, tty_flow},
+    {TCSBRK, true, tty_break},           {TCSBRKP, true, tty_break},
+    {FIONREAD, false, tty_get_count},    {TIOCOUTQ, false, tty_get_count},
+    {TIOCGPGRP, false, tty_get_owner},   {TIOCSPGRP, true, tty_set_owner},
+    {TIOCGSID, false, tty_get_owner},    {TIOCNOTTY, false, tty_part},
+    {TIOCGPTPEER, false, tty_no_master},
 };
 
-s64 tty_control(struct tty *tty, u32 cmd, u64 arg)
+s64 tty_control(struct tty *tty, struct file *file, u32 cmd, u64 arg)
 {
     int err;
 
     if (tty->hung)
         return cmd == TIOCSPGRP ? -ENOTTY : -EIO;
+    if (cmd == TIOCSCTTY)
+        return tty_acquire(tty, file->mode & FILE_F_READ, arg == 1);
     for (unsigned i = 0; i < ARRAY_SIZE(calls); i++) {
         if (calls[i].cmd != cmd)
             continue;
@@ -192,5 +189,5 @@ s64 tty_control(struct tty *tty, u32 cmd, u64 arg)
 
 s64 tty_ioctl(struct file *file, u32 cmd, u64 arg)
 {
-    return tty_control(file->private, cmd, arg);
+    return tty_control(file->private, file, cmd, arg);
 }

@@ -125,19 +125,21 @@ void tty_hangup_session(struct tty *tty)
     spin_unlock(&proctree_lock);
 }
 
-// -EPERM: not a session leader, or it has a terminal, or another session has this one.
-static int tty_may_acquire_locked(struct tty *tty, bool steal)
+// -EPERM: not a session leader, or it has a terminal, or another session has this one, or it is
+// not the caller's to read.
+static int tty_may_acquire_locked(struct tty *tty, bool reads, bool steal)
 {
     struct session *s = session_self_locked();
+    bool admin = cred_capable(thread_self()->cred, CAP_SYS_ADMIN);
 
-    if (s->leader != process_self() || s->tty)
+    if (tty->hung) // set before tty_hangup_session waits for our lock
+        return -EIO;
+    if (s->leader != process_self() || s->tty || (tty->session && !(steal && admin)))
         return -EPERM;
-    if (tty->session && !(steal && cred_capable(thread_self()->cred, CAP_SYS_ADMIN)))
-        return -EPERM;
-    return 0;
+    return reads || admin ? 0 : -EPERM;
 }
 
-int tty_acquire(struct tty *tty, bool steal)
+int tty_acquire(struct tty *tty, bool reads, bool steal)
 {
     struct process *p = process_self();
     struct session *s;
@@ -148,7 +150,7 @@ int tty_acquire(struct tty *tty, bool steal)
     spin_lock(&proctree_lock);
     s = session_self_locked();
     if (s->tty != tty || s->leader != p)
-        err = tty_may_acquire_locked(tty, steal);
+        err = tty_may_acquire_locked(tty, reads, steal);
     if (!err && s->tty != tty) {
         tty_release_locked(tty);
         session_forget_locked(s, false);

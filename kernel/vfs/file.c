@@ -343,6 +343,11 @@ static u32 walk_flags_of(u32 flags, u32 walk)
     return flags & O_DIRECTORY ? walk | WALK_DIRECTORY : walk;
 }
 
+int file_open_path(const struct path *p, u32 flags, struct file **out)
+{
+    return open_taken(p, flags, true, NULL, out);
+}
+
 int file_open(const struct path *start, const char *name, u32 flags, mode_t mode, u32 walk_flags,
               struct file **out)
 {

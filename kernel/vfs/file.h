@@ -70,6 +70,8 @@ struct file {
 // -errno.
 int file_open(const struct path *start, const char *name, u32 flags, mode_t mode, u32 walk_flags,
               struct file **out);
+// Opens what is there already and asks for no permission; takes over the references of *p.
+int file_open_path(const struct path *p, u32 flags, struct file **out);
 // A file without a name: pipes, eventfd, ports. The inode reference is taken over (NULL: a shared
 // anonymous inode).
 int file_create_anon(const struct file_ops *ops, const char *name, struct inode *inode, u32 flags,

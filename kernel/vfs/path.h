@@ -63,6 +63,10 @@ int path_lookup(const struct path *start, const char *name, u32 flags, struct pa
 // What `name` is in the directory that p is in; as path_lookup.
 int path_beside(const struct path *p, const char *name, struct path *out);
 
+// What a file system itself has by that name in its directory, whatever is mounted on it and
+// whoever may search there; as path_lookup.
+int path_child(const struct path *dir, const char *name, struct path *out);
+
 // A child by name with the directory's lock held (read or write): a referenced dentry, negative
 // when there is no such file; -ENOMEM and errors of lookup.
 int dentry_lookup_locked(struct dentry *dir, const struct name *name, struct dentry **out);

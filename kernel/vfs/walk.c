@@ -270,6 +270,23 @@ int path_beside(const struct path *p, const char *name, struct path *out)
     return err;
 }
 
+int path_child(const struct path *dir, const char *name, struct path *out)
+{
+    struct name n;
+    int err;
+
+    name_scan(name, &n);
+    out->mount = dir->mount;
+    err = dcache_child(dir->dentry, &n, &out->dentry);
+    if (!err && !out->dentry->inode) {
+        dentry_put(out->dentry);
+        err = -ENOENT;
+    }
+    if (!err)
+        ref_get(&out->mount->refs);
+    return err;
+}
+
 // What the call says to a last component that is no name: "/" (length 0), "." or "..".
 static int special_error(const struct name *last, enum purpose why)
 {

@@ -1,100 +1,9 @@
 // SPDX-License-Identifier: MIT
-// Pseudo-terminals: pty(7), pts(4), ptmx, ioctl_tty(2), packet mode, hangup, job control.
-#include "abi.h"
-#include <poll.h>
-#include <pty.h>
-#include <sys/ioctl.h>
-#include <sys/mount.h>
+// Pseudo-terminals: pty(7), pts(4), ptmx, ioctl_tty(2), packet mode, hangup, devpts.
+#include "pty.h"
+#include <dirent.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
-#include <termios.h>
-#include <utmp.h>
-
-#ifndef TIOCGPTPEER
-#define TIOCGPTPEER 0x5441
-#endif
-
-static int master_open(int flags)
-{
-    int fd = open("/dev/ptmx", O_RDWR | O_NOCTTY | flags);
-
-    NEED(fd >= 0);
-    return fd;
-}
-
-static int number_of(int master)
-{
-    int n = -1;
-
-    NEED(ioctl(master, TIOCGPTN, &n) == 0);
-    return n;
-}
-
-static const char *slave_path(int master)
-{
-    static char path[32];
-
-    snprintf(path, sizeof(path), "/dev/pts/%d", number_of(master));
-    return path;
-}
-
-static void unlock(int master)
-{
-    int off = 0;
-
-    NEED(ioctl(master, TIOCSPTLCK, &off) == 0);
-}
-
-static void pair_open(int *master, int *slave)
-{
-    *master = master_open(0);
-    unlock(*master);
-    *slave = open(slave_path(*master), O_RDWR | O_NOCTTY);
-    NEED(*slave >= 0);
-}
-
-// Neither echo nor editing; output as it is.
-static void make_raw(int fd)
-{
-    struct termios t;
-
-    NEED(tcgetattr(fd, &t) == 0);
-    cfmakeraw(&t);
-    NEED(tcsetattr(fd, TCSANOW, &t) == 0);
-}
-
-// Bits of poll without waiting.
-static int ready(int fd)
-{
-    struct pollfd p = {.fd = fd, .events = POLLIN | POLLOUT | POLLPRI};
-
-    NEED(poll(&p, 1, 0) >= 0);
-    return p.revents;
-}
-
-// Waits for what another context of the kernel may still be carrying there.
-static int await(int fd, int events)
-{
-    struct pollfd p = {.fd = fd, .events = events};
-
-    NEED(poll(&p, 1, -1) == 1);
-    return p.revents;
-}
-
-// Exactly this many bytes.
-static const char *text_of_length(int fd, size_t want)
-{
-    static char text[256];
-    size_t got = 0;
-
-    while (got < want) {
-        ssize_t n = read(fd, text + got, want - got);
-        NEED(n > 0);
-        got += n;
-    }
-    text[got] = 0;
-    return text;
-}
 
 static void test_names(void)
 {
@@ -160,6 +69,48 @@ static void test_peer(void)
     EXPECT_STR("from the master", text_of_length(slave, 3), "abc");
     EXPECT_ERR("peer of the slave", ioctl(slave, TIOCGPTPEER, O_RDWR), EIO);
     close(slave);
+    close(master);
+}
+
+// The name's permissions are for those who have no master.
+static void peer_main(void *argument)
+{
+    int master = *(int *)argument;
+
+    NEED(setgroups(0, NULL) == 0 && setgid(1000) == 0 && setuid(1000) == 0);
+    EXPECT_ERR("no name for others", open(slave_path(master), O_RDWR | O_NOCTTY), EACCES);
+    EXPECT_OK("but the peer", ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY));
+}
+
+static void test_peer_rights(void)
+{
+    int master = master_open(0), slave;
+
+    unlock(master);
+    EXPECT("another user", child_run(peer_main, &master), 0);
+    EXPECT("hide the name", mount("/dev/null", slave_path(master), NULL, MS_BIND, NULL), 0);
+    slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY);
+    CHECK("the peer behind it", isatty(slave));
+    EXPECT("show it", umount(slave_path(master)), 0);
+    close(slave);
+    close(master);
+}
+
+static void test_listing(void)
+{
+    int master = master_open(0), found = 0;
+    char name[16], entries[256];
+    struct dirent *e;
+    DIR *d = opendir("/dev/pts");
+
+    NEED(d);
+    snprintf(name, sizeof(name), "%d", number_of(master));
+    while ((e = readdir(d)))
+        found += strcmp(e->d_name, name) == 0;
+    EXPECT("listed", found, 1);
+    EXPECT("far behind", lseek(dirfd(d), 1L << 32 | 3, SEEK_SET), 1L << 32 | 3);
+    EXPECT("nothing is listed", syscall(SYS_getdents64, dirfd(d), entries, sizeof(entries)), 0);
+    closedir(d);
     close(master);
 }
 
@@ -311,6 +262,46 @@ static void test_blocking(bool to_slave)
     close(master);
 }
 
+static void interrupted_writer(void *argument)
+{
+    struct sigaction action = {.sa_handler = note};
+    int *fd = argument;
+
+    sigaction(SIGUSR1, &action, NULL);
+    _exit(write(*fd, "x", 1) == -1 && errno == EINTR && seen[SIGUSR1] ? 0 : 1);
+}
+
+// While one writer waits for room, others wait for it, unless they must not.
+static void test_writers(bool to_slave)
+{
+    int master, slave, to, other;
+    char path[32];
+    pid_t first, second;
+
+    pair_open(&master, &slave);
+    make_raw(slave);
+    to = to_slave ? slave : master;
+    first = child_start(child_writes, &to);
+    process_await(first, "S");
+    second = child_start(interrupted_writer, &to);
+    process_await(second, "SD");
+    kill(second, SIGUSR1);
+    EXPECT("a handler ends the wait for a writer", child_end(second), 0);
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", to);
+    if (to_slave) {
+        other = open(path, O_RDWR | O_NOCTTY | O_NONBLOCK);
+        EXPECT_ERR("no wait for a writer", write(other, "x", 1), EAGAIN);
+        close(other);
+    } else {
+        fcntl(master, F_SETFL, O_RDWR | O_NONBLOCK);
+        EXPECT_ERR("no wait for the master's writer", write(master, "x", 1), EAGAIN);
+    }
+    kill(first, SIGKILL);
+    child_end(first);
+    close(slave);
+    close(master);
+}
+
 static void test_slave_closes(void)
 {
     int master, slave, again;
@@ -371,243 +362,6 @@ static void test_master_closes(void)
     close(fd[1]);
 }
 
-// Signals of a session.
-
-static volatile sig_atomic_t seen[65];
-
-static void note(int number)
-{
-    seen[number]++;
-}
-
-static void note_signals(void)
-{
-    static const int signals[] = {SIGHUP, SIGCONT, SIGINT, SIGQUIT, SIGTSTP, SIGWINCH, SIGTTOU};
-    struct sigaction action = {.sa_handler = note};
-
-    for (unsigned i = 0; i < sizeof(signals) / sizeof(*signals); i++)
-        sigaction(signals[i], &action, NULL);
-}
-
-struct session {
-    int master, slave;
-    struct gate ready, go;
-};
-
-static void session_init(struct session *s)
-{
-    pair_open(&s->master, &s->slave);
-    gate_init(&s->ready);
-    gate_init(&s->go);
-}
-
-static void session_fini(struct session *s)
-{
-    gate_fini(&s->ready);
-    gate_fini(&s->go);
-    close(s->slave);
-    close(s->master);
-}
-
-// The leader: becomes one, takes the terminal, and tells what it sees.
-static void leader_main(void *argument)
-{
-    struct session *s = argument;
-    int id = 0, tty;
-
-    close(s->master);
-    note_signals();
-    CHECK("no terminal yet", open("/dev/tty", O_RDWR) == -1 && errno == ENXIO);
-    EXPECT_ERR("not a leader", ioctl(s->slave, TIOCSCTTY, 0), EPERM);
-    setsid();
-    EXPECT_ERR("not the session's", ioctl(s->slave, TIOCGPGRP, &id), ENOTTY);
-    EXPECT("take it", ioctl(s->slave, TIOCSCTTY, 0), 0);
-    EXPECT("take it twice", ioctl(s->slave, TIOCSCTTY, 0), 0);
-    EXPECT("foreground", tcgetpgrp(s->slave), getpid());
-    EXPECT("session", tcgetsid(s->slave), getpid());
-    tty = open("/dev/tty", O_RDWR);
-    CHECK("has a terminal", tty >= 0);
-    EXPECT("the same", tcgetpgrp(tty), getpid());
-    gate_post(&s->ready);
-    gate_wait(&s->go);
-    CHECK("interrupt", seen[SIGINT] == 1);
-    CHECK("quit", seen[SIGQUIT] == 1);
-    CHECK("stop", seen[SIGTSTP] == 1);
-    CHECK("by ioctl", seen[SIGCONT] == 0);
-    CHECK("size changed once", seen[SIGWINCH] == 1);
-    gate_post(&s->ready);
-    while (!seen[SIGHUP] || !seen[SIGCONT])
-        sched_yield();
-    CHECK("hung up", seen[SIGHUP] == 1);
-    EXPECT("end of input", read(tty, &id, 1), 0);
-    EXPECT_ERR("no terminal any more", open("/dev/tty", O_RDWR), ENXIO);
-}
-
-static void test_session(void)
-{
-    struct winsize size = {10, 20, 0, 0};
-    struct session s;
-    int id = -1;
-    pid_t child;
-
-    session_init(&s);
-    EXPECT("nobody's foreground", ioctl(s.master, TIOCGPGRP, &id), 0);
-    EXPECT("is 0", id, 0);
-    EXPECT_ERR("nobody's session", ioctl(s.master, TIOCGSID, &id), ENOTTY);
-    child = child_start(leader_main, &s);
-    gate_wait(&s.ready);
-    EXPECT("foreground for the master", (ioctl(s.master, TIOCGPGRP, &id), id), child);
-    EXPECT("session for the master", (ioctl(s.master, TIOCGSID, &id), id), child);
-    EXPECT_ERR("it is not ours", ioctl(s.slave, TIOCGPGRP, &id), ENOTTY);
-    write(s.master, "\x03", 1);
-    EXPECT_STR("echo of interrupt", text_of_length(s.master, 2), "^C");
-    EXPECT("signal", ioctl(s.master, TIOCSIG, SIGQUIT), 0);
-    EXPECT_ERR("other signal", ioctl(s.master, TIOCSIG, SIGKILL), EINVAL);
-    write(s.master, "\x1a", 1);
-    EXPECT_STR("echo of stop", text_of_length(s.master, 2), "^Z");
-    EXPECT("resize", ioctl(s.master, TIOCSWINSZ, &size), 0);
-    EXPECT("resize to the same", ioctl(s.master, TIOCSWINSZ, &size), 0);
-    EXPECT_ERR("another's terminal", ioctl(s.slave, TIOCSCTTY, 0), EPERM);
-    gate_post(&s.go);
-    gate_wait(&s.ready);
-    close(s.slave);
-    close(s.master);
-    EXPECT("the leader's end", child_end(child), 0);
-    s.master = s.slave = -1;
-    session_fini(&s);
-}
-
-// Opening gives a leader its terminal, unless it says O_NOCTTY.
-static void opener_main(void *argument)
-{
-    struct session *s = argument;
-    int id, fd, tty;
-
-    setsid();
-    fd = open(slave_path(s->master), O_RDWR | O_NOCTTY);
-    CHECK("no terminal with O_NOCTTY", open("/dev/tty", O_RDWR) == -1 && errno == ENXIO);
-    close(fd);
-    fd = open("/dev/ptmx", O_RDWR);
-    CHECK("nor by a master", open("/dev/tty", O_RDWR) == -1 && errno == ENXIO);
-    close(fd);
-    fd = open(slave_path(s->master), O_RDWR);
-    tty = open("/dev/tty", O_RDWR);
-    CHECK("by opening", tty >= 0);
-    signal(SIGHUP, SIG_IGN);
-    note_signals();
-    EXPECT_ERR("a master gives up nothing", ioctl(s->master, TIOCNOTTY), ENOTTY);
-    EXPECT("give it up", ioctl(fd, TIOCNOTTY), 0);
-    CHECK("that hangs up", seen[SIGHUP] == 1 && seen[SIGCONT] == 1);
-    EXPECT_ERR("nothing to give up", ioctl(fd, TIOCNOTTY), ENOTTY);
-    EXPECT_ERR("it is gone", open("/dev/tty", O_RDWR), ENXIO);
-    EXPECT("take it through the master", ioctl(s->master, TIOCSCTTY, 0), 0);
-    EXPECT("it is ours", ioctl(fd, TIOCGSID, &id), 0);
-    close(tty);
-    close(fd);
-    CHECK("it stays when all its files are closed", open("/dev/tty", O_RDWR) >= 0);
-}
-
-static void test_opening(void)
-{
-    struct session s;
-
-    session_init(&s);
-    close(s.slave);
-    EXPECT("leader", child_run(opener_main, &s), 0);
-    s.slave = -1;
-    session_fini(&s);
-}
-
-// Background groups.
-static void background_main(void *argument)
-{
-    struct session *s = argument;
-    pid_t child;
-    char c;
-    int status;
-
-    setsid();
-    NEED(ioctl(s->slave, TIOCSCTTY, 0) == 0);
-    child = fork();
-    if (child == 0) {
-        setpgid(0, 0);
-        gate_wait(&s->go);
-        read(s->slave, &c, 1);
-        NEED(c == 'k');
-        struct termios t;
-        tcgetattr(s->slave, &t);
-        t.c_lflag |= TOSTOP;
-        tcsetattr(s->slave, TCSANOW, &t);
-        _exit(7);
-    }
-    setpgid(child, child);
-    gate_post(&s->go);
-    EXPECT("stopped", waitpid(child, &status, WUNTRACED), child);
-    CHECK("for reading", WIFSTOPPED(status) && WSTOPSIG(status) == SIGTTIN);
-    EXPECT("to the foreground", tcsetpgrp(s->slave, child), 0);
-    write(s->master, "k\n", 2);
-    kill(-child, SIGCONT);
-    // It reads in the foreground; a background group cannot move it away but by SIGTTOU.
-    signal(SIGTTOU, SIG_IGN);
-    EXPECT("ended", waitpid(child, &status, WUNTRACED), child);
-    EXPECT("in the foreground", status, EXITED(7));
-    EXPECT("back", tcsetpgrp(s->slave, getpgrp()), 0);
-    EXPECT_ERR("no such group", tcsetpgrp(s->slave, 0x3fffffff), ESRCH);
-    EXPECT_ERR("another session's group", tcsetpgrp(s->slave, getppid()), EPERM);
-}
-
-static void test_background(void)
-{
-    struct session s;
-
-    session_init(&s);
-    setpgid(0, 0);
-    EXPECT("job control", child_run(background_main, &s), 0);
-    session_fini(&s);
-}
-
-// The foreground group hears of the hangup when the leader ends.
-static void jobs_main(void *argument)
-{
-    struct session *s = argument;
-    pid_t job;
-
-    setsid();
-    NEED(ioctl(s->slave, TIOCSCTTY, 0) == 0);
-    job = fork();
-    if (job == 0) {
-        setpgid(0, 0);
-        close(s->master);
-        gate_post(&s->ready);
-        for (;;)
-            pause();
-    }
-    setpgid(job, job);
-    signal(SIGTTOU, SIG_IGN);
-    tcsetpgrp(s->slave, job);
-    close(s->master);
-    for (;;)
-        pause();
-}
-
-static void test_hangup(void)
-{
-    struct session s;
-    char c;
-    pid_t child;
-
-    session_init(&s);
-    child = child_start(jobs_main, &s);
-    gate_wait(&s.ready);
-    close(s.slave);
-    close(s.ready.fd[1]);
-    close(s.master);
-    EXPECT("the leader dies of it", child_end(child), SIGNALED(SIGHUP));
-    EXPECT("and the job", read(s.ready.fd[0], &c, 1), 0);
-    s.master = s.slave = s.ready.fd[1] = -1;
-    session_fini(&s);
-}
-
 static void test_packets(void)
 {
     struct termios t;
@@ -648,46 +402,6 @@ static void test_packets(void)
     write(slave, "x", 1);
     EXPECT_STR("plain", text_of_length(master, 1), "x");
     close(slave);
-    close(master);
-}
-
-static void forked_main(void)
-{
-    char line[16] = "";
-    int n = read(0, line, sizeof(line) - 1);
-
-    if (n > 0 && tcgetsid(0) == getpid() && isatty(1))
-        dprintf(1, "got %s", line);
-    _exit(n == 3 ? 5 : 1);
-}
-
-static void test_library(void)
-{
-    struct winsize size = {33, 44, 0, 0};
-    struct termios t;
-    int master, slave;
-    char name[64];
-    pid_t pid;
-
-    EXPECT("openpty", openpty(&master, &slave, name, NULL, &size), 0);
-    EXPECT_STR("its name", name, slave_path(master));
-    EXPECT_STR("ttyname", ttyname(slave), name);
-    EXPECT_STR("ptsname", ptsname(master), name);
-    EXPECT("grantpt", grantpt(master), 0);
-    size.ws_row = 0;
-    EXPECT("size", (ioctl(slave, TIOCGWINSZ, &size), size.ws_row), 33);
-    tcgetattr(slave, &t);
-    t.c_lflag &= ~ECHO;
-    close(slave);
-    close(master);
-    pid = forkpty(&master, NULL, &t, &size);
-    if (pid == 0)
-        forked_main();
-    CHECK("forkpty", pid > 0);
-    write(master, "ok\n", 3);
-    EXPECT_STR("a line there and back", text_of_length(master, 8), "got ok\r\n");
-    EXPECT("its end", child_end(pid), EXITED(5));
-    EXPECT_ERR("then", read(master, name, sizeof(name)), EIO);
     close(master);
 }
 
@@ -771,25 +485,21 @@ static void test_mounts(void)
 int main(void)
 {
     abi_begin();
-    if (access("/dev/pts/ptmx", F_OK) != 0) { // a bare machine
-        mkdir("/dev/pts", 0755);
-        NEED(mount("devpts", "/dev/pts", "devpts", 0, "gid=5,mode=620,ptmxmode=666") == 0);
-    }
+    devpts_need();
     test_names();
     test_peer();
+    test_peer_rights();
+    test_listing();
     test_modes();
     test_lines();
     test_nonblocking();
     test_blocking(true);
     test_blocking(false);
+    test_writers(true);
+    test_writers(false);
     test_slave_closes();
     test_master_closes();
-    test_session();
-    test_opening();
-    test_background();
-    test_hangup();
     test_packets();
-    test_library();
     test_limits();
     test_mounts();
     return abi_end();

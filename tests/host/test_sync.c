@@ -64,11 +64,11 @@ static void mutex_user(void *number)
 {
     numbered[(u64)number] = thread_self();
     for (int i = 0; i < ROUNDS; i++) {
-        bool killable = machine_below(2);
+        bool interruptible = machine_below(2);
 
-        if (!killable)
+        if (!interruptible)
             mutex_lock(&mutex);
-        else if (mutex_lock_killable(&mutex)) {
+        else if (mutex_lock_interruptible(&mutex)) {
             interrupted_clear(number);
             continue;
         }

@@ -227,7 +227,7 @@ static ssize_t port_read(struct file *file, struct uio *u, loff_t *pos)
             if (err)
                 return err;
         }
-        err = mutex_lock_killable(&p->read_lock);
+        err = mutex_lock_interruptible(&p->read_lock);
         if (err)
             return err;
         ended = port_closed(p);

@@ -216,10 +216,10 @@ static void emit_nodes_locked(struct file *f, struct dir_sink *sink)
     struct devpts *d = devpts_of(f->inode);
     char name[12];
 
-    for (u32 n = f->pos - NUMBER_POS; (n = idmap_next(&d->nodes, n)) < d->nodes.size; n++) {
+    for (u64 n = f->pos - NUMBER_POS; n < d->nodes.size; n++) {
         struct inode *i = idmap_at(&d->nodes, n);
 
-        snformat(name, sizeof(name), "%u", n);
+        snformat(name, sizeof(name), "%lu", n);
         if (i && !dir_emit(f, sink, name, i->ino, S_IFCHR, NUMBER_POS + n + 1))
             return;
     }

@@ -3,7 +3,7 @@
 #pragma once
 #include "vfs/path.h"
 
-#define DEVPTS_MAX     (1U << 20) // minor numbers
+#define DEVPTS_MAX     (1U << 19) // numbers, as many as an idmap holds
 #define PTMX_DEV       makedev(5, 2)
 #define PTS_DEV(index) makedev(136, index)
 
