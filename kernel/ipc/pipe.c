@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Pipes and FIFOs: a byte ring over pages.
 //
-// Byte number p of the stream lies in pages[p / PAGE_SIZE % page_count]; `head` is the next byte to
-// write, `tail` the next to read. Pages are allocated when first written. When the ring becomes
-// empty both numbers return to 0, so that a pipe that carries small messages lives in one page; a
-// large write then starts at its buffer's offset in a page, so that whole pages are copied. The
-// pages stay until the pipe is closed.
+// Byte number p of the stream lies in pages[p / PAGE_SIZE % page_count]; `tail` is the next byte to
+// read, and `used` bytes on is the next to write. Pages are allocated when first written. When the
+// ring becomes empty the tail returns to 0, so that a pipe that carries small messages lives in one
+// page; a large write then starts at its buffer's offset in a page, so that whole pages are copied.
+// The pages stay until the pipe is closed. Who looks without the mutex finds in one word what each
+// side waits for: the bytes `used`, and the `space` left.
 //
 // Copying is done under the mutex, straight between the caller's memory and the pages. User pages
 // may not be faulted in there (RANK_SPACE comes first): a copy that stops short drops the mutex,
@@ -42,11 +43,13 @@ struct side {
 
 struct pipe {
     struct mutex lock; // RANK_PIPE
-    u64 head, tail;    // (lock; read anywhere) bytes
+    u64 tail;          // (lock) bytes
+    u64 used, space;   // (lock; read anywhere) bytes: page_count pages in all
     u32 page_count;    // (lock; read anywhere) a power of two
     void **pages;      // (lock) NULL until needed
     bool polled;       // (a) somebody may want to know of each write
     bool claimed;      // (lock; read anywhere) by a splice, which reads what is there
+    bool filling;      // (lock; read anywhere) by a splice, which writes behind what is there
     struct side reader, writer;
     struct inode inode; // of an anonymous pipe
 };
@@ -57,26 +60,30 @@ static const struct file_ops pipe_ops;
 
 /* State; exact under the lock, a hint elsewhere */
 
-static inline u64 pipe_used(const struct pipe *p)
+static inline bool has_bytes(const struct pipe *p)
 {
-    return load_relaxed(&p->head) - load_relaxed(&p->tail);
+    return load_relaxed(&p->used) && !load_relaxed(&p->claimed);
 }
 
-static inline u64 pipe_space(const struct pipe *p)
+static inline bool has_room(const struct pipe *p)
 {
-    return ((u64)load_relaxed(&p->page_count) << PAGE_SHIFT) - pipe_used(p);
+    return load_relaxed(&p->space) >= PIPE_WAKE && !load_relaxed(&p->filling);
 }
 
-static bool may_read(struct pipe *p)
+// The last writer has gone and left nothing: its bytes were there before it went.
+static inline bool at_end(const struct pipe *p)
 {
-    if (load_relaxed(&p->claimed))
-        return false;
-    return pipe_used(p) || !load_relaxed(&p->writer.files);
+    return !load_acquire(&p->writer.files) && !load_relaxed(&p->used);
 }
 
-static bool may_write(struct pipe *p)
+static bool may_read(const struct pipe *p)
 {
-    return pipe_space(p) >= PIPE_WAKE || !load_relaxed(&p->reader.files);
+    return has_bytes(p) || at_end(p);
+}
+
+static bool may_write(const struct pipe *p)
+{
+    return has_room(p) || !load_relaxed(&p->reader.files);
 }
 
 /* Life */
@@ -93,6 +100,7 @@ static struct pipe *pipe_alloc(void)
         return NULL;
     }
     p->page_count = DEFAULT_PAGES;
+    p->space = DEFAULT_PAGES << PAGE_SHIFT;
     mutex_init(&p->lock, RANK_PIPE);
     wait_queue_init(&p->reader.wait);
     wait_queue_init(&p->writer.wait);
@@ -222,13 +230,15 @@ static inline ssize_t ring_copy(struct pipe *p, struct uio *u, u64 at, size_t n,
 // n bytes were read; the mutex is held, and let go.
 static void read_done(struct pipe *p, size_t n)
 {
-    bool was_tight = pipe_space(p) < PIPE_WAKE;
+    bool was_tight = p->space < PIPE_WAKE;
 
     p->tail += n;
-    if (p->head == p->tail)
-        p->head = p->tail = 0;
-    else
+    p->used -= n;
+    p->space += n;
+    if (p->used)
         wake_next(&p->reader.wait);
+    else if (!p->filling)
+        p->tail = 0;
     mutex_unlock(&p->lock);
     if (was_tight && may_write(p))
         wake_one(&p->writer.wait);
@@ -241,7 +251,7 @@ static ssize_t read_once(struct pipe *p, struct uio *u, bool partly, bool *stopp
     size_t n, there;
 
     mutex_lock(&p->lock);
-    there = p->claimed ? 0 : MIN(p->head - p->tail, u->left);
+    there = p->claimed ? 0 : MIN(p->used, u->left);
     n = ring_copy(p, u, p->tail, there, false);
     *stopped = n < there;
     if (unlikely(*stopped && !partly))
@@ -251,19 +261,18 @@ static ssize_t read_once(struct pipe *p, struct uio *u, bool partly, bool *stopp
 }
 
 // Waits for bytes; 1: there are none and will be none.
-static int read_wait(struct file *f, struct pipe *p)
+static int read_wait(struct pipe *p, bool wait)
 {
-    if (!load_relaxed(&p->writer.files) && !pipe_used(p))
+    if (at_end(p))
         return 1;
-    if (f->flags & O_NONBLOCK)
+    if (!wait)
         return may_read(p) ? 0 : -EAGAIN;
     return wait_event_exclusive(&p->reader.wait, may_read(p), WAIT_INTERRUPTIBLE, NS_NEVER);
 }
 
 // The bytes of one read lie together in the pipe, so what cannot be stored whole is begun again.
-static ssize_t pipe_read(struct file *f, struct uio *u, loff_t *pos)
+static ssize_t read_some(struct pipe *p, struct uio *u, bool wait)
 {
-    struct pipe *p = f->private;
     bool stopped;
     int err, fault = 0;
 
@@ -275,11 +284,16 @@ static ssize_t pipe_read(struct file *f, struct uio *u, loff_t *pos)
             return n ? n : fault;
         if (stopped)
             fault = uio_prefault(u, ACCESS_WRITE);
-        else if ((err = read_wait(f, p)))
+        else if ((err = read_wait(p, wait)))
             return MIN(err, 0);
         *u = start;
     }
     return 0;
+}
+
+static ssize_t pipe_read(struct file *f, struct uio *u, loff_t *pos)
+{
+    return read_some(f->private, u, !(f->flags & O_NONBLOCK));
 }
 
 /* Writing */
@@ -288,20 +302,22 @@ static ssize_t pipe_read(struct file *f, struct uio *u, loff_t *pos)
 // -ENOMEM.
 static ssize_t write_locked(struct pipe *p, struct uio *u, bool atomic)
 {
-    u64 space = pipe_space(p), n = MIN(u->left, space);
+    u64 n = MIN(u->left, p->space);
     ssize_t done;
 
     if (unlikely(!p->reader.files))
         return -EPIPE;
-    if (!n || (atomic && n < u->left))
+    if (!n || p->filling || (atomic && n < u->left))
         return -EAGAIN;
-    if (!atomic && p->head == p->tail)
-        p->head = p->tail = u->base & ~PAGE_MASK;
-    done = ring_copy(p, u, p->head, n, true);
+    if (!atomic && !p->used)
+        p->tail = u->base & ~PAGE_MASK;
+    done = ring_copy(p, u, p->tail + p->used, n, true);
     if (unlikely(done < (ssize_t)n && atomic))
         return MIN(done, 0L);
-    if (done > 0)
-        p->head += done;
+    if (done > 0) {
+        p->used += done;
+        p->space -= done;
+    }
     return done;
 }
 
@@ -311,9 +327,9 @@ static ssize_t write_once(struct pipe *p, struct uio *u, bool atomic)
     ssize_t n;
 
     mutex_lock(&p->lock);
-    was_empty = p->head == p->tail;
+    was_empty = !p->used;
     n = write_locked(p, u, atomic);
-    roomy = pipe_space(p) >= PIPE_WAKE;
+    roomy = has_room(p);
     mutex_unlock(&p->lock);
     if (n > 0 && (was_empty || load_relaxed(&p->polled)))
         wake_one(&p->reader.wait);
@@ -323,19 +339,17 @@ static ssize_t write_once(struct pipe *p, struct uio *u, bool atomic)
 }
 
 // After an attempt that moved nothing: prefault or wait. 0: try again.
-static int write_wait(struct file *f, struct pipe *p, struct uio *u, ssize_t result)
+static int write_wait(struct pipe *p, struct uio *u, ssize_t result, bool wait)
 {
     if (result == 0)
         return uio_prefault(u, ACCESS_READ);
-    if (result != -EAGAIN || f->flags & O_NONBLOCK)
+    if (result != -EAGAIN || !wait)
         return result;
     return wait_event_exclusive(&p->writer.wait, may_write(p), WAIT_INTERRUPTIBLE, NS_NEVER);
 }
 
-static ssize_t pipe_write(struct file *f, struct uio *u, loff_t *pos)
+static ssize_t write_all(struct pipe *p, struct uio *u, bool atomic, bool wait)
 {
-    struct pipe *p = f->private;
-    bool atomic = u->left <= PIPE_BUF;
     ssize_t done = 0;
 
     while (u->left) {
@@ -343,7 +357,7 @@ static ssize_t pipe_write(struct file *f, struct uio *u, loff_t *pos)
         ssize_t n = write_once(p, u, atomic);
 
         if (n <= 0) {
-            n = write_wait(f, p, u, n);
+            n = write_wait(p, u, n, wait);
             *u = start;
         }
         if (n < 0)
@@ -353,18 +367,27 @@ static ssize_t pipe_write(struct file *f, struct uio *u, loff_t *pos)
     return done;
 }
 
+static ssize_t pipe_write(struct file *f, struct uio *u, loff_t *pos)
+{
+    return write_all(f->private, u, u->left <= PIPE_BUF, !(f->flags & O_NONBLOCK));
+}
+
 /* Opening */
 
-// *opens: how often the other side was opened by those who have left again.
-static int fifo_join(struct inode *inode, u32 mode, struct pipe **out, u32 *opens)
+// *opens: how often the other side was opened by those who have left again. -ENXIO: who only writes
+// and does not wait finds no reader.
+static int fifo_join(struct inode *inode, u32 mode, u32 flags, struct pipe **out, u32 *opens)
 {
     struct pipe *p;
+    int err = 0;
 
     write_lock(&inode->lock);
     p = inode->pipe;
-    if (!p)
-        inode->pipe = p = pipe_alloc();
-    if (p) {
+    if (mode == FILE_F_WRITE && flags & O_NONBLOCK && !(p && p->reader.files))
+        err = -ENXIO;
+    else if (!p && !(inode->pipe = p = pipe_alloc()))
+        err = -ENOMEM;
+    if (!err) {
         const struct side *other = mode == FILE_F_READ ? &p->writer : &p->reader;
 
         mutex_lock(&p->lock);
@@ -374,17 +397,15 @@ static int fifo_join(struct inode *inode, u32 mode, struct pipe **out, u32 *open
     }
     write_unlock(&inode->lock);
     *out = p;
-    return p ? 0 : -ENOMEM;
+    return err;
 }
 
 // Waits for the other side: one that has it open, or has opened it since and may have gone again.
-static int fifo_rendezvous(struct pipe *p, u32 mode, u32 flags, u32 opens)
+static int fifo_rendezvous(struct pipe *p, u32 mode, u32 opens)
 {
     bool reads = mode == FILE_F_READ;
     struct side *own = reads ? &p->reader : &p->writer, *other = reads ? &p->writer : &p->reader;
 
-    if (flags & O_NONBLOCK)
-        return reads || load_relaxed(&other->opens) != opens ? 0 : -ENXIO;
     return wait_event(&own->wait, load_relaxed(&other->opens) != opens, WAIT_INTERRUPTIBLE,
                       NS_NEVER);
 }
@@ -393,13 +414,13 @@ static int fifo_open(struct inode *inode, struct file *f)
 {
     u32 mode = f->mode & (FILE_F_READ | FILE_F_WRITE), opens;
     struct pipe *p;
-    int err = fifo_join(inode, mode, &p, &opens);
+    int err = fifo_join(inode, mode, f->flags, &p, &opens);
 
     if (err)
         return err;
     f->private = p;
-    if (mode != (FILE_F_READ | FILE_F_WRITE))
-        err = fifo_rendezvous(p, mode, f->flags, opens);
+    if (mode != (FILE_F_READ | FILE_F_WRITE) && !(f->flags & O_NONBLOCK))
+        err = fifo_rendezvous(p, mode, opens);
     if (err)
         pipe_leave(inode, p, mode);
     return err;
@@ -443,18 +464,20 @@ static u32 pipe_poll(struct file *f, struct poll_table *table)
 {
     struct pipe *p = f->private;
     u32 ready = 0;
+    bool ended;
 
     if (f->mode & FILE_F_READ) {
         store_relaxed(&p->polled, true);
         poll_wait(table, &p->reader.wait);
-        if (pipe_used(p))
+        ended = !load_acquire(&p->writer.files) && load_relaxed(&p->writer.opens);
+        if (has_bytes(p))
             ready |= POLLIN | POLLRDNORM;
-        if (!load_relaxed(&p->writer.files) && load_relaxed(&p->writer.opens))
-            ready |= POLLHUP;
+        if (ended && (ready || at_end(p)))
+            ready |= POLLHUP; // not while a splice has the last bytes
     }
     if (f->mode & FILE_F_WRITE) {
         poll_wait(table, &p->writer.wait);
-        if (pipe_space(p) >= PIPE_WAKE)
+        if (has_room(p))
             ready |= POLLOUT | POLLWRNORM;
         if (!load_relaxed(&p->reader.files))
             ready |= POLLERR;
@@ -464,7 +487,7 @@ static u32 pipe_poll(struct file *f, struct poll_table *table)
 
 static s64 pipe_ioctl(struct file *f, u32 cmd, u64 arg)
 {
-    return cmd == FIONREAD ? put_user_u32(arg, pipe_used(f->private)) : -ENOTTY;
+    return cmd == FIONREAD ? put_user_u32(arg, ((struct pipe *)f->private)->used) : -ENOTTY;
 }
 
 s64 pipe_get_size(struct file *f)
@@ -476,9 +499,9 @@ s64 pipe_get_size(struct file *f)
 // fit, or the first and the last byte share a page.
 static bool pages_move(struct pipe *p, void **pages, u64 count)
 {
-    u64 first = p->tail >> PAGE_SHIFT, end = DIV_ROUND_UP(p->head, PAGE_SIZE);
+    u64 first = p->tail >> PAGE_SHIFT, end = DIV_ROUND_UP(p->tail + p->used, PAGE_SIZE);
 
-    if (p->claimed || (p->head != p->tail && end - first > MIN(count, (u64)p->page_count)))
+    if (p->claimed || p->filling || (p->used && end - first > MIN(count, (u64)p->page_count)))
         return false;
     for (u64 i = first; i < end; i++) {
         void **slot = &p->pages[i % p->page_count];
@@ -489,6 +512,7 @@ static bool pages_move(struct pipe *p, void **pages, u64 count)
     pages_free(p);
     p->pages = pages;
     p->page_count = count;
+    p->space = (count << PAGE_SHIFT) - p->used;
     return true;
 }
 
@@ -528,27 +552,31 @@ bool file_is_pipe(const struct file *f)
     return f->ops == &pipe_ops;
 }
 
-s64 pipe_claim(struct file *f, bool wait)
+// Not exclusive: whatever becomes of the splice, the wake-up that ends its wait was not for it
+// alone.
+int pipe_await(struct file *f, bool write)
+{
+    struct pipe *p = f->private;
+
+    return write ? wait_event(&p->writer.wait, may_write(p), WAIT_INTERRUPTIBLE, NS_NEVER)
+                 : wait_event(&p->reader.wait, may_read(p), WAIT_INTERRUPTIBLE, NS_NEVER);
+}
+
+ssize_t pipe_move(struct file *f, struct uio *u, bool write)
+{
+    return write ? write_all(f->private, u, false, false) : read_some(f->private, u, false);
+}
+
+s64 pipe_claim(struct file *f)
 {
     struct pipe *p = f->private;
     u64 used;
-    int err;
 
-    for (;;) {
-        mutex_lock(&p->lock);
-        used = p->claimed ? 0 : pipe_used(p);
-        p->claimed |= used != 0;
-        mutex_unlock(&p->lock);
-        if (used)
-            return used;
-        if (!load_relaxed(&p->writer.files) && !pipe_used(p))
-            return 0;
-        if (!wait)
-            return -EAGAIN;
-        err = wait_event_exclusive(&p->reader.wait, may_read(p), WAIT_INTERRUPTIBLE, NS_NEVER);
-        if (err)
-            return err;
-    }
+    mutex_lock(&p->lock);
+    used = p->claimed ? 0 : p->used;
+    p->claimed |= used != 0;
+    mutex_unlock(&p->lock);
+    return used || at_end(p) ? (s64)used : -EAGAIN;
 }
 
 // Nobody moves pages or the tail while the claim lasts.
@@ -561,27 +589,64 @@ void *pipe_peek(struct file *f, u64 at, size_t *n)
     return p->pages[(at >> PAGE_SHIFT) & (p->page_count - 1)] + (at & ~PAGE_MASK);
 }
 
+// Who looked meanwhile, be it for the end, found the claim: what is left is news to all of them.
 void pipe_unclaim(struct file *f, size_t n)
 {
     struct pipe *p = f->private;
 
     mutex_lock(&p->lock);
-    store_relaxed(&p->claimed, false);
+    p->claimed = false;
     read_done(p, n);
-    if (!load_relaxed(&p->writer.files))
-        wake_all(&p->reader.wait); // who woke for the end found the claim
+    if (may_read(p))
+        wake_all(&p->reader.wait);
 }
 
-s64 pipe_room(struct file *f, bool wait)
+static s64 reserve_locked(struct pipe *p, u64 n, struct iovec *places)
+{
+    u64 at = p->tail + p->used, done = 0;
+
+    if (!p->reader.files)
+        return -EPIPE;
+    if (!p->space || p->filling)
+        return -EAGAIN;
+    n = MIN(n, p->space);
+    for (unsigned i = 0; i < PIPE_PLACES && done < n; i++) {
+        void **page = &p->pages[((at + done) >> PAGE_SHIFT) & (p->page_count - 1)];
+        u64 offset = (at + done) & ~PAGE_MASK, part = MIN(PAGE_SIZE - offset, n - done);
+
+        if (!*page && !(*page = page_make()))
+            break;
+        places[i] = (struct iovec){(u64)*page + offset, part};
+        done += part;
+    }
+    p->filling = done != 0;
+    return done ? (s64)done : -ENOMEM;
+}
+
+s64 pipe_reserve(struct file *f, u64 n, struct iovec *places)
 {
     struct pipe *p = f->private;
-    int err = 0;
+    s64 room;
 
-    while (load_relaxed(&p->reader.files) && !pipe_space(p) && !err)
-        err =
-            wait ? wait_event_exclusive(&p->writer.wait, may_write(p), WAIT_INTERRUPTIBLE, NS_NEVER)
-                 : -EAGAIN;
-    return err ?: load_relaxed(&p->reader.files) ? (s64)pipe_space(p) : -EPIPE;
+    mutex_lock(&p->lock);
+    room = reserve_locked(p, n, places);
+    mutex_unlock(&p->lock);
+    return room;
+}
+
+void pipe_fill(struct file *f, size_t n)
+{
+    struct pipe *p = f->private;
+
+    mutex_lock(&p->lock);
+    p->filling = false;
+    p->used += n;
+    p->space -= n;
+    mutex_unlock(&p->lock);
+    if (n)
+        wake_one(&p->reader.wait);
+    if (may_write(p))
+        wake_one(&p->writer.wait);
 }
 
 static const struct file_ops pipe_ops = {

@@ -11,10 +11,18 @@ int pipe_create(struct file **read_end, struct file **write_end, u32 flags);
 s64 pipe_get_size(struct file *f);
 s64 pipe_set_size(struct file *f, u64 size);
 
-// For splice(2). The bytes that are there become the caller's until pipe_unclaim, which takes the
-// first n away; other readers wait meanwhile. How many, 0: none, and nobody writes; -EAGAIN -EINTR.
+// For splice(2).
 bool file_is_pipe(const struct file *f);
-s64 pipe_claim(struct file *f, bool wait);
+int pipe_await(struct file *f, bool write); // until pipe_claim or pipe_reserve may do more; -EINTR
+// What can be moved now; -EAGAIN -EPIPE -EFAULT -ENOMEM.
+ssize_t pipe_move(struct file *f, struct uio *u, bool write);
+// The bytes that are there become the caller's until pipe_unclaim, which takes the first n away;
+// other readers wait meanwhile. How many, 0: none, and nobody writes; -EAGAIN.
+s64 pipe_claim(struct file *f);
 void *pipe_peek(struct file *f, u64 at, size_t *n); // where number `at` of them lies, and n of them
 void pipe_unclaim(struct file *f, size_t n);
-s64 pipe_room(struct file *f, bool wait); // bytes that fit now; -EPIPE -EAGAIN -EINTR
+// Room for up to n bytes becomes the caller's until pipe_fill, which adds the first n of them to
+// the pipe; other writers wait meanwhile. How many, at which places; -EAGAIN -EPIPE -ENOMEM.
+#define PIPE_PLACES 17U // a usual pipe's pages, one in two parts
+s64 pipe_reserve(struct file *f, u64 n, struct iovec *places);
+void pipe_fill(struct file *f, size_t n);

@@ -2,16 +2,15 @@
 // splice, tee and vmsplice: data between pipes and other files.
 //
 // Out of a pipe, files write straight from its pages, which the call claims meanwhile. Into a pipe,
-// and between memory and pipes, bytes are copied: so a program that changes what it has given does
-// no harm.
+// files read straight into its pages, whose room the call has reserved: what a socket gave is never
+// without a place. Between memory and pipes bytes are copied: so a program that changes what it has
+// given does no harm. Nobody who holds a claim or room waits for a pipe.
 #include "abi/limits.h"
 #include "ipc/pipe.h"
-#include "mm/slab.h"
 #include "syscall/args.h"
 #include "vfs/socket.h"
 
 #define SPLICE_ALL (SPLICE_F_MOVE | SPLICE_F_NONBLOCK | SPLICE_F_MORE | SPLICE_F_GIFT)
-#define CHUNK      (16UL << 10)
 
 // One side: a file, and where in it: the file's own position, or the caller's.
 struct end {
@@ -36,12 +35,15 @@ static bool may_wait(const struct file *pipe, u32 flags)
     return !(flags & SPLICE_F_NONBLOCK || pipe->flags & O_NONBLOCK);
 }
 
-// Writes up to `count` bytes of a pipe to the other end; `keep`: they stay in the pipe.
-static s64 from_pipe(struct file *pipe, struct end *out, u64 count, bool wait, bool keep)
+// Writes up to `count` bytes of a pipe to a file.
+static s64 from_pipe(struct file *pipe, struct end *out, u64 count, bool wait)
 {
-    s64 there = pipe_claim(pipe, wait), done = 0, n = 0;
+    s64 there, done = 0, n = 0;
     struct uio u;
 
+    while ((there = pipe_claim(pipe)) == -EAGAIN && wait)
+        if ((n = pipe_await(pipe, false)))
+            return n;
     if (there <= 0)
         return there;
     for (count = MIN(count, (u64)there); (u64)done < count; done += n) {
@@ -53,36 +55,73 @@ static s64 from_pipe(struct file *pipe, struct end *out, u64 count, bool wait, b
         if (n <= 0)
             break;
     }
-    pipe_unclaim(pipe, keep ? 0 : done);
+    pipe_unclaim(pipe, done);
     return done ? done : n;
 }
 
-// What a short write left is given back to a file with a position; other files are asked once.
-static s64 to_pipe(struct end *in, struct end *out, u64 count)
+// Those that are not used have no length.
+static void places_uio(struct uio *u, const struct iovec *places)
 {
-    bool seekable = in->file->mode & FILE_F_SEEKABLE;
-    s64 done = 0, n = 0, written;
-    char *buffer = kmalloc(CHUNK, 0);
+    uio_init_iov(u, places, PIPE_PLACES);
+    u->kernel = true;
+}
+
+// One read, of as much as there is room for.
+static s64 to_pipe(struct end *in, struct file *pipe, u64 count, bool wait)
+{
+    struct iovec places[PIPE_PLACES] = {0};
+    struct uio u;
+    s64 room, n;
+
+    while ((room = pipe_reserve(pipe, count, places)) == -EAGAIN && wait)
+        if ((n = pipe_await(pipe, true)))
+            return n;
+    if (room < 0)
+        return room;
+    places_uio(&u, places);
+    n = end_move(in, &u, false);
+    pipe_fill(pipe, MAX(n, 0L));
+    return n;
+}
+
+// The claim and the room that go together; while there is one without the other, neither is held.
+static s64 claim_both(struct file *in, struct file *out, u64 count, bool wait, struct iovec *places)
+{
+    for (;;) {
+        s64 n = pipe_claim(in);
+        bool full = n > 0;
+        int err;
+
+        if (full && (n = pipe_reserve(out, MIN(count, (u64)n), places)) <= 0)
+            pipe_unclaim(in, 0);
+        if (n != -EAGAIN || !wait)
+            return n;
+        err = pipe_await(full ? out : in, full);
+        if (err)
+            return err;
+    }
+}
+
+// `keep`: the bytes stay in the first pipe, too.
+static s64 between_pipes(struct file *in, struct file *out, u64 count, u32 flags, bool keep)
+{
+    struct iovec places[PIPE_PLACES] = {0};
+    s64 n = claim_both(in, out, count, may_wait(in, flags) && may_wait(out, flags), places);
+    size_t part;
     struct uio u;
 
-    if (!buffer)
-        return -ENOMEM;
-    do {
-        uio_init_kernel(&u, buffer, MIN(count - done, CHUNK));
-        n = end_move(in, &u, false);
-        if (n <= 0)
-            break;
-        uio_init_kernel(&u, buffer, n);
-        written = end_move(out, &u, true);
-        if (written < n && in->at)
-            in->pos -= n - MAX(written, 0L);
-        else if (written < n && seekable)
-            file_seek(in->file, MAX(written, 0L) - n, SEEK_CUR);
-        done += MAX(written, 0L);
-        n = written;
-    } while (!u.left && (u64)done < count && seekable);
-    kfree(buffer);
-    return done ? done : n;
+    if (n <= 0)
+        return n;
+    places_uio(&u, places);
+    for (s64 done = 0; done < n; done += part) {
+        void *bytes = pipe_peek(in, done, &part);
+
+        part = MIN(part, (u64)(n - done));
+        uio_put_nofault(&u, bytes, part);
+    }
+    pipe_fill(out, n);
+    pipe_unclaim(in, keep ? 0 : n);
+    return n;
 }
 
 static int end_position(struct end *e)
@@ -105,23 +144,16 @@ static bool may_splice(const struct file *f)
 
 static s64 splice_between(struct end *in, struct end *out, u64 count, u32 flags)
 {
-    bool from = file_is_pipe(in->file), to = file_is_pipe(out->file), wait = true;
-    s64 room;
+    bool from = file_is_pipe(in->file), to = file_is_pipe(out->file);
 
     if ((!from && !to) || !may_splice(in->file) || !may_splice(out->file))
         return -EINVAL;
     if (out->file->flags & O_APPEND || (from && to && in->file->inode == out->file->inode))
         return -EINVAL;
-    if (to) {
-        wait = may_wait(out->file, flags);
-        room = pipe_room(out->file, wait);
-        if (room < 0)
-            return room;
-        count = MIN(count, (u64)room);
-    }
-    if (from)
-        return from_pipe(in->file, out, count, wait && may_wait(in->file, flags), false);
-    return to_pipe(in, out, count);
+    if (from && to)
+        return between_pipes(in->file, out->file, count, flags, false);
+    return from ? from_pipe(in->file, out, count, may_wait(in->file, flags))
+                : to_pipe(in, out->file, count, may_wait(out->file, flags));
 }
 
 static s64 position_result(s64 n, const struct end *e)
@@ -151,8 +183,6 @@ s64 sys_tee(u64 in_fd, u64 out_fd, u64 count, u64 flags)
 {
     struct file *in SCOPED(file_end) = fd_get((int)in_fd);
     struct file *out SCOPED(file_end) = fd_get((int)out_fd);
-    struct end end = {out, 0, 0};
-    s64 room;
 
     if ((u32)flags & ~SPLICE_ALL)
         return -EINVAL;
@@ -162,28 +192,21 @@ s64 sys_tee(u64 in_fd, u64 out_fd, u64 count, u64 flags)
         return -EBADF;
     if (!file_is_pipe(in) || !file_is_pipe(out) || in->inode == out->inode)
         return -EINVAL;
-    room = pipe_room(out, may_wait(out, (u32)flags));
-    if (room > 0)
-        room = from_pipe(in, &end, MIN(count, (u64)room), may_wait(in, (u32)flags), true);
-    return transfer_failed(out, room, true);
+    return transfer_failed(out, between_pipes(in, out, MIN(count, MAX_RW_COUNT), (u32)flags, true),
+                           true);
 }
 
-// As much as fits; a read takes what is there.
+// As much as fits; a read takes what is there. A pipe that is open both ways is written to.
 static s64 memory_move(struct file *pipe, struct uio *u, u32 flags)
 {
+    bool write = pipe->mode & FILE_F_WRITE;
     s64 n;
+    int err;
 
-    if (pipe->mode & FILE_F_READ) {
-        n = pipe_claim(pipe, may_wait(pipe, flags));
-        if (n > 0)
-            pipe_unclaim(pipe, 0);
-        return n > 0 ? file_read(pipe, u) : n;
-    }
-    n = pipe_room(pipe, may_wait(pipe, flags));
-    if (n <= 0)
-        return n;
-    u->left = MIN(u->left, (u64)n);
-    return file_write(pipe, u);
+    while ((n = pipe_move(pipe, u, write)) == -EAGAIN && may_wait(pipe, flags))
+        if ((err = pipe_await(pipe, write)))
+            return err;
+    return n;
 }
 
 s64 sys_vmsplice(u64 fd, u64 iov, u64 count, u64 flags)

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/uio.h>
 
 #define CAPACITY 65536
@@ -174,6 +175,48 @@ static void test_errors(void)
     scratch_leave();
 }
 
+// A FIFO that is open both ways is written to.
+static void test_fifo(void)
+{
+    struct iovec iov = {data, 100};
+    int fd;
+
+    scratch_enter();
+    NEED(mkfifo("fifo", 0600) == 0);
+    fd = open("fifo", O_RDWR | O_NONBLOCK);
+    NEED(fd >= 0);
+    EXPECT("fifo takes memory", vmsplice(fd, &iov, 1, 0), 100);
+    EXPECT("fifo has it", used(fd), 100);
+    EXPECT("fifo read", read(fd, back, 200), 100);
+    CHECK("fifo bytes", memcmp(data, back, 100) == 0);
+    close(fd);
+    scratch_leave();
+}
+
+// A message of a socket is taken whole, wherever the pipe's bytes end, and none is lost for want of
+// room.
+static void test_messages(void)
+{
+    int p[2], s[2];
+
+    NEED(pipe(p) == 0 && socketpair(AF_UNIX, SOCK_DGRAM, 0, s) == 0);
+    NEED(write(p[1], data, PAGE - 100) == (ssize_t)PAGE - 100);
+    NEED(write(s[0], data, 9000) == 9000);
+    EXPECT("message to pipe", splice(s[1], NULL, p[1], NULL, CAPACITY, 0), 9000);
+    EXPECT("before it", read_all(p[0], back, PAGE - 100), PAGE - 100);
+    EXPECT("message read", read_all(p[0], back, 9000), 9000);
+    CHECK("message bytes", memcmp(data, back, 9000) == 0);
+    NEED(write(p[1], data, CAPACITY) == CAPACITY);
+    NEED(write(s[0], data, 10) == 10);
+    EXPECT_ERR("message to a full pipe", splice(s[1], NULL, p[1], NULL, 100, SPLICE_F_NONBLOCK),
+               EAGAIN);
+    EXPECT("message is still there", read(s[1], back, 100), 10);
+    for (int i = 0; i < 2; i++) {
+        close(p[i]);
+        close(s[i]);
+    }
+}
+
 // Two splice from one pipe to another while one writes and one reads: nothing is lost or doubled.
 #define STREAM (1 << 20)
 
@@ -286,6 +329,8 @@ int main(void)
     test_pipes();
     test_memory();
     test_errors();
+    test_fifo();
+    test_messages();
     test_stream();
     test_share();
     return abi_end();

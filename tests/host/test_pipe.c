@@ -2,6 +2,7 @@
 // Pipes: what is written is what is read, in order and once; small writes stay whole; ends that go
 // are noticed; nobody sleeps for ever.
 #include "abi/limits.h"
+#include "ipc/epoll.h"
 #include "ipc/pipe.h"
 #include "lib/string.h"
 #include "mm/slab.h"
@@ -202,6 +203,192 @@ static void message_scenario(void)
     world_user_end();
 }
 
+/* Splices beside readers and writers: each waits in its own way, and none sleeps for ever */
+
+#define GIVEN 60000 // bytes of each who writes
+
+typedef ssize_t part_fn(struct file *watch, u8 *bytes, size_t n);
+
+static u32 giving; // who writes still
+static u64 given_sum, taken_sum;
+static u64 to_take;                 // bytes, of those who have not given up
+static struct completion all_taken; // until then the writing end stays
+
+static struct file *watch_make(struct file *f, u32 events)
+{
+    struct epoll_event event = {.events = events | EPOLLET};
+    struct file *e;
+
+    host_expect(epoll_create(&e), 0);
+    host_expect(epoll_control(e, EPOLL_CTL_ADD, 0, f, &event), 0);
+    return e;
+}
+
+static u64 sum_of(const u8 *bytes, size_t n)
+{
+    u64 sum = 0;
+
+    for (size_t i = 0; i < n; i++)
+        sum += bytes[i];
+    return sum;
+}
+
+static void gave(const u8 *bytes, size_t n)
+{
+    given_sum += sum_of(bytes, n);
+}
+
+static void took(const u8 *bytes, size_t n)
+{
+    taken_sum += bytes ? sum_of(bytes, n) : 0;
+    to_take -= n;
+    if (!to_take)
+        complete_all(&all_taken);
+}
+
+static ssize_t give_write(struct file *watch, u8 *bytes, size_t n)
+{
+    struct uio u;
+    ssize_t done;
+
+    uio_init_kernel(&u, bytes, n);
+    done = file_write(writer, &u);
+    verify(done > 0);
+    gave(bytes, done);
+    return done;
+}
+
+static ssize_t give_on_edge(struct file *watch, u8 *bytes, size_t n)
+{
+    struct uio u;
+    ssize_t done;
+
+    uio_init_kernel(&u, bytes, n);
+    while ((done = pipe_move(writer, &u, true)) == -EAGAIN)
+        host_expect(epoll_wait(watch, user_take(16), 1, NS_NEVER), 1);
+    verify(done > 0);
+    gave(bytes, done);
+    return done;
+}
+
+static ssize_t give_room(struct file *watch, u8 *bytes, size_t n)
+{
+    struct iovec places[PIPE_PLACES] = {0};
+    struct uio u;
+    s64 room;
+
+    while ((room = pipe_reserve(writer, n, places)) == -EAGAIN)
+        host_expect(pipe_await(writer, true), 0);
+    verify(room > 0 && room <= (s64)n);
+    host_pause();
+    if (machine_below(2)) { // it has nothing to give after all
+        pipe_fill(writer, 0);
+        took(NULL, n);
+        return n;
+    }
+    uio_init_iov(&u, places, PIPE_PLACES);
+    u.kernel = true;
+    host_expect(uio_put_nofault(&u, bytes, room), room);
+    gave(bytes, room);
+    pipe_fill(writer, room);
+    return room;
+}
+
+static void give_all(void *how)
+{
+    struct file *watch = watch_make(writer, EPOLLOUT);
+    u8 *bytes = host_alloc(PIECE_MAX);
+    size_t left = GIVEN;
+
+    for (size_t i = 0; i < PIECE_MAX; i++)
+        bytes[i] = machine_random();
+    while (left) {
+        size_t n = MIN(1 + machine_below(PIECE_MAX), left);
+
+        left -= ((part_fn *)how)(watch, bytes, n);
+    }
+    kfree(bytes);
+    file_put(watch);
+    if (--giving == 0) {
+        host_expect(completion_wait(&all_taken, WAIT_UNINTERRUPTIBLE), 0);
+        file_put(writer);
+    }
+}
+
+static ssize_t take_read(struct file *watch, u8 *bytes, size_t n)
+{
+    struct uio u;
+    ssize_t got;
+
+    uio_init_kernel(&u, bytes, n);
+    got = file_read(reader, &u);
+    took(bytes, MAX(got, 0L));
+    return got;
+}
+
+static ssize_t take_on_edge(struct file *watch, u8 *bytes, size_t n)
+{
+    struct uio u;
+    ssize_t got;
+
+    uio_init_kernel(&u, bytes, n);
+    while ((got = pipe_move(reader, &u, false)) == -EAGAIN)
+        host_expect(epoll_wait(watch, user_take(16), 1, NS_NEVER), 1);
+    took(bytes, MAX(got, 0L));
+    return got;
+}
+
+static ssize_t take_claim(struct file *watch, u8 *bytes, size_t n)
+{
+    s64 there;
+    size_t part;
+    void *at;
+
+    while ((there = pipe_claim(reader)) == -EAGAIN)
+        host_expect(pipe_await(reader, false), 0);
+    if (there <= 0)
+        return there;
+    at = pipe_peek(reader, 0, &part);
+    part = machine_below(2) ? 0 : MIN(MIN(part, n), (size_t)there);
+    took(at, part);
+    host_pause();
+    pipe_unclaim(reader, part);
+    return there;
+}
+
+static void take_all(void *how)
+{
+    struct file *watch = watch_make(reader, EPOLLIN);
+    u8 *bytes = host_alloc(PIECE_MAX);
+
+    while (((part_fn *)how)(watch, bytes, 1 + machine_below(PIECE_MAX)) > 0)
+        host_pause();
+    kfree(bytes);
+    file_put(watch);
+}
+
+static void splice_scenario(void)
+{
+    static part_fn *const give[] = {give_write, give_on_edge, give_room};
+    static part_fn *const take[] = {take_read, take_on_edge, take_claim};
+
+    begin(0);
+    given_sum = taken_sum = 0;
+    giving = 2 + machine_below(3);
+    to_take = giving * GIVEN;
+    completion_init(&all_taken);
+    if (machine_below(2))
+        verify(pipe_set_size(writer, PAGE_SIZE) > 0);
+    for (u32 i = giving; i > 0; i--)
+        host_spawn("giver", give_all, give[machine_below(3)]);
+    for (u32 i = 1 + machine_below(3); i > 0; i--)
+        host_spawn("taker", take_all, take[machine_below(3)]);
+    host_join();
+    host_expect(taken_sum, given_sum);
+    file_put(reader);
+    world_user_end();
+}
+
 /* Ends that go */
 
 static void write_until_broken(void *unused)
@@ -343,6 +530,7 @@ out:
 HOST_TEST(stream, RUNS)
 HOST_TEST(nonblock, RUNS / 4)
 HOST_TEST(message, RUNS)
+HOST_TEST(splice, RUNS * 2)
 HOST_TEST(broken, RUNS)
 HOST_TEST(pair, RUNS)
 HOST_TEST(crowd, RUNS)
@@ -352,9 +540,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_stream),  cmocka_unit_test(test_nonblock),
-        cmocka_unit_test(test_message), cmocka_unit_test(test_broken),
-        cmocka_unit_test(test_pair),    cmocka_unit_test(test_crowd),
-        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_message), cmocka_unit_test(test_splice),
+        cmocka_unit_test(test_broken),  cmocka_unit_test(test_pair),
+        cmocka_unit_test(test_crowd),   cmocka_unit_test(test_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
