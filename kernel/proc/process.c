@@ -243,6 +243,25 @@ struct vm_space *process_space_get(struct process *p)
     return s;
 }
 
+// Others that look into the running thread's table find it under siglock.
+int files_unshare(void)
+{
+    struct fdtable *old = thread_self()->files, *own;
+    irqflags_t flags;
+    int err;
+
+    if (ref_read(&old->refs) == 1)
+        return 0;
+    err = fdtable_copy(old, &own);
+    if (err)
+        return err;
+    flags = spin_lock_irqsave(&process_self()->siglock);
+    thread_self()->files = own;
+    spin_unlock_irqrestore(&process_self()->siglock, flags);
+    fdtable_put(old);
+    return 0;
+}
+
 static struct vm_space *space_next(u32 *id)
 {
     struct vm_space *s = NULL;

@@ -4,6 +4,7 @@
 #include "abi/eventfd.h"
 #include "ipc/eventfd.h"
 #include "ipc/pipe.h"
+#include "proc/process.h"
 #include "syscall/args.h"
 
 #define TMPFILE_BIT (O_TMPFILE & ~O_DIRECTORY)
@@ -62,7 +63,14 @@ s64 sys_close(u64 fd)
 
 s64 sys_close_range(u64 first, u64 last, u64 flags)
 {
-    return fd_close_range((u32)first, (u32)last, (u32)flags);
+    int err;
+
+    if ((u32)first > (u32)last || (u32)flags & ~(CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC))
+        return -EINVAL;
+    err = flags & CLOSE_RANGE_UNSHARE ? files_unshare() : 0;
+    if (!err)
+        fd_close_range((u32)first, (u32)last, flags & CLOSE_RANGE_CLOEXEC);
+    return err;
 }
 
 /* Files without a name */

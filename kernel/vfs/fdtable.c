@@ -338,37 +338,14 @@ void fdtable_close_exec(struct fdtable *t)
     }
 }
 
-static int unshare_table(void)
+void fd_close_range(u32 first, u32 last, bool cloexec)
 {
-    struct fdtable *old = self_table(), *copy;
-    int err;
-
-    if (ref_read(&old->refs) == 1)
-        return 0;
-    err = fdtable_copy(old, &copy);
-    if (err)
-        return err;
-    thread_self()->files = copy;
-    fdtable_put(old);
-    return 0;
-}
-
-int fd_close_range(u32 first, u32 last, u32 flags)
-{
-    int err;
-
-    if (first > last || flags & ~(CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC))
-        return -EINVAL;
-    err = flags & CLOSE_RANGE_UNSHARE ? unshare_table() : 0;
-    if (err)
-        return err;
     for (u32 fd = first; fd <= last && fd < load_relaxed(&self_table()->size); fd++) {
-        if (flags & CLOSE_RANGE_CLOEXEC)
+        if (cloexec)
             fd_set_cloexec(fd, true);
         else
             fd_close(fd);
     }
-    return 0;
 }
 
 bool fd_get_cloexec(int fd)

@@ -184,8 +184,9 @@ void fd_unreserve(int fd);
 int fd_add(struct file *f, bool cloexec);
 int fd_close(int fd); // -EBADF
 int fd_dup_to(struct file *f, int fd, u64 limit,
-              bool cloexec);                        // dup3; takes over the reference on success
-int fd_close_range(u32 first, u32 last, u32 flags); // close_range(2)
+              bool cloexec); // dup3; takes over the reference on success
+// close_range(2): closes them, or has execve do it.
+void fd_close_range(u32 first, u32 last, bool cloexec);
 bool fd_get_cloexec(int fd);
 void fd_set_cloexec(int fd, bool on);
 // For /proc/<pid>/fd: a reference, or NULL; *fd is advanced to the descriptor found, >= the given
