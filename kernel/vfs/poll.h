@@ -5,15 +5,18 @@
 #include "sync/wait.h"
 
 // file_ops.poll calls poll_wait once for each queue that will be woken (wake_key with POLL* bits,
-// or wake_all) when its answer may change.
+// or wake_all) when its answer may change. Only then it looks: the barrier pairs with the waker's,
+// between what it has made true and its look at the queue.
 struct poll_table {
     void (*add)(struct poll_table *table, struct wait_queue *q);
 };
 
 static inline void poll_wait(struct poll_table *table, struct wait_queue *q)
 {
-    if (table)
+    if (table) {
         table->add(table, q);
+        smp_mb();
+    }
 }
 
 struct file;
