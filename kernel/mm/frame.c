@@ -176,7 +176,7 @@ void frames_release(paddr_t base, u64 size)
 
 static bool zone_may_take(u64 pages)
 {
-    return zone.buddy.free >= zone.reserve + pages;
+    return load_relaxed(&zone.buddy.free) >= zone.reserve + pages;
 }
 
 static void zone_note_low(void)
