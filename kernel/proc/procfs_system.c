@@ -308,6 +308,7 @@ const struct proc_entry proc_net_entries[] = {
 };
 
 static const struct proc_entry sys_entries[] = {
+    {"fs", S_IFDIR | 0555, .entries = proc_fs_entries},
     {"kernel", S_IFDIR | 0555, .entries = kernel_entries},
     {"vm", S_IFDIR | 0555, .entries = vm_entries},
     {0},

@@ -3,6 +3,7 @@
 
 #include "abi/capability.h"
 #include "syscall/at.h"
+#include "vfs/inotify.h"
 
 #define AT_KEEP (~0U) // an owner of -1: leave as it is
 
@@ -23,7 +24,7 @@ static s64 chmod_file(const struct at_file *a, u32 mode)
         return err;
     if (!cred_in_group(c, inode->gid) && !cred_capable(c, CAP_FSETID))
         attr.mode &= ~S_ISGID;
-    return inode_setattr(inode, &attr);
+    return inode_setattr_at(&a->path, inode, &attr);
 }
 
 static s64 chmod_at(u64 dirfd, uaddr_t name, u32 mode, u32 flags)
@@ -87,7 +88,7 @@ static s64 chown_file(const struct at_file *a, u32 uid, u32 gid)
 
     attr.valid = (uid != AT_KEEP ? ATTR_UID : 0) | (gid != AT_KEEP ? ATTR_GID : 0);
     return at_file_may_write(a)
-               ?: chown_permitted(a->inode, uid, gid) ?: inode_setattr(a->inode, &attr);
+               ?: chown_permitted(a->inode, uid, gid) ?: inode_setattr_at(&a->path, a->inode, &attr);
 }
 
 s64 sys_fchown(u64 fd, u64 uid, u64 gid)
@@ -141,7 +142,7 @@ static s64 utime_file(const struct at_file *a, const struct timespec t[2])
     attr.valid = (t[0].tv_nsec != UTIME_OMIT ? ATTR_ATIME : 0) |
                  (t[1].tv_nsec != UTIME_OMIT ? ATTR_MTIME : 0);
     return at_file_may_write(a)
-               ?: utime_permitted(a->inode, both_now) ?: inode_setattr(a->inode, &attr);
+               ?: utime_permitted(a->inode, both_now) ?: inode_setattr_at(&a->path, a->inode, &attr);
 }
 
 s64 sys_utimensat(u64 dirfd, u64 name, u64 times, u64 flags)

@@ -4,6 +4,7 @@
 #include "abi/limits.h"
 #include "mm/slab.h"
 #include "syscall/args.h"
+#include "vfs/inotify.h"
 #include "vfs/socket.h"
 
 #define OWN_POS (-1) // as a position: the file's own, which moves
@@ -25,6 +26,8 @@ static __attribute__((noinline)) ssize_t transfer_again(struct file *f, struct u
 
     while (vm_try_again(n, &tries))
         n = transfer_once(f, u, pos, write);
+    if (n > 0)
+        notify_file(f, write ? IN_MODIFY : IN_ACCESS);
     return n;
 }
 
@@ -32,6 +35,8 @@ static inline ssize_t transfer(struct file *f, struct uio *u, loff_t pos, bool w
 {
     ssize_t n = transfer_once(f, u, pos, write);
 
+    if (likely(n > 0))
+        notify_file(f, write ? IN_MODIFY : IN_ACCESS);
     return likely(n != -ENOMEM) ? n : transfer_again(f, u, pos, write);
 }
 
@@ -234,7 +239,7 @@ s64 sys_truncate(u64 name, u64 length)
     err = path_may_write(&p) ?: inode_permission(inode, MAY_WRITE) ?: inode_get_write(inode);
     if (err)
         return err;
-    err = growth_failed(vfs_truncate(inode, length));
+    err = growth_failed(vfs_truncate_at(&p, inode, length));
     inode_put_write(inode);
     return err;
 }
@@ -249,12 +254,13 @@ s64 sys_ftruncate(u64 fd, u64 length)
         return -EBADF;
     if (!(f->mode & FILE_F_WRITE) || !S_ISREG(f->inode->mode))
         return -EINVAL;
-    return growth_failed(vfs_truncate(f->inode, length));
+    return growth_failed(vfs_truncate_at(&f->path, f->inode, length));
 }
 
 s64 sys_fallocate(u64 fd, u64 mode, u64 offset, u64 length)
 {
     struct file *f SCOPED(file_end) = fd_get((int)fd);
+    int err;
 
     if ((s64)offset < 0 || (s64)length <= 0)
         return -EINVAL;
@@ -266,7 +272,12 @@ s64 sys_fallocate(u64 fd, u64 mode, u64 offset, u64 length)
         return -EFBIG;
     if (!((u32)mode & FALLOC_FL_KEEP_SIZE) && offset + length > process_limit(RLIMIT_FSIZE))
         return growth_failed(-EFBIG);
-    return f->ops->fallocate ? f->ops->fallocate(f, (int)mode, offset, length) : -EOPNOTSUPP;
+    if (!f->ops->fallocate)
+        return -EOPNOTSUPP;
+    err = f->ops->fallocate(f, (int)mode, offset, length);
+    if (!err)
+        notify_file(f, IN_MODIFY);
+    return err;
 }
 
 // The last page of a range, of which length 0 is all.

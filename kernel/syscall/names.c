@@ -7,6 +7,7 @@
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "syscall/args.h"
+#include "vfs/inotify.h"
 
 /* Listing */
 
@@ -76,6 +77,7 @@ s64 sys_getdents64(u64 fd, u64 dst, u64 size)
     kfree(l.buf);
     if (n >= 0 && !(f->flags & O_NOATIME))
         inode_touch_atime(f->inode);
+    notify_file(f, IN_ACCESS);
     return n;
 }
 

@@ -8,6 +8,7 @@
 #include "abi/limits.h"
 #include "ipc/pipe.h"
 #include "syscall/args.h"
+#include "vfs/inotify.h"
 #include "vfs/socket.h"
 
 #define SPLICE_ALL (SPLICE_F_MOVE | SPLICE_F_NONBLOCK | SPLICE_F_MORE | SPLICE_F_GIFT)
@@ -161,6 +162,15 @@ static s64 position_result(s64 n, const struct end *e)
     return n >= 0 && e->at && put_user_u64(e->at, e->pos) ? -EFAULT : n;
 }
 
+static s64 told(struct file *in, struct file *out, s64 moved)
+{
+    if (moved > 0) {
+        notify_file(in, IN_ACCESS);
+        notify_file(out, IN_MODIFY);
+    }
+    return moved;
+}
+
 s64 sys_splice(u64 in_fd, u64 in_at, u64 out_fd, u64 out_at, u64 count, u64 flags)
 {
     struct file *in_file SCOPED(file_end) = fd_get((int)in_fd);
@@ -176,6 +186,7 @@ s64 sys_splice(u64 in_fd, u64 in_at, u64 out_fd, u64 out_at, u64 count, u64 flag
         return -EBADF;
     n = end_position(&in) ?: end_position(&out);
     n = n ?: splice_between(&in, &out, MIN(count, MAX_RW_COUNT), (u32)flags);
+    n = told(in_file, out_file, n);
     return transfer_failed(out_file, position_result(position_result(n, &in), &out), true);
 }
 
@@ -183,6 +194,7 @@ s64 sys_tee(u64 in_fd, u64 out_fd, u64 count, u64 flags)
 {
     struct file *in SCOPED(file_end) = fd_get((int)in_fd);
     struct file *out SCOPED(file_end) = fd_get((int)out_fd);
+    s64 n;
 
     if ((u32)flags & ~SPLICE_ALL)
         return -EINVAL;
@@ -192,8 +204,8 @@ s64 sys_tee(u64 in_fd, u64 out_fd, u64 count, u64 flags)
         return -EBADF;
     if (!file_is_pipe(in) || !file_is_pipe(out) || in->inode == out->inode)
         return -EINVAL;
-    return transfer_failed(out, between_pipes(in, out, MIN(count, MAX_RW_COUNT), (u32)flags, true),
-                           true);
+    n = between_pipes(in, out, MIN(count, MAX_RW_COUNT), (u32)flags, true);
+    return transfer_failed(out, told(in, out, n), true);
 }
 
 // As much as fits; a read takes what is there. A pipe that is open both ways is written to.

@@ -35,6 +35,8 @@
     SYSCALL(pidfd_open, 2, FAST, "Px") SYSCALL(pidfd_send_signal, 4, FAST, "fSax") \
     SYSCALL(pidfd_getfd, 3, FAST, "ffx") \
     SYSCALL(epoll_pwait, 6, FAST, "faddas") SYSCALL(epoll_pwait2, 6, FAST, "fadaas") \
+    SYSCALL(inotify_init1, 1, FAST, "x") SYSCALL(inotify_add_watch, 3, FAST, "fpx") \
+    SYSCALL(inotify_rm_watch, 2, FAST, "fd") \
     /* sockets */ \
     SYSCALL(socket, 3, FAST, "ddd") SYSCALL(socketpair, 4, FAST, "ddda") \
     SYSCALL(bind, 3, FAST, "fas") SYSCALL(listen, 2, FAST, "fd") SYSCALL(accept, 3, FAST, "faa") \

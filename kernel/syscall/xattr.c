@@ -6,6 +6,7 @@
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "syscall/at.h"
+#include "vfs/inotify.h"
 
 static int find_path(struct at_file *a, u64 path, u32 at_flags)
 {
@@ -58,9 +59,14 @@ static int set_args_init(struct set_args *s, u64 name, u64 value, u64 size, u64 
     return s->value ? copy_from_user(s->value, value, size) : -ENOMEM;
 }
 
-static s64 set_file(const struct at_file *a, const struct set_args *s)
+static s64 change(const struct at_file *a, const struct set_args *s)
 {
-    return at_file_may_write(a) ?: inode_xattr_set(a->inode, s->name, s->value, s->size, s->flags);
+    int err =
+        at_file_may_write(a) ?: inode_xattr_set(a->inode, s->name, s->value, s->size, s->flags);
+
+    if (!err)
+        notify_at(&a->path, a->inode, IN_ATTRIB);
+    return err;
 }
 
 static s64 set_path(u64 path, const u64 args[4], u32 at_flags)
@@ -69,7 +75,7 @@ static s64 set_path(u64 path, const u64 args[4], u32 at_flags)
     struct at_file a;
 
     return set_args_init(&s, args[0], args[1], args[2], args[3])
-               ?: find_path(&a, path, at_flags) ?: at_file_end(&a, set_file(&a, &s));
+               ?: find_path(&a, path, at_flags) ?: at_file_end(&a, change(&a, &s));
 }
 
 s64 sys_setxattr(u64 path, u64 name, u64 value, u64 size, u64 flags)
@@ -88,20 +94,20 @@ s64 sys_fsetxattr(u64 fd, u64 name, u64 value, u64 size, u64 flags)
     struct at_file a;
 
     return at_file_of_fd(&a, fd, false)
-               ?: at_file_end(&a, set_args_init(&s, name, value, size, flags) ?: set_file(&a, &s));
+               ?: at_file_end(&a, set_args_init(&s, name, value, size, flags) ?: change(&a, &s));
 }
 
 /* Remove */
 
 static s64 remove_file(const struct at_file *a, u64 name)
 {
-    char *text;
-    s64 err = name_arg(name, &text);
+    struct set_args s = {.flags = XATTR_REPLACE};
+    s64 err = name_arg(name, &s.name);
 
     if (err)
         return err;
-    err = at_file_may_write(a) ?: inode_xattr_set(a->inode, text, NULL, 0, XATTR_REPLACE);
-    kfree(text);
+    err = change(a, &s);
+    kfree(s.name);
     return err;
 }
 

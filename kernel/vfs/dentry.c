@@ -115,7 +115,7 @@ static void dentry_free(struct dentry *d)
 
         atomic_fetch_sub(&d->sb->dentry_count, 1);
         if (d->inode)
-            inode_put(d->inode);
+            notify_put(d->inode);
         else
             atomic_fetch_sub(&parent->missing, 1);
         if (d->name.text != d->short_name)
@@ -361,7 +361,7 @@ void dentry_unlinked(struct dentry *d)
     inode = d->hashed ? inode_take(d, true) : NULL;
     spin_unlock(&b->lock);
     if (inode)
-        inode_put(inode);
+        notify_put(inode);
     else
         dentry_unhash(d);
 }
@@ -402,7 +402,7 @@ static void hash_swap(struct dentry *from, struct bucket *from_bucket, struct de
         hlist_insert(&from_bucket->chain, &to->hash_node);
 }
 
-void dentry_exchange(struct dentry *from, struct dentry *to, bool both)
+struct inode *dentry_exchange(struct dentry *from, struct dentry *to, bool both)
 {
     struct bucket *a = bucket_of(from->parent, &from->name);
     struct bucket *b = bucket_of(to->parent, &to->name);
@@ -428,10 +428,21 @@ void dentry_exchange(struct dentry *from, struct dentry *to, bool both)
         dentry_get(from);
     if (both && !to_was)
         dentry_get(to);
-    if (replaced)
-        inode_put(replaced);
     if (!both && to_was)
         dentry_put(to);
+    return replaced;
+}
+
+struct spinlock *dentry_hold_place(const struct dentry *d)
+{
+    for (;;) {
+        struct bucket *b = bucket_of(d->parent, &d->name);
+
+        spin_lock(&b->lock);
+        if (b == bucket_of(d->parent, &d->name))
+            return &b->lock;
+        spin_unlock(&b->lock);
+    }
 }
 
 bool dentry_is_unlinked(const struct dentry *d)

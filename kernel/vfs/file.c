@@ -131,6 +131,7 @@ static void file_release_claims(struct file *f)
 
 void file_destroy(struct file *f)
 {
+    notify_close(f);
     if (!list_empty(&f->inode->locks))
         file_locks_release(f);
     if (f->watches.first)
@@ -240,7 +241,7 @@ static int open_truncate(struct file *f)
 
     if (err)
         return err;
-    err = vfs_truncate(f->inode, 0);
+    err = vfs_truncate_at(&f->path, f->inode, 0);
     inode_put_write(f->inode);
     return err;
 }
@@ -275,9 +276,11 @@ static int open_taken(const struct path *p, u32 flags, bool created, struct file
     f->sb_error_seen = write_errors_told(&f->inode->sb->errors);
     if (err) {
         f->ops = &no_ops; // nothing to release
+        f->mode |= FILE_F_PATH;
         file_put(f);
         return err;
     }
+    notify_file(f, IN_OPEN);
     if (flags & O_TRUNC && !created && S_ISREG(f->inode->mode))
         err = open_truncate(f);
     if (err)

@@ -117,6 +117,7 @@ struct inode {
     void *private;     // file system's
     struct hnode cache_node; // (cache bucket) see inode_cache_find
     bool linkable;           // (lock) nlink is 0 but link(2) may name it (O_TMPFILE)
+    bool watched;            // (inotify_lock; read anywhere) somebody is told of it (inotify.c)
 };
 
 struct superblock_ops {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What the files of this folder share and nobody else uses.
 #pragma once
-#include "vfs/file.h"
+#include "vfs/inotify.h"
 
 // The running thread's credentials.
 static inline const struct cred *cred_self(void)

@@ -93,9 +93,11 @@ int leaf_create(struct leaf *e, struct create_args *args)
     if (!S_ISLNK(args->mode))
         args->mode &= ~fs_umask();
     err = dir->ops->create(dir, &e->last, args, &inode);
-    if (!err)
-        dentry_make_positive(e->dentry, inode);
-    return err;
+    if (err)
+        return err;
+    dentry_make_positive(e->dentry, inode);
+    notify_name(dir, &e->last, IN_CREATE, args->mode);
+    return 0;
 }
 
 // *made, if asked for: the new file, with references.
@@ -182,7 +184,11 @@ static int link_locked(struct leaf *e, const struct path *old)
         dentry_make_positive(e->dentry, inode);
     }
     write_unlock(&inode->lock);
-    return err;
+    if (err)
+        return err;
+    notify_inode(inode, IN_ATTRIB);
+    notify_name(dir, &e->last, IN_CREATE, inode->mode);
+    return 0;
 }
 
 int vfs_link(const struct path *old, const struct path *start, const char *name)
@@ -227,8 +233,12 @@ static int remove_locked(struct leaf *e)
     write_lock_nested(&victim->lock);
     err = parent->ops->unlink(parent, &e->last, victim);
     write_unlock(&victim->lock);
-    if (!err)
+    if (!err) {
+        if (!S_ISDIR(victim->mode))
+            notify_inode(victim, IN_ATTRIB);
         dentry_unlinked(e->dentry);
+        notify_name(parent, &e->last, IN_DELETE, victim->mode);
+    }
     inode_put(victim);
     return err;
 }

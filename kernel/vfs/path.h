@@ -77,8 +77,11 @@ static inline void dentry_get(struct dentry *d)
 void dentry_put(struct dentry *d);
 void dentry_make_positive(struct dentry *d, struct inode *inode); // takes the inode reference
 void dentry_unlinked(struct dentry *d); // becomes negative, or unhashed if others use it
-// The two change places and names (rename); unless both live on, `to` leaves the cache.
-void dentry_exchange(struct dentry *from, struct dentry *to, bool both);
+// The two change places and names (rename); unless both live on, `to` leaves the cache. What it
+// gave up for that, which is to be put (notify_put), or NULL.
+struct inode *dentry_exchange(struct dentry *from, struct dentry *to, bool both);
+// Until the lock is given up, the parent and the name stay.
+struct spinlock *dentry_hold_place(const struct dentry *d);
 bool dentry_is_unlinked(const struct dentry *d);
 struct inode *dentry_parent_inode(struct dentry *d); // referenced
 // Drops the cached names below dir that nobody uses (drop_caches).

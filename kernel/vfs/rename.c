@@ -131,7 +131,7 @@ static int rename_check(struct rename *r)
 static int rename_act(struct rename *r)
 {
     struct inode *moved = r->from.dentry->inode, *victim = r->to.dentry->inode;
-    struct inode *dir = path_inode(&r->from.dir);
+    struct inode *dir = path_inode(&r->from.dir), *replaced;
     bool both = r->flags & RENAME_EXCHANGE;
     int err;
 
@@ -143,9 +143,15 @@ static int rename_act(struct rename *r)
     write_unlock(&moved->lock);
     if (victim)
         write_unlock(&victim->lock);
-    if (!err)
-        dentry_exchange(r->from.dentry, r->to.dentry, both);
-    return err;
+    if (err)
+        return err;
+    replaced = dentry_exchange(r->from.dentry, r->to.dentry, both);
+    notify_moved(&r->from, &r->to, moved, both ? NULL : victim);
+    if (both)
+        notify_moved(&r->to, &r->from, victim, NULL);
+    if (replaced)
+        notify_put(replaced);
+    return 0;
 }
 
 // The directories are locked; unlocks them before dentries are put.

@@ -77,6 +77,7 @@ ssize_t file_read_kernel(struct file *f, void *buf, size_t n, loff_t pos)
     struct uio u;
 
     uio_init_kernel(&u, buf, n);
+    notify_file(f, IN_ACCESS);
     return f->ops->read ? f->ops->read(f, &u, &pos) : no_io(f);
 }
 

@@ -91,6 +91,7 @@ void superblock_destroy(struct superblock *sb)
     spin_lock(&superblocks_lock);
     list_remove(&sb->link);
     spin_unlock(&superblocks_lock);
+    inotify_unmounted(sb);
     dcache_shrink_superblock(sb);
     if (sb->root_dentry)
         dentry_put(sb->root_dentry);

@@ -22,7 +22,7 @@ time.h sys/time.h poll.h sys/select.h sys/ioctl.h sys/resource.h sys/wait.h sys/
 sys/statvfs.h sys/statfs.h sys/epoll.h sys/eventfd.h sys/signalfd.h sys/timerfd.h sys/random.h
 sys/mount.h sys/ptrace.h sys/sysinfo.h sys/times.h sys/utsname.h ucontext.h asm/ptrace.h
 linux/close_range.h linux/limits.h sys/socket.h sys/un.h
-sys/shm.h sys/sem.h sys/msg.h'''.split()
+sys/inotify.h sys/shm.h sys/sem.h sys/msg.h'''.split()
 
 LINUX = '''linux/stat.h asm/ioctls.h asm/termbits.h linux/termios.h linux/tty.h linux/fs.h
 linux/random.h linux/sched.h linux/sched/types.h linux/futex.h linux/magic.h linux/prctl.h
@@ -106,6 +106,7 @@ STRUCTS = [
      ssi_fd ssi_tid ssi_band ssi_overrun ssi_trapno ssi_status ssi_int ssi_ptr ssi_utime ssi_stime
      ssi_addr ssi_addr_lsb ssi_syscall ssi_call_addr ssi_arch'''),
     ('epoll_event', 'G struct epoll_event', 'events data'),
+    ('inotify_event', 'G struct inotify_event', 'wd mask cookie len'),
     ('rseq', 'L struct rseq', 'cpu_id_start cpu_id rseq_cs flags'),
     ('rseq_cs', 'L struct rseq_cs', 'version flags start_ip post_commit_offset abort_ip'),
     ('cap_user_header', 'L struct __user_cap_header_struct', 'version pid'),

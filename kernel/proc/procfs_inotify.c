@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+// /proc/sys/fs/inotify, and what /proc/<pid>/fdinfo says of an inotify instance.
+#include "proc/procfs_private.h"
+#include "vfs/inotify.h"
+
+static int write_number(const char *s, const struct proc_place *p)
+{
+    return proc_write_number(s, 0, INT32_MAX, p->entry->arg);
+}
+
+#define LIMIT(name, number)                                                                     \
+    {                                                                                           \
+        name, S_IFREG | 0644, .show = proc_show_number, .write = write_number, .arg = &(number) \
+    }
+
+static const struct proc_entry inotify_entries[] = {
+    LIMIT("max_queued_events", inotify_max_events),
+    LIMIT("max_user_instances", inotify_max_instances),
+    LIMIT("max_user_watches", inotify_max_watches),
+    {0},
+};
+
+const struct proc_entry proc_fs_entries[] = {
+    {"inotify", S_IFDIR | 0555, .entries = inotify_entries},
+    {0},
+};
+
+void proc_show_watches(struct text *t, struct file *f)
+{
+    if (file_is_inotify(f))
+        inotify_show(t, f);
+}
