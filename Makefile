@@ -64,9 +64,10 @@ $(OBJ)/kernel/lib/string.c.o: CFLAGS += -fno-tree-loop-distribute-patterns
 # The vDSO is a shared object of its own, and embedded by kernel/proc/vdso_image.S.
 ifneq ($(VDSO_LDS),)
 $(OBJ)/vdso.so: $(VDSO_LDS) $(wildcard kernel/proc/vdso/*) Makefile
+	@mkdir -p $(@D)
 	$(CC) $(filter-out -DDEBUG=%,$(COMMON)) -DDEBUG=0 $(INCLUDES) -fPIC -shared -nostdlib \
 		-fasynchronous-unwind-tables -Wl,-T,$(VDSO_LDS) -Wl,--hash-style=both \
-		-Wl,--build-id=none -Wl,-soname=linux-vdso.so.1 -Wl,--no-relax -MMD -MP \
+		-Wl,--build-id=none -Wl,-s -Wl,-soname=linux-vdso.so.1 -Wl,--no-relax -MMD -MP \
 		-MF $(OBJ)/vdso.d -MT $@ -o $@ $(filter %.c %.S,$^)
 
 $(OBJ)/kernel/proc/vdso_image.S.o: $(OBJ)/vdso.so
