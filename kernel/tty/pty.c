@@ -425,13 +425,6 @@ static s64 ptmx_flush(struct pty *p, u64 which)
     return 0;
 }
 
-static s64 ptmx_get_owner(struct pty *p, bool session, u64 arg)
-{
-    s64 id = tty_owner(&p->tty, session, false);
-
-    return id < 0 ? id : put_user_u32(arg, (u32)id);
-}
-
 static s64 ptmx_ioctl(struct file *file, u32 cmd, u64 arg)
 {
     struct pty *p = file->private;
@@ -457,7 +450,7 @@ static s64 ptmx_ioctl(struct file *file, u32 cmd, u64 arg)
         return put_user_u32(arg, 0);
     case TIOCGPGRP:
     case TIOCGSID:
-        return ptmx_get_owner(p, cmd == TIOCGSID, arg);
+        return tty_get_owner(&p->tty, cmd == TIOCGSID, false, arg);
     case TCFLSH:
         return ptmx_flush(p, arg);
     case TCXONC:

@@ -89,7 +89,7 @@ int tty_acquire(struct tty *tty, bool reads, bool steal);
 int tty_disown(struct tty *tty);
 // Id of the foreground group (0: none) or of the session; -ENOTTY if there is no session, or the
 // terminal `must` be the caller's and is not.
-s64 tty_owner(struct tty *tty, bool session, bool must);
+int tty_get_owner(struct tty *tty, bool session, bool must, uaddr_t out);
 void tty_hangup_session(struct tty *tty);
 // tcsetpgrp(3): a group of the caller's session; -ENOTTY -ESRCH -EPERM -EINVAL.
 int tty_set_foreground(struct tty *tty, pid_t pgid);

@@ -128,11 +128,9 @@ static s64 tty_get_count(struct tty *tty, u32 cmd, u64 arg)
     return put_user_u32(arg, n);
 }
 
-static s64 tty_get_owner(struct tty *tty, u32 cmd, u64 arg)
+static s64 tty_get_ids(struct tty *tty, u32 cmd, u64 arg)
 {
-    s64 id = tty_owner(tty, cmd == TIOCGSID, true);
-
-    return id < 0 ? id : put_user_u32(arg, (u32)id);
+    return tty_get_owner(tty, cmd == TIOCGSID, true, arg);
 }
 
 static s64 tty_set_owner(struct tty *tty, u32 cmd, u64 arg)
@@ -165,8 +163,8 @@ static const struct {
     {TCFLSH, true, tty_flush},           {TCXONC, true, tty_flow},
     {TCSBRK, true, tty_break},           {TCSBRKP, true, tty_break},
     {FIONREAD, false, tty_get_count},    {TIOCOUTQ, false, tty_get_count},
-    {TIOCGPGRP, false, tty_get_owner},   {TIOCSPGRP, true, tty_set_owner},
-    {TIOCGSID, false, tty_get_owner},    {TIOCNOTTY, false, tty_part},
+    {TIOCGPGRP, false, tty_get_ids},     {TIOCSPGRP, true, tty_set_owner},
+    {TIOCGSID, false, tty_get_ids},      {TIOCNOTTY, false, tty_part},
     {TIOCGPTPEER, false, tty_no_master},
 };
 

@@ -6,6 +6,7 @@
 // loss of the terminal: whoever still has one may go on using it.
 #include "abi/capability.h"
 #include "abi/errno.h"
+#include "arch/uaccess.h"
 #include "proc/signal.h"
 #include "tty/tty.h"
 
@@ -201,9 +202,9 @@ int tty_disown(struct tty *tty)
     return err;
 }
 
-s64 tty_owner(struct tty *tty, bool session, bool must)
+int tty_get_owner(struct tty *tty, bool session, bool must, uaddr_t out)
 {
-    s64 ret = -ENOTTY;
+    int ret = -ENOTTY;
 
     spin_lock(&proctree_lock);
     if (must && session_self_locked()->tty != tty)
@@ -213,7 +214,7 @@ s64 tty_owner(struct tty *tty, bool session, bool must)
     else if (tty->session)
         ret = tty->session->pid->id;
     spin_unlock(&proctree_lock);
-    return ret;
+    return ret < 0 ? ret : put_user_u32(out, ret);
 }
 
 int tty_set_foreground(struct tty *tty, pid_t pgid)
