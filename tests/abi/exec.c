@@ -3,8 +3,12 @@
 #include "abi.h"
 
 #include <elf.h>
+#include <pthread.h>
 #include <sys/auxv.h>
 #include <sys/resource.h>
+
+#define TOLD 40 // descriptors of a program that says that it is there, and waits
+#define GO   41
 
 static char self[256];
 
@@ -19,6 +23,8 @@ static int executed(int argc, char **argv, char **env)
                        strcmp(env[0], "A=1") == 0 && strcmp(env[1], "B=") == 0 && env[2] == NULL
                    ? 0
                    : 1;
+    if (strcmp(argv[1], "--wait") == 0)
+        return write(TOLD, "t", 1) != 1 || read(GO, argv[1], 1) != 1;
     if (strcmp(argv[1], "--fds") == 0)
         return (fcntl(30, F_GETFD) == 0) + 2 * (fcntl(31, F_GETFD) != -1);
     return 99;
@@ -192,6 +198,50 @@ static void test_descriptors(void)
     close(fd);
 }
 
+static void *thread_waits(void *argument)
+{
+    pause();
+    return argument;
+}
+
+struct holder {
+    int told[2], go[2]; // pipes
+};
+
+// Takes a record lock and becomes a program that tells, and waits; another thread is there until
+// then.
+static void exec_with_lock(void *argument)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    char *argv[] = {"exec", "--wait", NULL};
+    struct holder *h = argument;
+    int fd = open("locked", O_RDWR);
+    pthread_t thread;
+
+    NEED(fd >= 0 && fcntl(fd, F_SETLK, &lock) == 0);
+    NEED(dup2(h->told[1], TOLD) >= 0 && dup2(h->go[0], GO) >= 0);
+    NEED(pthread_create(&thread, NULL, thread_waits, NULL) == 0);
+    execve(self, argv, no_env);
+}
+
+static void test_locks(void)
+{
+    struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
+    struct holder h;
+    char c;
+
+    NEED(pipe(h.told) == 0 && pipe(h.go) == 0);
+    file_write("locked", "x", 0644);
+    int fd = open("locked", O_RDWR);
+    pid_t pid = child_start(exec_with_lock, &h);
+    NEED(read(h.told[0], &c, 1) == 1);
+    EXPECT("look for a lock", fcntl(fd, F_GETLK, &lock), 0);
+    EXPECT("exec with threads keeps it", lock.l_pid, pid);
+    NEED(write(h.go[1], &c, 1) == 1);
+    EXPECT("the holder", child_end(pid), EXITED(0));
+    close(fd);
+}
+
 static void test_pie(void)
 {
     char path[300], *argv[] = {"pie", NULL};
@@ -214,6 +264,7 @@ int main(int argc, char **argv, char **env)
     test_scripts();
     test_errors();
     test_descriptors();
+    test_locks();
     test_pie();
     scratch_leave();
     return abi_end();

@@ -3,13 +3,15 @@
 //
 // `hostile` runs all but what takes a whole machine; `hostile --memory` takes all memory, `hostile
 // --forks N` forks N children one by one, `hostile --live N` has N alive at once, `hostile
-// --seed N` makes the random parts begin elsewhere.
+// --sets` makes semaphores until there is no memory for them, `hostile --seed N` makes the random
+// parts begin elsewhere.
 #include "abi.h"
 
 #include <elf.h>
 #include <pthread.h>
 #include <stddef.h>
 #include <sys/resource.h>
+#include <sys/sem.h>
 #include <sys/time.h>
 
 static uint32_t seed = 1;
@@ -556,11 +558,32 @@ static void test_live(long n)
     EXPECT("well", bad, 0);
 }
 
+// Sets are no process's: they may not take what processes need.
+static void test_sets(void)
+{
+    static int ids[32000];
+    int n = 0, err = 0;
+
+    while (n < 32000 && (ids[n] = semget(IPC_PRIVATE, 32000, 0600)) >= 0)
+        n++;
+    err = errno;
+    CHECK("some", n > 0);
+    EXPECT("no memory for more", err, ENOMEM);
+    while (n > 0)
+        EXPECT("remove", semctl(ids[--n], 0, IPC_RMID), 0);
+    EXPECT_OK("memory for one", ids[0] = semget(IPC_PRIVATE, 32000, 0600));
+    EXPECT("remove it", semctl(ids[0], 0, IPC_RMID), 0);
+}
+
 int main(int argc, char **argv)
 {
     abi_begin();
     if (argc > 1 && strcmp(argv[1], "--memory") == 0) {
         test_memory();
+        return abi_end();
+    }
+    if (argc > 1 && strcmp(argv[1], "--sets") == 0) {
+        test_sets();
         return abi_end();
     }
     if (argc > 2 && strcmp(argv[1], "--forks") == 0) {

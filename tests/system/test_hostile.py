@@ -47,6 +47,11 @@ def test_all_of_memory(abi):  # noqa: F811
 
 
 @pytest.mark.rivulet
+def test_memory_of_no_process(abi):  # noqa: F811
+    abi("hostile", "--sets")
+
+
+@pytest.mark.rivulet
 @pytest.mark.memory_exact
 def test_memory_comes_back(guest, abi):  # noqa: F811
     def work():
