@@ -114,13 +114,11 @@ static u32 poll_common(struct unix_socket *u, struct poll_table *table)
     if (shutdown == UNIX_NO_IO)
         ready |= POLLHUP;
     if (shutdown & UNIX_NO_RECEIVE)
-        ready |= POLLRDHUP | POLLIN | POLLRDNORM;
+        ready |= POLLRDHUP | UNIX_READ_BITS;
     if (load_relaxed(&u->message_count) || load_relaxed(&u->pending_count))
-        ready |= POLLIN | POLLRDNORM;
+        ready |= UNIX_READ_BITS;
     return ready;
 }
-
-#define READY_TO_SEND (POLLOUT | POLLWRNORM | POLLWRBAND)
 
 u32 unix_poll_stream(struct socket *s, struct poll_table *table)
 {
@@ -130,7 +128,7 @@ u32 unix_poll_stream(struct socket *s, struct poll_table *table)
     if (state == UNIX_NEW)
         ready |= POLLHUP;
     if (state != UNIX_LISTENING && unix_may_send(u))
-        ready |= READY_TO_SEND;
+        ready |= UNIX_WRITE_BITS;
     return ready;
 }
 
@@ -140,7 +138,7 @@ u32 unix_poll_packet(struct socket *s, struct poll_table *table)
     u32 ready = poll_common(u, table);
 
     if (unix_may_send(u) && unix_peer_has_room(u))
-        ready |= READY_TO_SEND;
+        ready |= UNIX_WRITE_BITS;
     return ready;
 }
 

@@ -57,10 +57,10 @@ void unix_room_made(struct unix_socket *u)
 {
     struct unix_socket *other;
 
-    wake_all(&u->socket.writable);
+    wake_next(&u->socket.writable);
     spin_lock(&unix_peer_lock);
     while ((other = list_pop(&u->polled, struct unix_socket, room_link)))
-        wake_all(&other->socket.writable);
+        wake_key(&other->socket.writable, UNIX_WRITE_BITS);
     spin_unlock(&unix_peer_lock);
 }
 
@@ -130,7 +130,7 @@ static int connect_once(struct unix_socket *u, struct unix_socket *to, struct un
     err = connect_locked(u, to, end);
     mutex_unlock(&unix_mutex);
     if (!err)
-        wake_one(&to->socket.readable);
+        wake_key(&to->socket.readable, UNIX_READ_BITS);
     if (err != -EAGAIN || !deadline)
         return err;
     err = wait_event_exclusive(&to->socket.writable, listener_changed(to), WAIT_INTERRUPTIBLE,
@@ -194,9 +194,9 @@ int unix_accept(struct socket *s, bool nonblock, struct socket **out)
         if (err)
             return socket_wait_error(err, timeout);
     }
-    wake_one(&s->writable);
+    wake_next(&s->writable);
     if (load_relaxed(&u->pending_count))
-        wake_one(&s->readable);
+        wake_next(&s->readable);
     *out = &end->socket;
     return 0;
 }

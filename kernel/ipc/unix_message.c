@@ -94,7 +94,7 @@ static void uncharge(struct unix_socket *u, u32 n)
     u32 size = load_relaxed(&u->socket.send_size);
 
     if (!may_send_again(before, size) && may_send_again(before - n, size))
-        wake_all(&u->socket.writable);
+        wake_key(&u->socket.writable, UNIX_WRITE_BITS);
 }
 
 // One message may go past the limit.
@@ -199,25 +199,22 @@ int unix_message_queue(struct unix_socket *to, struct unix_message *m, u32 most)
     int err = unlikely(m->rights != NULL) ? queue_rights(to, m, most) : queue_bytes(to, m, most);
 
     if (!err)
-        wake_one(&to->socket.readable);
+        wake_key(&to->socket.readable, UNIX_READ_BITS);
     return err;
 }
 
 void unix_message_dequeue(struct unix_socket *u, struct unix_message *m)
 {
-    bool full, more;
+    bool full;
 
     spin_lock(&u->lock);
     list_remove(&m->link);
     full = u->message_count == UNIX_PACKETS_MAX + 1;
     store_relaxed(&u->message_count, u->message_count - 1);
     u->unread -= m->length - m->offset;
-    more = u->message_count != 0;
     spin_unlock(&u->lock);
     if (full && unix_is_packet(u))
         unix_room_made(u);
-    if (more)
-        wake_one(&u->socket.readable);
 }
 
 void unix_message_consume(struct unix_socket *u, struct unix_message *m, u32 n)
@@ -231,7 +228,6 @@ void unix_message_consume(struct unix_socket *u, struct unix_message *m, u32 n)
     m->offset += n;
     u->unread -= n;
     spin_unlock(&u->lock);
-    wake_one(&u->socket.readable);
 }
 
 struct unix_message *unix_message_first(struct unix_socket *u)
@@ -263,6 +259,14 @@ void unix_messages_drop(struct unix_socket *u)
         unix_rights_drop(m);
         unix_message_free(m);
     }
+}
+
+// Also after an error: the message that woke this reader alone is there still.
+void unix_turn_end(struct unix_socket *u)
+{
+    mutex_unlock(&u->turn);
+    if (load_relaxed(&u->message_count))
+        wake_next(&u->socket.readable);
 }
 
 int unix_wait_message(struct unix_socket *u, ns_t deadline)

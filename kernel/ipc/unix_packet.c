@@ -40,13 +40,14 @@ static int receiver_dead(struct unix_socket *u, struct unix_socket *to,
     return m->name_length ? 1 : -ECONNREFUSED;
 }
 
+// Who does not wait for its peer may wait for the edge.
 static int wait_for_room(struct unix_socket *u, struct unix_socket *to, ns_t deadline)
 {
     ns_t timeout = u->socket.send_timeout;
     int err;
 
     if (!deadline)
-        return -EAGAIN;
+        return load_relaxed(&u->peer) == to && unix_peer_has_room(u) ? 1 : -EAGAIN;
     err = wait_event(&to->socket.writable,
                      load_relaxed(&to->message_count) <= UNIX_PACKETS_MAX ||
                          load_relaxed(&to->shutdown) & UNIX_NO_RECEIVE,
@@ -195,9 +196,7 @@ ssize_t unix_receive_packet(struct socket *s, struct socket_message *m)
         if (!(m->flags & MSG_PEEK))
             unix_message_dequeue(u, packet);
     }
-    mutex_unlock(&u->turn);
-    if (m->flags & MSG_PEEK)
-        wake_one(&s->readable); // of a queue that is as it was
+    unix_turn_end(u);
     if (!packet || m->flags & MSG_PEEK)
         return err ? err : n;
     unix_rights_drop(packet);

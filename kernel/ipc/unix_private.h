@@ -86,6 +86,9 @@ struct unix_socket {
 
 extern struct mutex unix_mutex; // RANK_PIPE
 
+#define UNIX_READ_BITS  (POLLIN | POLLRDNORM)
+#define UNIX_WRITE_BITS (POLLOUT | POLLWRNORM | POLLWRBAND)
+
 static inline struct unix_socket *unix_of(struct socket *s)
 {
     return container_of(s, struct unix_socket, socket);
@@ -160,6 +163,7 @@ u32 unix_message_copy(const struct unix_message *m, u32 offset, struct uio *u, u
 // `most` already.
 int unix_message_queue(struct unix_socket *to, struct unix_message *m, u32 most);
 void unix_message_dequeue(struct unix_socket *u, struct unix_message *m); // who calls has the turn
+void unix_turn_end(struct unix_socket *u); // gives it up; what is left is the next reader's
 // `n` bytes more of it are received; with the last it is dequeued and freed.
 void unix_message_consume(struct unix_socket *u, struct unix_message *m, u32 n);
 struct unix_message *unix_message_first(struct unix_socket *u);

@@ -166,8 +166,6 @@ ssize_t unix_receive_stream(struct socket *s, struct socket_message *m)
         return -EOPNOTSUPP;
     mutex_lock(&r.u->turn);
     read_all(&r, MAX(least, 1UL), deadline);
-    mutex_unlock(&r.u->turn);
-    if (r.peek)
-        wake_one(&s->readable); // of a queue that is as it was
+    unix_turn_end(r.u);
     return r.done ? (ssize_t)r.done : r.error;
 }
