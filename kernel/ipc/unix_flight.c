@@ -102,7 +102,7 @@ static void suspect_locked(struct unix_socket *u)
 
 static u32 references_besides_edges(const struct unix_socket *u)
 {
-    return ref_read(&u->socket.file->refs) - u->inflight;
+    return ref_read(&load_acquire(&u->socket.file)->refs) - u->inflight;
 }
 
 // A socket is a suspect from here on until it is found alive through others alone: no later event
@@ -371,6 +371,8 @@ static int rights_copy(const struct unix_rights *r, struct socket_control *out)
     out->count = r->count;
     for (u32 i = 0; i < r->count; i++)
         file_get(out->files[i] = r->files[i]);
+    for (u32 i = 0; i < r->edge_count; i++)
+        suspect_locked(r->edges[i].to);
     return 0;
 }
 

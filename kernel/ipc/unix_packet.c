@@ -121,7 +121,7 @@ ssize_t unix_send_packet(struct socket *s, struct socket_message *m)
         err = packet_queue(u, packet, m, deadline);
     if (!err)
         return n;
-    unix_rights_drop(packet);
+    unix_rights_return(packet, &m->control);
     unix_message_free(packet);
     return err;
 }

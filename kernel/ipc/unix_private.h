@@ -190,6 +190,12 @@ int unix_rights_create(struct socket_control *c, struct unix_rights **out);
 void unix_rights_insert_locked(struct unix_socket *at, struct unix_message *m);
 // They come out of flight: for the first receiver of a message, or (peek) copies. -ENOMEM.
 int unix_rights_receive(struct unix_message *m, bool peek, struct socket_control *out);
+// Those of a message that could not be sent: to where they came from.
+static inline void unix_rights_return(struct unix_message *m, struct socket_control *c)
+{
+    if (m->rights)
+        (void)unix_rights_receive(m, false, c);
+}
 // Those of a message that nobody receives; the message is not in a queue any more.
 void unix_rights_drop(struct unix_message *m);
 void unix_closing(struct socket *s);

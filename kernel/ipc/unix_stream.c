@@ -35,7 +35,7 @@ static ssize_t send_piece(struct unix_socket *u, struct socket_message *m, u32 n
         err = unix_message_queue(u->peer, piece, UINT32_MAX);
     if (!err)
         return n;
-    unix_rights_drop(piece);
+    unix_rights_return(piece, &m->control);
     unix_message_free(piece);
     return err;
 }

@@ -80,7 +80,7 @@ int socket_file_create(struct socket *s, u32 flags, struct file **out)
                                s, out);
 
     if (!err)
-        s->file = *out;
+        store_release(&s->file, *out); // a message may carry an end that has just been accepted
     return err;
 }
 

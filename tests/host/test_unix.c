@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Unix sockets: bytes arrive in order and once; whatever is sent, received and closed in whatever
-// order, nothing stays behind, least of all sockets in flight that hold each other.
+// order, nothing stays behind, least of all sockets in flight that hold each other; and who waits
+// for a listener comes in.
 #include "abi/errno.h"
 #include "ipc/unix.h"
 #include "lib/string.h"
@@ -14,6 +15,7 @@
 #define SOCKETS   6
 #define THREADS   3
 #define STEPS     60
+#define CLIENTS   4
 
 void host_setup(void)
 {
@@ -154,6 +156,7 @@ static void send_one(struct file *by, struct file *carried)
     u8 byte = 1;
     struct uio u;
     struct socket_message m = {.data = &u};
+    u32 count;
 
     m.control.files = kmalloc(sizeof(struct file *), 0);
     if (m.control.files) {
@@ -161,7 +164,9 @@ static void send_one(struct file *by, struct file *carried)
         file_get(m.control.files[0] = carried);
     }
     uio_init_kernel(&u, &byte, 1);
-    (void)socket_send(by, &m);
+    count = m.control.count;
+    if (socket_send(by, &m) < 0)
+        verify(m.control.count == count); // what was not sent is the sender's still
     socket_control_fini(&m.control);
 }
 
@@ -243,6 +248,41 @@ static void flight_scenario(void)
     flight_end();
 }
 
+/* A full listener */
+
+static const struct sockaddr_storage full_name = {.ss_family = AF_UNIX, .ss_data = "\0full"};
+static struct socket *clients[CLIENTS];
+
+// Two threads have the same socket: the second wakes to fail.
+static void connect_one(void *number)
+{
+    struct socket *s = clients[(size_t)number / 2];
+    int err = s->ops->connect(s, &full_name, 7, false);
+
+    verify(!err || err == -EISCONN);
+}
+
+static void backlog_scenario(void)
+{
+    struct socket *listener, *end;
+
+    host_expect(socket_create(AF_UNIX, SOCK_STREAM, 0, &listener), 0);
+    host_expect(listener->ops->bind(listener, &full_name, 7), 0);
+    host_expect(listener->ops->listen(listener, 0), 0);
+    for (u32 i = 0; i < CLIENTS; i++)
+        host_expect(socket_create(AF_UNIX, SOCK_STREAM, 0, &clients[i]), 0);
+    for (size_t i = 0; i < 2 * CLIENTS - 1; i++)
+        host_spawn("connect", connect_one, (void *)i);
+    for (u32 i = 0; i < CLIENTS; i++) {
+        host_expect(listener->ops->accept(listener, false, &end), 0);
+        socket_discard(end);
+    }
+    host_join();
+    for (u32 i = 0; i < CLIENTS; i++)
+        socket_discard(clients[i]);
+    socket_discard(listener);
+}
+
 /* No memory */
 
 static int connection_create(struct file **client, struct file **server)
@@ -302,6 +342,7 @@ static void memory_scenario(void)
 
 HOST_TEST(stream, RUNS)
 HOST_TEST(flight, RUNS)
+HOST_TEST(backlog, RUNS)
 HOST_FAIL_TEST(memory)
 
 int main(void)
@@ -309,6 +350,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_stream),
         cmocka_unit_test(test_flight),
+        cmocka_unit_test(test_backlog),
         cmocka_unit_test(test_memory),
     };
 
