@@ -120,10 +120,8 @@ static bool listener_changed(struct unix_socket *u)
            load_relaxed(&u->pending_count) <= load_relaxed(&u->backlog);
 }
 
-static int connect_once(struct unix_socket *u, struct unix_socket *to, struct unix_socket *end,
-                        ns_t deadline)
+static int connect_once(struct unix_socket *u, struct unix_socket *to, struct unix_socket *end)
 {
-    ns_t timeout = u->socket.send_timeout;
     int err;
 
     mutex_lock(&unix_mutex);
@@ -131,29 +129,46 @@ static int connect_once(struct unix_socket *u, struct unix_socket *to, struct un
     mutex_unlock(&unix_mutex);
     if (!err)
         wake_key(&to->socket.readable, UNIX_READ_BITS);
-    if (err != -EAGAIN || !deadline)
-        return err;
-    err = wait_event_exclusive(&to->socket.writable, listener_changed(to), WAIT_INTERRUPTIBLE,
-                               deadline);
-    return err ? socket_wait_error(err, timeout) : 1;
+    return err;
+}
+
+// 1: try again.
+static int connect_wait(struct unix_socket *u, struct unix_socket *to, ns_t deadline)
+{
+    int err = wait_event_exclusive(&to->socket.writable, listener_changed(to), WAIT_INTERRUPTIBLE,
+                                   deadline);
+
+    return err ? socket_wait_error(err, u->socket.send_timeout) : 1;
+}
+
+// Who was woken may have failed, or gone elsewhere: the room that is left is the next one's.
+static void listener_leave(struct unix_socket *to)
+{
+    if (listener_changed(to))
+        wake_next(&to->socket.writable);
+    unix_put(to);
 }
 
 int unix_connect_stream(struct socket *s, const struct sockaddr_storage *name, u32 length,
                         bool nonblock)
 {
-    struct unix_socket *u = unix_of(s), *to, *end;
+    struct unix_socket *u = unix_of(s), *to, *before = NULL, *end;
     ns_t deadline = socket_deadline(s->send_timeout, nonblock);
     int err = unix_name_check(name, length) ?: unix_name_needed(u) ?: unix_alloc(s->type, &end);
 
     if (err)
         return err;
     do {
-        err = unix_find(name, length, s->type, &to);
-        if (err)
-            break;
-        err = connect_once(u, to, end, deadline);
-        unix_put(to);
+        to = NULL;
+        err = unix_find(name, length, s->type, &to) ?: connect_once(u, to, end);
+        if (before)
+            listener_leave(before);
+        before = to;
+        if (to && err == -EAGAIN && deadline)
+            err = connect_wait(u, to, deadline);
     } while (err > 0);
+    if (to)
+        listener_leave(to);
     if (err)
         unix_close(&end->socket);
     unix_put(end);
@@ -214,26 +229,47 @@ int unix_pair(struct socket *a, struct socket *b)
     return 0;
 }
 
-// `peer` NULL: nobody. Datagrams that came from another are dropped.
-static int packet_peer_set(struct unix_socket *u, struct unix_socket *peer)
+static void peer_exchange_locked(struct unix_socket *u, struct unix_socket *peer,
+                                 struct unix_socket *old, struct list *dropped)
 {
-    struct unix_socket *old;
-
-    mutex_lock(&unix_mutex);
-    if (peer && peer->peer && peer->peer != u) {
-        mutex_unlock(&unix_mutex);
-        return -EPERM;
-    }
     if (peer)
         unix_get(peer);
-    old = peer_change_locked(u, peer);
+    peer_change_locked(u, peer);
     store_relaxed(&u->state, peer ? UNIX_CONNECTED : UNIX_NEW);
+    if (!old || old == peer)
+        return;
+    unix_messages_take(u, dropped);
+    if (list_empty(dropped) || old->peer != u)
+        return;
+    socket_set_error(&old->socket, ECONNRESET);
+    wake_all(&old->socket.readable);
+    wake_all(&old->socket.writable);
+}
+
+// `peer` NULL: nobody. Datagrams that came from another are dropped; if that one is connected back
+// it learns of it. `from`: only if that is the peer now; NULL: whichever it is.
+static int packet_peer_set(struct unix_socket *u, struct unix_socket *peer,
+                           const struct unix_socket *from)
+{
+    struct list dropped = LIST_INIT(dropped);
+    struct unix_socket *old;
+    int err = 0;
+
+    mutex_lock(&u->turn);
+    mutex_lock(&unix_mutex);
+    old = u->peer;
+    if ((peer && peer->peer && peer->peer != u) || (from && old != from))
+        err = -EPERM;
+    else
+        peer_exchange_locked(u, peer, old, &dropped);
     mutex_unlock(&unix_mutex);
+    mutex_unlock(&u->turn);
+    if (err)
+        return err;
     wake_all(&u->socket.writable);
-    if (old && old != peer) {
-        mutex_lock(&u->turn);
-        unix_messages_drop(u);
-        mutex_unlock(&u->turn);
+    if (!list_empty(&dropped)) {
+        unix_room_made(u);
+        unix_messages_free(&dropped);
     }
     if (old)
         unix_put(old);
@@ -242,8 +278,7 @@ static int packet_peer_set(struct unix_socket *u, struct unix_socket *peer)
 
 void unix_disconnect(struct unix_socket *u, struct unix_socket *old)
 {
-    if (load_relaxed(&u->peer) == old)
-        packet_peer_set(u, NULL);
+    (void)packet_peer_set(u, NULL, old);
 }
 
 int unix_connect_packet(struct socket *s, const struct sockaddr_storage *name, u32 length,
@@ -253,12 +288,12 @@ int unix_connect_packet(struct socket *s, const struct sockaddr_storage *name, u
     int err;
 
     if (length >= sizeof(name->ss_family) && name->ss_family == AF_UNSPEC)
-        return packet_peer_set(u, NULL);
+        return packet_peer_set(u, NULL, NULL);
     err = unix_name_check(name, length) ?: unix_name_needed(u)
               ?: unix_find(name, length, s->type, &to);
     if (err)
         return err;
-    err = packet_peer_set(u, to);
+    err = packet_peer_set(u, to, NULL);
     unix_put(to);
     return err;
 }
@@ -296,6 +331,7 @@ static void peer_leave(struct unix_socket *u, struct unix_socket *peer, bool los
 
 static void close_one(struct unix_socket *u, bool lost, struct list *pending)
 {
+    struct list dropped = LIST_INIT(dropped);
     struct unix_socket *peer, *end;
     struct path path;
 
@@ -314,13 +350,13 @@ static void close_one(struct unix_socket *u, bool lost, struct list *pending)
     mutex_unlock(&unix_mutex);
     spin_lock(&u->lock);
     store_relaxed(&u->dead, true);
-    lost |= u->message_count != 0;
     spin_unlock(&u->lock);
+    unix_messages_take(u, &dropped);
     unix_shut(u, UNIX_NO_IO);
     unix_room_made(u);
     if (peer)
-        peer_leave(u, peer, lost);
-    unix_messages_drop(u);
+        peer_leave(u, peer, lost || !list_empty(&dropped));
+    unix_messages_free(&dropped);
     if (path.dentry)
         path_put(&path);
 }

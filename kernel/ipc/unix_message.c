@@ -250,12 +250,20 @@ struct unix_message *unix_message_next(struct unix_socket *u, struct unix_messag
     return next;
 }
 
-void unix_messages_drop(struct unix_socket *u)
+void unix_messages_take(struct unix_socket *u, struct list *out)
+{
+    spin_lock(&u->lock);
+    list_move(&u->messages, out);
+    store_relaxed(&u->message_count, 0);
+    u->unread = 0;
+    spin_unlock(&u->lock);
+}
+
+void unix_messages_free(struct list *messages)
 {
     struct unix_message *m;
 
-    while ((m = unix_message_first(u))) {
-        unix_message_dequeue(u, m);
+    while ((m = list_pop(messages, struct unix_message, link))) {
         unix_rights_drop(m);
         unix_message_free(m);
     }

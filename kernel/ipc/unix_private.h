@@ -168,7 +168,9 @@ void unix_turn_end(struct unix_socket *u); // gives it up; what is left is the n
 void unix_message_consume(struct unix_socket *u, struct unix_message *m, u32 n);
 struct unix_message *unix_message_first(struct unix_socket *u);
 struct unix_message *unix_message_next(struct unix_socket *u, struct unix_message *m);
-void unix_messages_drop(struct unix_socket *u); // all; who calls has the turn, or is the last
+// Takes all off the queue; who calls has the turn, or is the last. Then frees them, under no lock.
+void unix_messages_take(struct unix_socket *u, struct list *out);
+void unix_messages_free(struct list *messages);
 bool unix_may_send(struct unix_socket *u);
 // Waits for a message, an error, or the end. Who calls has the turn, and gives it up meanwhile.
 int unix_wait_message(struct unix_socket *u, ns_t deadline);

@@ -54,6 +54,13 @@ static inline void list_remove(struct list *n)
 }
 
 // Removes and returns the first node, or NULL.
+// The whole of `from`, which is empty then, becomes `to`'s.
+static inline void list_move(struct list *from, struct list *to)
+{
+    list_insert_before(from->next, to);
+    list_remove(from);
+}
+
 static inline struct list *list_pop_node(struct list *l)
 {
     struct list *n = l->next;

@@ -551,6 +551,29 @@ static void test_datagrams(void)
     close(stream);
 }
 
+static void test_disconnect(void)
+{
+    struct sockaddr none = {.sa_family = AF_UNSPEC};
+    int a = unix_socket(SOCK_DGRAM), b = unix_socket(SOCK_DGRAM), c;
+
+    NEED(bind_to(a, "@a") == 0 && bind_to(b, "@b") == 0);
+    NEED(connect_to(a, "@b") == 0 && connect_to(b, "@a") == 0);
+    EXPECT("disconnect with nothing received", connect(a, &none, sizeof(none)), 0);
+    EXPECT("the other does not notice", option(b, SO_ERROR), 0);
+    NEED(connect_to(a, "@b") == 0 && write(b, "lost", 4) == 4);
+    EXPECT("disconnect with something received", connect(a, &none, sizeof(none)), 0);
+    EXPECT_ERR("it is dropped", recv(a, &c, 1, MSG_DONTWAIT), EAGAIN);
+    EXPECT("the other is an error", ready(b, ALL_EVENTS), POLLOUT | POLLERR);
+    EXPECT("which one", option(b, SO_ERROR), ECONNRESET);
+    c = unix_socket(SOCK_DGRAM);
+    NEED(write(b, "lost", 4) == 4 && bind_to(c, "@c") == 0 && connect_to(a, "@b") == 0);
+    EXPECT("to connect the first time drops nothing", connect_to(a, "@c"), 0);
+    EXPECT_ERR("to another peer it does", recv(a, &none, 1, MSG_DONTWAIT), EAGAIN);
+    close(a);
+    close(b);
+    close(c);
+}
+
 static void test_sequenced(void)
 {
     char c;
@@ -686,6 +709,7 @@ int main(void)
     test_packets(SOCK_DGRAM, "datagram");
     test_packets(SOCK_SEQPACKET, "sequenced");
     test_datagrams();
+    test_disconnect();
     test_sequenced();
     int fd = listener(SOCK_STREAM, "guarded", 1);
     NEED(chmod("guarded", 0555) == 0);
