@@ -135,6 +135,32 @@ static int exec_threaded(void)
     return exec_program();
 }
 
+static volatile pid_t sleeper;
+
+static void *thread_named(void *argument)
+{
+    sleeper = gettid();
+    return thread_sleeps(argument);
+}
+
+// An exec that fails ends no thread.
+static int exec_sharer_threaded(void)
+{
+    static char stack[16384] __attribute__((aligned(16)));
+    pthread_t thread;
+    int err = pthread_create(&thread, NULL, thread_named, NULL);
+
+    if (err)
+        return err;
+    while (!sleeper)
+        sched_yield();
+    TRY(clone(clone_sleeps, stack + sizeof(stack), CLONE_VM | CLONE_SIGHAND | CLONE_FILES | SIGCHLD,
+              NULL));
+    err = exec_program();
+    TRY(syscall(SYS_tgkill, getpid(), sleeper, 0));
+    return err;
+}
+
 static int map_touch(void)
 {
     char *p = pages(64);
@@ -442,6 +468,7 @@ static int calls_of_memory(void)
 const struct workload workloads_of_processes[] = {
     WORKLOAD(forks), WORKLOAD(forks_large), WORKLOAD(vforks), WORKLOAD(threads),
     REPLACED(exec_program), REPLACED(exec_large), REPLACED(exec_script), REPLACED(exec_threaded), REPLACED(exec_set_user), REPLACED(exec_sharer),
+    REPLACED(exec_sharer_threaded),
     WORKLOAD(map_touch), WORKLOAD(map_splits), WORKLOAD(map_moves), WORKLOAD(map_over),
     WORKLOAD(map_shared), WORKLOAD(break_moves), WORKLOAD(stack_deep), WORKLOAD(copy_on_write),
     WORKLOAD(signals_queued), WORKLOAD(signal_handler), WORKLOAD(timers), WORKLOAD(interval_timer),
