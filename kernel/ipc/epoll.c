@@ -5,9 +5,11 @@
 // puts it on its epoll's ready list. Neither side holds a reference: file_destroy takes a file's
 // items away before its release, and an epoll's release takes away its own.
 //
-//   epoll_mutex    held where a file or an epoll with items goes, and where epolls are watched by
-//                  epolls: who holds it may follow item->file and item->epoll anywhere
-//   epoll->mutex   (m) its items. Outer before inner, and no file is released under it.
+//   epoll_mutex    which epolls watch which: held where an epoll comes to be watched, or goes, and
+//                  where more is watched by an epoll that is watched. Who holds it may follow
+//                  item->file and item->epoll between epolls
+//   epoll->mutex   (m) its items, whose files stay meanwhile. Outer before inner, and no file is
+//                  released under it.
 //   watches_lock   file->watches of all files
 //   epoll->lock    (l) the ready list; taken by callbacks, under the lock of a file's queue
 //
@@ -21,7 +23,7 @@
 #include "vfs/poll.h"
 
 #define NESTS_MAX 4   // epolls below the outermost
-#define PATHS_MAX 500 // ways up from one epoll
+#define PATHS_MAX 500 // ways up from one epoll; from another file, but for those of one step
 #define ENDLESS   100 // as a height: round in a circle
 
 #define MODE_BITS    (EPOLLET | EPOLLONESHOT | EPOLLWAKEUP | EPOLLEXCLUSIVE)
@@ -30,6 +32,7 @@
 #define READABLE     (POLLIN | POLLRDNORM)
 
 struct epoll {
+    struct ref refs; // its file's, and of files that go
     struct mutex mutex;
     struct rb_root items;   // (m) by file and descriptor
     struct spinlock lock;   // RANK_WAIT, nested
@@ -81,7 +84,6 @@ static bool item_woken(struct wait_entry *wait, u64 key)
     struct item *item = container_of(wait, struct watch, wait)->item;
     struct epoll *e = item->epoll;
     u32 wanted = load_relaxed(&item->events);
-    bool awaited;
 
     if (!(wanted & ~MODE_BITS) || (key && !(key & wanted)))
         return false;
@@ -89,9 +91,7 @@ static bool item_woken(struct wait_entry *wait, u64 key)
     if (list_empty(&item->ready))
         list_insert_tail(&e->ready, &item->ready);
     spin_unlock(&e->lock);
-    awaited = !wait_queue_empty(&e->wait);
-    wake_key_nested(&e->wait, READABLE);
-    return awaited || !(wanted & EPOLLEXCLUSIVE);
+    return wake_key_nested(&e->wait, READABLE); // it matters to exclusive items alone
 }
 
 // After a change: an item that is ready now joins the list.
@@ -382,20 +382,41 @@ static u32 chain_above(struct epoll *e)
     return e->above;
 }
 
-static bool paths_fit(struct epoll *e)
+// Of a file that is no epoll. Single steps do not count: they cost no more than threads that wait.
+static bool file_paths_fit(struct file *f)
 {
     struct item *item;
+    u32 paths = 0;
+
+    spin_lock(&watches_lock);
+    HLIST_FOR_EACH (item, &f->watches, file_node) {
+        chain_above(item->epoll);
+        paths += item->epoll->paths;
+        if (paths > PATHS_MAX)
+            break;
+    }
+    spin_unlock(&watches_lock);
+    return paths <= PATHS_MAX;
+}
+
+static bool paths_fit(struct epoll *e)
+{
+    struct rb_node *node;
+    bool fit;
 
     if (e->below_walk == walk)
         return true;
     e->below_walk = walk;
     chain_above(e);
-    if (e->paths > PATHS_MAX)
-        return false;
-    LIST_FOR_EACH (item, &e->inner, inner)
-        if (!paths_fit(item->file->private))
-            return false;
-    return true;
+    fit = e->paths <= PATHS_MAX;
+    mutex_lock(&e->mutex);
+    for (node = rb_first(&e->items); node && fit; node = rb_next(node)) {
+        struct file *f = container_of(node, struct item, node)->file;
+
+        fit = file_is_epoll(f) ? paths_fit(f->private) : file_paths_fit(f);
+    }
+    mutex_unlock(&e->mutex);
+    return fit;
 }
 
 // Whether `inner`, which is among e's items by now, may stay there.
@@ -409,6 +430,11 @@ static int nesting_check(struct epoll *e, struct epoll *inner)
         return -ELOOP;
     walk++;
     return paths_fit(inner) ? 0 : -EINVAL;
+}
+
+static bool is_watched(const struct epoll *e)
+{
+    return load_relaxed(&e->file->watches.first) != NULL;
 }
 
 /* epoll_ctl */
@@ -453,6 +479,9 @@ static int item_add(struct epoll *e, struct file *f, int fd, const struct epoll_
     if (file_is_epoll(f)) {
         list_insert_tail(&e->inner, &a.item->inner);
         err = nesting_check(e, f->private);
+    } else if (is_watched(e)) {
+        walk++;
+        err = file_paths_fit(f) ? 0 : -EINVAL;
     }
     if (!err) {
         ready = file_poll(f, &a.table);
@@ -512,48 +541,81 @@ int epoll_control(struct file *epoll, int op, int fd, struct file *f,
                   const struct epoll_event *event)
 {
     struct epoll *e = epoll->private;
-    bool nested = file_is_epoll(f);
     int err = control_check(epoll, op, f, event);
+    bool nested = file_is_epoll(f), again = !err;
 
-    if (err)
-        return err;
-    if (nested)
-        mutex_lock(&epoll_mutex);
-    mutex_lock(&e->mutex);
-    err = control_locked(e, op, fd, f, event);
-    mutex_unlock(&e->mutex);
-    if (nested)
-        mutex_unlock(&epoll_mutex);
+    while (again) {
+        if (nested)
+            mutex_lock(&epoll_mutex);
+        mutex_lock(&e->mutex);
+        again = !nested && op == EPOLL_CTL_ADD && is_watched(e);
+        if (!again)
+            err = control_locked(e, op, fd, f, event);
+        mutex_unlock(&e->mutex);
+        if (nested)
+            mutex_unlock(&epoll_mutex);
+        nested = true;
+    }
     return err;
 }
 
 /* Life */
 
-// Nobody can add or ask for items of a file without references.
-static void file_unwatch(struct file *f)
+static void epoll_put(struct epoll *e)
+{
+    if (ref_put(&e->refs))
+        kfree(e);
+}
+
+// The file's first item, and its epoll with a reference; NULL: it has none.
+static struct item *watch_first(struct file *f, struct epoll **e)
 {
     struct item *item;
 
-    mutex_lock(&epoll_mutex);
-    while ((item = HLIST_OBJECT(f->watches.first, struct item, file_node))) {
-        struct epoll *e = item->epoll;
+    spin_lock(&watches_lock);
+    item = HLIST_OBJECT(f->watches.first, struct item, file_node);
+    *e = item ? item->epoll : NULL;
+    if (item)
+        ref_get(&item->epoll->refs);
+    spin_unlock(&watches_lock);
+    return item;
+}
 
+// Nobody can add or ask for items of a file without references. An epoll that goes meanwhile takes
+// all of its items away at once.
+static void file_unwatch(struct file *f)
+{
+    bool nested = file_is_epoll(f);
+    struct epoll *e;
+    struct item *item;
+
+    if (nested)
+        mutex_lock(&epoll_mutex);
+    while ((item = watch_first(f, &e))) {
         mutex_lock(&e->mutex);
-        item_remove(item);
+        if (e->items.node)
+            item_remove(item);
         mutex_unlock(&e->mutex);
+        epoll_put(e);
     }
-    mutex_unlock(&epoll_mutex);
+    if (nested)
+        mutex_unlock(&epoll_mutex);
 }
 
 static void epoll_release(struct file *f)
 {
     struct epoll *e = f->private;
+    bool nested = !list_empty(&e->inner);
 
-    mutex_lock(&epoll_mutex);
+    if (nested)
+        mutex_lock(&epoll_mutex);
+    mutex_lock(&e->mutex);
     while (e->items.node)
         item_remove(container_of(e->items.node, struct item, node));
-    mutex_unlock(&epoll_mutex);
-    kfree(e);
+    mutex_unlock(&e->mutex);
+    if (nested)
+        mutex_unlock(&epoll_mutex);
+    epoll_put(e);
 }
 
 static const struct file_ops epoll_ops = {
@@ -568,6 +630,7 @@ int epoll_create(struct file **out)
 
     if (!e)
         return -ENOMEM;
+    ref_init(&e->refs, 1);
     mutex_init(&e->mutex, RANK_NONE);
     spin_init(&e->lock, RANK_WAIT);
     list_init(&e->ready);

@@ -29,23 +29,27 @@ bool wait_entry_wake(struct wait_entry *e, u64 key)
     return true;
 }
 
-static inline void queue_wake(struct wait_queue *q, unsigned exclusive, u64 key, bool nested)
+// True if anybody was woken.
+static inline bool queue_wake(struct wait_queue *q, unsigned exclusive, u64 key, bool nested)
 {
     struct wait_entry *e, *next;
+    bool any = false;
     irqflags_t irq;
 
     smp_mb();
     if (wait_queue_empty(q))
-        return;
+        return false;
     irq = irq_save();
     spin_take(&q->lock, nested);
     LIST_FOR_EACH_SAFE (e, next, &q->entries, link) {
-        bool is_exclusive = e->exclusive;
+        bool is_exclusive = e->exclusive, woken = wait_entry_wake(e, key);
 
-        if (wait_entry_wake(e, key) && is_exclusive && --exclusive == 0)
+        any |= woken;
+        if (woken && is_exclusive && --exclusive == 0)
             break;
     }
     spin_unlock_irqrestore(&q->lock, irq);
+    return any;
 }
 
 void wake_one(struct wait_queue *q)
@@ -63,9 +67,9 @@ void wake_key(struct wait_queue *q, u64 key)
     queue_wake(q, 1, key, false);
 }
 
-void wake_key_nested(struct wait_queue *q, u64 key)
+bool wake_key_nested(struct wait_queue *q, u64 key)
 {
-    queue_wake(q, 1, key, true);
+    return queue_wake(q, 1, key, true);
 }
 
 void wake_next(struct wait_queue *q)

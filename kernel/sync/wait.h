@@ -46,8 +46,9 @@ static inline bool wait_queue_empty(struct wait_queue *q)
 void wake_one(struct wait_queue *q);
 void wake_all(struct wait_queue *q);
 void wake_key(struct wait_queue *q, u64 key); // one exclusive waiter
-// The same from a callback, while the lock of the queue that called it is held.
-void wake_key_nested(struct wait_queue *q, u64 key);
+// The same from a callback, while the lock of the queue that called it is held. True if it woke
+// any.
+bool wake_key_nested(struct wait_queue *q, u64 key);
 // As wake_one by who leaves what woke it to the next: nothing is new, so callbacks pass it over.
 void wake_next(struct wait_queue *q);
 #define KEY_OF_NO_CALLBACK (1UL << 63)

@@ -392,6 +392,41 @@ static void test_depth(void)
         close(chain[i]);
 }
 
+// The ways on from the epolls that watch a file are as many at most as those from an epoll, whoever
+// comes last.
+static void test_fanout(void)
+{
+    int inner = epoll_make(), event = event_make(0), outer[50], copy[11], good = 0;
+
+    for (int i = 0; i < 11; i++)
+        copy[i] = dup(event);
+    for (int i = 0; i < 10; i++)
+        good += !control(inner, EPOLL_CTL_ADD, copy[i], EPOLLIN, i);
+    for (int i = 0; i < 50; i++) {
+        outer[i] = epoll_make();
+        good += !control(outer[i], EPOLL_CTL_ADD, inner, EPOLLIN, 0);
+    }
+    EXPECT("fan within the limit", good, 60);
+    EXPECT_ERR("fan with one more file", control(inner, EPOLL_CTL_ADD, copy[10], EPOLLIN, 10),
+               EINVAL);
+    EXPECT_ERR("fan with one more epoll",
+               control(ep = epoll_make(), EPOLL_CTL_ADD, inner, EPOLLIN, 0), EINVAL);
+    EXPECT_OK("fan with one less", control(inner, EPOLL_CTL_DEL, copy[0], 0, 0));
+    EXPECT_OK("fan has room again", control(inner, EPOLL_CTL_ADD, copy[10], EPOLLIN, 10));
+    signal_event(event);
+    good = 0;
+    for (int i = 0; i < 50; i++) {
+        good += one_of(outer[i], 0) > 0;
+        close(outer[i]);
+    }
+    EXPECT("fan tells all", good, 50);
+    for (int i = 0; i < 11; i++)
+        close(copy[i]);
+    close(ep);
+    close(inner);
+    close(event);
+}
+
 struct waiter {
     pthread_t thread;
     int ep, timeout;
@@ -563,6 +598,22 @@ static void test_exclusive(void)
     close(p[0]);
 }
 
+// An epoll that nobody waits for, though another watches it, keeps no wake-up.
+static void test_exclusive_unawaited(void)
+{
+    int event = event_make(0), quiet = epoll_make(), outer = epoll_make(), e = epoll_make();
+
+    add(quiet, event, EPOLLIN | EPOLLEXCLUSIVE, 0);
+    add(outer, quiet, EPOLLIN, 0);
+    add(e, event, EPOLLIN | EPOLLEXCLUSIVE, 0);
+    signal_event(event);
+    EXPECT("exclusive goes on", one_of(e, 0), EPOLLIN);
+    close(quiet);
+    close(outer);
+    close(e);
+    close(event);
+}
+
 // Threads add, take away, close and wake at once.
 #define ROUNDS 300
 
@@ -637,9 +688,11 @@ int main(void)
     test_closing();
     test_nested();
     test_depth();
+    test_fanout();
     test_waiting();
     test_signals();
     test_exclusive();
+    test_exclusive_unawaited();
     test_storm();
     return abi_end();
 }
