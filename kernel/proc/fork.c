@@ -11,9 +11,9 @@
 #include "proc/pidfd.h"
 #include "proc/proc_private.h"
 
-#define CLONE_NAMESPACES                                                                          \
-    (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | \
-     CLONE_NEWNET | CLONE_NEWTIME)
+#define CLONE_NAMESPACES                                                                           \
+    (CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | \
+     CLONE_NEWTIME)
 
 // The child while it is being made.
 struct birth {
@@ -32,6 +32,8 @@ static int clone_check(const struct clone_args *a)
     u64 f = a->flags;
 
     if ((f & (CLONE_NAMESPACES | CLONE_INTO_CGROUP | CLONE_PARENT)) || a->set_tid_size)
+        return -EINVAL;
+    if ((f & CLONE_NEWNS) && (f & CLONE_FS))
         return -EINVAL;
     if ((f & CLONE_PIDFD) && ((f & (CLONE_THREAD | CLONE_DETACHED)) ||
                               ((f & CLONE_PARENT_SETTID) && a->pidfd == a->parent_tid)))
@@ -92,6 +94,8 @@ static int share_or_copy(struct thread *t, u64 flags)
         fs_context_get(t->fs = self->fs);
     else
         err = fs_context_copy(self->fs, &t->fs);
+    if (!err && flags & CLONE_NEWNS)
+        err = fs_context_own_mounts(t->fs);
     if (err)
         return err;
     if (flags & CLONE_VM)

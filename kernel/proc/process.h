@@ -204,6 +204,7 @@ s64 process_clone(const struct clone_args *args, const struct trapframe *frame);
 int process_exec(const struct path *start, const char *name, const char *shown, uaddr_t argv,
                  uaddr_t envp, u32 flags);
 int files_unshare(void); // the running thread's descriptor table becomes its own; -ENOMEM
+int process_unshare(u64 flags);
 // The first program, from kmain: never returns on success.
 int process_start_init(const char *path);
 

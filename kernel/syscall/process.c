@@ -56,6 +56,11 @@ s64 sys_clone(u64 flags, u64 stack, u64 parent_tid, u64 tls, u64 child_tid)
     return clone_act(&args);
 }
 
+s64 sys_unshare(u64 flags)
+{
+    return process_unshare(flags);
+}
+
 s64 sys_clone3(u64 uargs, u64 size)
 {
     struct clone_args args;

@@ -76,7 +76,7 @@
     SYSCALL(mincore, 3, FAST, "asa") SYSCALL(mlock, 2, FAST, "as") SYSCALL(munlock, 2, FAST, "as") \
     SYSCALL(membarrier, 3, FAST, "dxd") SYSCALL(riscv_flush_icache, 3, FAST, "aax") \
     /* processes and threads */ \
-    SYSCALL(clone, 5, FULL, "xaaaa") SYSCALL(clone3, 2, FULL, "as") \
+    SYSCALL(unshare, 1, FAST, "x") SYSCALL(clone, 5, FULL, "xaaaa") SYSCALL(clone3, 2, FULL, "as") \
     SYSCALL(execve, 3, FULL, "paa") SYSCALL(execveat, 5, FULL, "Fpaax") \
     SYSCALL(exit, 1, FAST, "d") SYSCALL(exit_group, 1, FAST, "d") SYSCALL(wait4, 4, FAST, "Paxa") \
     SYSCALL(waitid, 5, FAST, "dPaxa") SYSCALL(set_tid_address, 1, FAST, "a") \

@@ -16,7 +16,7 @@ void vfs_init(void)
 }
 
 static int context_create(const struct path *root, const struct path *cwd, u32 umask,
-                          struct fs_context **out)
+                          struct mount_tree *mounts, struct fs_context **out)
 {
     struct fs_context *fs = slab_alloc(context_cache, 0);
 
@@ -27,13 +27,15 @@ static int context_create(const struct path *root, const struct path *cwd, u32 u
     fs->root = *root;
     fs->cwd = *cwd;
     fs->umask = umask;
+    fs->mounts = mounts;
+    ref_get(&mounts->refs);
     *out = fs;
     return 0;
 }
 
 int fs_context_create(struct fs_context **out)
 {
-    int err = context_create(&root_path, &root_path, 022, out);
+    int err = context_create(&root_path, &root_path, 022, boot_mounts, out);
 
     if (!err) {
         path_get(&root_path);
@@ -53,7 +55,7 @@ int fs_context_copy(struct fs_context *from, struct fs_context **out)
     path_get(&root);
     path_get(&cwd);
     spin_unlock(&from->lock);
-    err = context_create(&root, &cwd, from->umask, out);
+    err = context_create(&root, &cwd, from->umask, from->mounts, out);
     if (err) {
         path_put(&root);
         path_put(&cwd);
@@ -72,6 +74,7 @@ void fs_context_put(struct fs_context *fs)
         return;
     path_put(&fs->root);
     path_put(&fs->cwd);
+    mount_tree_put(fs->mounts);
     slab_free(context_cache, fs);
 }
 

@@ -33,10 +33,29 @@ static inline u32 name_hash_step(u32 hash, u8 c)
 
 /* mount.c */
 
+extern struct rwlock mount_lock; // RANK_MOUNT, taken to write by who changes the tree
+extern struct list mount_list;   // (mount_lock)
 void mount_init(void);
+// A mount nowhere yet; takes over the superblock reference if it succeeds. -ENOMEM.
+int mount_create(struct superblock *sb, struct dentry *root, const char *source, u32 flags,
+                 struct mount **out);
 void mount_put(struct mount *m);
+void mount_join_locked(struct mount *m, const struct path *at); // puts m right there
+void mount_leave_locked(struct mount *m);                       // takes it away
+// Joins m on top of what is mounted on *at; -ENOTDIR -EINVAL (not of ours) -ENOENT (unlinked).
+int mount_attach_locked(struct mount *m, const struct path *at);
+// Detaches m and all below it, deepest first, with the tree's references; the caller has its own.
+void mount_detach_tree_locked(struct mount *m);
 // While something is mounted on *p goes to the root of that; true if it moved.
 bool mount_cross(struct path *p);
+
+/* mount_tree.c */
+
+void mount_tree_boot(struct mount *root); // the first tree
+// m is in the tree that the running thread sees (so it is not detached).
+bool mount_is_ours_locked(struct mount *m);
+// mount(2) with MS_BIND (and MS_REC) or MS_MOVE.
+int mount_from(const char *source, const struct path *at, u32 flags);
 
 /* file.c */
 

@@ -18,10 +18,10 @@
 #define HASH_SIZE  64
 #define KEPT_FLAGS (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME)
 
-static struct rwlock mount_lock;
-static struct list mounts = LIST_INIT(mounts); // (mount_lock)
-static struct hlist mount_hash[HASH_SIZE];     // (tree_lock)
-static u32 next_id = 1;                        // (a)
+struct rwlock mount_lock;
+struct list mount_list = LIST_INIT(mount_list);
+static struct hlist mount_hash[HASH_SIZE]; // (tree_lock)
+static u32 next_id = 1;                    // (a)
 struct path root_path;
 
 void mount_init(void)
@@ -86,9 +86,8 @@ bool mount_cross(struct path *p)
 
 /* Life */
 
-// Takes over the superblock reference if it succeeds.
-static int mount_create(struct superblock *sb, struct dentry *root, const char *source, u32 flags,
-                        struct mount **out)
+int mount_create(struct superblock *sb, struct dentry *root, const char *source, u32 flags,
+                 struct mount **out)
 {
     struct mount *m = kmalloc(sizeof(*m), ALLOC_ZERO);
     size_t n = strlen(source) + 1;
@@ -130,18 +129,28 @@ static int mount_create_root(struct superblock *sb, const char *source, u32 flag
     return superblock_root(sb, &root) ?: mount_create(sb, root, source, flags, out);
 }
 
-static void list_add_locked(struct mount *m, const struct path *at)
+void mount_join_locked(struct mount *m, const struct path *at)
 {
+    path_get(at);
     spin_lock(&tree_lock);
-    if (at) {
-        m->parent = at->mount;
-        m->point = at->dentry;
-        path_get(at);
-        at->dentry->mounted++;
-        hlist_insert(hash_chain(at->mount, at->dentry), &m->hash_node);
-    }
+    m->parent = at->mount;
+    m->point = at->dentry;
+    at->dentry->mounted++;
+    hlist_insert(hash_chain(at->mount, at->dentry), &m->hash_node);
     spin_unlock(&tree_lock);
-    list_insert_tail(&mounts, &m->link);
+}
+
+void mount_leave_locked(struct mount *m)
+{
+    struct path was = {m->parent, m->point};
+
+    spin_lock(&tree_lock);
+    hlist_remove(&m->hash_node);
+    m->point->mounted--;
+    m->parent = NULL;
+    m->point = NULL;
+    spin_unlock(&tree_lock);
+    path_put(&was);
 }
 
 int mount_root(struct superblock *sb, const char *source)
@@ -152,14 +161,15 @@ int mount_root(struct superblock *sb, const char *source)
     if (err)
         return err;
     write_lock(&mount_lock);
-    list_add_locked(m, NULL);
+    list_insert_tail(&mount_list, &m->link);
     write_unlock(&mount_lock);
     root_path = (struct path){m, m->root};
     path_get(&root_path);
+    mount_tree_boot(m);
     return 0;
 }
 
-static int attach(struct mount *m, const struct path *at)
+int mount_attach_locked(struct mount *m, const struct path *at)
 {
     struct path top = *at;
     int err = 0;
@@ -167,16 +177,26 @@ static int attach(struct mount *m, const struct path *at)
     if (S_ISDIR(m->root->inode->mode) != S_ISDIR(path_inode(at)->mode))
         return -ENOTDIR;
     path_get(&top);
-    write_lock(&mount_lock);
     mount_cross(&top);
-    if (!top.mount->parent && top.mount != root_path.mount) // detached meanwhile
+    if (!mount_is_ours_locked(top.mount))
         err = -EINVAL;
     else if (dentry_is_unlinked(top.dentry))
         err = -ENOENT;
     else
-        list_add_locked(m, &top);
-    write_unlock(&mount_lock);
+        mount_join_locked(m, &top);
     path_put(&top);
+    return err;
+}
+
+static int attach(struct mount *m, const struct path *at)
+{
+    int err;
+
+    write_lock(&mount_lock);
+    err = mount_attach_locked(m, at);
+    if (!err)
+        list_insert_tail(&mount_list, &m->link);
+    write_unlock(&mount_lock);
     return err;
 }
 
@@ -204,30 +224,22 @@ static struct mount *child_of(const struct mount *m)
 {
     struct mount *child;
 
-    LIST_FOR_EACH (child, &mounts, link)
+    LIST_FOR_EACH (child, &mount_list, link)
         if (child->parent == m)
             return child;
     return NULL;
 }
 
-// Detaches m and all below it, deepest first; the caller holds a reference on m.
-static void detach_tree(struct mount *m)
+void mount_detach_tree_locked(struct mount *m)
 {
     struct mount *at, *child;
-    struct path was;
 
     do {
         for (at = m; (child = child_of(at)); at = child)
             ;
-        spin_lock(&tree_lock);
-        was = (struct path){at->parent, at->point};
-        hlist_remove(&at->hash_node);
-        at->point->mounted--;
-        at->parent = NULL;
-        at->point = NULL;
-        spin_unlock(&tree_lock);
+        if (at->parent)
+            mount_leave_locked(at);
         list_remove(&at->link);
-        path_put(&was);
         mount_put(at);
     } while (at != m);
 }
@@ -242,12 +254,12 @@ int mount_detach(const struct path *at, int flags)
     if (flags & ~(MNT_FORCE | MNT_DETACH | UMOUNT_NOFOLLOW) || at->dentry != m->root)
         return -EINVAL;
     write_lock(&mount_lock);
-    if (!m->parent)
-        err = m == root_path.mount ? -EBUSY : -EINVAL;
-    else if (!(flags & MNT_DETACH) && ref_read(&m->refs) > 2)
+    if (!mount_is_ours_locked(m))
+        err = -EINVAL;
+    else if (!m->parent || (!(flags & MNT_DETACH) && ref_read(&m->refs) > 2))
         err = -EBUSY;
     else
-        detach_tree(m);
+        mount_detach_tree_locked(m);
     write_unlock(&mount_lock);
     return err;
 }
@@ -272,26 +284,6 @@ static int remount(const struct path *at, u32 flags, const char *options)
     return 0;
 }
 
-static int bind(const char *source, const struct path *at)
-{
-    struct path from SCOPED(path_end) = {0};
-    struct mount *m;
-    int err = path_lookup(NULL, source, WALK_FOLLOW, &from);
-
-    if (err)
-        return err;
-    superblock_get(from.mount->sb);
-    err = mount_create(from.mount->sb, from.dentry, from.mount->source, from.mount->flags, &m);
-    if (err) {
-        superblock_put(from.mount->sb);
-        return err;
-    }
-    err = attach(m, at);
-    if (err)
-        mount_put(m);
-    return err;
-}
-
 int vfs_mount(const char *source, const struct path *at, const char *type, u32 flags,
               const char *options)
 {
@@ -303,11 +295,11 @@ int vfs_mount(const char *source, const struct path *at, const char *type, u32 f
         return -EPERM;
     if (flags & MS_REMOUNT)
         return remount(at, flags, options);
-    if (flags & MS_BIND)
-        return source ? bind(source, at) : -EINVAL;
-    if (flags & (MS_PRIVATE | MS_UNBINDABLE)) // nothing is ever propagated
+    if (flags & (MS_BIND | MS_MOVE))
+        return source ? mount_from(source, at, flags) : -EINVAL;
+    if (flags & (MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE)) // nothing is ever propagated
         return 0;
-    if (flags & (MS_MOVE | MS_SHARED | MS_SLAVE) || !type)
+    if (flags & MS_SHARED || !type)
         return -EINVAL;
     fs = fs_find(type);
     if (!fs)
@@ -326,7 +318,7 @@ void mount_each(void (*fn)(struct mount *m, void *arg), void *arg)
     struct mount *m;
 
     read_lock(&mount_lock);
-    LIST_FOR_EACH (m, &mounts, link)
+    LIST_FOR_EACH (m, &mount_list, link)
         fn(m, arg);
     read_unlock(&mount_lock);
 }

@@ -33,6 +33,13 @@ struct mount {
     u32 flags;              // (a) MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC...
     u32 id;                 // (c)
     char *source;           // (c) first column of /proc/mounts
+    struct mount *copy;     // (mount lock) while the tree is copied
+};
+
+// What a process and those that share with it have mounted: a mount namespace.
+struct mount_tree {
+    struct ref refs;
+    struct mount *root; // (c) with the tree's reference
 };
 
 struct path {
@@ -121,7 +128,9 @@ int mount_root(struct superblock *sb, const char *source);
 int mount_attach(struct superblock *sb, const struct path *at, const char *source, u32 flags);
 int mount_detach(const struct path *at, int flags); // umount2(2)
 int vfs_mount(const char *source, const struct path *at, const char *type, u32 flags,
-              const char *options); // mount(2)
+              const char *options);    // mount(2)
+extern struct mount_tree *boot_mounts; // (c) after mount_root: what the first process sees
+void mount_tree_put(struct mount_tree *t);
 // Options as in the fourth column of /proc/mounts, "rw,nosuid,relatime".
 void mount_flags_text(u32 flags, char *buf, size_t size);
 // fn for each mount in order, with the mount lock held for reading, so that parents stay.
@@ -133,12 +142,15 @@ void vfs_shutdown(void);
 // Root, working directory and umask, shared by CLONE_FS.
 struct fs_context {
     struct ref refs;
-    struct spinlock lock;  // RANK_FS
-    struct path root, cwd; // (l)
-    u32 umask;             // (l)
+    struct spinlock lock;      // RANK_FS
+    struct path root, cwd;     // (l)
+    u32 umask;                 // (l)
+    struct mount_tree *mounts; // (c) referenced
 };
 int fs_context_create(struct fs_context **out);                        // root and cwd = root_path
 int fs_context_copy(struct fs_context *from, struct fs_context **out); // -ENOMEM
+// The running thread's alone gets mounts of its own, as those it had; -EPERM -ENOMEM.
+int fs_context_own_mounts(struct fs_context *fs);
 void fs_context_get(struct fs_context *fs);
 void fs_context_put(struct fs_context *fs);
 void fs_context_set_cwd(struct fs_context *fs, const struct path *p); // takes its own references

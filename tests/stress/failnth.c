@@ -103,6 +103,7 @@ static void directory_empty(void)
 {
     umount2(DIR_PATH "/mnt/directory", MNT_DETACH);
     umount2(DIR_PATH "/mnt", MNT_DETACH);
+    umount2(DIR_PATH "/other", MNT_DETACH);
     if (chdir(DIR_PATH) < 0)
         _exit(97);
     remove_below(AT_FDCWD, ".");

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -388,7 +389,22 @@ static int mounts(void)
     TRY(mount("mnt", "mnt/directory", NULL, MS_BIND, NULL));
     TRY(umount("mnt/directory"));
     TRY(read_all("/proc/mounts"));
+    TRY(read_all("/proc/self/mountinfo"));
+    TRY(mount("mnt", "mnt/directory", NULL, MS_BIND | MS_REC, NULL));
+    TRY(umount("mnt/directory"));
     TRY(umount("mnt"));
+    return 0;
+}
+
+static int own_mounts(void)
+{
+    TRY(unshare(CLONE_NEWNS));
+    TRY(mkdir("mnt", 0755));
+    TRY(mkdir("other", 0755));
+    TRY(mount("none", "mnt", "tmpfs", 0, NULL));
+    TRY(unshare(CLONE_NEWNS));
+    TRY(mount("mnt", "other", NULL, MS_MOVE, NULL));
+    TRY(umount("other"));
     return 0;
 }
 
@@ -545,7 +561,7 @@ const struct workload workloads_of_files[] = {
     WORKLOAD(vectors), WORKLOAD(pipes), WORKLOAD(fifos), WORKLOAD(map_file), WORKLOAD(poll_many),
     WORKLOAD(select_many), WORKLOAD(dup_growth), WORKLOAD(locks), WORKLOAD(directory_read),
     WORKLOAD(proc_system), WORKLOAD(proc_self), WORKLOAD(proc_links), WORKLOAD(proc_lists),
-    WORKLOAD(mounts), WORKLOAD(mount_proc), WORKLOAD(path_deep), WORKLOAD(sends_file),
+    WORKLOAD(mounts), WORKLOAD(own_mounts), WORKLOAD(mount_proc), WORKLOAD(path_deep), WORKLOAD(sends_file),
     WORKLOAD(copies_range), WORKLOAD(status_calls), ONE_RUN(access_real), ONE_RUN(new_root), WORKLOAD(terminal),
     ONE_RUN(terminal_session), WORKLOAD(events), WORKLOAD(devices),
     {0},
