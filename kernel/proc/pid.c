@@ -47,7 +47,7 @@ int pid_alloc(struct pid **out)
         bitmap_set(pid_map, id);
         pid_last = id;
         p->id = id;
-        p->uses = 1;
+        p->uses = p->refs = 1;
         hlist_insert(&pids[id % PID_BUCKETS], &p->node);
     }
     spin_unlock(&proctree_lock);
@@ -71,7 +71,14 @@ void pid_use_end_locked(struct pid *p)
         return;
     hlist_remove(&p->node);
     bitmap_clear(pid_map, p->id);
-    slab_free(pid_cache, p);
+    pid_put_locked(p);
+}
+
+void pid_put_locked(struct pid *p)
+{
+    assert(lock_held(&proctree_lock));
+    if (!--p->refs)
+        slab_free(pid_cache, p);
 }
 
 struct pid *pid_find(pid_t id)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// pidfd_open(2): a descriptor holds a reference to the process, and so keeps its id from being
-// used for another. Its queue is exit_wait, which is also woken when threads end.
+// pidfd_open(2): a descriptor holds a reference to the process, whose id may be another's once it
+// is reaped. Its queue is exit_wait, which is also woken when threads end.
 #include "proc/pidfd.h"
 #include "abi/capability.h"
 #include "abi/errno.h"

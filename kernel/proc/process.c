@@ -24,6 +24,7 @@ int process_create(struct process **out, struct pid *pid)
     p->pid = pid;
     spin_lock(&proctree_lock);
     pid_use_begin_locked(pid);
+    pid->refs++;
     spin_unlock(&proctree_lock);
     list_init(&p->children);
     list_init(&p->sibling);
@@ -46,7 +47,9 @@ void process_put(struct process *p)
     if (!ref_put(&p->refs))
         return;
     spin_lock(&proctree_lock);
-    pid_use_end_locked(p->pid);
+    if (p->state != PROCESS_DEAD) // it never was
+        pid_use_end_locked(p->pid);
+    pid_put_locked(p->pid);
     spin_unlock(&proctree_lock);
     sigpending_flush(&p->pending);
     if (p->sighand && ref_put(&p->sighand->refs))
@@ -189,6 +192,7 @@ void process_unlink_zombie_locked(struct process *p)
     wake_all(&p->exit_wait); // pidfds
     group_put_locked(p->group);
     p->group = NULL;
+    pid_use_end_locked(p->pid); // a pidfd that is kept keeps no number
 }
 
 void process_dump_all(void)

@@ -25,7 +25,8 @@ struct task;
 struct pid {
     struct hnode node;       // (proctree) by id
     pid_t id;                // (c)
-    u32 uses;                // (proctree)
+    u32 uses;                // (proctree) of the number, which is free after the last
+    u32 refs;                // (proctree) of this: one while the number is in use
     struct task *task;       // (proctree) thread with this tid
     struct process *process; // (proctree) until reaped
     struct group *group;     // (proctree)
@@ -222,6 +223,7 @@ struct wait_args {
     int type; // P_ALL P_PID P_PGID
     pid_t id;
     u32 options; // WNOHANG WUNTRACED/WSTOPPED WEXITED WCONTINUED WNOWAIT __WALL...
+    const struct process *process; // of P_PID: only this one, referenced; NULL: any
 };
 struct wait_result {
     pid_t pid;

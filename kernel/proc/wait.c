@@ -93,6 +93,8 @@ static struct process *wait_find_locked(struct process *p, const struct wait_arg
 {
     struct process *child = a->type == P_PID ? process_find(a->id) : NULL;
 
+    if (child && a->process && a->process != child)
+        child = NULL; // who has its number now
     *status = -ECHILD;
     if (a->type == P_PID)
         return child && child->parent == p && wait_status(a, child, status) ? child : NULL;

@@ -161,15 +161,15 @@ static void waitid_info(struct siginfo *info, const struct wait_result *r)
         info->si_status = WTERMSIG(r->status);
 }
 
-// Makes a wait for a pidfd one for its process, whose id stays its own.
-static int wait_pidfd(struct wait_args *a)
+// Makes a wait for a pidfd one for its process.
+static int wait_pidfd(struct wait_args *a, const struct file *f)
 {
-    struct file *f SCOPED(file_end) = a->id >= 0 ? fd_get(a->id) : NULL;
     struct process *p = f ? file_pidfd_process(f) : NULL;
 
     if (!p)
         return a->id < 0 ? -EINVAL : -EBADF;
     a->type = P_PID;
+    a->process = p;
     a->id = p->pid->id;
     a->options |= f->flags & O_NONBLOCK ? WNOHANG : 0;
     return 0;
@@ -178,6 +178,7 @@ static int wait_pidfd(struct wait_args *a)
 s64 sys_waitid(u64 type, u64 id, u64 uinfo, u64 options, u64 usage)
 {
     struct wait_args a = {.type = (int)type, .id = (s32)id, .options = (u32)options};
+    struct file *f SCOPED(file_end) = a.type == P_PIDFD && a.id >= 0 ? fd_get(a.id) : NULL;
     struct siginfo info = {0};
     struct wait_result r;
     s64 found;
@@ -187,7 +188,7 @@ s64 sys_waitid(u64 type, u64 id, u64 uinfo, u64 options, u64 usage)
         return -EINVAL;
     if (!((u32)options & (WEXITED | WSTOPPED | WCONTINUED)) || (u32)type > P_PIDFD)
         return -EINVAL;
-    if (a.type == P_PIDFD && (found = wait_pidfd(&a)))
+    if (a.type == P_PIDFD && (found = wait_pidfd(&a, f)))
         return found;
     if (a.type == P_PGID && !a.id)
         a.id = process_getpgid(0);

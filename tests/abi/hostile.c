@@ -2,9 +2,9 @@
 // Programs that do what they must not: each gets its signal or error, and nobody else is harmed.
 //
 // `hostile` runs all but what takes a whole machine; `hostile --memory` takes all memory, `hostile
-// --forks N` forks N children one by one, `hostile --live N` has N alive at once, `hostile
-// --sets` makes semaphores until there is no memory for them, `hostile --seed N` makes the random
-// parts begin elsewhere.
+// --forks N` forks N children one by one, `hostile --pidfds N` keeps a descriptor of each, `hostile
+// --live N` has N alive at once, `hostile --sets` makes semaphores until there is no memory for
+// them, `hostile --seed N` makes the random parts begin elsewhere.
 #include "abi.h"
 
 #include <elf.h>
@@ -530,6 +530,22 @@ static void test_forks(long n)
     EXPECT("forks", bad, 0);
 }
 
+// Processes that are reaped keep no number, whoever keeps a descriptor of them.
+static void test_pidfds(long n)
+{
+    struct rlimit limit = {n + 100, n + 100};
+    long bad = 0;
+
+    NEED(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+    for (long i = 0; i < n; i++) {
+        pid_t pid = raw(SYS_clone, CLONE_FILES | SIGCHLD, 0, 0, 0, 0, 0); // no copy of them all
+        if (pid == 0)
+            _exit(0);
+        bad += pid < 0 || syscall(SYS_pidfd_open, pid, 0) < 0 || child_end(pid) != 0;
+    }
+    EXPECT("pidfds", bad, 0);
+}
+
 static void test_live(long n)
 {
     struct gate all, go;
@@ -588,6 +604,10 @@ int main(int argc, char **argv)
     }
     if (argc > 2 && strcmp(argv[1], "--forks") == 0) {
         test_forks(atol(argv[2]));
+        return abi_end();
+    }
+    if (argc > 2 && strcmp(argv[1], "--pidfds") == 0) {
+        test_pidfds(atol(argv[2]));
         return abi_end();
     }
     if (argc > 2 && strcmp(argv[1], "--live") == 0) {
