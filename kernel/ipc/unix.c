@@ -8,6 +8,8 @@
 
 struct mutex unix_mutex = MUTEX_INIT(unix_mutex, RANK_PIPE);
 static struct list all = LIST_INIT(all); // (unix_mutex)
+static struct mutex show_mutex = MUTEX_INIT(show_mutex, RANK_NONE);
+static struct unix_socket *show_next; // (unix_mutex) whom the one who has show_mutex tells next
 
 static const struct socket_ops stream_ops, packet_ops, sequenced_ops;
 
@@ -37,7 +39,7 @@ int unix_alloc(u16 type, struct unix_socket **out)
     list_init(&u->suspect);
     u->peer_cred = (struct ucred){0, -1U, -1U};
     mutex_lock(&unix_mutex);
-    list_insert_tail(&all, &u->all_link);
+    list_insert_head(&all, &u->all_link); // before who is being shown: that has an end
     mutex_unlock(&unix_mutex);
     *out = u;
     return 0;
@@ -225,6 +227,7 @@ void unix_init(void)
 /* /proc/net/unix */
 
 #define SHOWN_LISTENING 0x10000
+#define SHOWN_AT_ONCE   32 // while unix_mutex is held
 enum { SHOWN_UNCONNECTED = 1, SHOWN_CONNECTING, SHOWN_CONNECTED, SHOWN_DISCONNECTING };
 
 static unsigned shown_state(const struct unix_socket *u)
@@ -243,21 +246,52 @@ static void show_name(struct text *t, const struct unix_address *a)
         text_append(t, a->name.sun_path[i] ? &a->name.sun_path[i] : "@", 1);
 }
 
+static void show_one(struct text *t, struct unix_socket *u)
+{
+    text_printf(t, "%016lx: %08x %08x %08x %04x %02x %5lu", 0UL, ref_read(&u->socket.inode.refs), 0,
+                u->state == UNIX_LISTENING ? SHOWN_LISTENING : 0, u->socket.type, shown_state(u),
+                u->socket.inode.ino);
+    if (u->address)
+        show_name(t, u->address);
+    text_append(t, "\n", 1);
+}
+
+static void show_advance_locked(void)
+{
+    show_next = list_next(&all, show_next, all_link);
+}
+
+void unix_unlist_locked(struct unix_socket *u)
+{
+    if (show_next == u)
+        show_advance_locked();
+    list_remove(&u->all_link);
+}
+
+static bool show_some_locked(struct text *t)
+{
+    for (u32 i = 0; i < SHOWN_AT_ONCE && show_next && !t->error; i++) {
+        show_one(t, show_next);
+        show_advance_locked();
+    }
+    return show_next && !t->error;
+}
+
 int unix_show(struct text *t)
 {
-    struct unix_socket *u;
+    bool more;
 
     text_printf(t, "Num       RefCount Protocol Flags    Type St Inode Path\n");
+    mutex_lock(&show_mutex);
     mutex_lock(&unix_mutex);
-    LIST_FOR_EACH (u, &all, all_link) {
-        text_printf(t, "%016lx: %08x %08x %08x %04x %02x %5lu", 0UL,
-                    ref_read(&u->socket.inode.refs), 0,
-                    u->state == UNIX_LISTENING ? SHOWN_LISTENING : 0, u->socket.type,
-                    shown_state(u), u->socket.inode.ino);
-        if (u->address)
-            show_name(t, u->address);
-        text_append(t, "\n", 1);
-    }
+    show_next = list_first(&all, struct unix_socket, all_link);
+    do {
+        more = show_some_locked(t);
+        mutex_unlock(&unix_mutex);
+        mutex_lock(&unix_mutex);
+    } while (more);
+    show_next = NULL;
     mutex_unlock(&unix_mutex);
+    mutex_unlock(&show_mutex);
     return t->error;
 }

@@ -6,6 +6,8 @@
 #include "abi/errno.h"
 #include "ipc/unix_private.h"
 
+#define WAKES_MAX 16 // at a time, under the lock of all peers
+
 // Packet sockets' peers as others see them: who polls a socket is listed at its peer. Either lock
 // of the two is enough to read `peer`.
 static struct spinlock unix_peer_lock = SPINLOCK_INIT(RANK_DEVICE);
@@ -53,15 +55,30 @@ bool unix_peer_has_room(struct unix_socket *u)
     return room;
 }
 
+static void polled_wake_locked(struct list *polled)
+{
+    struct unix_socket *u;
+
+    for (u32 i = 0; i < WAKES_MAX && (u = list_pop(polled, struct unix_socket, room_link)); i++)
+        wake_key(&u->socket.writable, UNIX_WRITE_BITS);
+}
+
+// Who polls from now on is not waited for.
 void unix_room_made(struct unix_socket *u)
 {
-    struct unix_socket *other;
+    struct list polled = LIST_INIT(polled);
+    bool more;
 
     wake_next(&u->socket.writable);
     spin_lock(&unix_peer_lock);
-    while ((other = list_pop(&u->polled, struct unix_socket, room_link)))
-        wake_key(&other->socket.writable, UNIX_WRITE_BITS);
+    list_move(&u->polled, &polled);
     spin_unlock(&unix_peer_lock);
+    do {
+        spin_lock(&unix_peer_lock);
+        polled_wake_locked(&polled);
+        more = !list_empty(&polled);
+        spin_unlock(&unix_peer_lock);
+    } while (more);
 }
 
 static void connected_locked(struct unix_socket *u, struct unix_socket *peer, struct ucred cred)
@@ -96,15 +113,21 @@ int unix_listen(struct socket *s, u32 backlog)
 // 0; -EAGAIN: there is no room just now.
 static int connect_locked(struct unix_socket *u, struct unix_socket *to, struct unix_socket *end)
 {
+    struct ucred self = unix_self_cred(true);
+    int err;
+
     if (to->state != UNIX_LISTENING || load_relaxed(&to->shutdown) & UNIX_NO_RECEIVE)
         return -ECONNREFUSED;
     if (to->pending_count > to->backlog)
         return -EAGAIN;
     if (u->state != UNIX_NEW)
         return u->state == UNIX_CONNECTED ? -EISCONN : -EINVAL;
+    err = unix_flight_charge_locked(self.uid, 1);
+    if (err)
+        return err;
     end->address = to->address;
     ref_get(&end->address->refs);
-    connected_locked(end, u, unix_self_cred(true));
+    connected_locked(end, u, self);
     connected_locked(u, end, to->peer_cred);
     unix_get(end); // the list's
     end->listener = to;
@@ -175,16 +198,24 @@ int unix_connect_stream(struct socket *s, const struct sockaddr_storage *name, u
     return err;
 }
 
+static struct unix_socket *pending_pop_locked(struct unix_socket *u)
+{
+    struct unix_socket *end = list_pop(&u->pending, struct unix_socket, pending_link);
+
+    if (end) {
+        end->listener = NULL;
+        store_relaxed(&u->pending_count, u->pending_count - 1);
+        unix_flight_uncharge_locked(end->peer_cred.uid, 1);
+    }
+    return end;
+}
+
 static struct unix_socket *pending_pop(struct unix_socket *u)
 {
     struct unix_socket *end;
 
     mutex_lock(&unix_mutex);
-    end = list_pop(&u->pending, struct unix_socket, pending_link);
-    if (end) {
-        end->listener = NULL;
-        store_relaxed(&u->pending_count, u->pending_count - 1);
-    }
+    end = pending_pop_locked(u);
     mutex_unlock(&unix_mutex);
     return end;
 }
@@ -339,12 +370,9 @@ static void close_one(struct unix_socket *u, bool lost, struct list *pending)
     path = u->path;
     unix_unbind_locked(u);
     unix_flight_forget_locked(u);
-    list_remove(&u->all_link);
-    while ((end = list_pop(&u->pending, struct unix_socket, pending_link))) {
-        end->listener = NULL;
+    unix_unlist_locked(u);
+    while ((end = pending_pop_locked(u)))
         list_insert_tail(pending, &end->pending_link);
-    }
-    store_relaxed(&u->pending_count, 0);
     store_relaxed(&u->state, UNIX_NEW);
     peer = peer_change_locked(u, NULL);
     mutex_unlock(&unix_mutex);

@@ -24,7 +24,7 @@ static struct list suspects = LIST_INIT(suspects); // (unix_mutex)
 struct flight_user {
     struct rb_node node; // (unix_mutex)
     uid_t uid;           // (c)
-    u64 count;           // (unix_mutex) files sent and not yet received
+    u64 count;           // (unix_mutex) files sent and not yet received, connections not accepted
 };
 
 static struct rb_root users; // (unix_mutex)
@@ -53,7 +53,7 @@ static bool is_limited(void)
     return !cred_capable(c, CAP_SYS_RESOURCE) && !cred_capable(c, CAP_SYS_ADMIN);
 }
 
-static int user_charge_locked(uid_t uid, u32 n)
+int unix_flight_charge_locked(uid_t uid, u32 n)
 {
     struct rb_node *parent, **link;
     struct flight_user *user = user_find(uid, &parent, &link);
@@ -72,7 +72,7 @@ static int user_charge_locked(uid_t uid, u32 n)
     return 0;
 }
 
-static void user_uncharge_locked(uid_t uid, u32 n)
+void unix_flight_uncharge_locked(uid_t uid, u32 n)
 {
     struct rb_node *parent, **link;
     struct flight_user *user = user_find(uid, &parent, &link);
@@ -171,7 +171,7 @@ static void suspects_event(unsigned looks);
 static void rights_put(struct unix_rights *r)
 {
     mutex_lock(&unix_mutex);
-    user_uncharge_locked(r->uid, r->count);
+    unix_flight_uncharge_locked(r->uid, r->count);
     mutex_unlock(&unix_mutex);
     for (u32 i = 0; i < r->count; i++)
         file_put(r->files[i]);
@@ -350,7 +350,7 @@ int unix_rights_create(struct socket_control *c, struct unix_rights **out)
     if (!r)
         return -ENOMEM;
     mutex_lock(&unix_mutex);
-    err = user_charge_locked(r->uid, r->count);
+    err = unix_flight_charge_locked(r->uid, r->count);
     mutex_unlock(&unix_mutex);
     if (err) {
         kfree(r);
@@ -387,7 +387,7 @@ int unix_rights_receive(struct unix_message *m, bool peek, struct socket_control
         err = rights_copy(r, out);
     } else {
         rights_remove_locked(r);
-        user_uncharge_locked(r->uid, r->count);
+        unix_flight_uncharge_locked(r->uid, r->count);
         m->rights = NULL;
         out->files = r->files;
         out->count = r->count;

@@ -12,7 +12,8 @@
 
 #define NAME_BYTES    offsetof(struct sockaddr_un, sun_path)
 #define AUTOBIND_MAX  (1U << 20)
-#define AUTOBIND_SIZE 6 // NUL and five digits
+#define AUTOBIND_SIZE 6   // NUL and five digits
+#define TRIES_AT_ONCE 256 // while unix_mutex is held
 
 static struct rb_root abstract_names; // (unix_mutex)
 static u32 next_autobind;             // (unix_mutex)
@@ -143,29 +144,31 @@ static int autobind_locked(struct unix_socket *u, struct unix_address *a)
     char text[AUTOBIND_SIZE];
     int err = -EADDRINUSE;
 
-    for (u32 tries = 0; err && tries < AUTOBIND_MAX; tries++) {
+    for (u32 tries = 0; err && tries < TRIES_AT_ONCE; tries++) {
         snformat(text, sizeof(text), "%05x", next_autobind);
         next_autobind = (next_autobind + 1) % AUTOBIND_MAX;
         memcpy(a->name.sun_path + 1, text, AUTOBIND_SIZE - 1);
         err = abstract_insert(u, a);
     }
-    return err ? -ENOSPC : 0;
+    return err;
 }
 
 static int autobind(struct unix_socket *u)
 {
     struct unix_address *a = address_create(u->socket.type, "\0", AUTOBIND_SIZE - 5, true);
-    int err;
+    int err = -EADDRINUSE;
 
     if (!a)
         return -ENOMEM;
     a->length = NAME_BYTES + AUTOBIND_SIZE;
-    mutex_lock(&unix_mutex);
-    err = autobind_locked(u, a);
-    mutex_unlock(&unix_mutex);
+    for (u32 tries = 0; err && tries < AUTOBIND_MAX; tries += TRIES_AT_ONCE) {
+        mutex_lock(&unix_mutex);
+        err = autobind_locked(u, a);
+        mutex_unlock(&unix_mutex);
+    }
     if (err)
         unix_address_put(a);
-    return err;
+    return err ? -ENOSPC : 0;
 }
 
 int unix_autobind(struct unix_socket *u)

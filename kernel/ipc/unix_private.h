@@ -111,12 +111,13 @@ static inline bool unix_is_packet(const struct unix_socket *u)
 int unix_alloc(u16 type, struct unix_socket **out);
 void unix_shut(struct unix_socket *u, u32 what); // and wakes who waits
 struct ucred unix_self_cred(bool effective);
+void unix_unlist_locked(struct unix_socket *u); // from those of /proc/net/unix
 u32 unix_poll_stream(struct socket *s, struct poll_table *table);
 u32 unix_poll_packet(struct socket *s, struct poll_table *table);
 
 /* unix_name.c */
 
-// -EINVAL, -EAFNOSUPPORT for what is no name of this family.
+// -EINVAL for what is no name of this family.
 int unix_name_check(const struct sockaddr_storage *name, u32 length);
 int unix_bind(struct socket *s, const struct sockaddr_storage *name, u32 length);
 int unix_autobind(struct unix_socket *u); // if it has no name
@@ -187,6 +188,9 @@ ssize_t unix_receive_sequenced(struct socket *s, struct socket_message *m);
 
 /* unix_flight.c */
 
+// A user has `n` more in flight. -ETOOMANYREFS, -ENOMEM.
+int unix_flight_charge_locked(uid_t uid, u32 n);
+void unix_flight_uncharge_locked(uid_t uid, u32 n);
 // Takes over the files of a message to be sent, if it succeeds. -ETOOMANYREFS, -ENOMEM.
 int unix_rights_create(struct socket_control *c, struct unix_rights **out);
 void unix_rights_insert_locked(struct unix_socket *at, struct unix_message *m);

@@ -678,6 +678,24 @@ static void test_options(void)
     close(fd);
 }
 
+static void test_long_listing(void)
+{
+    int fds[100], found = 0;
+    char want[32];
+    struct stat st;
+
+    for (int i = 0; i < 100; i++)
+        fds[i] = unix_socket(SOCK_STREAM);
+    const char *text = file_text("/proc/net/unix");
+    for (int i = 0; i < 100; i++) {
+        NEED(fstat(fds[i], &st) == 0);
+        snprintf(want, sizeof(want), " %5lu\n", (unsigned long)st.st_ino);
+        found += strstr(text, want) != NULL;
+        close(fds[i]);
+    }
+    EXPECT("each of many sockets is told", found, 100);
+}
+
 static void test_listing(void)
 {
     char want[64];
@@ -717,6 +735,7 @@ int main(void)
     close(fd);
     test_options();
     test_listing();
+    test_long_listing();
     scratch_leave();
     return abi_end();
 }

@@ -6,6 +6,7 @@
 #include "ipc/unix.h"
 #include "lib/string.h"
 #include "mm/slab.h"
+#include "vfs/pseudo.h"
 #include "vfs/socket.h"
 #include "world.h"
 
@@ -16,6 +17,7 @@
 #define THREADS   3
 #define STEPS     60
 #define CLIENTS   4
+#define PAIRS     40 // more than are shown at once
 
 void host_setup(void)
 {
@@ -283,6 +285,79 @@ static void backlog_scenario(void)
     socket_discard(listener);
 }
 
+static u64 few(void)
+{
+    return 2;
+}
+
+// What nobody has accepted counts as in flight: of a user without rights, whatever the backlog.
+static void pending_scenario(void)
+{
+    struct cred plain = *thread_self()->cred;
+    struct cred *root = thread_self()->cred;
+    u64 (*limit)(void) = fd_limit_hook;
+    struct socket *listener, *end;
+
+    plain.cap_effective = 0;
+    thread_self()->cred = &plain;
+    fd_limit_hook = few;
+    host_expect(socket_create(AF_UNIX, SOCK_STREAM, 0, &listener), 0);
+    host_expect(listener->ops->bind(listener, &full_name, 7), 0);
+    host_expect(listener->ops->listen(listener, 100), 0);
+    for (u32 i = 0; i < CLIENTS; i++) {
+        host_expect(socket_create(AF_UNIX, SOCK_STREAM, 0, &clients[i]), 0);
+        host_expect(clients[i]->ops->connect(clients[i], &full_name, 7, false),
+                    i < 3 ? 0 : -ETOOMANYREFS);
+    }
+    host_expect(listener->ops->accept(listener, false, &end), 0);
+    host_expect(clients[3]->ops->connect(clients[3], &full_name, 7, false), 0);
+    socket_discard(end);
+    for (u32 i = 0; i < CLIENTS; i++)
+        socket_discard(clients[i]);
+    socket_discard(listener);
+    fd_limit_hook = limit;
+    thread_self()->cred = root;
+}
+
+/* The list of all, while they go */
+
+static struct file *many[2 * PAIRS];
+
+static void many_close(void *unused)
+{
+    for (u32 i = 0; i < 2 * PAIRS; i++)
+        end_close(many[(i * 7 + PAIRS) % (2 * PAIRS)]);
+}
+
+static u32 lines_shown(void)
+{
+    struct text t = {0};
+    u32 lines = 0;
+
+    host_expect(unix_show(&t), 0);
+    for (size_t i = 0; i < t.length; i++)
+        lines += t.data[i] == '\n';
+    kfree(t.data);
+    return lines;
+}
+
+static void listing_scenario(void)
+{
+    u32 before, lines = 1 + 2 * PAIRS;
+
+    for (u32 i = 0; i < PAIRS; i++)
+        host_expect(pair_create(SOCK_STREAM, &many[2 * i]), 0);
+    host_expect(lines_shown(), lines);
+    host_spawn("close", many_close, NULL);
+    for (u32 i = 0; i < 3; i++) {
+        before = lines;
+        lines = lines_shown();
+        verify(lines <= before);
+    }
+    host_join();
+    host_expect(lines_shown(), 1);
+}
+
 /* No memory */
 
 static int connection_create(struct file **client, struct file **server)
@@ -343,15 +418,16 @@ static void memory_scenario(void)
 HOST_TEST(stream, RUNS)
 HOST_TEST(flight, RUNS)
 HOST_TEST(backlog, RUNS)
+HOST_TEST(pending, 1)
+HOST_TEST(listing, RUNS)
 HOST_FAIL_TEST(memory)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_stream),
-        cmocka_unit_test(test_flight),
-        cmocka_unit_test(test_backlog),
-        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_stream),  cmocka_unit_test(test_flight),
+        cmocka_unit_test(test_backlog), cmocka_unit_test(test_pending),
+        cmocka_unit_test(test_listing), cmocka_unit_test(test_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
