@@ -20,7 +20,7 @@ struct timerfd {
     struct spinlock lock; // RANK_DEVICE
     struct timer timer;   // armed and cancelled under the lock
     struct wait_queue queue;
-    bool real;             // (c) CLOCK_REALTIME
+    bool real;             // (c) CLOCK_REALTIME: alone is ever on wall_timers
     bool wall;             // (l) absolute in it: `next` is real time, else monotonic
     bool cancel_on_set;    // (l)
     bool cancelled;        // (l; read anywhere)
@@ -68,10 +68,9 @@ static void timer_arm_locked(struct timerfd *t)
         timer_start(&t->timer, (s64)t->next > offset ? t->next - offset : 1);
 }
 
-// Counts what has expired; `next` is then to come.
-static void timer_catch_up_locked(struct timerfd *t)
+// Counts what has expired at `now`; `next` is then to come.
+static void timer_count_locked(struct timerfd *t, ns_t now)
 {
-    ns_t now = timer_now(t);
     u64 steps;
 
     if (!t->next || now < t->next)
@@ -80,6 +79,11 @@ static void timer_catch_up_locked(struct timerfd *t)
     t->ticks += steps;
     t->next = t->interval ? t->next + steps * t->interval : 0;
     timer_arm_locked(t);
+}
+
+static void timer_catch_up_locked(struct timerfd *t)
+{
+    timer_count_locked(t, timer_now(t));
 }
 
 static void timer_read_locked(struct timerfd *t, ns_t *left, ns_t *interval)
@@ -121,7 +125,7 @@ static int timer_set_locked(struct timerfd *t, u32 flags, ns_t value, ns_t inter
     store_relaxed(&t->next, value);
     store_relaxed(&t->ticks, 0UL);
     timer_arm_locked(t);
-    return value && timer_take_cancelled_locked(t) ? -ECANCELED : 0;
+    return timer_take_cancelled_locked(t) && value ? -ECANCELED : 0;
 }
 
 int timerfd_set(struct file *f, u32 flags, ns_t value, ns_t interval, ns_t *left,
@@ -130,7 +134,8 @@ int timerfd_set(struct file *f, u32 flags, ns_t value, ns_t interval, ns_t *left
     struct timerfd *t = f->private;
     int err;
 
-    mutex_lock(&wall_mutex);
+    if (t->real)
+        mutex_lock(&wall_mutex);
     spin_lock(&t->lock);
     timer_read_locked(t, left, old_interval);
     err = timer_set_locked(t, flags, value, interval);
@@ -138,7 +143,8 @@ int timerfd_set(struct file *f, u32 flags, ns_t value, ns_t interval, ns_t *left
     list_remove(&t->wall_link);
     if (t->wall)
         list_insert_tail(&wall_timers, &t->wall_link);
-    mutex_unlock(&wall_mutex);
+    if (t->real)
+        mutex_unlock(&wall_mutex);
     return err;
 }
 
@@ -149,6 +155,8 @@ void timerfd_clock_was_set(void)
     mutex_lock(&wall_mutex);
     LIST_FOR_EACH (t, &wall_timers, wall_link) {
         spin_lock(&t->lock);
+        if (!timer_cancel(&t->timer)) // it has woken somebody by the clock of before
+            timer_count_locked(t, t->next);
         timer_arm_locked(t);
         store_relaxed(&t->cancelled, t->cancel_on_set);
         spin_unlock(&t->lock);
@@ -160,35 +168,36 @@ void timerfd_clock_was_set(void)
 
 /* Files */
 
-// Takes the expiries: 0 if there are none, -ECANCELED.
-static s64 timer_take(struct timerfd *t)
+// Takes the expiries, if there are any; -ECANCELED.
+static int timer_take(struct timerfd *t, u64 *ticks)
 {
-    s64 ticks;
+    int err;
 
     spin_lock(&t->lock);
     timer_catch_up_locked(t);
-    ticks = timer_take_cancelled_locked(t) ? -ECANCELED : (s64)t->ticks;
+    err = timer_take_cancelled_locked(t) ? -ECANCELED : 0;
+    *ticks = t->ticks;
     store_relaxed(&t->ticks, 0UL);
     spin_unlock(&t->lock);
-    return ticks;
+    return err;
 }
 
 static ssize_t timerfd_read(struct file *f, struct uio *u, loff_t *pos)
 {
     struct timerfd *t = f->private;
-    s64 ticks;
+    u64 ticks;
     int err;
 
     if (u->left < sizeof(ticks))
         return -EINVAL;
-    while (!(ticks = timer_take(t))) {
+    while (!(err = timer_take(t, &ticks)) && !ticks) {
         if (f->flags & O_NONBLOCK)
             return -EAGAIN;
         err = wait_event(&t->queue, timer_is_due(t), WAIT_INTERRUPTIBLE, NS_NEVER);
         if (err)
             return err;
     }
-    return ticks < 0 ? ticks : uio_put(u, &ticks, sizeof(ticks)) ?: (ssize_t)sizeof(ticks);
+    return err ?: uio_put(u, &ticks, sizeof(ticks)) ?: (ssize_t)sizeof(ticks);
 }
 
 static u32 timerfd_poll(struct file *f, struct poll_table *table)
@@ -221,9 +230,11 @@ static void timerfd_release(struct file *f)
 {
     struct timerfd *t = f->private;
 
-    mutex_lock(&wall_mutex);
-    list_remove(&t->wall_link);
-    mutex_unlock(&wall_mutex);
+    if (t->real) {
+        mutex_lock(&wall_mutex);
+        list_remove(&t->wall_link);
+        mutex_unlock(&wall_mutex);
+    }
     timer_cancel(&t->timer);
     kfree(t);
 }

@@ -64,12 +64,15 @@ void signalfd_leave(struct process *p)
     mutex_unlock(&watch_mutex);
 }
 
+// Looks along both lists at once, so as far as the shorter: many files of one process and many
+// processes of one file cost nothing.
 static bool watch_exists(const struct process *p, const struct signalfd *s)
 {
-    struct signal_watch *w;
+    const struct hnode *a = p->signalfds.first, *b = s->processes.first;
 
-    HLIST_FOR_EACH (w, &p->signalfds, in_process)
-        if (w->fd == s)
+    for (; a && b; a = a->next, b = b->next)
+        if (container_of(a, struct signal_watch, in_process)->fd == s ||
+            container_of(b, struct signal_watch, in_file)->proc == p)
             return true;
     return false;
 }

@@ -3,7 +3,9 @@
 //
 // The position is guarded by pos_lock only if somebody else can use the file: the descriptor
 // table is shared, or more than this thread's two references (table and call) exist. Only the
-// running thread could change either meanwhile. Streams do not look at it and take no lock.
+// running thread could change either meanwhile, but for pidfd_getfd: who takes a file from a
+// process that is reading it may move the position at the same time. Streams do not look at it and
+// take no lock.
 #include "abi/errno.h"
 #include "vfs/internal.h"
 
