@@ -21,6 +21,7 @@
 #include "lib/rbtree.h"
 #include "mm/slab.h"
 #include "vfs/poll.h"
+#include "vfs/user.h"
 
 #define NESTS_MAX 4   // epolls below the outermost
 #define PATHS_MAX 500 // ways up from one epoll; from another file, but for those of one step
@@ -39,6 +40,7 @@ struct epoll {
     struct list ready;      // (l) items to be asked
     struct wait_queue wait; // waiting threads, polls of this epoll, outer epolls
     struct file *file;      // (c)
+    uid_t uid;              // (c) to whom items count
     struct list inner;      // (epoll_mutex) items whose files are epolls
     // (epoll_mutex) what a walk found here, valid if its number is here
     u32 below_walk, above_walk;
@@ -68,8 +70,7 @@ struct item {
 
 static struct mutex epoll_mutex = MUTEX_INIT(epoll_mutex, RANK_EPOLL);
 static struct spinlock watches_lock = SPINLOCK_INIT(RANK_DEVICE);
-static u64 item_count; // (a) of all epolls
-static u32 walk;       // (epoll_mutex) number of the last
+static u32 walk; // (epoll_mutex) number of the last
 static const struct file_ops epoll_ops;
 
 bool file_is_epoll(const struct file *f)
@@ -305,7 +306,7 @@ static void item_remove(struct item *item)
     list_remove(&item->inner);
     rb_remove(&e->items, &item->node);
     kfree(item);
-    atomic_fetch_sub(&item_count, 1UL);
+    user_count_sub(e->uid, USER_WATCHES, 1);
 }
 
 // What file_poll of a new item registers with.
@@ -337,15 +338,13 @@ static void watch_add(struct poll_table *table, struct wait_queue *q)
     wait_entry_add(q, &w->wait);
 }
 
-// A fourth of a tenth of memory may be items.
-static bool item_charge(void)
+// A 25th of memory may be one user's items; most have one entry, a few two.
+static int item_charge(struct epoll *e)
 {
-    u64 max = frames_total() * PAGE_SIZE / 25 / sizeof(struct item);
+    u64 size = sizeof(struct item) + sizeof(struct watch);
+    int err = user_count_add(e->uid, USER_WATCHES, 1, frames_total() * PAGE_SIZE / 25 / size);
 
-    if (atomic_fetch_add(&item_count, 1UL) < max)
-        return true;
-    atomic_fetch_sub(&item_count, 1UL);
-    return false;
+    return err == -EAGAIN ? -ENOSPC : err;
 }
 
 /* Epolls that watch epolls; epoll_mutex is held */
@@ -465,11 +464,12 @@ static int item_add(struct epoll *e, struct file *f, int fd, const struct epoll_
 
     if (item_find(e, f, fd, &parent, &link))
         return -EEXIST;
-    if (!item_charge())
-        return -ENOSPC;
+    err = item_charge(e);
+    if (err)
+        return err;
     a.item = item_create(e, f, fd, event);
     if (!a.item) {
-        atomic_fetch_sub(&item_count, 1UL);
+        user_count_sub(e->uid, USER_WATCHES, 1);
         return -ENOMEM;
     }
     rb_link(&e->items, &a.item->node, parent, link);
@@ -642,6 +642,7 @@ int epoll_create(struct file **out)
         return err;
     }
     e->file = *out;
+    e->uid = thread_self()->cred->uid;
     file_unwatch_hook = file_unwatch;
     return 0;
 }

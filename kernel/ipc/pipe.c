@@ -30,9 +30,12 @@
 #include "mm/slab.h"
 #include "vfs/poll.h"
 #include "vfs/registry.h"
+#include "vfs/user.h"
 
 #define DEFAULT_PAGES 16
 #define MAX_PAGES     256
+#define FEW_PAGES     2     // of a pipe of a user who has
+#define USER_PAGES    16384 // in all his pipes
 #define PIPE_WAKE     PIPE_BUF
 
 struct side {
@@ -45,7 +48,8 @@ struct pipe {
     struct mutex lock; // RANK_PIPE
     u64 tail;          // (lock) bytes
     u64 used, space;   // (lock; read anywhere) bytes: page_count pages in all
-    u32 page_count;    // (lock; read anywhere) a power of two
+    u32 page_count;    // (lock; read anywhere) a power of two; so many count to
+    uid_t uid;         // (c) this user
     void **pages;      // (lock) NULL until needed
     bool polled;       // (a) somebody may want to know of each write
     bool claimed;      // (lock; read anywhere) by a splice, which reads what is there
@@ -88,19 +92,34 @@ static bool may_write(const struct pipe *p)
 
 /* Life */
 
+static u64 user_pages(void)
+{
+    return user_is_limited() ? USER_PAGES : UINT32_MAX;
+}
+
 static struct pipe *pipe_alloc(void)
 {
     struct pipe *p = slab_alloc(pipe_cache, ALLOC_ZERO);
+    int err;
 
     if (!p)
         return NULL;
-    p->pages = kmalloc(DEFAULT_PAGES * sizeof(void *), ALLOC_ZERO);
+    p->uid = thread_self()->cred->uid;
+    p->page_count = DEFAULT_PAGES;
+    err = user_count_add(p->uid, USER_PIPE_PAGES, DEFAULT_PAGES, user_pages());
+    if (err == -EAGAIN) {
+        p->page_count = FEW_PAGES;
+        err = user_count_add(p->uid, USER_PIPE_PAGES, FEW_PAGES, UINT32_MAX);
+    }
+    if (!err)
+        p->pages = kmalloc(p->page_count * sizeof(void *), ALLOC_ZERO);
     if (!p->pages) {
+        if (!err)
+            user_count_sub(p->uid, USER_PIPE_PAGES, p->page_count);
         slab_free(pipe_cache, p);
         return NULL;
     }
-    p->page_count = DEFAULT_PAGES;
-    p->space = DEFAULT_PAGES << PAGE_SHIFT;
+    p->space = (u64)p->page_count << PAGE_SHIFT;
     mutex_init(&p->lock, RANK_PIPE);
     wait_queue_init(&p->reader.wait);
     wait_queue_init(&p->writer.wait);
@@ -118,6 +137,7 @@ static void pages_free(struct pipe *p)
 static void pipe_free(struct pipe *p)
 {
     pages_free(p);
+    user_count_sub(p->uid, USER_PIPE_PAGES, p->page_count);
     slab_free(pipe_cache, p);
 }
 
@@ -516,12 +536,26 @@ static bool pages_move(struct pipe *p, void **pages, u64 count)
     return true;
 }
 
+// For a moment both rings count.
+static int ring_replace(struct pipe *p, void **pages, u64 count)
+{
+    u32 old = p->page_count;
+    u64 limit = count > old ? user_pages() + old : UINT64_MAX;
+    int err = user_count_add(p->uid, USER_PIPE_PAGES, count, limit);
+
+    if (err)
+        return err == -EAGAIN ? -EPERM : err;
+    err = pages_move(p, pages, count) ? 0 : -EBUSY;
+    user_count_sub(p->uid, USER_PIPE_PAGES, err ? count : old);
+    return err;
+}
+
 s64 pipe_set_size(struct file *f, u64 size)
 {
     struct pipe *p = f->private;
     u64 count = 1;
     void **pages;
-    bool moved;
+    int err;
 
     if (f->ops != &pipe_ops)
         return -EBADF;
@@ -535,11 +569,11 @@ s64 pipe_set_size(struct file *f, u64 size)
     if (!pages)
         return -ENOMEM;
     mutex_lock(&p->lock);
-    moved = pages_move(p, pages, count);
+    err = ring_replace(p, pages, count);
     mutex_unlock(&p->lock);
-    if (!moved) {
+    if (err) {
         kfree(pages);
-        return -EBUSY;
+        return err;
     }
     wake_all(&p->writer.wait);
     return count << PAGE_SHIFT;

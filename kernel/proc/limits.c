@@ -3,64 +3,26 @@
 
 #include "abi/capability.h"
 #include "abi/errno.h"
-#include "lib/hash.h"
-#include "lib/hlist.h"
-#include "mm/slab.h"
 #include "proc/proc_private.h"
+#include "vfs/user.h"
 
-#define USER_BUCKETS 64
-
-struct user {
-    struct hnode node; // (users_lock)
-    uid_t uid;         // (c)
-    u64 processes;     // (users_lock) threads, and zombies
-};
-
-static struct spinlock users_lock = SPINLOCK_INIT(RANK_SIGNAL);
-static struct hlist users[USER_BUCKETS]; // (users_lock)
-static u64 tasks;                        // (users_lock) of all users; read without
+static u64 tasks; // (a) of all users
 
 u64 threads_max = THREADS_MAX;
 
-static struct user *user_find_locked(uid_t uid)
-{
-    struct user *u;
-
-    HLIST_FOR_EACH (u, &users[hash_u64(uid) % USER_BUCKETS], node)
-        if (u->uid == uid)
-            return u;
-    return NULL;
-}
-
 static int user_add(uid_t uid, u64 limit)
 {
-    struct user *u;
-    int err = 0;
+    int err = user_count_add(uid, USER_PROCESSES, 1, limit);
 
-    spin_lock(&users_lock);
-    u = user_find_locked(uid);
-    if (!u && (u = kmalloc(sizeof(*u), 0))) {
-        u->uid = uid;
-        u->processes = 0;
-        hlist_insert(&users[hash_u64(uid) % USER_BUCKETS], &u->node);
-    }
-    if (!u)
-        err = -ENOMEM;
-    else if (u->processes >= limit)
-        err = -EAGAIN;
-    else
-        u->processes++;
-    store_relaxed(&tasks, tasks + !err);
-    spin_unlock(&users_lock);
+    if (!err)
+        atomic_fetch_add(&tasks, 1UL);
     return err;
 }
 
 // Capable users are counted but not held to the limit.
 int user_charge(struct task *t, uid_t uid)
 {
-    const struct cred *cred = thread_self()->cred;
-    bool capable = cred_capable(cred, CAP_SYS_RESOURCE) || cred_capable(cred, CAP_SYS_ADMIN);
-    bool held = process_self() && uid && !capable;
+    bool held = process_self() && uid && user_is_limited();
 
     if (load_relaxed(&tasks) >= load_relaxed(&threads_max))
         return -EAGAIN;
@@ -71,16 +33,8 @@ int user_charge(struct task *t, uid_t uid)
 
 void user_uncharge(uid_t uid)
 {
-    struct user *u;
-
-    spin_lock(&users_lock);
-    u = user_find_locked(uid);
-    store_relaxed(&tasks, tasks - 1);
-    if (u && --u->processes == 0 && uid) {
-        hlist_remove(&u->node);
-        kfree(u);
-    }
-    spin_unlock(&users_lock);
+    user_count_sub(uid, USER_PROCESSES, 1);
+    atomic_fetch_sub(&tasks, 1UL);
 }
 
 // Counted under the new user without regard to its limit, as set*id(2) does; if memory for the

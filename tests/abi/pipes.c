@@ -385,6 +385,35 @@ static void test_resize(void)
     close(ends[1]);
 }
 
+// Beyond 16,384 pages a user's pipes are small, and stay so; others' are not.
+static void many_pipes(void *unused)
+{
+    int full[64][2], more[2];
+
+    (void)unused;
+    NEED(setgid(1234) == 0 && setuid(1234) == 0);
+    for (int i = 0; i < 64; i++)
+        NEED(pipe(full[i]) == 0);
+    for (int i = 0; i < 63; i++)
+        NEED(fcntl(full[i][0], F_SETPIPE_SZ, 1 << 20) == 1 << 20);
+    EXPECT_OK("pages left", fcntl(full[63][0], F_SETPIPE_SZ, 1 << 20));
+    NEED(pipe(more) == 0);
+    EXPECT("small pipe", fcntl(more[0], F_GETPIPE_SZ), 2 * BUF);
+    EXPECT_ERR("small pipe stays", fcntl(more[0], F_SETPIPE_SZ, CAPACITY), EPERM);
+    EXPECT("small pipe filled", write(more[1], big, 2 * BUF), 2 * BUF);
+    EXPECT("small pipe drained", read(more[0], big, 2 * BUF), 2 * BUF);
+    EXPECT("shrinks", fcntl(full[0][0], F_SETPIPE_SZ, BUF), BUF);
+    EXPECT("then another grows", fcntl(more[0], F_SETPIPE_SZ, CAPACITY), CAPACITY);
+}
+
+static void test_user_pages(void)
+{
+    EXPECT("many pipes", child_run(many_pipes, NULL), 0);
+    pipe_make(0);
+    EXPECT("others' pipes", fcntl(p[0], F_GETPIPE_SZ), CAPACITY);
+    pipe_close();
+}
+
 int main(void)
 {
     abi_begin();
@@ -400,5 +429,6 @@ int main(void)
     test_ppoll_mask();
     test_ring();
     test_resize();
+    test_user_pages();
     return abi_end();
 }
