@@ -280,6 +280,39 @@ static void append_scenario(void)
 }
 HOST_TEST(append, 60)
 
+// Without memory for a write-back its pages are marked again, and keep what they were promised.
+static void promise_scenario(void)
+{
+    u32 fail_nth = arch_self()->fail_nth;
+    struct file *other;
+    u64 at = 0;
+    ssize_t n;
+    int err;
+
+    arch_self()->fail_nth = 0;
+    make(machine_below(2) ? NEW : OLD);
+    open_file(0);
+    host_expect(world_file_make("/m/other", 0), 0);
+    host_expect(file_open(NULL, "/m/other", O_RDWR, 0, 0, &other), 0);
+    for (u64 page = 0; page < PAGES; page++)
+        verify(append(file, page * 2 * PAGE_SIZE) > 0);
+    shrink_all();
+    arch_self()->fail_nth = fail_nth;
+    err = ext4_data_flush(file->inode); // fsync would try again
+    fail_nth = arch_self()->fail_nth;
+    arch_self()->fail_nth = 0;
+    verify(!err || (err == -ENOMEM && !fail_nth));
+    while ((n = append(other, at)) > 0)
+        at += n;
+    host_expect(n, -ENOSPC);
+    host_expect(file_fsync(other, false), 0);
+    host_expect(file_fsync(file, false), 0);
+    file_put(other);
+    close_file();
+    arch_self()->fail_nth = fail_nth;
+}
+HOST_FAIL_TEST(promise)
+
 /* What may be named by a map */
 
 // Without extents there are no blocks past the groups whose numbers fit.
@@ -417,8 +450,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_shift),        cmocka_unit_test(test_shift_full),
         cmocka_unit_test(test_shift_memory), cmocka_unit_test(test_append),
-        cmocka_unit_test(test_narrow),       cmocka_unit_test(test_read_only),
-        cmocka_unit_test(test_attributes)};
+        cmocka_unit_test(test_promise),      cmocka_unit_test(test_narrow),
+        cmocka_unit_test(test_read_only),    cmocka_unit_test(test_attributes)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -37,7 +37,7 @@ void ext4_delayed_drop(struct ext4_inode *i, u64 first, u64 end);       // [firs
 void ext4_delayed_settle(struct inode *i);
 
 // Claims the picked blocks of m, which the promises made to [logical, ...) were for, and enters
-// them. In any case they are not in flight afterwards, nor promised.
+// them. In any case they are not in flight afterwards, and only after -ENOMEM still promised.
 int ext4_map_enter(struct handle *h, struct ext4_inode *i, const struct ext4_map *m);
 
 /* truncate.c */

@@ -52,12 +52,13 @@ int ext4_map_enter(struct handle *h, struct ext4_inode *i, const struct ext4_map
 {
     int err = ext4_blocks_claim(h, ext4_of(&i->inode), m->physical, m->count);
 
-    ext4_delayed_drop(i, m->logical, m->logical + m->count);
-    if (err)
-        return err;
-    err = ext4_map_change(h, i, m, false);
-    if (err)
-        err = ext4_blocks_free(h, i, m->physical, m->count, false) ?: err;
+    if (!err) {
+        err = ext4_map_change(h, i, m, false);
+        if (err)
+            err = ext4_blocks_free(h, i, m->physical, m->count, false) ?: err;
+    }
+    if (err != -ENOMEM)
+        ext4_delayed_drop(i, m->logical, m->logical + m->count);
     return err;
 }
 

@@ -247,7 +247,8 @@ int ext4_inode_finish(struct handle *h, struct inode *i, int err);
 // Whether what came to `err` is to be tried again: for want of memory, for which it waits a bit.
 // *tries: 0 first.
 bool ext4_memory_may_come(int err, unsigned *tries);
-// ops->evict, and ops->dirty: the attributes changed outside of a handle.
+int ext4_inode_update(struct inode *i); // ext4_inode_write, in a handle of its own
+// ops->evict, and ops->dirty: the attributes changed outside of a handle. Both wait for memory.
 void ext4_inode_evict(struct inode *i);
 int ext4_inode_dirty(struct inode *i);
 int ext4_inode_getattr(struct inode *i, struct linux_stat *out); // for all inode_ops

@@ -394,6 +394,11 @@ static int write_in(struct handle *h, void *inode)
     return ext4_inode_write(h, inode);
 }
 
+int ext4_inode_update(struct inode *i)
+{
+    return ext4_operate(ext4_of(i), 1, write_in, i);
+}
+
 // What is in memory has changed already, so it is tried again.
 int ext4_inode_dirty(struct inode *i)
 {
@@ -401,7 +406,7 @@ int ext4_inode_dirty(struct inode *i)
     int err;
 
     do
-        err = ext4_operate(ext4_of(i), 1, write_in, i);
+        err = ext4_inode_update(i);
     while (ext4_memory_may_come(err, &tries));
     return err;
 }

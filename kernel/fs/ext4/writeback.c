@@ -12,7 +12,7 @@
 // the journal, in the same handle.
 //
 // What cannot be written is lost: its pages count as clean, and fsync will tell. But for want of
-// memory they are only marked again: what got nowhere is a stray block then.
+// memory they are only marked again, and keep what was promised to them.
 #include "base/planted.h"
 #include "block/batch.h"
 #include "fs/ext4/data.h"
@@ -51,10 +51,18 @@ struct round {
     unsigned run_count, frame_count;
 };
 
+// After -ENOMEM all of it is written again, and any other error comes again.
 static void run_error(struct run *r, int err)
 {
-    if (!r->error)
+    if (!r->error || err == -ENOMEM)
         r->error = err;
+}
+
+// What nothing came of, for this error.
+static void promise_end(struct run *r, u64 logical, u64 count, int err)
+{
+    if (err != -ENOMEM)
+        ext4_delayed_drop(ext4_i(r->inode), logical, logical + count);
 }
 
 /* Gathering pieces; map_lock held */
@@ -113,7 +121,7 @@ static int gather_hole(struct run *r, struct ext4_map *m)
         piece_add(r, m, true);
         return 0;
     }
-    ext4_delayed_drop(e, r->at, r->at + promised);
+    promise_end(r, r->at, promised, err);
     r->at += promised;
     return err;
 }
@@ -124,7 +132,7 @@ static int gather_one(struct run *r)
     int err = ext4_map_find(ext4_i(r->inode), &m);
 
     if (err) {
-        ext4_delayed_drop(ext4_i(r->inode), r->at, r->stop);
+        promise_end(r, r->at, r->stop - r->at, err);
         r->at = r->stop;
         return err;
     }
@@ -274,7 +282,7 @@ static bool needs_handle(const struct run *r)
 }
 
 // New blocks that got nowhere are free again.
-static void give_up(struct run *r)
+static void give_up(struct run *r, int err)
 {
     write_lock(&ext4_i(r->inode)->map_lock);
     for (unsigned n = 0; n < r->count; n++) {
@@ -283,17 +291,28 @@ static void give_up(struct run *r)
         if (!r->pieces[n].new)
             continue;
         ext4_blocks_unpick(r->span.fs, m->physical, m->count);
-        ext4_delayed_drop(ext4_i(r->inode), m->logical, m->logical + m->count);
+        promise_end(r, m->logical, m->count, err);
     }
     write_unlock(&ext4_i(r->inode)->map_lock);
 }
 
+// Without waiting for memory: the pages are marked again, and with them the times are stored.
+static int times_store(struct run *r)
+{
+    u32 *changed = &ext4_i(r->inode)->times_changed;
+    int err = atomic_xchg(changed, 0U) ? ext4_inode_update(r->inode) : 0;
+
+    if (err == -ENOMEM)
+        store_relaxed(changed, 1);
+    return err;
+}
+
 static int enter_written(struct run *r, int err)
 {
-    if (!err && needs_handle(r))
-        err = enter(r);
+    if (!err)
+        err = needs_handle(r) ? enter(r) : times_store(r);
     if (err)
-        give_up(r);
+        give_up(r, err);
     return err;
 }
 
@@ -380,16 +399,6 @@ static void round_add(struct round *w, struct vm_object *o, u64 first, u64 last,
     }
 }
 
-static void object_end(struct vm_object *o, int *result)
-{
-    int err = 0;
-
-    ext4_delayed_settle(o->owner);
-    if (atomic_xchg(&ext4_i(o->owner)->times_changed, 0U))
-        err = ext4_inode_dirty(o->owner);
-    *result = *result ? *result : err;
-}
-
 struct large_round {
     struct run runs[ROUND_RUNS];
     struct frame *frames[ROUND_PAGES];
@@ -413,7 +422,7 @@ static void write_many(struct vm_object **objects, int *errors, unsigned n, u64 
     round_write(&w);
     kfree(large);
     for (unsigned i = 0; i < n; i++)
-        object_end(objects[i], &errors[i]);
+        ext4_delayed_settle(objects[i]->owner);
 }
 
 // Pages between the size on disk and the range go too, so that the size never passes data that was
