@@ -201,6 +201,7 @@ void object_take_out(struct vm_object *o, u64 index, struct frame *f)
     radix_remove(&o->pages, index);
     if (o->ops->write_back && f->flags & FRAME_F_DIRTY)
         dirty_pages_add(-1);
+    f->flags &= ~(FRAME_F_DIRTY | FRAME_F_RAW); // who changes it now is to find that it has left
     f->owner = NULL;
     o->page_count--;
     atomic_fetch_sub(o->ops->fill ? &cached_total : &pages_total, 1);

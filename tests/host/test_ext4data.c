@@ -128,6 +128,47 @@ static void shift_scenario(void)
 }
 HOST_TEST(shift, 60)
 
+// Nothing is promised to a store that comes after the page has gone.
+static void store_until_cut(void *unused)
+{
+    u64 word = 1;
+    int err = 0;
+
+    for (unsigned n = 0; !err && n < 20; n++) {
+        err = copy_to_user(mapping + n % PAGES * PAGE_SIZE, &word, sizeof(word));
+        verify(!err || err == -EFAULT);
+    }
+}
+
+static void cut_stores_scenario(void)
+{
+    struct vm_map_args args = {.length = PAGES * PAGE_SIZE,
+                               .prot = PROT_READ | PROT_WRITE,
+                               .flags = AREA_SHARED | AREA_MAYWRITE};
+    struct attr a = {.valid = ATTR_SIZE};
+    struct frame *f;
+
+    make(NEW);
+    open_file(0);
+    host_expect(vfs_truncate(file->inode, PAGES * PAGE_SIZE), 0);
+    host_expect(vm_object_page(&file->inode->object, 0, &f), 0);
+    verify(vm_object_mark_dirty(&file->inode->object, f));
+    args.object = &file->inode->object;
+    world_user_begin(PAGE_SIZE);
+    host_expect(vm_map(thread_self()->space, &args, &mapping), 0);
+    host_spawn("store", store_until_cut, NULL);
+    while (machine_below(16))
+        host_pause();
+    host_expect(inode_setattr(file->inode, &a), 0);
+    verify(!vm_object_mark_dirty(&file->inode->object, f));
+    frame_put(f);
+    host_join();
+    host_expect(ext4_i(file->inode)->delayed.total, 0);
+    world_user_end();
+    close_file();
+}
+HOST_TEST(cut_stores, 100)
+
 /* A shift that lacks blocks or memory */
 
 #define EXTENTS 4 // as many as an inode has room for
@@ -448,10 +489,11 @@ static void test_attributes(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_shift),        cmocka_unit_test(test_shift_full),
-        cmocka_unit_test(test_shift_memory), cmocka_unit_test(test_append),
-        cmocka_unit_test(test_promise),      cmocka_unit_test(test_narrow),
-        cmocka_unit_test(test_read_only),    cmocka_unit_test(test_attributes)};
+        cmocka_unit_test(test_shift),      cmocka_unit_test(test_cut_stores),
+        cmocka_unit_test(test_shift_full), cmocka_unit_test(test_shift_memory),
+        cmocka_unit_test(test_append),     cmocka_unit_test(test_promise),
+        cmocka_unit_test(test_narrow),     cmocka_unit_test(test_read_only),
+        cmocka_unit_test(test_attributes)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

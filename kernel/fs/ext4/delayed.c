@@ -88,12 +88,14 @@ int ext4_make_writable(struct vm_object *o, u64 index)
     u64 first = index << shift, end = MIN((index + 1) << shift, ext4_map_max_blocks(e));
     int err = ext4_check_writable(fs);
     u32 epoch = 0;
+    bool cut; // the page of a fault, which has left the file meanwhile
 
     if (err)
         return err;
     do {
         write_lock(&e->map_lock);
-        err = promise_holes(e, first, end);
+        cut = !load_acquire(&e->writing) && index << PAGE_SHIFT >= load_relaxed(&o->size);
+        err = cut ? 0 : promise_holes(e, first, end);
         write_unlock(&e->map_lock);
     } while (ext4_again(fs, err, &epoch));
     return err;
