@@ -7,6 +7,7 @@
 #include "abi/mount.h"
 #include "disk.h"
 #include "ext4images.h"
+#include "fs/ext4/extent_node.h"
 #include "fs/ext4/group.h"
 #include "fs/ext4/super.h"
 #include "lib/format.h"
@@ -283,10 +284,42 @@ static void protected_scenario(void)
     one->block.read_only = true;
     host_expect(mount("/dev/one", 0), -EACCES);
     host_expect(mount("/dev/one", MS_RDONLY), 0);
+    host_expect(mount(NULL, MS_REMOUNT), -EACCES);
     world_unmount();
     one->block.read_only = false;
 }
 HOST_TEST(protected, 1)
+
+static u64 log_place(void)
+{
+    struct inode *i;
+    struct path p;
+    u64 at;
+
+    host_expect(mount("/dev/one", 0), 0);
+    host_expect(path_lookup(NULL, "/m", WALK_FOLLOW, &p), 0);
+    host_expect(ext4_inode_get_special(p.mount->sb, EXT4_JOURNAL_INO, &i), 0);
+    at = extent_entry((void *)ext4_i(i)->block, 0).physical << ext4_of(i)->block_shift;
+    inode_put(i);
+    path_put(&p);
+    world_unmount();
+    return at;
+}
+
+// A damaged log is noted, but not where another machine may have it mounted.
+static void damaged_log_scenario(void)
+{
+    const struct ext4_super *s = (void *)(one->image + EXT4_SUPER_AT);
+    bool shared = machine_below(2);
+
+    make(shared ? NEW ",mmp" : NEW);
+    memset(one->image + log_place(), 0, 1024);
+    shrink_all();
+    vm_reclaim(~0UL);
+    host_expect(mount("/dev/one", MS_RDONLY), -EUCLEAN);
+    host_expect(s->s_state & EXT4_STATE_ERROR, shared ? 0 : EXT4_STATE_ERROR);
+}
+HOST_TEST(damaged_log, 6)
 
 static void remount_scenario(void)
 {
@@ -395,9 +428,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_growth),    cmocka_unit_test(test_geometry),
         cmocka_unit_test(test_aborted),   cmocka_unit_test(test_descriptor),
-        cmocka_unit_test(test_protected), cmocka_unit_test(test_twice),
-        cmocka_unit_test(test_value),     cmocka_unit_test(test_remount),
-        cmocka_unit_test(test_memory),    cmocka_unit_test(test_open)};
+        cmocka_unit_test(test_protected), cmocka_unit_test(test_damaged_log),
+        cmocka_unit_test(test_twice),     cmocka_unit_test(test_value),
+        cmocka_unit_test(test_remount),   cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_open)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

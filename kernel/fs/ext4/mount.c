@@ -98,9 +98,11 @@ static void config_committed(void *owner, u32 tid)
     ext4_freed_durable(owner, tid);
 }
 
-// Who mounts or checks it next is told.
+// Who mounts or checks it next is told, if the device may be written and is surely nobody else's.
 static void damage_mark(struct ext4 *fs)
 {
+    if (fs->device->read_only || (EXT4_HAS_INCOMPAT(fs, MMP) && !fs->mmp))
+        return;
     buf_lock(fs->super_buf);
     fs->super->s_state |= EXT4_STATE_ERROR;
     ext4_super_seal(fs);
@@ -458,6 +460,8 @@ int ext4_remount(struct superblock *sb, u32 flags, const char *options)
         return fs->writing ? remount_read_only(fs) : 0;
     if (fs->writing) // an error may have ended that
         return ext4_check_writable(fs);
+    if (fs->device->read_only)
+        return -EACCES;
     if (fs->noload || journal_error(fs->journal) || !ext4_super_writable(fs, fs->super))
         return -EROFS;
     err = open_to_write(fs);
