@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // inotify(7): which events come for what, in which order; flags and merging.
 //
-// `inotify DIR` runs in DIR, for file systems other than that of /tmp.
+// `inotify DIR [TYPE]` runs in DIR, for file systems other than that of /tmp.
 #include "inotify.h"
 
 #include <sys/sendfile.h>
@@ -28,6 +28,8 @@ static void test_same(void)
     unlink("b");
     close(fd);
 }
+
+static bool plain; // a file system without owners and special files
 
 /* Files in a watched directory, and watched themselves */
 
@@ -118,8 +120,10 @@ static void test_attributes(void)
     watch(fd, "dir/f", IN_ALL_EVENTS);
     EXPECT("chmod", chmod("dir/f", 0600), 0);
     EVENTS("chmod told", fd, "1:ATTRIB=f 2:ATTRIB");
-    EXPECT("chown", chown("dir/f", 1, 1), 0);
-    EVENTS("chown told", fd, "1:ATTRIB=f 2:ATTRIB");
+    if (!plain) {
+        EXPECT("chown", chown("dir/f", 1, 1), 0);
+        EVENTS("chown told", fd, "1:ATTRIB=f 2:ATTRIB");
+    }
     EXPECT("chown of nothing", chown("dir/f", -1, -1), 0);
     EVENTS("nothing told", fd, "");
     EXPECT("times", utimensat(AT_FDCWD, "dir/f", both, 0), 0);
@@ -171,13 +175,16 @@ static void test_directories(void)
     EXPECT("rmdir", rmdir("dir/sub"), 0);
     EVENTS("rmdir told", fd, "2:DELETE_SELF 2:IGNORED 1:DELETE/=sub");
     EXPECT("symlink", symlink("nowhere", "dir/link"), 0);
-    EXPECT("mknod", mknod("dir/fifo", S_IFIFO | 0600, 0), 0);
-    EVENTS("other kinds told", fd, "1:CREATE=link 1:CREATE=fifo");
-    close(open("dir/fifo", O_RDWR | O_NONBLOCK));
-    EVENTS("fifo told", fd, "1:OPEN=fifo 1:CLOSE_WRITE=fifo");
+    EVENTS("symlink told", fd, "1:CREATE=link");
     unlink("dir/link");
-    unlink("dir/fifo");
-    EVENTS("deleted", fd, "1:DELETE=link 1:DELETE=fifo");
+    EVENTS("symlink deleted", fd, "1:DELETE=link");
+    if (!plain) {
+        EXPECT("mknod", mknod("dir/fifo", S_IFIFO | 0600, 0), 0);
+        close(open("dir/fifo", O_RDWR | O_NONBLOCK));
+        EVENTS("fifo told", fd, "1:CREATE=fifo 1:OPEN=fifo 1:CLOSE_WRITE=fifo");
+        unlink("dir/fifo");
+        EVENTS("fifo deleted", fd, "1:DELETE=fifo");
+    }
     rmdir("dir");
     close(fd);
 }
@@ -375,6 +382,7 @@ static void test_merging(void)
 int main(int argc, char **argv)
 {
     abi_begin();
+    plain = argc > 2 && !strcmp(argv[2], "xv6fs");
     if (argc > 1)
         NEED(chdir(argv[1]) == 0);
     else

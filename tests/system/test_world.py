@@ -61,6 +61,11 @@ E
         stdbuf -oL echo line; nproc --all | grep -c '^[1-9]'; (tty </dev/null || true)
         chroot / /usr/bin/whoami; sleep 1000 & kill $!; wait $! 2>/dev/null || echo $?
         """, "124\n5\nA=b\n0\nline\n1\nnot a tty\nroot\n143\n"),
+    "tail": (r"""
+        cd /tmp; echo one >t; tail -n +1 -f t >o 2>&1 & p=$!
+        while [ "$(cat o 2>/dev/null)" != one ]; do :; done
+        echo two >>t; while ! grep -q two o; do :; done; kill $p; wait $p 2>/dev/null; cat o; rm o t
+        """, "one\ntwo\n"),
     "sums": (r"""
         printf abc | md5sum; printf abc | sha256sum | cut -c1-16; printf abc | b2sum -l 64; printf abc | cksum
         printf abc | base64; seq 100000 | sha1sum; seq 50000 >/tmp/t; gzip -9 </tmp/t | gzip -d | cmp - /tmp/t && rm /tmp/t

@@ -35,6 +35,22 @@ PROGRAMS = {
         echo 'public class H { public static void main(String[] a) { System.out.println("hello " + a[0]); } }' >H.java
         javac H.java && java -Xshare:auto H world
         """, "hello world\n"),
+    "node": ("""
+        cat >w.js <<'E'
+const fs = require('fs'), seen = [];
+const end = setTimeout(() => { console.log('late', seen); process.exit(1); }, 60000);
+const w = fs.watch('.', (type, name) => {
+  seen.push(type + ' ' + name);
+  if (name != 'end') return;
+  w.close();
+  console.log(seen.join());
+  const f = fs.watch('end', (type, name) => { console.log(type, name); f.close(); clearTimeout(end); });
+  fs.appendFileSync('end', 'more');
+});
+fs.writeFileSync('a', 'x'); fs.renameSync('a', 'b'); fs.unlinkSync('b'); fs.writeFileSync('end', '');
+E
+        node w.js
+        """, "rename a,change a,rename a,rename b,rename b,rename end\nchange end\n"),
     "vim": ("""
         printf 'b\\na\\n' >v; vim -u NONE -es -c '%sort' -c 'wq' v; cat v
         """, "a\nb\n"),
