@@ -101,6 +101,7 @@
 #define F_SEAL_GROW         0x4
 #define F_SEAL_WRITE        0x8
 #define F_SEAL_FUTURE_WRITE 0x10
+#define F_SEAL_EXEC         0x20
 
 #define LOCK_SH 1
 #define LOCK_EX 2

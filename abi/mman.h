@@ -70,3 +70,5 @@
 #define MFD_CLOEXEC       0x1
 #define MFD_ALLOW_SEALING 0x2
 #define MFD_HUGETLB       0x4
+#define MFD_NOEXEC_SEAL   0x8
+#define MFD_EXEC          0x10

@@ -2,6 +2,7 @@
 // Calls on descriptors and open files: dup, fcntl, flock, ioctl.
 
 #include "abi/ioctl.h"
+#include "fs/tmpfs/tmpfs.h"
 #include "ipc/pipe.h"
 #include "syscall/args.h"
 #include "syscall/filelock.h"
@@ -125,6 +126,10 @@ static s64 fcntl_file(struct file *f, int fd, u32 command, u64 arg)
         return pipe_get_size(f);
     case F_SETPIPE_SZ:
         return pipe_set_size(f, (u32)arg);
+    case F_ADD_SEALS:
+        return tmpfs_seals_add(f, (u32)arg);
+    case F_GET_SEALS:
+        return tmpfs_seals_get(f);
     default:
         return fcntl_descriptor(f, fd, command, arg);
     }

@@ -6,6 +6,9 @@
 #include "abi/membarrier.h"
 #include "abi/mount.h"
 #include "arch/smp.h"
+#include "fs/tmpfs/tmpfs.h"
+#include "lib/string.h"
+#include "mm/slab.h"
 #include "syscall/args.h"
 
 static struct vm_space *self_space(void)
@@ -99,8 +102,10 @@ static int map_file(struct file *f, struct vm_map_args *m, u32 flags, u64 offset
         return -EOVERFLOW;
     if ((flags & MAP_TYPE) != MAP_PRIVATE) {
         m->flags |= AREA_SHARED;
-        if (!(f->mode & FILE_F_WRITE))
+        if (!(f->mode & FILE_F_WRITE) || f->inode->seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))
             m->flags &= ~AREA_MAYWRITE;
+        if (m->prot & PROT_WRITE && !(m->flags & AREA_MAYWRITE))
+            return -EPERM;
     }
     err = f->ops->mmap(f, &m->object);
     if (err)
@@ -183,6 +188,23 @@ s64 sys_mlock(u64 addr, u64 length)
 s64 sys_munlock(u64 addr, u64 length)
 {
     return vm_lock_range(self_space(), addr, length, false);
+}
+
+s64 sys_memfd_create(u64 uname, u64 flags)
+{
+    char *name = NULL;
+    struct file *f;
+    int err;
+
+    if ((u32)flags & ~(MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL | MFD_EXEC) ||
+        (flags & MFD_EXEC && flags & MFD_NOEXEC_SEAL))
+        return -EINVAL;
+    err = string_arg(uname, &name);
+    if (err == -ENAMETOOLONG || (!err && strlen(name) > MEMFD_NAME_MAX))
+        err = -EINVAL;
+    err = err ?: memfd_create(name, (u32)flags, &f);
+    kfree(name);
+    return err ?: fd_add(f, flags & MFD_CLOEXEC);
 }
 
 /* Order between harts */

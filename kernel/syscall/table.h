@@ -21,7 +21,7 @@
     SYSCALL(truncate, 2, FAST, "pu") SYSCALL(ftruncate, 2, FAST, "fu") \
     SYSCALL(fallocate, 4, FAST, "fxuu") SYSCALL(fadvise64, 4, FAST, "fuud") \
     SYSCALL(readahead, 3, FAST, "fus") SYSCALL(sync_file_range, 4, FAST, "fuux") \
-    SYSCALL(sync, 0, FAST, "") SYSCALL(syncfs, 1, FAST, "f") SYSCALL(fsync, 1, FAST, "f") \
+    SYSCALL(sync, 0, FAST, "") SYSCALL(syncfs, 1, FAST, "f") SYSCALL(fsync, 1, FAST, "f") SYSCALL(memfd_create, 2, FAST, "sx") \
     SYSCALL(fdatasync, 1, FAST, "f") \
     /* files: descriptors */ \
     SYSCALL(openat, 4, FAST, "Fpxm") SYSCALL(close, 1, FAST, "f") \

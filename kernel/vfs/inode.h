@@ -116,6 +116,7 @@ struct inode {
     struct list locks; // advisory locks (vfs/flock.c)
     void *private;     // file system's
     struct hnode cache_node; // (cache bucket) see inode_cache_find
+    u8 seals;                // (lock) F_SEAL_*, never taken off; of files of tmpfs
     bool linkable;           // (lock) nlink is 0 but link(2) may name it (O_TMPFILE)
     bool watched;            // (inotify_lock; read anywhere) somebody is told of it (inotify.c)
 };

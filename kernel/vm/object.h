@@ -73,6 +73,9 @@ struct vm_object {
     struct write_errors errors;
 };
 
+// Whether a mapping can change its pages, now or after mprotect.
+bool vm_object_may_be_stored_to(struct vm_object *o);
+
 void vm_object_init(struct vm_object *o, const struct vm_object_ops *ops, void *owner);
 // Drops all pages; no area maps it any more.
 void vm_object_fini(struct vm_object *o);

@@ -46,3 +46,16 @@ void vm_object_unmap_pages(struct vm_object *o, u64 first, u64 last)
     list_remove(&mark.object_node);
     spin_unlock(&o->areas_lock);
 }
+
+bool vm_object_may_be_stored_to(struct vm_object *o)
+{
+    const u32 both = AREA_SHARED | AREA_MAYWRITE; // they stay as an area was made
+    struct vm_area *a;
+    bool found = false;
+
+    spin_lock(&o->areas_lock);
+    LIST_FOR_EACH (a, &o->areas, object_node)
+        found = found || (a->space && (load_relaxed(&a->flags) & both) == both);
+    spin_unlock(&o->areas_lock);
+    return found;
+}

@@ -23,7 +23,7 @@ FUNCTION_MEDIAN = 15  # the median is below
 FUNCTION_NINE_TENTHS = 45  # nine in ten are below
 # Lines of code, without blanks and comments, of the kernel but for what it grew later.
 KERNEL_GOAL = 14000
-KERNEL_MAX = 27591  # lower it whenever the kernel shrinks; notes of damage on our own disks raised it last
+KERNEL_MAX = 27657  # lower it whenever the kernel shrinks; seals of files in memory raised it last
 LATER = ("kernel/base/lockstat.", "kernel/proc/procfs_locks.c", "kernel/block/", "kernel/buf/",
          "kernel/fs/ext4/", "kernel/fs/xv6fs/", "kernel/fs/pseudo/blockdev.c",
          "kernel/fs/pseudo/sysfs", "kernel/proc/procfs_block.c", "kernel/drivers/ramdisk.",
@@ -32,7 +32,7 @@ LATER = ("kernel/base/lockstat.", "kernel/proc/procfs_locks.c", "kernel/block/",
          "kernel/base/devicetree_pci.c", "kernel/base/planted.h", "kernel/lib/crc",
          "kernel/lib/ranges.", "kernel/mm/spares.", "kernel/vm/fill.c", "kernel/vm/megapage.c",
          "kernel/vm/pagemap.c", "kernel/proc/procfs_pagetable.c", "kernel/proc/procfs_mounts.c",
-         "kernel/proc/procfs_vmstat.c", "kernel/proc/procfs_uuid.c", "kernel/proc/procfs_oom.c", "kernel/vfs/mount_tree.c", "kernel/proc/unshare.c", "kernel/proc/sysrq.c",
+         "kernel/proc/procfs_vmstat.c", "kernel/proc/procfs_uuid.c", "kernel/proc/procfs_oom.c", "kernel/vfs/mount_tree.c", "kernel/fs/tmpfs/memfd.c", "kernel/proc/unshare.c", "kernel/proc/sysrq.c",
          "kernel/vm/writeback.c", "kernel/vm/reclaim.c", "kernel/vfs/icache.c",
          "kernel/vfs/xattr.c", "kernel/syscall/xattr.c", "kernel/fs/tmpfs/xattr.c",
          "kernel/proc/layout.", "kernel/syscall/personality.c", "kernel/ipc/epoll.",

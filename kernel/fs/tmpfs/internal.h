@@ -55,6 +55,11 @@ void tmpfs_dir_fini(struct tmpfs_inode *t);
 extern const struct xattr_ops tmpfs_xattr_ops;
 void tmpfs_xattrs_fini(struct tmpfs_inode *t);
 
+/* memfd.c: whether seals let a file have this size, be written to, have these rights; -EPERM */
+int tmpfs_seals_size(const struct inode *i, u64 size);
+int tmpfs_seals_write(const struct inode *i);
+int tmpfs_seals_mode(const struct inode *i, mode_t mode);
+
 /* tmpfs.c */
 int tmpfs_fsync(struct file *f, bool data_only); // 0: nothing is elsewhere
 // A new inode of any type; -ENOMEM, -ENOSPC.

@@ -32,6 +32,8 @@ static int file_make_writable(struct vm_object *o, u64 index)
     struct tmpfs *fs = tmpfs_of(i);
     struct frame *f;
 
+    if (unlikely(tmpfs_seals_write(i)))
+        return -EPERM;
     charge_update(i);
     if (likely(load_relaxed(&fs->pages) < fs->page_limit))
         return 0;
@@ -46,6 +48,12 @@ static const struct vm_object_ops file_object_ops = {.make_writable = file_make_
 
 static int file_setattr(struct inode *i, const struct attr *a)
 {
+    int err = a->valid & ATTR_SIZE ? tmpfs_seals_size(i, a->size) : 0;
+
+    if (!err && a->valid & ATTR_MODE)
+        err = tmpfs_seals_mode(i, a->mode);
+    if (err)
+        return err;
     if (a->valid & ATTR_SIZE) {
         store_relaxed(&i->size, a->size);
         vm_object_truncate(&i->object, a->size);
@@ -76,6 +84,17 @@ static int allocate_pages(struct inode *i, u64 first, u64 end)
     return err;
 }
 
+static ssize_t regular_write(struct file *f, struct uio *u, loff_t *pos)
+{
+    struct inode *i = f->inode;
+    u64 at = f->flags & O_APPEND ? load_relaxed(&i->size) : (u64)*pos;
+    int err = 0;
+
+    if (unlikely(load_relaxed(&i->seals) & ~F_SEAL_SEAL) && u->left)
+        err = tmpfs_seals_write(i) ?: tmpfs_seals_size(i, MAX(at + u->left, i->size));
+    return err ?: generic_file_write(f, u, pos);
+}
+
 static int file_fallocate(struct file *f, int mode, loff_t offset, loff_t length)
 {
     struct inode *i = f->inode;
@@ -88,8 +107,12 @@ static int file_fallocate(struct file *f, int mode, loff_t offset, loff_t length
         return -EOPNOTSUPP;
     write_lock(&i->lock);
     if (mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
+        err = tmpfs_seals_write(i);
+    if (!err && !(mode & FALLOC_FL_KEEP_SIZE))
+        err = tmpfs_seals_size(i, MAX(end, i->size));
+    if (!err && mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
         vm_object_punch(&i->object, offset, end);
-    if (!(mode & FALLOC_FL_PUNCH_HOLE))
+    if (!err && !(mode & FALLOC_FL_PUNCH_HOLE))
         err = allocate_pages(i, offset >> PAGE_SHIFT, DIV_ROUND_UP(end, PAGE_SIZE));
     if (!err && !(mode & FALLOC_FL_KEEP_SIZE) && end > i->size) {
         store_relaxed(&i->object.size, end);
@@ -104,7 +127,7 @@ static int file_fallocate(struct file *f, int mode, loff_t offset, loff_t length
 static const struct inode_ops file_inode_ops = {.setattr = file_setattr, .xattr = &tmpfs_xattr_ops};
 static const struct file_ops file_ops = {
     .read = generic_file_read,
-    .write = generic_file_write,
+    .write = regular_write,
     .mmap = generic_file_mmap,
     .fsync = tmpfs_fsync,
     .fallocate = file_fallocate,
@@ -146,6 +169,7 @@ static int type_init(struct tmpfs_inode *t, const struct create_args *args)
         i->ops = &file_inode_ops;
         i->fops = &file_ops;
         i->object.ops = &file_object_ops;
+        i->seals = F_SEAL_SEAL;
         t->charged = 0;
         return 0;
     case S_IFDIR:
