@@ -5,3 +5,4 @@
 
 void utsname_get(struct utsname *out);
 void utsname_set_host(const char *name);
+void utsname_set_domain(const char *name);

@@ -151,6 +151,42 @@ static s64 set_one(bool group, u32 id)
     return id == now.real || id == now.saved ? ids_set(group, ID_KEEP, id, ID_KEEP) : -EPERM;
 }
 
+// The rights over files that go with user 0 (capabilities(7)).
+#define FILE_CAPS                                                                                  \
+    (1UL << CAP_CHOWN | 1UL << CAP_DAC_OVERRIDE | 1UL << CAP_DAC_READ_SEARCH | 1UL << CAP_FOWNER | \
+     1UL << CAP_FSETID | 1UL << CAP_MKNOD | 1UL << CAP_MAC_OVERRIDE | 1UL << CAP_LINUX_IMMUTABLE)
+
+// Tells what the id was, whether or not it may be changed (setfsuid(2)).
+static s64 set_file_id(bool group, u32 id)
+{
+    struct ids now = ids_get(self(), group);
+    u32 old = group ? self()->fsgid : self()->fsuid;
+    struct cred *c;
+
+    if (id == ID_KEEP || id == old || (!ids_free(group) && !id_mine(&now, id)))
+        return old;
+    c = cred_copy();
+    if (!c)
+        return old;
+    *(group ? &c->fsgid : &c->fsuid) = id;
+    if (!group && !old)
+        c->cap_effective &= ~FILE_CAPS;
+    else if (!group && !id)
+        c->cap_effective |= c->cap_permitted & FILE_CAPS;
+    thread_cred_set(c);
+    return old;
+}
+
+s64 sys_setfsuid(u64 uid)
+{
+    return set_file_id(false, uid);
+}
+
+s64 sys_setfsgid(u64 gid)
+{
+    return set_file_id(true, gid);
+}
+
 s64 sys_setresuid(u64 uid, u64 euid, u64 suid)
 {
     return set_res(false, uid, euid, suid);

@@ -3,6 +3,7 @@
 
 #include "abi/capability.h"
 #include "arch/smp.h"
+#include "sched/runq.h"
 #include "syscall/args.h"
 
 static bool may_change_locked(const struct thread *t)
@@ -170,6 +171,18 @@ s64 sys_sched_getparam(u64 tid, u64 param)
     if (err)
         return err;
     return put_user_u32(param, p.priority) ? -EFAULT : 0;
+}
+
+s64 sys_sched_rr_get_interval(u64 tid, u64 out)
+{
+    struct policy p;
+    s64 err = policy_get((s32)tid, &p);
+
+    if (err)
+        return err;
+    return timespec_result(out, p.class == SCHED_CLASS_RT_RR     ? RUNQ_RR_SLICE
+                                : p.class == SCHED_CLASS_RT_FIFO ? 0
+                                                                 : RUNQ_SLICE);
 }
 
 s64 sys_sched_get_priority_max(u64 policy)

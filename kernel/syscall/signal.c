@@ -36,16 +36,35 @@ s64 sys_tgkill(u64 tgid, u64 tid, u64 sig)
 
 // What the caller put into siginfo goes as it is, but it cannot pose as kill or the kernel to
 // others.
+static int siginfo_arg(struct siginfo *info, pid_t to, int sig, u64 uinfo)
+{
+    if (copy_from_user(info, uinfo, sizeof(*info)))
+        return -EFAULT;
+    info->si_signo = sig;
+    if ((info->si_code >= 0 || info->si_code == SI_TKILL) && to != process_self()->pid->id)
+        return -EPERM;
+    return 0;
+}
+
 s64 sys_rt_sigqueueinfo(u64 pid, u64 sig, u64 uinfo)
 {
     struct siginfo info;
+    int err = siginfo_arg(&info, (s32)pid, (s32)sig, uinfo);
 
-    if (copy_from_user(&info, uinfo, sizeof(info)))
-        return -EFAULT;
-    info.si_signo = (s32)sig;
-    if ((info.si_code >= 0 || info.si_code == SI_TKILL) && (s32)pid != process_self()->pid->id)
-        return -EPERM;
+    if (err)
+        return err;
     return (s32)pid <= 0 ? -ESRCH : signal_kill((s32)pid, (s32)sig, &info);
+}
+
+s64 sys_rt_tgsigqueueinfo(u64 tgid, u64 tid, u64 sig, u64 uinfo)
+{
+    struct siginfo info;
+    int err = siginfo_arg(&info, (s32)tgid, (s32)sig, uinfo);
+
+    if (err)
+        return err;
+    return (s32)tgid <= 0 || (s32)tid <= 0 ? -EINVAL
+                                           : signal_tgkill((s32)tgid, (s32)tid, (s32)sig, &info);
 }
 
 s64 sys_rt_sigaction(u64 sig, u64 new, u64 old, u64 size)

@@ -25,18 +25,28 @@ s64 sys_uname(u64 out)
     return copy_to_user(out, &name, sizeof(name));
 }
 
-s64 sys_sethostname(u64 name, u64 length)
+static s64 name_set(u64 name, u64 length, void (*set)(const char *name))
 {
-    char host[sizeof(((struct utsname *)0)->nodename)] = {0};
+    char text[UTSNAME_LENGTH] = {0};
 
     if (!cred_capable(thread_self()->cred, CAP_SYS_ADMIN))
         return -EPERM;
-    if ((s32)length < 0 || (u32)length >= sizeof(host))
+    if ((s32)length < 0 || (u32)length >= sizeof(text))
         return -EINVAL;
-    if (copy_from_user(host, name, (u32)length))
+    if (copy_from_user(text, name, (u32)length))
         return -EFAULT;
-    utsname_set_host(host);
+    set(text);
     return 0;
+}
+
+s64 sys_sethostname(u64 name, u64 length)
+{
+    return name_set(name, length, utsname_set_host);
+}
+
+s64 sys_setdomainname(u64 name, u64 length)
+{
+    return name_set(name, length, utsname_set_domain);
 }
 
 s64 sys_sysinfo(u64 out)
@@ -162,6 +172,23 @@ s64 sys_prlimit64(u64 pid, u64 resource, u64 new, u64 old)
         return -EFAULT;
     err = process_prlimit((s32)pid, (u32)resource, new ? &limit : NULL, old ? &previous : NULL);
     return optional_result(err, old, &previous, sizeof(previous));
+}
+
+s64 sys_getrlimit(u64 resource, u64 out)
+{
+    struct rlimit64 limit;
+    int err = process_prlimit(0, (u32)resource, NULL, &limit);
+
+    return err ?: copy_to_user(out, &limit, sizeof(limit));
+}
+
+s64 sys_setrlimit(u64 resource, u64 in)
+{
+    struct rlimit64 limit;
+
+    if (copy_from_user(&limit, in, sizeof(limit)))
+        return -EFAULT;
+    return process_prlimit(0, (u32)resource, &limit, NULL);
 }
 
 s64 sys_getrusage(u64 who, u64 out)

@@ -76,7 +76,11 @@
     SYSCALL(mincore, 3, FAST, "asa") SYSCALL(mlock, 2, FAST, "as") SYSCALL(munlock, 2, FAST, "as") \
     SYSCALL(membarrier, 3, FAST, "dxd") SYSCALL(riscv_flush_icache, 3, FAST, "aax") \
     /* processes and threads */ \
-    SYSCALL(unshare, 1, FAST, "x") SYSCALL(clone, 5, FULL, "xaaaa") SYSCALL(clone3, 2, FULL, "as") \
+    SYSCALL(unshare, 1, FAST, "x") SYSCALL(setfsuid, 1, FAST, "u") SYSCALL(setfsgid, 1, FAST, "u") \
+    SYSCALL(setdomainname, 2, FAST, "as") SYSCALL(getrlimit, 2, FAST, "da") \
+    SYSCALL(setrlimit, 2, FAST, "da") SYSCALL(settimeofday, 2, FAST, "aa") \
+    SYSCALL(rt_tgsigqueueinfo, 4, FAST, "PPSa") SYSCALL(sched_rr_get_interval, 2, FAST, "Pa") \
+    SYSCALL(clone, 5, FULL, "xaaaa") SYSCALL(clone3, 2, FULL, "as") \
     SYSCALL(execve, 3, FULL, "paa") SYSCALL(execveat, 5, FULL, "Fpaax") \
     SYSCALL(exit, 1, FAST, "d") SYSCALL(exit_group, 1, FAST, "d") SYSCALL(wait4, 4, FAST, "Paxa") \
     SYSCALL(waitid, 5, FAST, "dPaxa") SYSCALL(set_tid_address, 1, FAST, "a") \

@@ -105,12 +105,47 @@ s64 sys_clock_settime(u64 clock, u64 in)
     return timespec_arg(in, &now) ?: realtime_set(now);
 }
 
+static struct timezone time_zone; // (time_lock) only kept, for whoever asks
+static struct spinlock time_lock = SPINLOCK_INIT(RANK_SIGNAL);
+
+static int zone_set(u64 zone)
+{
+    struct timezone new;
+
+    if (copy_from_user(&new, zone, sizeof(new)))
+        return -EFAULT;
+    if (!cred_capable(thread_self()->cred, CAP_SYS_TIME))
+        return -EPERM;
+    if (new.tz_minuteswest < -15 * 60 || new.tz_minuteswest > 15 * 60)
+        return -EINVAL;
+    spin_lock(&time_lock);
+    time_zone = new;
+    spin_unlock(&time_lock);
+    return 0;
+}
+
+s64 sys_settimeofday(u64 tv, u64 zone)
+{
+    struct timeval now;
+    int err;
+
+    if (optional_arg(&now, tv, sizeof(now)))
+        return -EFAULT;
+    if (tv && ((u64)now.tv_usec >= 1000000 || (u64)now.tv_sec > REALTIME_MAX / NS_PER_SEC))
+        return -EINVAL;
+    err = zone ? zone_set(zone) : 0;
+    return err || !tv ? err : realtime_set(now.tv_sec * NS_PER_SEC + now.tv_usec * 1000);
+}
+
 s64 sys_gettimeofday(u64 tv, u64 zone)
 {
-    static const struct timezone utc;
     struct timeval now = ns_timeval(clock_realtime());
+    struct timezone kept;
 
-    return optional_result(optional_result(0, tv, &now, sizeof(now)), zone, &utc, sizeof(utc));
+    spin_lock(&time_lock);
+    kept = time_zone;
+    spin_unlock(&time_lock);
+    return optional_result(optional_result(0, tv, &now, sizeof(now)), zone, &kept, sizeof(kept));
 }
 
 static s64 nanosleep_again(struct task *t);
