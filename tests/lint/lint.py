@@ -324,9 +324,19 @@ def check_format(tree):
         yield path, int(line), "not as clang-format writes it (make format)"
 
 
+def check_coverage(tree):
+    """docs/coverage.md tells what the table of calls holds."""
+    script = os.path.join(tree.root, "host/coverage.py")
+    if os.path.exists(script):  # a tree made to test the lint has none
+        done = subprocess.run([sys.executable, "-B", script, "--check"], capture_output=True,
+                              text=True)
+        if done.returncode != 0:
+            yield "docs/coverage.md", 1, done.stderr.strip()
+
+
 CHECKS = (check_layers, check_include_cycles, check_private_headers, check_lengths,
           check_kernel_size, check_spdx, check_words, check_conditionals, check_upcalls)
-TOOL_CHECKS = (check_headers, check_format)
+TOOL_CHECKS = (check_headers, check_format, check_coverage)
 
 
 def figures(tree):
