@@ -15,7 +15,7 @@
 #include "arch/uaccess.h"
 #include "lib/string.h"
 #include "mm/slab.h"
-#include "proc/proc_private.h"
+#include "proc/ptrace.h"
 
 #define SCRIPT_DEPTH 5             // nested #! interpreters
 #define SCRIPT_LINE  256           // bytes of a #! line that count
@@ -31,6 +31,7 @@ struct exec {
     struct vm_space *space;
     struct program prog;
     struct cred *cred; // NULL: as before
+    bool gains_rights; // so it says of the process, for the time being
     // Instead of what others have too, each may be NULL:
     struct fdtable *files;
     struct fs_context *fs;
@@ -217,8 +218,10 @@ static int exec_credentials(struct exec *x)
     const struct cred *old = thread_self()->cred;
     struct inode *inode = x->file->inode;
     const struct mount *mount = x->file->path.mount;
-    bool obeyed = !process_self()->no_new_privs && mount && !(mount->flags & MS_NOSUID);
+    bool may_gain = x->gains_rights = trace_gain_begin(), obeyed;
     struct cred c = *old;
+
+    obeyed = may_gain && !process_self()->no_new_privs && mount && !(mount->flags & MS_NOSUID);
 
     if (obeyed && inode->mode & (S_ISUID | S_ISGID))
         set_ids(inode, &c);
@@ -229,9 +232,13 @@ static int exec_credentials(struct exec *x)
     c.cap_permitted = c.cap_ambient;
     if (!c.uid || !c.euid)
         c.cap_permitted |= c.cap_inheritable | c.cap_bounding;
+    if (!may_gain)
+        c.cap_permitted &= old->cap_permitted;
     c.cap_effective = c.euid ? c.cap_ambient : c.cap_permitted;
-    if (!memcmp(&c, old, sizeof(c)))
+    if (!memcmp(&c, old, sizeof(c))) {
+        trace_gain_end(&x->gains_rights);
         return 0;
+    }
     x->cred = kmalloc(sizeof(c), 0);
     if (!x->cred)
         return -ENOMEM;
@@ -246,6 +253,7 @@ static int exec_alone(struct process *p)
     struct task *self = task_self();
     irqflags_t flags = spin_lock_irqsave(&p->siglock);
     struct pid *own = self->pid;
+    struct trace *trace;
 
     if (p->group_exit || p->exec_task) {
         spin_unlock_irqrestore(&p->siglock, flags);
@@ -263,6 +271,7 @@ static int exec_alone(struct process *p)
     // The main thread clears its place just after it left the count.
     wait_event(&p->exit_wait, !load_acquire(&p->pid->task), WAIT_UNINTERRUPTIBLE, NS_NEVER);
     spin_lock(&proctree_lock);
+    trace_move_locked(self, p->pid, &trace);
     own->task = NULL;
     pid_use_begin_locked(p->pid);
     p->pid->task = self;
@@ -270,6 +279,7 @@ static int exec_alone(struct process *p)
     self->thread->tid = p->pid->id;
     pid_use_end_locked(own);
     spin_unlock(&proctree_lock);
+    trace_free(trace);
     return 0;
 }
 
@@ -360,6 +370,8 @@ static void exec_enter(struct exec *x)
 
 static int exec_commit(struct exec *x)
 {
+    const struct cred *cred = thread_self()->cred;
+    bool changes_id = exec_changes_id(x);
     int err = exec_alone(process_self());
 
     if (err)
@@ -374,8 +386,9 @@ static int exec_commit(struct exec *x)
         task_leave_memory(task_self());
     exec_swap_space(x);
     fdtable_close_exec(thread_self()->files);
-    if (exec_changes_id(x))
+    if (changes_id)
         task_self()->personality = 0;
+    process_self()->dumpable = cred->uid == cred->euid && cred->gid == cred->egid;
     if (x->cred) {
         thread_cred_set(x->cred);
         x->cred = NULL;
@@ -386,6 +399,7 @@ static int exec_commit(struct exec *x)
 
 static void exec_fini(struct exec *x)
 {
+    trace_gain_end(&x->gains_rights);
     exec_strings_fini(&x->strings);
     for (unsigned i = 0; i < x->prefix_count; i++)
         kfree(x->prefix[i]);
@@ -406,6 +420,7 @@ int process_exec(const struct path *start, const char *name, const char *shown, 
                  uaddr_t envp, u32 flags)
 {
     struct exec x = {.name = shown};
+    pid_t tid = thread_self()->tid;
     u32 walk =
         (flags & AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW) | (flags & AT_EMPTY_PATH ? WALK_EMPTY : 0);
     int err;
@@ -417,5 +432,7 @@ int process_exec(const struct path *start, const char *name, const char *shown, 
         err = exec_resolve(&x, start, name, walk) ?: exec_credentials(&x) ?: exec_collect(&x, argv, envp)
                   ?: exec_build(&x) ?: exec_copy_shared(&x) ?: exec_commit(&x);
     exec_fini(&x);
+    if (!err && process_self() && task_is_traced(task_self()))
+        trace_exec(tid);
     return err;
 }

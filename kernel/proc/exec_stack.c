@@ -127,9 +127,10 @@ int exec_stack_build(struct vm_space *space, struct exec_strings *s, const struc
     *sp = ALIGN_DOWN(random - AUXV_BYTES - s->offsets.length - sizeof(u64), 16);
     // argc, vectors and auxv must touch: the padding goes above the auxiliary vector.
     vectors = *sp + sizeof(u64);
+    space->auxv = vectors + s->offsets.length;
     if (!write_all(space, name_at, name, strlen(name) + 1) ||
         !write_all(space, random, prog->layout.seed, EXEC_RANDOM) ||
-        !auxv_write(prog, space, vectors + s->offsets.length, cred, random, name_at) ||
+        !auxv_write(prog, space, space->auxv, cred, random, name_at) ||
         !write_all(space, *sp, &argc, sizeof(argc)))
         return -ENOMEM;
     stream_relocate(&s->offsets, text);

@@ -10,7 +10,7 @@
 #include "base/panic.h"
 #include "ipc/futex.h"
 #include "ipc/sysv.h"
-#include "proc/proc_private.h"
+#include "proc/ptrace.h"
 #include "proc/signalfd.h"
 
 static void child_move_locked(struct process *child, struct process *to)
@@ -63,6 +63,8 @@ void process_event_locked(struct process *p, int code, int status)
     assert(lock_held(&proctree_lock));
     if (!p->parent || p->state != PROCESS_ALIVE)
         return;
+    if (p->pid->trace && p->pid->trace->tracer == p->parent)
+        return; // who traces is told of every stop
     p->event_status = code == CLD_CONTINUED ? WAIT_CONTINUED : status << 8 | 0x7f;
     child_insert_locked(p);
     quiet = sighand_action(p->parent->sighand, SIGCHLD)->flags & SA_NOCLDSTOP;
@@ -83,11 +85,23 @@ static bool parent_does_not_wait(const struct process *p)
     return exit_signal(p) == SIGCHLD && (a->handler == SIG_IGN || (a->flags & SA_NOCLDWAIT));
 }
 
+bool process_zombie_report_locked(struct process *p)
+{
+    int status = p->exit_status;
+    bool reaped = parent_does_not_wait(p);
+
+    child_insert_locked(p);
+    parent_notify_locked(p, exit_signal(p), WIFSIGNALED(status) ? CLD_KILLED : CLD_EXITED,
+                         WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+    wake_all(&p->exit_wait); // pidfds
+    if (reaped)
+        process_unlink_zombie_locked(p);
+    return reaped;
+}
+
 // The last thread of p is leaving.
 static void process_become_zombie(struct process *p)
 {
-    int status = p->exit_status;
-    int code = WIFSIGNALED(status) ? CLD_KILLED : CLD_EXITED;
     bool reaped, last_outside;
 
     verify(p != init_process);
@@ -96,6 +110,8 @@ static void process_become_zombie(struct process *p)
     signalfd_leave(p);
     if (p->sem_undos)
         sem_exit(p->sem_undos, p->pid->id);
+    trace_tracer_ends(p);
+    trace_process_ends(p);
     spin_lock(&proctree_lock);
     if (p->group->session->leader == p)
         session_leader_exit_hook(p->group->session);
@@ -106,13 +122,7 @@ static void process_become_zombie(struct process *p)
     children_give_away_locked(p);
     if (last_outside && p->group->outside == 0)
         group_orphaned_locked(p->group);
-    reaped = parent_does_not_wait(p);
-    child_insert_locked(p);
-    parent_notify_locked(p, exit_signal(p), code,
-                         WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-    wake_all(&p->exit_wait); // pidfds
-    if (reaped)
-        process_unlink_zombie_locked(p);
+    reaped = !trace_holds_zombie_locked(p) && process_zombie_report_locked(p);
     spin_unlock(&proctree_lock);
     if (reaped)
         process_put(p);
@@ -201,8 +211,12 @@ void task_end(int status)
     struct task *t = task_self();
     struct process *p = t->proc;
     struct vm_space *space;
+    struct trace *trace;
     bool last;
 
+    if (task_is_traced(t))
+        trace_event(PTRACE_EVENT_EXIT,
+                    load_relaxed(&p->group_exit) ? p->group_exit_status : status);
     if (p == init_process && p->task_count == 1)
         panic("init ended with status 0x%x", p->group_exit ? p->group_exit_status : status);
     thread_give_back(t);
@@ -210,11 +224,13 @@ void task_end(int status)
     last = task_leave(t, status);
     vm_space_put(space);
     spin_lock(&proctree_lock);
+    trace = trace_task_ends_locked(t, p->group_exit ? p->group_exit_status : status);
     t->pid->task = NULL;
     if (t->pid == p->pid)
         wake_all(&p->exit_wait); // exec_alone waits for the id
     pid_use_end_locked(t->pid);
     spin_unlock(&proctree_lock);
+    trace_free(trace);
     if (last)
         process_become_zombie(p);
     thread_exit();

@@ -9,7 +9,7 @@
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "proc/pidfd.h"
-#include "proc/proc_private.h"
+#include "proc/ptrace.h"
 
 #define CLONE_NAMESPACES                                                                           \
     (CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | \
@@ -25,6 +25,7 @@ struct birth {
     bool charged;
     struct file *pidfd; // NULL: none; installed at pidfd_number in the end
     int pidfd_number;
+    struct trace *trace; // NULL: the child is not to be traced
 };
 
 static int clone_check(const struct clone_args *a)
@@ -201,13 +202,14 @@ static int birth_parts(struct birth *b)
     ref_get(&t->cred->refs);
     return pid_alloc(&b->pid) ?: birth_process(b) ?: task_create(&b->task, b->proc, b->pid, t)
                ?: birth_charge(b) ?: birth_vfork(b) ?: share_or_copy(t, flags)
-               ?: signal_fork(b->task, b->proc, flags) ?: birth_pidfd(b);
+               ?: signal_fork(b->task, b->proc, flags) ?: birth_pidfd(b) ?: trace_birth(b->args, &b->trace);
 }
 
 static void birth_undo(struct birth *b)
 {
     struct thread *t = b->thread;
 
+    trace_free(b->trace);
     if (b->pidfd)
         file_put(b->pidfd);
     if (b->pidfd && b->pidfd_number >= 0)
@@ -276,6 +278,8 @@ static int birth_publish(struct birth *b)
         group_get(self->group);
         process_link(b->proc, self);
     }
+    if (!err && b->trace && trace_birth_locked(b->trace, b->task))
+        b->trace = NULL; // it is the tracer's now
     spin_unlock(&proctree_lock);
     return err;
 }
@@ -291,9 +295,14 @@ static s64 clone_run(struct birth *b)
         ref_get(&vfork->refs);
     if (b->args->flags & CLONE_THREAD)
         process_put(b->proc); // its task holds it; a new process's first reference is the tree's
+    trace_free(b->trace);
     thread_start(b->thread);
+    if (task_is_traced(task_self()) && !(b->args->flags & CLONE_UNTRACED))
+        trace_event(trace_birth_event(b->args), id);
     if (vfork)
         completion_wait(&vfork->done, WAIT_KILLABLE);
+    if (vfork && task_is_traced(task_self()))
+        trace_event(PTRACE_EVENT_VFORK_DONE, id);
     vfork_put(vfork);
     return id;
 }

@@ -2,7 +2,6 @@
 // pidfd_open(2): a descriptor holds a reference to the process, whose id may be another's once it
 // is reaped. Its queue is exit_wait, which is also woken when threads end.
 #include "proc/pidfd.h"
-#include "abi/capability.h"
 #include "abi/errno.h"
 #include "proc/proc_private.h"
 #include "vfs/poll.h"
@@ -56,15 +55,6 @@ int pidfd_send(struct process *p, int sig, const struct siginfo *info)
     return err;
 }
 
-// ptrace(2), PTRACE_MODE_ATTACH_REALCREDS.
-static bool may_attach_locked(const struct process *p)
-{
-    const struct cred *self = thread_self()->cred;
-
-    return p == process_self() || cred_capable(self, CAP_SYS_PTRACE) ||
-           (p->dumpable && process_is_of_locked(p, self->uid, self->gid));
-}
-
 int pidfd_take(struct process *p, int fd, struct file **out)
 {
     struct fdtable *files;
@@ -79,7 +69,7 @@ int pidfd_take(struct process *p, int fd, struct file **out)
     files = t ? t->thread->files : NULL;
     if (!t)
         err = -ESRCH;
-    else if (!may_attach_locked(p))
+    else if (!process_may_access_locked(p, false))
         err = -EPERM;
     else if (!files || !(*out = fd_get_shared(files, (u32)fd, 0)))
         err = files ? -EBADF : -ESRCH;

@@ -40,6 +40,7 @@ void vfork_end(struct task *t);
 void task_leave_memory(struct task *t);
 #define WAIT_CONTINUED 0xffff                                       // the wait status of a SIGCONT
 void process_event_locked(struct process *p, int code, int status); // stop or continue to report
+bool process_zombie_report_locked(struct process *p); // to the parent; true: nobody waits for it
 
 // signal_action.c
 bool on_altstack(const struct task *t, uaddr_t sp);
@@ -88,7 +89,8 @@ static inline bool task_has_pending(const struct task *t)
 
 static inline bool task_has_signal(const struct task *t)
 {
-    return task_has_pending(t) || load_relaxed(&t->stop_pending) || task_must_die(t);
+    return task_has_pending(t) || load_relaxed(&t->stop_pending) ||
+           load_relaxed(&t->trap_pending) || task_must_die(t);
 }
 // signal_deliver.c: the thread stops or leaves; true if the stop under way is complete with it,
 // which the caller then reports without siglock.

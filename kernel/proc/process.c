@@ -33,6 +33,7 @@ int process_create(struct process **out, struct pid *pid)
     list_init(&p->tasks);
     list_init(&p->pending.queue);
     list_init(&p->posix_timers);
+    list_init(&p->tracees);
     wait_queue_init(&p->child_wait);
     wait_queue_init(&p->exit_wait);
     spin_init(&p->siglock, RANK_SIGNAL);
@@ -90,6 +91,10 @@ void thread_cred_set(struct cred *c)
 {
     struct cred *old = thread_self()->cred;
 
+    // Who had other rights knows what the new ids alone may not (PR_SET_DUMPABLE).
+    if (c->euid != old->euid || c->egid != old->egid || c->fsuid != old->fsuid ||
+        c->fsgid != old->fsgid || (c->cap_permitted & ~old->cap_permitted))
+        store_relaxed(&process_self()->dumpable, false);
     spin_lock(&proctree_lock);
     thread_self()->cred = c;
     spin_unlock(&proctree_lock);

@@ -28,6 +28,7 @@ struct pid {
     u32 uses;                // (proctree) of the number, which is free after the last
     u32 refs;                // (proctree) of this: one while the number is in use
     struct task *task;       // (proctree) thread with this tid
+    struct trace *trace;     // (proctree) of that thread, until its tracer knows of its end
     struct process *process; // (proctree) until reaped
     struct group *group;     // (proctree)
     struct session *session; // (proctree)
@@ -96,6 +97,7 @@ struct process {
     struct list all_node;            // (proctree) list of all processes, for ^P and the OOM choice
     struct group *group;             // (proctree)
     struct list sibling, group_node; // (proctree)
+    struct list tracees;             // (proctree) struct trace of the threads it traces
     u32 execs;                       // (proctree) programs begun; if any setpgid is refused
     u32 parent_execs;                // (proctree) the parent's at the fork
     s32 exit_signal;                 // (proctree) to the parent, usually SIGCHLD; 0 none
@@ -112,6 +114,7 @@ struct process {
     bool group_exit;             // (siglock) all threads must end with group_exit_status
     s32 group_exit_status;       // (siglock) wait status
     struct task *exec_task;      // (siglock) the thread that execs: others end
+    bool killed;                 // (siglock) SIGKILL came after group_exit
     bool stopped;                // (siglock) job-control stop in effect
     bool continued;              // (siglock) SIGCONT ended a stop: to be reported
     s32 stop_signal;             // (siglock)
@@ -129,6 +132,7 @@ struct process {
     struct rlimit64 limits[RLIM_NLIMITS]; // (siglock)
     struct vm_space *space;           // (c) but exec replaces it under siglock; NULL once exited
     bool dumpable, no_new_privs;      // (a)
+    u32 gains_rights;                 // (proctree) calls of exec under way that have it do so
     s16 oom_adjust, oom_adjust_least; // (a) thousandths of memory to count besides; the lowest it
                                       // may set itself
     struct sem_undos *sem_undos;      // (a) semop(2): what to undo at the end, NULL
@@ -152,9 +156,15 @@ struct task {
     struct sigstack altstack;  // (h)
     uaddr_t clear_child_tid, robust_list, set_child_tid; // (h)
     u32 personality;                                     // (h) what personality(2) set
-    struct vfork *vfork; // (h) the parent waits for exec or exit, or NULL
-    uid_t charged_uid;   // (h) user whose count of processes holds this one
-    bool stop_pending;   // (siglock) must stop at the next way out
+    struct vfork *vfork;       // (h) the parent waits for exec or exit, or NULL
+    uid_t charged_uid;         // (h) user whose count of processes holds this one
+    bool stop_pending;         // (siglock) must stop at the next way out
+    u8 trap_pending;           // (siglock) TRAP_*, as above for its tracer
+    bool trace_stopped;        // (proctree) in a stop that its tracer is to end
+    bool trace_listens;        // (proctree) ... or SIGCONT, PTRACE_INTERRUPT
+    s32 resume_signal;         // (proctree) with which it goes on
+    struct siginfo *stop_info; // (proctree) of that stop, on its stack, or NULL
+    struct trace *trace;       // (proctree) and (siglock); NULL: nobody traces it
     // restart_syscall(2): what to call again, and until when
     s64 (*restart)(struct task *task);
     ns_t restart_deadline;
@@ -188,6 +198,8 @@ struct process *process_get(pid_t id);
 struct process *process_next(pid_t *id); // first id >= *id, referenced
 struct task *task_find(pid_t tid);
 void process_put(struct process *p);
+// ptrace(2), "Ptrace access mode checking": by the caller's file system ids, or its real ones.
+bool process_may_access_locked(const struct process *p, bool fs_ids);
 struct vm_space *process_space_get(struct process *p); // with a reference; NULL: none
 static inline void process_ref(struct process *p)
 {

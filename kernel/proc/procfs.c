@@ -251,18 +251,23 @@ static int text_make(struct text *t, struct inode *i)
     return err;
 }
 
-static ssize_t text_read(struct file *f, struct uio *u, loff_t *pos)
+static ssize_t raw_act(struct file *f, struct uio *u, loff_t *pos, bool write)
 {
     struct proc_place p = *place_of(f->inode);
-    ssize_t n = p.entry->read ? proc_place_begin(&p) : 0;
+    ssize_t n = proc_place_begin(&p);
 
-    if (!p.entry->read)
-        return text_file_read(f, u, pos, text_make);
     if (n)
         return n;
-    n = p.entry->read(&p, u, pos);
+    n = write ? p.entry->poke(&p, u, pos) : p.entry->read(&p, u, pos);
     proc_place_end(&p);
     return n;
+}
+
+static ssize_t text_read(struct file *f, struct uio *u, loff_t *pos)
+{
+    if (place_of(f->inode)->entry->read)
+        return raw_act(f, u, pos, false);
+    return text_file_read(f, u, pos, text_make);
 }
 
 static ssize_t text_write(struct file *f, struct uio *u, loff_t *pos)
@@ -272,6 +277,8 @@ static ssize_t text_write(struct file *f, struct uio *u, loff_t *pos)
     char small[32], *text = small;
     int err;
 
+    if (p->entry->poke)
+        return raw_act(f, u, pos, true);
     if (n >= WRITE_MAX || !p->entry->write)
         return -EINVAL;
     if (n >= sizeof(small))

@@ -26,6 +26,7 @@ struct proc_entry {
     int (*write)(const char *s, const struct proc_place *p); // without the final newline
     void *arg;
     ssize_t (*read)(const struct proc_place *p, struct uio *u, loff_t *pos); // instead of show
+    ssize_t (*poke)(const struct proc_place *p, struct uio *u, loff_t *pos); // instead of write
     // Links: to a text, or (follow) straight to a file
     int (*readlink)(const struct proc_place *p, char *buf, size_t size);
     int (*follow)(const struct proc_place *p, struct path *out);
@@ -63,6 +64,9 @@ int proc_show_diskstats(struct text *t, const struct proc_place *p);
 int proc_write_sysrq(const char *s, const struct proc_place *p);  // sysrq.c
 int proc_show_number(struct text *t, const struct proc_place *p); // the u64 that arg points to
 int proc_write_number(const char *s, u64 least, u64 most, u64 *to);
+ssize_t proc_read_auxv(const struct proc_place *p, struct uio *u, loff_t *pos); // ptrace_files.c
+ssize_t proc_read_mem(const struct proc_place *p, struct uio *u, loff_t *pos);
+ssize_t proc_write_mem(const struct proc_place *p, struct uio *u, loff_t *pos);
 bool proc_next_process(pid_t unused, u32 *id);
 
 bool proc_is_alive(pid_t id);               // a process or thread

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 // /proc/<pid>: what procfs shows of processes (proc(5) formats).
 
-#include "abi/capability.h"
 #include "abi/errno.h"
 #include "lib/parse.h"
 #include "mm/slab.h"
 #include "proc/procfs_private.h"
+#include "proc/ptrace.h"
 
 void (*session_tty_hook)(struct session *s, u32 *device, pid_t *foreground);
 
@@ -33,6 +33,8 @@ static const char *state_word(const struct process *p, const struct task *t)
 
     if (p->state != PROCESS_ALIVE || t == &no_task)
         return "Z (zombie)";
+    if (t->trace_stopped)
+        return "t (tracing stop)";
     return words[t->thread->state] ? words[t->thread->state] : "D (disk sleep)";
 }
 
@@ -161,8 +163,9 @@ static int show_status(struct text *t, const struct proc_place *place)
     text_append(t, "\n", 1);
     text_printf(t, "State:\t%s\nTgid:\t%d\nPid:\t%d\nPPid:\t%d\n", state_word(p, v.task),
                 p->pid->id, place->id, p->parent_pid);
-    text_printf(t, "TracerPid:\t0\nUid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", c->uid, c->euid,
-                c->suid, c->fsuid, c->gid, c->egid, c->sgid, c->fsgid);
+    text_printf(t, "TracerPid:\t%d\nUid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n",
+                trace_tracer_pid(v.task), c->uid, c->euid, c->suid, c->fsuid, c->gid, c->egid,
+                c->sgid, c->fsgid);
     if (place->space)
         status_memory(t, place->space);
     text_printf(t, "Threads:\t%u\nSigPnd:\t%016lx\nShdPnd:\t%016lx\nSigBlk:\t%016lx\n",
@@ -323,15 +326,6 @@ static void task_unlock(struct task *t, irqflags_t flags)
     spin_unlock(&proctree_lock);
 }
 
-// ptrace(2), PTRACE_MODE_READ_FSCREDS.
-static bool may_look_locked(const struct process *p)
-{
-    const struct cred *self = thread_self()->cred;
-
-    return p == process_self() || cred_capable(self, CAP_SYS_PTRACE) ||
-           process_is_of_locked(p, self->fsuid, self->fsgid);
-}
-
 static int place_begin_locked(struct proc_place *p)
 {
     struct task *t = task_find(p->id);
@@ -339,7 +333,7 @@ static int place_begin_locked(struct proc_place *p)
 
     if (!process)
         return -ESRCH;
-    if (p->entry->guarded && !may_look_locked(process))
+    if (p->entry->guarded && !process_may_access_locked(process, true))
         return -EACCES;
     p->process = process;
     process_ref(process);
@@ -577,6 +571,8 @@ static const struct proc_entry entries[] = {
     {"statm", S_IFREG | 0444, .show = show_statm},
     {"cmdline", S_IFREG | 0444, .show = show_cmdline},
     {"environ", S_IFREG | 0400, true, .show = show_environ},
+    {"auxv", S_IFREG | 0400, true, .read = proc_read_auxv},
+    {"mem", S_IFREG | 0600, true, .read = proc_read_mem, .poke = proc_write_mem},
     {"comm", S_IFREG | 0444, .show = show_comm},
     {"maps", S_IFREG | 0444, true, .show = show_maps},
     {"pagemap", S_IFREG | 0400, true, .read = proc_read_pagemap},

@@ -3,7 +3,7 @@
 
 #include "abi/errno.h"
 #include "abi/syscall.h"
-#include "proc/proc_private.h"
+#include "proc/ptrace.h"
 
 // Tells every thread to stop; each parks in task_stop on its way out. While a stop is under way,
 // those that are parked are counted already, and the others know. Nobody could continue an orphan
@@ -46,52 +46,88 @@ void process_report(struct process *p, bool stopped)
     spin_unlock(&proctree_lock);
 }
 
-// Parks until SIGCONT, or until a stop that began after it needs this thread to be counted again.
-static __attribute__((noinline)) void task_stop(struct task *t)
-{
-    struct process *p = t->proc;
-    irqflags_t flags = spin_lock_irqsave(&p->siglock);
-    bool last = task_stop_count_locked(t), continued;
-
-    spin_unlock_irqrestore(&p->siglock, flags);
-    if (last) {
-        sched_set_state(THREAD_STOPPED); // what the parent will see
-        process_report(p, true);
-    }
-    for (;;) {
-        sched_set_state(THREAD_STOPPED);
-        if (task_must_die(t) || load_relaxed(&t->stop_pending) ||
-            !(load_relaxed(&p->stopped) || load_relaxed(&p->stop_count)))
-            break;
-        sched_switch();
-    }
-    sched_set_state(THREAD_RUNNING);
-    flags = spin_lock_irqsave(&p->siglock);
-    continued = p->continued;
-    p->continued = false;
-    spin_unlock_irqrestore(&p->siglock, flags);
-    if (continued)
-        process_report(p, false);
-}
-
 // A call that a signal interrupted: run it again, or let it fail with EINTR (see enum in signal.h).
 static void syscall_restart(struct trapframe *frame, const struct k_sigaction *handler)
 {
     struct arch_thread *self = arch_self();
-    s64 result = (s64)frame->x[FRAME_A0];
+    bool shown = self->in_syscall > 1, again;
+    s64 result = shown ? -(s64)self->in_syscall : (s64)frame->x[FRAME_A0];
 
     if (!self->in_syscall || result > -ERESTARTSYS || result < -ERESTART_RESTARTBLOCK)
         return;
     self->in_syscall = 0;
-    if (handler && result != -ERESTARTNOINTR &&
-        !(result == -ERESTARTSYS && (handler->flags & SA_RESTART))) {
+    again = !handler || result == -ERESTARTNOINTR ||
+            (result == -ERESTARTSYS && (handler->flags & SA_RESTART));
+    if (shown && (again || frame->pc != frame->tval))
+        return;
+    if (!again) {
         frame->x[FRAME_A0] = (u64)-EINTR;
+        frame->pc += shown ? 4 : 0;
         return;
     }
     frame->x[FRAME_A0] = frame->orig_a0;
     frame->pc -= 4;
     if (result == -ERESTART_RESTARTBLOCK)
         frame->x[FRAME_A7] = SYS_restart_syscall;
+}
+
+// A tracer may change the registers, so it is shown a call as it is to be run again. in_syscall
+// keeps the result meanwhile, and tval the pc.
+static void syscall_restart_shown(struct trapframe *frame)
+{
+    struct arch_thread *self = arch_self();
+    s64 result = (s64)frame->x[FRAME_A0];
+
+    if (self->in_syscall != 1 || result > -ERESTARTSYS || result < -ERESTART_RESTARTBLOCK)
+        return;
+    syscall_restart(frame, NULL);
+    frame->tval = frame->pc;
+    self->in_syscall = -result;
+}
+
+// By the first thread that goes on.
+static void process_report_continued(struct process *p)
+{
+    irqflags_t flags = spin_lock_irqsave(&p->siglock);
+    bool continued = p->continued;
+
+    p->continued = false;
+    spin_unlock_irqrestore(&p->siglock, flags);
+    if (continued)
+        process_report(p, false);
+}
+
+static void signal_trap(struct trapframe *frame, struct task *t)
+{
+    syscall_restart_shown(frame);
+    trace_trap(t);
+    process_report_continued(t->proc);
+}
+
+// Parks until SIGCONT, or until a stop that began after it needs this thread to be counted again.
+static __attribute__((noinline)) void task_stop(struct trapframe *frame, struct task *t)
+{
+    struct process *p = t->proc;
+    irqflags_t flags = spin_lock_irqsave(&p->siglock);
+    bool last = task_stop_count_locked(t);
+
+    spin_unlock_irqrestore(&p->siglock, flags);
+    if (last) {
+        sched_set_state(THREAD_STOPPED); // what the parent will see
+        process_report(p, true);
+    }
+    while (!task_is_traced(t)) {
+        sched_set_state(THREAD_STOPPED);
+        if (task_must_die(t) || load_relaxed(&t->stop_pending) || load_relaxed(&t->trap_pending) ||
+            !(load_relaxed(&p->stopped) || load_relaxed(&p->stop_count)))
+            break;
+        sched_switch();
+    }
+    sched_set_state(THREAD_RUNNING);
+    if (task_is_traced(t) && !task_must_die(t))
+        signal_trap(frame, t);
+    else
+        process_report_continued(p);
 }
 
 struct delivery {
@@ -114,7 +150,7 @@ static void signal_handler_begin_locked(struct task *t, struct delivery *d)
 
 // Takes signals up to one with a handler (true), or to one that stops or ends the thread; what has
 // no effect is passed over.
-static bool signal_next(struct task *t, struct delivery *d)
+static bool signal_next(struct trapframe *frame, struct task *t, struct delivery *d)
 {
     struct process *p = t->proc;
     irqflags_t flags = spin_lock_irqsave(&p->siglock);
@@ -122,8 +158,16 @@ static bool signal_next(struct task *t, struct delivery *d)
     bool found = false;
     int sig;
 
-    while (!found && !t->stop_pending && !task_must_die(t) &&
+    while (!found && !t->stop_pending && !t->trap_pending && !task_must_die(t) &&
            (sig = signal_dequeue_locked(t, ~t->blocked, &d->info))) {
+        if (task_is_traced(t) && sig != SIGKILL) {
+            spin_unlock_irqrestore(&p->siglock, flags);
+            syscall_restart_shown(frame);
+            sig = trace_signal(t, sig, &d->info);
+            flags = spin_lock_irqsave(&p->siglock);
+            if (!sig || task_must_die(t))
+                continue;
+        }
         d->action = *sighand_action(p->sighand, sig);
         effect = signal_disposition(p, sig, d->action.handler);
         found = effect == SIGNAL_HANDLED;
@@ -166,12 +210,14 @@ static void signal_deliver(struct trapframe *frame)
     struct delivery d;
 
     do {
-        if (signal_next(t, &d))
+        if (signal_next(frame, t, &d))
             signal_handle(frame, t, &d);
         else if (task_must_die(t))
             task_end(t->proc->group_exit_status);
         else if (t->stop_pending)
-            task_stop(t);
+            task_stop(frame, t);
+        else if (t->trap_pending)
+            signal_trap(frame, t);
         else
             break;
     } while (load_relaxed(&arch_self()->work) & WORK_SIGNAL);

@@ -11,7 +11,7 @@
 #include "arch/smp.h"
 #include "lib/bitmap.h"
 #include "mm/slab.h"
-#include "proc/proc_private.h"
+#include "proc/ptrace.h"
 #include "proc/signalfd.h"
 
 struct sigqueue {
@@ -114,6 +114,14 @@ void sigpending_flush(struct sigpending *pending)
     signal_clear_locked(pending, ~0UL);
 }
 
+static void signal_trap_locked(struct task *t)
+{
+    if (!(load_relaxed(&t->trace->options) & TRACE_SEIZED))
+        return;
+    store_relaxed(&t->trap_pending, t->trap_pending | TRAP_NOTIFY);
+    task_signal_wake(t, false);
+}
+
 // SIGCONT and the stop signals undo each other when sent, whatever their handlers.
 static __attribute__((noinline)) void signal_stop_cont_locked(struct process *p, int sig)
 {
@@ -131,6 +139,8 @@ static __attribute__((noinline)) void signal_stop_cont_locked(struct process *p,
         if (sig != SIGCONT)
             continue;
         t->stop_pending = false;
+        if (t->trace) // tells one by PTRACE_SEIZE
+            signal_trap_locked(t);
         sched_wake(t->thread, 1 << THREAD_STOPPED);
     }
 }
@@ -175,6 +185,16 @@ static struct task *signal_pick_locked(struct process *p, int sig)
     return found;
 }
 
+// Threads that are ending may be in their last stop of ptrace(2).
+static void signal_kill_again_locked(struct process *p)
+{
+    struct task *t;
+
+    store_relaxed(&p->killed, true);
+    LIST_FOR_EACH (t, &p->tasks, link)
+        sched_wake(t->thread, 1 << THREAD_STOPPED);
+}
+
 int signal_send_locked(struct process *p, struct task *t, int sig, const struct siginfo *info)
 {
     struct task *target;
@@ -182,13 +202,18 @@ int signal_send_locked(struct process *p, struct task *t, int sig, const struct 
     bool blocked;
     int err;
 
-    if (p->group_exit || list_empty(&p->tasks))
+    if (p->group_exit || list_empty(&p->tasks)) {
+        if (sig == SIGKILL)
+            signal_kill_again_locked(p);
         return 0;
+    }
     if ((SIG_MASK_STOP | SIGMASK(SIGCONT)) & SIGMASK(sig))
         signal_stop_cont_locked(p, sig);
     target = t ? t : signal_pick_locked(p, sig);
     blocked = !target || (target->blocked & SIGMASK(sig));
     effect = signal_disposition(p, sig, load_relaxed(&sighand_action(p->sighand, sig)->handler));
+    if (target && target->trace && sig != SIGKILL)
+        effect = SIGNAL_HANDLED; // by its tracer, who decides
     if (!blocked && effect == SIGNAL_IGNORED)
         return 0;
     err = signal_queue_locked(p, t ? &t->pending : &p->pending, sig, info);
@@ -196,7 +221,7 @@ int signal_send_locked(struct process *p, struct task *t, int sig, const struct 
         signalfd_wake_locked(p, sig);
     if (err || !target || (blocked && !(target->awaited & SIGMASK(sig))))
         return err;
-    if (p->stopped && sig != SIGKILL)
+    if (p->stopped && sig != SIGKILL && !target->trace)
         return 0; // until SIGCONT
     if (!blocked && effect == SIGNAL_ENDS)
         process_kill_all_locked(p, sig, NULL);

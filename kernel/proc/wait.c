@@ -7,7 +7,7 @@
 #include "abi/wait.h"
 #include "abi/errno.h"
 #include "lib/string.h"
-#include "proc/proc_private.h"
+#include "proc/ptrace.h"
 
 // Counts of threads, ended and not.
 static void usage_counts(struct process *p, struct rusage *out)
@@ -55,13 +55,15 @@ void process_rusage(struct process *p, int who, struct rusage *out)
     out->ru_stime = ns_timeval(system);
 }
 
-static void wait_fill(struct process *child, int status, struct wait_result *out)
+// `trace` NULL: of a child.
+static void wait_fill(struct process *child, const struct trace *trace, int status,
+                      struct wait_result *out)
 {
-    out->pid = child->pid->id;
+    out->pid = trace ? trace->pid->id : child->pid->id;
     out->uid = child->uid;
     out->status = status;
     out->code = status == WAIT_CONTINUED ? CLD_CONTINUED
-                : WIFSTOPPED(status)     ? CLD_STOPPED
+                : WIFSTOPPED(status)     ? (trace ? CLD_TRAPPED : CLD_STOPPED)
                 : WIFSIGNALED(status)    ? CLD_KILLED
                                          : CLD_EXITED;
     out->exit_code = child->exit_code;
@@ -82,20 +84,19 @@ static bool wait_status(const struct wait_args *a, const struct process *child, 
     int event = child->event_status;
     bool dead = child->state == PROCESS_ZOMBIE;
     u32 kind = dead ? WEXITED : event == WAIT_CONTINUED ? WCONTINUED : WSTOPPED;
-    bool wanted = (dead || event) && a->options & kind;
+    bool wanted = (dead ? !child->pid->trace : event != 0) && a->options & kind;
 
     *status = !wanted ? 0 : dead ? child->exit_status : event;
     return wanted;
 }
 
-// The child to report, and its status; else NULL with the status 0, or -ECHILD without any child.
+// The child to report, and its status; else NULL with the status 0, or as it was without any child.
 static struct process *wait_find_locked(struct process *p, const struct wait_args *a, int *status)
 {
     struct process *child = a->type == P_PID ? process_find(a->id) : NULL;
 
     if (child && a->process && a->process != child)
         child = NULL; // who has its number now
-    *status = -ECHILD;
     if (a->type == P_PID)
         return child && child->parent == p && wait_status(a, child, status) ? child : NULL;
     LIST_FOR_EACH (child, &p->children, sibling) {
@@ -125,20 +126,25 @@ static bool wait_consume_locked(struct process *p, struct process *child)
 // 1: *out is filled (and the child reaped unless WNOWAIT), 0: nothing yet, -ECHILD.
 static int wait_try(struct process *p, const struct wait_args *a, struct wait_result *out)
 {
-    struct process *child;
-    bool dead = false;
-    int status;
+    struct trace *trace, *gone = NULL;
+    struct process *child = NULL;
+    bool dead = false, keep = a->options & WNOWAIT;
+    int status = -ECHILD;
 
     spin_lock(&proctree_lock);
-    child = wait_find_locked(p, a, &status);
-    if (child) {
-        wait_fill(child, status, out);
-        dead = !(a->options & WNOWAIT) && wait_consume_locked(p, child);
+    trace = list_empty(&p->tracees) ? NULL : trace_wait_find_locked(p, a, &status);
+    if (trace) {
+        wait_fill(trace->proc, trace, status, out);
+        gone = !keep && trace_wait_consume_locked(trace) ? trace : NULL;
+    } else if ((child = wait_find_locked(p, a, &status))) {
+        wait_fill(child, NULL, status, out);
+        dead = !keep && wait_consume_locked(p, child);
     }
     spin_unlock(&proctree_lock);
+    trace_free(gone);
     if (dead)
         process_put(child);
-    return child ? 1 : status;
+    return trace || child ? 1 : status;
 }
 
 int process_wait(const struct wait_args *args, struct wait_result *out)

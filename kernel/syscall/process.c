@@ -153,8 +153,8 @@ static void waitid_info(struct siginfo *info, const struct wait_result *r)
     info->si_uid = r->uid;
     if (r->code == CLD_EXITED)
         info->si_status = r->exit_code;
-    else if (r->code == CLD_STOPPED)
-        info->si_status = WSTOPSIG(r->status);
+    else if (r->code == CLD_STOPPED || r->code == CLD_TRAPPED)
+        info->si_status = r->status >> 8; // with PTRACE_EVENT_* above the signal
     else if (r->code == CLD_CONTINUED)
         info->si_status = SIGCONT;
     else

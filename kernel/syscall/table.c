@@ -5,6 +5,7 @@
 #include "abi/errno.h"
 #include "abi/syscall.h"
 #include "arch/upcalls.h"
+#include "proc/trace.h"
 #include "syscall/args.h"
 #include "syscall/trace.h"
 
@@ -24,7 +25,7 @@ const struct syscall_entry up_syscall_table[SYSCALL_MAX] = {
     [0 ... SYSCALL_MAX - 1] = {sys_missing, 0}, SYSCALL_LIST(SYSCALL_ENTRY)};
 #pragma GCC diagnostic pop
 
-void up_syscall_slow(struct trapframe *frame)
+static void syscall_call(struct trapframe *frame)
 {
     u64 *x = frame->x;
     u64 number = x[FRAME_A7];
@@ -32,6 +33,7 @@ void up_syscall_slow(struct trapframe *frame)
     bool traced = arch_self()->work & WORK_TRACE;
     s64 result;
 
+    x[FRAME_A0] = frame->orig_a0;
     if (traced)
         syscall_trace_enter(number, &x[FRAME_A0]);
     result = fn(x[FRAME_A0], x[FRAME_A1], x[FRAME_A2], x[FRAME_A3], x[FRAME_A4], x[FRAME_A5]);
@@ -39,4 +41,15 @@ void up_syscall_slow(struct trapframe *frame)
     x[FRAME_A0] = result;
     if (traced)
         syscall_trace_exit(number, result);
+}
+
+// The tracer may come and go during the call.
+void up_syscall_slow(struct trapframe *frame)
+{
+    u32 *work = &arch_self()->work;
+
+    if (!(load_relaxed(work) & WORK_PTRACE) || trace_syscall_begin(frame))
+        syscall_call(frame);
+    if (load_relaxed(work) & WORK_PTRACE)
+        trace_syscall_end();
 }

@@ -33,6 +33,7 @@ struct vm_space {
     uaddr_t stack_top;                              // (c) where the stack ends, or is to end
     uaddr_t arg_start, arg_end, env_start, env_end; // (a) for /proc/<pid>/cmdline
     uaddr_t code_start, code_end, data_start, data_end, stack_start; // (a) for /proc/<pid>/stat
+    uaddr_t auxv;                          // (c) where the stack has the auxiliary vector
     uaddr_t vdso;                          // (c) base of the vDSO, 0 = none
     u64 limit_as, limit_data, limit_stack; // (a) bytes, copies of the process's rlimits
     struct file *exe; // (c) program file, for /proc/<pid>/exe; a reference, or NULL

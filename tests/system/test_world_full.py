@@ -51,6 +51,20 @@ fs.writeFileSync('a', 'x'); fs.renameSync('a', 'b'); fs.unlinkSync('b'); fs.writ
 E
         node w.js
         """, "rename a,change a,rename a,rename b,rename b,rename end\nchange end\n"),
+    "strace": ("""
+        strace -f -o s sh -c '/bin/true; /bin/echo hi'; grep -c 'exited with 0' s; grep -o 'write(1, "hi.n", 3)' s
+        sleep 100 & p=$!; strace -o s -p $p 2>/dev/null & t=$!
+        until grep -q 'TracerPid:.[1-9]' /proc/$p/status; do :; done
+        kill $t; wait $t; grep TracerPid /proc/$p/status; kill $p; wait $p; echo $?
+        """, 'hi\n3\nwrite(1, "hi\\n", 3)\nTracerPid:\t0\n143\n'),
+    "gdb": ("""
+        echo 'int two(int x) { return 2 * x; } int main(void) { return two(21); }' >t.c; gcc -g -o t t.c
+        gdb -q -batch -ex 'break two' -ex run -ex bt -ex 'print x' -ex finish -ex continue ./t >g 2>&1
+        grep -e '^#0' -e '^[$]1' -e '^Value' g; grep -o 'exited with code [0-7]*' g
+        sleep 100 & p=$!; gdb -q -batch -p $p -ex 'print $pc != 0' -ex detach 2>/dev/null | grep -o '^[$]1.*'
+        kill $p; wait $p; echo $?
+        """, "#0  two (x=21) at t.c:1\n$1 = 21\nValue returned is $2 = 42\nexited with code 052\n"
+             "$1 = 1\n143\n"),
     "vim": ("""
         printf 'b\\na\\n' >v; vim -u NONE -es -c '%sort' -c 'wq' v; cat v
         """, "a\nb\n"),

@@ -8,8 +8,8 @@
 #include "arch/riscv/asm.h"
 
 #define SYSCALL_MAX 512
-#define WORK_TRACE  4
-#define WORK_EXIT   11 // all but WORK_TRACE: reasons to stop on the way out
+#define WORK_TRACE  20 // and WORK_PTRACE
+#define WORK_EXIT   11 // all but those: reasons to stop on the way out
 
 // x5-x7 = t0-t2, x10-x17 = a0-a7, x28-x31 = t3-t6; x8, x9, x18-x27 = s0-s11.
 .macro caller_saved_but_a0 op

@@ -96,7 +96,7 @@ void trap_user_exception(struct trapframe *frame, int error)
 
 void trap_exit_work(struct trapframe *frame)
 {
-    while (READ_ONCE(arch_self()->work) & ~WORK_TRACE) {
+    while (READ_ONCE(arch_self()->work) & ~(WORK_TRACE | WORK_PTRACE)) {
         irq_enable();
         up_exit_work(frame);
         irq_disable();

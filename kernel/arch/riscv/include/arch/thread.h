@@ -37,8 +37,9 @@ struct fpu_state {
 enum {
     WORK_RESCHED = 1, // another thread should run
     WORK_SIGNAL = 2,  // a signal may be deliverable, or the thread must exit
-    WORK_TRACE = 4,   // system calls are logged or ptraced: take up_syscall_slow
+    WORK_TRACE = 4,   // system calls are logged: take up_syscall_slow
     WORK_RESTORE = 8, // a saved signal mask must be put back (sigsuspend, ppoll)
+    WORK_PTRACE = 16, // the tracer is told of system calls: take up_syscall_slow
 };
 
 // Debug builds record this many held locks of a thread (base/lockcheck.c).
@@ -53,7 +54,8 @@ struct arch_thread {
     u32 hart;       // (h) index of the hart it runs or last ran on
     u32 fpu_hart;   // (h) hart whose FP registers may still hold this thread's state
     u32 fail_nth;   // (h) DEBUG: the allocation that fails is this many away; 0 = none
-    u32 in_syscall; // (h) frame.orig_a0 is valid: an interrupted call may be restarted
+    u32 in_syscall; // (h) frame.orig_a0 is valid: an interrupted call may be restarted; above 1: it
+                    // is, after this error
     struct arch_context context; // (h) while not running
     struct fpu_state fpu;        // (h) while not in the FP registers
     u32 urgent;                  // (h) not 0: may have the last memory, as it frees more

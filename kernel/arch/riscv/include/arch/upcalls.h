@@ -26,8 +26,8 @@ struct syscall_entry {
 #define SYSCALL_MAX 512 // entries of up_syscall_table; larger numbers are -ENOSYS
 
 // The table that entry.S indexes with a7. A handler gets a0..a5 in registers and its result goes to
-// a0. Interrupts are on. Calls with SYSCALL_FULL_FRAME, and all calls of a thread with WORK_TRACE,
-// go through up_syscall_slow with a full frame.
+// a0. Interrupts are on. Calls with SYSCALL_FULL_FRAME, and all calls of a thread with WORK_TRACE
+// or WORK_PTRACE, go through up_syscall_slow with a full frame.
 extern const struct syscall_entry up_syscall_table[SYSCALL_MAX];
 void up_syscall_slow(struct trapframe *frame);
 
