@@ -7,6 +7,13 @@
 
 // `crc` is 0, or the result for the bytes before.
 u32 crc32(u32 crc, const void *p, size_t n);
+// The CRC-32C takes tables, which only some machines ever use: before the first sum they are given
+// memory, CRC32C_TABLES times CRC32C_TABLE_SIZE bytes, for good. One caller at a time.
+#define CRC32C_TABLES     6
+#define CRC32C_TABLE_SIZE 8192
+void crc32c_give(void *memory);
+bool crc32c_ready(void); // all are given
+
 // Without inversion at either end: `crc` is a seed, mostly ~0, or the result for the bytes before.
 u32 crc32c(u32 crc, const void *p, size_t n);
 // The CRC-32C of bytes of which n were changed, `after` bytes (below 64 KiB) before their end, from

@@ -1,26 +1,26 @@
 // SPDX-License-Identifier: MIT
-// Eight bytes a step, with tables that are made at first use: whoever makes them, they are the
-// same.
+// Eight bytes a step, with tables in memory that is given.
 //
 // A CRC is linear: that of 64 bits is the exclusive or of what each bit makes of it. A table has
 // the sums for all values of 11 adjacent bits, so that six lookups do. More bits in a table would
 // be fewer lookups, but tables that do not stay in a cache.
-#include "lib/atomic.h"
 #include "lib/crc32.h"
 #include "lib/macro.h"
 
 #define POLYNOMIAL 0x82f63b78U
 
 #define SLICE  11 // bits
-#define TABLES DIV_ROUND_UP(64, SLICE)
+#define TABLES CRC32C_TABLES
+static_assert(TABLES == DIV_ROUND_UP(64, SLICE), "every bit has a table");
+static_assert(CRC32C_TABLE_SIZE == sizeof(u32) << SLICE, "and every value a place");
 
 #define ZEROES_MIN  128 // bytes of zeroes for which multiplying is faster
 #define ZEROES_MAX  (1 << 16)
 #define ZEROES_STEP 32
 
-static u32 table[TABLES][1 << SLICE]; // [k][v]: the eight bytes v << (k * SLICE)
-static u32 shifts[2][256];            // x^(8n) and x^(2048n) modulo the polynomial
-static u32 table_ready;               // (a)
+static u32 *table[TABLES]; // (c) once given; [k][v]: the eight bytes v << (k * SLICE)
+static u32 given;          // (callers')
+static u32 shifts[2][256]; // (c) x^(8n) and x^(2048n) modulo the polynomial
 
 // The product of two polynomials modulo POLYNOMIAL; bit 31 is the constant term.
 static u32 product(u32 a, u32 b)
@@ -58,7 +58,18 @@ static void table_make(void)
         for (u32 v = 1; v < 1 << SLICE; v++)
             table[k][v] = table[k][v & (v - 1)] ^ table[k][v & -v];
     shifts_make();
-    store_release(&table_ready, 1);
+}
+
+bool crc32c_ready(void)
+{
+    return given == TABLES;
+}
+
+void crc32c_give(void *memory)
+{
+    table[given++] = memory;
+    if (crc32c_ready())
+        table_make();
 }
 
 // The part of slice k, for eight bytes.
@@ -128,8 +139,6 @@ u32 crc32c(u32 crc, const void *p, size_t n)
 {
     size_t zeroes = 0;
 
-    if (!load_acquire(&table_ready))
-        table_make();
     if (n < ZEROES_MAX && !(((u64)p + n) & 7))
         zeroes = zeroes_at_end(p, n);
     if (zeroes < ZEROES_MIN)

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "fs/ext4/super.h"
+#include "lib/crc32.h"
 #include "lib/string.h"
 #include "mm/slab.h"
 
@@ -349,11 +350,25 @@ static int fill(struct superblock *sb, const char *options, u32 flags)
     return open_to_write(fs);
 }
 
+// What the first mount takes for the tables of checksums stays.
+static int sums_start(void)
+{
+    void *memory;
+
+    while (!crc32c_ready()) {
+        memory = kmalloc(CRC32C_TABLE_SIZE, 0);
+        if (!memory)
+            return -ENOMEM;
+        crc32c_give(memory);
+    }
+    return 0;
+}
+
 static int mount_new(struct block_device *d, const struct fs_type *type, const char *options,
                      u32 flags, struct superblock **out)
 {
     struct superblock *sb;
-    int err = superblock_create(&sb, type, &ext4_super_ops);
+    int err = sums_start() ?: superblock_create(&sb, type, &ext4_super_ops);
 
     if (err)
         return err;
