@@ -78,6 +78,7 @@ static void memory_init(void)
     frames_init(machine.memory, machine.memory_count, taken, n);
     if (mmu_init(machine.memory, machine.memory_count))
         panic("out of memory at boot: kernel page table");
+    frames_release(image_to_phys(boot_guard), boot_guard_end - boot_guard);
     slab_init();
     faults_init();
 }

@@ -79,14 +79,12 @@ static u64 image_rights(const char *page)
 
 static int map_image(pte_t *top)
 {
-    extern char boot_stack_guard[], boot_stack[];
-
     for (const char *page = kernel_start; page < kernel_end; page += PAGE_SIZE) {
         pte_t *slot = kernel_slot(top, (vaddr_t)page, 0);
 
         if (!slot)
             return -ENOMEM;
-        if (page < boot_stack_guard || page >= boot_stack)
+        if (page < boot_guard || page >= boot_guard_end)
             *slot = pte_make(image_to_phys(page) >> PAGE_SHIFT, PTE_KERNEL | image_rights(page));
     }
     return 0;

@@ -13,6 +13,7 @@ struct phys_range {
 
 // Linker symbols, virtual addresses of the image; all page-aligned.
 extern char kernel_start[], kernel_text_end[], kernel_rodata_end[], kernel_end[];
+extern char boot_guard[], boot_guard_end[]; // below the boot stack, in no map of the image
 
 extern paddr_t kernel_phys_base; // (c) where kernel_start was loaded
 extern u64 boot_hart_id;         // (c) SBI id of the hart that entered first
