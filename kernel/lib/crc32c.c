@@ -54,9 +54,11 @@ static void table_make(void)
         crc = crc >> 1 ^ (crc & 1 ? POLYNOMIAL : 0);
         table[bit / SLICE][1 << bit % SLICE] = crc;
     }
-    for (u32 k = 0; k < TABLES; k++)
+    for (u32 k = 0; k < TABLES; k++) {
+        table[k][0] = 0;
         for (u32 v = 1; v < 1 << SLICE; v++)
             table[k][v] = table[k][v & (v - 1)] ^ table[k][v & -v];
+    }
     shifts_make();
 }
 

@@ -202,7 +202,7 @@ s64 sys_memfd_create(u64 uname, u64 flags)
     err = string_arg(uname, &name);
     if (err == -ENAMETOOLONG || (!err && strlen(name) > MEMFD_NAME_MAX))
         err = -EINVAL;
-    err = err ?: memfd_create(name, (u32)flags, &f);
+    err = err ?: tmpfs_memfd(name, (u32)flags, &f);
     kfree(name);
     return err ?: fd_add(f, flags & MFD_CLOEXEC);
 }

@@ -53,66 +53,53 @@ struct window {
     u64 count; // frames, at most VM_IDLE_FRAMES
     u64 *idle; // a bit for each
     u64 used[VM_IDLE_FRAMES / 64];
-    struct vm_space *space; // that is gone through
-    uaddr_t low, high;      // of it, where A was cleared
 };
 
-// Which frames of the window, [*i, *end), an entry maps; false: none, or it is a table's.
-static bool window_part(const struct window *w, unsigned level, pte_t e, u64 *i, u64 *end)
+static void window_look(struct window *w, struct vm_space *s)
 {
-    pfn_t first = MAX(pte_pfn(e), w->first);
-    pfn_t last = MIN(pte_pfn(e) + (1UL << 9 * level), w->first + w->count);
-
-    *i = first - w->first;
-    *end = last - w->first;
-    return e & (PTE_R | PTE_W | PTE_X) && first < last;
-}
-
-static int window_look(unsigned level, uaddr_t va, pte_t e, void *arg)
-{
-    struct window *w = arg;
-    u64 i, end;
-
-    if (window_part(w, level, e, &i, &end))
-        for (; i < end; i++)
-            bitmap_set(e & PTE_A ? w->used : w->idle, i);
-    return 0;
-}
-
-// Whoever uses a page after this sets A again. A megapage has one A: it is taken apart.
-static int window_mark(unsigned level, uaddr_t va, pte_t e, void *arg)
-{
-    struct window *w = arg;
-    struct pte_run run = pte_run(w->space, va, va + (PAGE_SIZE << 9 * level));
+    struct pte_run run = pte_run(s, 0, USER_TOP);
     pte_t *p;
-    u64 i, end;
 
-    if (!window_part(w, level, e, &i, &end) || bitmap_find_set(w->idle, end, i) == end)
-        return 0;
-    spin_lock(&w->space->pagetable_lock);
+    spin_lock(&s->pagetable_lock);
     while ((p = pte_next(&run))) {
-        i = pte_pfn(*p) - w->first;
+        u64 i = pte_pfn(*p) - w->first;
+
+        if (i < w->count)
+            bitmap_set(*p & PTE_A ? w->used : w->idle, i);
+    }
+    spin_unlock(&s->pagetable_lock);
+}
+
+// Whoever uses a page after this sets A again.
+static void window_mark(struct window *w, struct vm_space *s)
+{
+    struct pte_run run = pte_run(s, 0, USER_TOP);
+    uaddr_t low = USER_TOP, high = 0;
+    pte_t *p;
+
+    spin_lock(&s->pagetable_lock);
+    while ((p = pte_next(&run))) {
+        u64 i = pte_pfn(*p) - w->first;
+
         if (i >= w->count || !(*p & PTE_A) || !bitmap_test(w->idle, i))
             continue;
         pte_clear_bits(p, PTE_A);
-        w->high = pte_run_after(&run);
-        w->low = MIN(w->low, w->high - PAGE_SIZE);
+        high = pte_run_after(&run);
+        low = MIN(low, high - PAGE_SIZE);
     }
-    spin_unlock(&w->space->pagetable_lock);
-    return 0;
+    spin_unlock(&s->pagetable_lock);
+    if (low < high)
+        mmu_flush(&s->mmu, low, high);
 }
 
-static void window_each(struct window *w, mmu_visit *fn)
+static void window_each(struct window *w, void (*fn)(struct window *w, struct vm_space *s))
 {
     struct vm_space *s;
 
     for (u32 id = 0; (s = vm_hooks.space_next(&id)); id++) {
-        w->space = s;
-        w->low = USER_TOP;
-        w->high = 0;
-        (void)vm_space_tables(s, fn, w);
-        if (w->low < w->high)
-            mmu_flush(&s->mmu, w->low, w->high);
+        read_lock(&s->lock);
+        fn(w, s);
+        read_unlock(&s->lock);
         vm_space_put(s);
     }
 }

@@ -106,7 +106,7 @@ static int memfd_inode(u32 flags, struct inode **out)
     return 0;
 }
 
-int memfd_create(const char *name, u32 flags, struct file **out)
+int tmpfs_memfd(const char *name, u32 flags, struct file **out)
 {
     char text[sizeof("/" PREFIX " (deleted)") + MEMFD_NAME_MAX];
     struct inode *inode;

@@ -9,7 +9,7 @@ int tmpfs_create(const char *options, struct superblock **out);
 
 // memfd_create(2), of a name of at most MEMFD_NAME_MAX bytes; -ENOMEM.
 #define MEMFD_NAME_MAX 249
-int memfd_create(const char *name, u32 flags, struct file **out);
+int tmpfs_memfd(const char *name, u32 flags, struct file **out);
 // fcntl(2), F_GET_SEALS and F_ADD_SEALS: -EINVAL -EPERM -EBUSY.
 int tmpfs_seals_get(const struct file *f);
 int tmpfs_seals_add(struct file *f, u32 seals);
