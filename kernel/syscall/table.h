@@ -97,6 +97,7 @@
     SYSCALL(sched_get_priority_max, 1, FAST, "d") SYSCALL(sched_get_priority_min, 1, FAST, "d") \
     SYSCALL(getpriority, 2, FAST, "dP") SYSCALL(setpriority, 3, FAST, "dPd") \
     SYSCALL(getcpu, 3, FAST, "aaa") SYSCALL(ptrace, 4, FAST, "dPaa") \
+    SYSCALL(process_vm_readv, 6, FAST, "Pauaux") SYSCALL(process_vm_writev, 6, FAST, "Pauaux") \
     /* credentials */ \
     SYSCALL(getuid, 0, FAST, "") SYSCALL(geteuid, 0, FAST, "") SYSCALL(getgid, 0, FAST, "") \
     SYSCALL(getegid, 0, FAST, "") SYSCALL(getresuid, 3, FAST, "aaa") \
