@@ -61,6 +61,7 @@ void limits_copy(struct vm_space *space, const struct process *p)
     store_relaxed(&space->limit_as, p->limits[RLIMIT_AS].rlim_cur);
     store_relaxed(&space->limit_data, p->limits[RLIMIT_DATA].rlim_cur);
     store_relaxed(&space->limit_stack, p->limits[RLIMIT_STACK].rlim_cur);
+    store_relaxed(&space->limit_memlock, p->limits[RLIMIT_MEMLOCK].rlim_cur);
 }
 
 static int limit_change_locked(struct process *p, unsigned resource, const struct rlimit64 *new)

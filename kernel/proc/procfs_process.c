@@ -140,8 +140,9 @@ static void status_memory(struct text *t, const struct vm_space *space)
 {
     u64 anon = space->anon_pages * 4, object = space->object_pages * 4;
 
-    text_printf(t, "VmSize:\t%8lu kB\nVmHWM:\t%8lu kB\nVmRSS:\t%8lu kB\n", space->mapped_pages * 4,
-                space->peak_pages * 4, anon + object);
+    text_printf(t, "VmSize:\t%8lu kB\nVmLck:\t%8lu kB\nVmHWM:\t%8lu kB\nVmRSS:\t%8lu kB\n",
+                space->mapped_pages * 4, space->locked_pages * 4, space->peak_pages * 4,
+                anon + object);
     text_printf(t, "RssAnon:\t%8lu kB\nRssFile:\t%8lu kB\nVmPTE:\t%8lu kB\n", anon, object,
                 vm_space_table_pages(space) * 4);
 }

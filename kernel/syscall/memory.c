@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Calls on the address space.
 
-#include "abi/capability.h"
 #include "abi/hwprobe.h"
 #include "abi/membarrier.h"
 #include "abi/mount.h"
@@ -27,16 +26,6 @@ s64 sys_brk(u64 brk)
     (MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_DENYWRITE | MAP_EXECUTABLE | \
      MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB |    \
      MAP_FIXED_NOREPLACE)
-
-// mlock(2): -EPERM without any right to lock, `too_much` beyond RLIMIT_MEMLOCK.
-static int lock_permitted(u64 length, int too_much)
-{
-    u64 limit = process_limit(RLIMIT_MEMLOCK);
-
-    if (cred_capable(thread_self()->cred, CAP_IPC_LOCK))
-        return 0;
-    return !limit ? -EPERM : length > limit ? too_much : 0;
-}
 
 static void map_args_init(struct vm_map_args *m, u64 addr, u64 length, u32 prot, u32 flags)
 {
@@ -122,7 +111,7 @@ s64 sys_mmap(u64 addr, u64 length, u64 prot, u64 flags, u64 fd, u64 offset)
     struct file *f SCOPED(file_end) = flags & MAP_ANONYMOUS ? NULL : fd_get((int)fd);
     struct vm_map_args m;
     uaddr_t start;
-    int err = 0;
+    int err;
 
     if (!IS_ALIGNED(offset, PAGE_SIZE))
         return -EINVAL;
@@ -133,11 +122,9 @@ s64 sys_mmap(u64 addr, u64 length, u64 prot, u64 flags, u64 fd, u64 offset)
     if (length > USER_TOP)
         return -ENOMEM;
     map_args_init(&m, addr, length, (u32)prot, (u32)flags);
-    if (flags & MAP_LOCKED)
-        err = lock_permitted(length, -EAGAIN);
-    if (!err)
-        err =
-            f ? map_file(f, &m, (u32)flags, offset, &start) : map_anonymous(&m, (u32)flags, &start);
+    if (flags & MAP_LOCKED && !vm_may_lock(self_space()))
+        return -EPERM;
+    err = f ? map_file(f, &m, (u32)flags, offset, &start) : map_anonymous(&m, (u32)flags, &start);
     return err ? err : (s64)start;
 }
 
@@ -178,16 +165,6 @@ s64 sys_mincore(u64 addr, u64 length, u64 vector)
     if (addr > USER_TOP || length > USER_TOP - addr)
         return -ENOMEM;
     return vm_mincore(self_space(), addr, DIV_ROUND_UP(length, PAGE_SIZE), vector);
-}
-
-s64 sys_mlock(u64 addr, u64 length)
-{
-    return lock_permitted(length, -ENOMEM) ?: vm_lock_range(self_space(), addr, length, true);
-}
-
-s64 sys_munlock(u64 addr, u64 length)
-{
-    return vm_lock_range(self_space(), addr, length, false);
 }
 
 s64 sys_memfd_create(u64 uname, u64 flags)

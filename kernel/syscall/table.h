@@ -74,6 +74,7 @@
     SYSCALL(mprotect, 3, FAST, "asx") SYSCALL(mremap, 5, FAST, "assxa") \
     SYSCALL(madvise, 3, FAST, "asd") SYSCALL(msync, 3, FAST, "asx") \
     SYSCALL(mincore, 3, FAST, "asa") SYSCALL(mlock, 2, FAST, "as") SYSCALL(munlock, 2, FAST, "as") \
+    SYSCALL(mlock2, 3, FAST, "asx") SYSCALL(mlockall, 1, FAST, "x") SYSCALL(munlockall, 0, FAST, "") \
     SYSCALL(membarrier, 3, FAST, "dxd") SYSCALL(riscv_flush_icache, 3, FAST, "aax") \
     /* processes and threads */ \
     SYSCALL(unshare, 1, FAST, "x") SYSCALL(setfsuid, 1, FAST, "u") SYSCALL(setfsgid, 1, FAST, "u") \

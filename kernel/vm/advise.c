@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// madvise, msync, mlock, mincore: what programs say or ask about ranges.
+// madvise, msync, mincore: what programs say or ask about ranges.
 #include "arch/uaccess.h"
 #include "vm/vm_private.h"
 
@@ -135,7 +135,7 @@ int vm_advise(struct vm_space *s, uaddr_t start, u64 length, int advice)
     }
 }
 
-/* msync, mlock */
+/* msync */
 
 // The file of the next shared area that begins before `end`, with a reference; *start is moved past
 // it. NULL: no more.
@@ -188,19 +188,6 @@ int vm_sync(struct vm_space *s, uaddr_t start, u64 length, int flags)
         vm_hooks.file_put(f);
     }
     return err;
-}
-
-int vm_lock_range(struct vm_space *s, uaddr_t start, u64 length, bool on)
-{
-    uaddr_t end, low = ALIGN_DOWN(start, PAGE_SIZE);
-    int err = range_check(low, length + (start - low), &end);
-
-    if (err || !length)
-        return err;
-    err = advise_flags(s, low, end, on ? AREA_LOCKED : 0, on ? 0 : AREA_LOCKED);
-    if (!err && on)
-        err = space_populate(s, low, end);
-    return err == -EFAULT || err == -EIO ? -ENOMEM : err;
 }
 
 /* mincore */

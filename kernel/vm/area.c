@@ -66,6 +66,7 @@ void space_insert(struct vm_space *s, struct vm_area *a)
     area_link_object(a);
     area_insert(&s->areas, a);
     s->mapped_pages += area_pages(a);
+    s->locked_pages += area_locked_pages(a);
     s->area_count++;
 }
 
@@ -73,15 +74,18 @@ void space_remove(struct vm_space *s, struct vm_area *a)
 {
     area_remove(&s->areas, a);
     s->mapped_pages -= area_pages(a);
+    s->locked_pages -= area_locked_pages(a);
     s->area_count--;
     s->last_hit = NULL;
 }
 
 void space_resize(struct vm_space *s, struct vm_area *a, uaddr_t start, uaddr_t end)
 {
+    u64 more = ((end - start) >> PAGE_SHIFT) - area_pages(a);
     struct vm_object *o = a->object;
 
-    s->mapped_pages += ((end - start) >> PAGE_SHIFT) - area_pages(a);
+    s->mapped_pages += more;
+    s->locked_pages += a->flags & AREA_LOCKED ? more : 0;
     if (o)
         spin_lock(&o->areas_lock);
     a->offset += (s64)(start - a->start) >> PAGE_SHIFT;

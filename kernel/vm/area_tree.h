@@ -18,13 +18,14 @@ enum {                  // vm_area.flags
     AREA_DONTFORK = 4,
     AREA_WIPEONFORK = 8,
     AREA_DONTDUMP = 16,
-    AREA_LOCKED = 32, // mlock: populated at once
+    AREA_LOCKED = 32, // mlock: populated at once, not reclaimed
     AREA_HEAP = 64,   // brk, for /proc/<pid>/maps
     AREA_STACK = 128,
     AREA_VDSO = 256,
     AREA_MAYWRITE = 512, // a shared area's mprotect may add PROT_WRITE
     AREA_NORESERVE = 1024,
-    AREA_HUGE = 2048, // MADV_HUGEPAGE
+    AREA_HUGE = 2048,        // MADV_HUGEPAGE
+    AREA_LOCKONFAULT = 4096, // with AREA_LOCKED: pages come when they are touched
 };
 
 struct vm_area {
@@ -45,6 +46,13 @@ struct vm_area {
 static inline u64 area_pages(const struct vm_area *a)
 {
     return (a->end - a->start) >> PAGE_SHIFT;
+}
+
+#define AREA_LOCK_MASK (AREA_LOCKED | AREA_LOCKONFAULT)
+
+static inline u64 area_locked_pages(const struct vm_area *a)
+{
+    return a->flags & AREA_LOCKED ? area_pages(a) : 0;
 }
 
 // Page index in the object of an address of the area.

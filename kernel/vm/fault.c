@@ -289,7 +289,8 @@ static int stack_grow(struct vm_space *s, uaddr_t va)
                top - va <= load_relaxed(&s->limit_stack)) {
         below = area_prev(a);
         if ((!below || va - below->end >= VM_GUARD_PAGES << PAGE_SHIFT) &&
-            !space_limits(s, (a->start - va) >> PAGE_SHIFT)) {
+            !space_limits(s, (a->start - va) >> PAGE_SHIFT) &&
+            (!(a->flags & AREA_LOCKED) || !space_lock_room(s, (a->start - va) >> PAGE_SHIFT))) {
             space_resize(s, a, va, a->end);
             err = 0;
         }

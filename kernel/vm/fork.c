@@ -79,7 +79,7 @@ static int fork_area(struct fork *f, const struct vm_area *a)
 
     if (!copy)
         return -ENOMEM;
-    copy->flags &= ~AREA_LOCKED;
+    copy->flags &= ~AREA_LOCK_MASK;
     space_insert(f->child, copy);
     if (a->flags & AREA_WIPEONFORK)
         return 0;

@@ -95,7 +95,9 @@ int vm_map(struct vm_space *s, const struct vm_map_args *args, uaddr_t *out)
     if (!length || length > USER_TOP || overcommits(args))
         return -ENOMEM;
     write_lock(&s->lock);
-    err = map_prepare(s, args, length, &like.start);
+    like.flags |= s->lock_future;
+    err = like.flags & AREA_LOCKED ? space_lock_room(s, length >> PAGE_SHIFT) : 0;
+    err = err ?: map_prepare(s, args, length, &like.start);
     if (!err) {
         like.end = like.start + length;
         a = area_create(s, &like);
@@ -110,7 +112,7 @@ int vm_map(struct vm_space *s, const struct vm_map_args *args, uaddr_t *out)
     }
     write_unlock(&s->lock);
     areas_destroy(dead);
-    if (!err && (args->populate || args->flags & AREA_LOCKED))
+    if (!err && (args->populate || (like.flags & AREA_LOCK_MASK) == AREA_LOCKED))
         space_populate(s, like.start, like.end); // what fails now is tried again by faults
     return err;
 }
@@ -122,13 +124,15 @@ static int heap_grow(struct vm_space *s, uaddr_t start, uaddr_t end)
     struct vm_area like = {.start = start,
                            .end = end,
                            .prot = PROT_READ | PROT_WRITE,
-                           .flags = AREA_HEAP | AREA_MAYWRITE};
+                           .flags = AREA_HEAP | AREA_MAYWRITE | s->lock_future};
     struct vm_map_args args = {.length = end - start, .prot = PROT_WRITE};
     struct vm_area *a = area_find(&s->areas, start - 1);
     int err = overcommits(&args) ? -ENOMEM : space_limits(s, (end - start) >> PAGE_SHIFT);
 
     if (!err && !range_free(s, start, end + PAGE_SIZE))
         err = -ENOMEM;
+    if (!err && like.flags & AREA_LOCKED)
+        err = space_lock_room(s, (end - start) >> PAGE_SHIFT);
     if (err)
         return err;
     if (a && a->flags == like.flags && a->prot == like.prot) {
@@ -146,6 +150,7 @@ uaddr_t vm_brk(struct vm_space *s, uaddr_t brk)
 {
     uaddr_t old, new = ALIGN_UP(brk, PAGE_SIZE);
     struct vm_area *dead = NULL;
+    bool populate;
     int err = 0;
 
     write_lock(&s->lock);
@@ -163,8 +168,11 @@ uaddr_t vm_brk(struct vm_space *s, uaddr_t brk)
         s->brk = brk;
     }
     brk = s->brk;
+    populate = !err && s->lock_future == AREA_LOCKED;
     write_unlock(&s->lock);
     areas_destroy(dead);
+    if (populate)
+        space_populate(s, old, new);
     return brk;
 }
 

@@ -79,6 +79,8 @@ static int area_move(struct remap *r, struct vm_area *a)
     entries_move(r, length);
     if (!keep)
         space_unmap_locked(r->s, r->old, r->old + r->old_length, &r->dead);
+    else if (r->old_length)
+        area_lock(area_find(&r->s->areas, r->old), 0);
     space_merge(r->s, r->new, like.end);
     return 0;
 }
@@ -115,6 +117,9 @@ static int remap_locked(struct remap *r)
         return -EFAULT;
     if (!r->old_length && !(a->flags & AREA_SHARED))
         return -EINVAL;
+    if (a->flags & AREA_LOCKED && r->new_length > r->old_length &&
+        space_lock_room(r->s, (r->new_length - r->old_length) >> PAGE_SHIFT))
+        return -EAGAIN;
     if (r->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP))
         return area_move(r, a);
     r->new = r->old;
@@ -165,7 +170,7 @@ int vm_remap(struct vm_space *s, uaddr_t old, u64 old_length, u64 new_length, u3
     if (!err) {
         struct vm_area *a = area_find(&s->areas, r.new);
 
-        locked = a && a->flags & AREA_LOCKED;
+        locked = a && (a->flags & AREA_LOCK_MASK) == AREA_LOCKED;
         *out = r.new;
     }
     write_unlock(&s->lock);

@@ -23,6 +23,11 @@ static void area_unmap_pages(struct vm_space *s, uaddr_t start, uaddr_t end)
 
 void vm_object_unmap_pages(struct vm_object *o, u64 first, u64 last)
 {
+    object_unmap_spare(o, first, last, 0);
+}
+
+void object_unmap_spare(struct vm_object *o, u64 first, u64 last, u32 spare)
+{
     struct vm_area mark = {.space = NULL};
     struct vm_area *a;
 
@@ -36,7 +41,7 @@ void vm_object_unmap_pages(struct vm_object *o, u64 first, u64 last)
 
         list_remove(&mark.object_node);
         list_insert_head(&a->object_node, &mark.object_node);
-        if (!s || from > to)
+        if (!s || from > to || load_relaxed(&a->flags) & spare)
             continue;
         ref_get(&s->pins);
         spin_unlock(&o->areas_lock);

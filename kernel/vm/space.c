@@ -43,7 +43,8 @@ int vm_space_create(struct vm_space **out)
                            .mmap_top = STACK_TOP - (1UL << 30),
                            .limit_as = ~0UL,
                            .limit_data = ~0UL,
-                           .limit_stack = ~0UL};
+                           .limit_stack = ~0UL,
+                           .limit_memlock = ~0UL};
     err = mmu_space_init(&s->mmu);
     if (err) {
         slab_free(space_cache, s);
@@ -164,7 +165,7 @@ int vm_space_each(struct vm_space *s, int (*fn)(const struct vm_area *a, void *a
 /* Check */
 
 struct space_sums {
-    u64 pages, areas, anon, object;
+    u64 pages, locked, areas, anon, object;
 };
 
 static void check_entry(struct vm_space *s, uaddr_t va, pte_t e, struct space_sums *sum)
@@ -192,12 +193,14 @@ void vm_space_check(struct vm_space *s)
     for (struct vm_area *a = area_first(&s->areas); a; a = area_next(a)) {
         verify(a->space == s && a->end <= USER_TOP);
         sum.pages += area_pages(a);
+        sum.locked += area_locked_pages(a);
         sum.areas++;
     }
     spin_lock(&s->pagetable_lock);
     while ((p = pte_next(&run)))
         check_entry(s, pte_run_after(&run) - PAGE_SIZE, *p, &sum);
-    verify(sum.pages == s->mapped_pages && sum.areas == s->area_count);
+    verify(sum.pages == s->mapped_pages && sum.locked == s->locked_pages);
+    verify(sum.areas == s->area_count);
     verify(sum.anon == s->anon_pages && sum.object == s->object_pages);
     spin_unlock(&s->pagetable_lock);
     write_unlock(&s->lock);

@@ -24,7 +24,9 @@ struct vm_space {
     struct vm_area *last_hit;       // (a) hint, valid only under lock
     struct spinlock pagetable_lock; // RANK_PAGETABLE: leaf entries
     u64 mapped_pages;               // (lock) sum of area sizes
+    u64 locked_pages;               // (lock) of those, in areas with AREA_LOCKED
     u32 area_count;                 // (lock)
+    u32 lock_future;                // (lock) AREA_LOCK_MASK of areas to come (mlockall)
     u64 anon_pages, object_pages;   // (pagetable_lock) resident
     u64 peak_pages;                 // (pagetable_lock)
     // From here on: what a fork copies.
@@ -33,9 +35,10 @@ struct vm_space {
     uaddr_t stack_top;                              // (c) where the stack ends, or is to end
     uaddr_t arg_start, arg_end, env_start, env_end; // (a) for /proc/<pid>/cmdline
     uaddr_t code_start, code_end, data_start, data_end, stack_start; // (a) for /proc/<pid>/stat
-    uaddr_t auxv;                          // (c) where the stack has the auxiliary vector
-    uaddr_t vdso;                          // (c) base of the vDSO, 0 = none
-    u64 limit_as, limit_data, limit_stack; // (a) bytes, copies of the process's rlimits
+    uaddr_t auxv; // (c) where the stack has the auxiliary vector
+    uaddr_t vdso; // (c) base of the vDSO, 0 = none
+    // (a) bytes, copies of the process's rlimits
+    u64 limit_as, limit_data, limit_stack, limit_memlock;
     struct file *exe; // (c) program file, for /proc/<pid>/exe; a reference, or NULL
 };
 
@@ -84,10 +87,14 @@ int vm_detach(struct vm_space *s, uaddr_t start, bool (*ours)(const struct file 
 int vm_protect(struct vm_space *s, uaddr_t start, u64 length,
                u32 prot); // -ENOMEM, -EACCES, -EINVAL
 int vm_remap(struct vm_space *s, uaddr_t old, u64 old_length, u64 new_length, u32 flags,
-             uaddr_t new_address, uaddr_t *out);                           // mremap(2)
-int vm_advise(struct vm_space *s, uaddr_t start, u64 length, int advice);  // madvise(2)
-int vm_sync(struct vm_space *s, uaddr_t start, u64 length, int flags);     // msync(2)
-int vm_lock_range(struct vm_space *s, uaddr_t start, u64 length, bool on); // mlock(2)
+             uaddr_t new_address, uaddr_t *out);                          // mremap(2)
+int vm_advise(struct vm_space *s, uaddr_t start, u64 length, int advice); // madvise(2)
+int vm_sync(struct vm_space *s, uaddr_t start, u64 length, int flags);    // msync(2)
+// mlock(2): `lock` is of AREA_LOCK_MASK, 0 unlocks. -ENOMEM -EINVAL. May the caller at all?
+int vm_lock_range(struct vm_space *s, uaddr_t start, u64 length, u32 lock);
+bool vm_may_lock(const struct vm_space *s);
+// mlockall(2), munlockall(2): all areas there are if `now`, and all to come. -ENOMEM.
+int vm_lock_all(struct vm_space *s, bool now, u32 lock, u32 future);
 int vm_mincore(struct vm_space *s, uaddr_t start, u64 pages, uaddr_t vector);
 // brk(2): the new break, or the old one when it cannot move.
 uaddr_t vm_brk(struct vm_space *s, uaddr_t brk);

@@ -145,11 +145,23 @@ int space_covered(struct vm_space *s, uaddr_t start, uaddr_t end);
 // Rounds a user range: 0 and *end, or -EINVAL (unaligned start), -ENOMEM (beyond USER_TOP).
 int range_check(uaddr_t start, u64 length, uaddr_t *end);
 
+/* rmap.c */
+
+// As vm_object_unmap_pages, but for areas with a flag of `spare`.
+void object_unmap_spare(struct vm_object *o, u64 first, u64 last, u32 spare);
+
 /* map.c; write lock held */
 
 // -ENOMEM if `pages` more would break limit_as or VM_AREAS_MAX.
 int space_limits(struct vm_space *s, u64 pages);
 int space_place(struct vm_space *s, uaddr_t hint, u64 length, uaddr_t *out);
+
+/* lock.c */
+
+void area_lock(struct vm_area *a, u32 lock); // of AREA_LOCK_MASK; write lock held
+
+// -EAGAIN if the caller may not lock so many pages more; either lock held.
+int space_lock_room(const struct vm_space *s, u64 pages);
 
 /* fault.c */
 
