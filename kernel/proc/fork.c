@@ -253,7 +253,7 @@ static int task_publish_locked(struct birth *b)
 
     if (p->group_exit || p->exec_task) {
         err = -EAGAIN;
-    } else if (p == process_self() && task_self()->stop_pending) {
+    } else if (p == process_self() && (task_self()->stop_pending & STOP_GROUP)) {
         err = -ERESTARTNOINTR; // the stop under way counts the threads that it found
     } else {
         list_insert_tail(&p->tasks, &b->task->link);

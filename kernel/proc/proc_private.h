@@ -89,8 +89,7 @@ static inline bool task_has_pending(const struct task *t)
 
 static inline bool task_has_signal(const struct task *t)
 {
-    return task_has_pending(t) || load_relaxed(&t->stop_pending) ||
-           load_relaxed(&t->trap_pending) || task_must_die(t);
+    return task_has_pending(t) || load_relaxed(&t->stop_pending) || task_must_die(t);
 }
 // signal_deliver.c: the thread stops or leaves; true if the stop under way is complete with it,
 // which the caller then reports without siglock.

@@ -144,6 +144,10 @@ struct process {
     u64 peak_rss, child_peak_rss;  // (siglock), (proctree) KiB; the first of ended threads' spaces
 };
 
+// Why a thread is to stop: job control; its tracer (PTRACE_INTERRUPT and the like); to tell its
+// tracer of job control.
+enum { STOP_GROUP = 1, STOP_TRAP = 2, STOP_NEWS = 4 };
+
 struct task {
     struct thread *thread;     // (c)
     struct process *proc;      // (c) referenced
@@ -158,8 +162,7 @@ struct task {
     u32 personality;                                     // (h) what personality(2) set
     struct vfork *vfork;       // (h) the parent waits for exec or exit, or NULL
     uid_t charged_uid;         // (h) user whose count of processes holds this one
-    bool stop_pending;         // (siglock) must stop at the next way out
-    u8 trap_pending;           // (siglock) TRAP_*, as above for its tracer
+    u8 stop_pending;           // (siglock) STOP_*: must stop at the next way out
     bool trace_stopped;        // (proctree) in a stop that its tracer is to end
     bool trace_listens;        // (proctree) ... or SIGCONT, PTRACE_INTERRUPT
     s32 resume_signal;         // (proctree) with which it goes on

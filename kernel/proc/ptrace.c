@@ -22,7 +22,7 @@ static void stop_take_traps(struct task *t, bool trap)
 {
     irqflags_t flags = spin_lock_irqsave(&t->proc->siglock);
 
-    store_relaxed(&t->trap_pending, t->trap_pending & (trap ? 0 : TRAP_NOTIFY));
+    store_relaxed(&t->stop_pending, t->stop_pending & ~(trap ? STOP_TRAP | STOP_NEWS : STOP_TRAP));
     spin_unlock_irqrestore(&t->proc->siglock, flags);
 }
 
@@ -32,7 +32,7 @@ static void stop_park(struct task *t, bool ending)
     for (;;) {
         sched_set_state(THREAD_STOPPED);
         if (!load_acquire(&t->trace_stopped) || stop_must_end(t, ending) ||
-            (load_relaxed(&t->trace_listens) && load_relaxed(&t->trap_pending)))
+            (load_relaxed(&t->trace_listens) && (load_relaxed(&t->stop_pending) & ~STOP_GROUP)))
             break;
         sched_switch();
     }
@@ -111,7 +111,7 @@ void trace_trap(struct task *t)
     int sig = p->stopped || p->stop_count ? p->stop_signal : SIGTRAP;
     int code = sig | PTRACE_EVENT_STOP << 8;
 
-    store_relaxed(&t->trap_pending, 0);
+    store_relaxed(&t->stop_pending, t->stop_pending & STOP_GROUP);
     spin_unlock_irqrestore(&p->siglock, flags);
     stop_info_own(&info, code);
     info.si_signo = sig;
@@ -137,7 +137,10 @@ bool trace_syscall_begin(struct trapframe *frame)
 {
     frame->x[FRAME_A0] = -ENOSYS;
     trace_syscall(TRACE_MESSAGE_ENTRY);
-    return (s64)frame->x[FRAME_A7] != -1 && !signal_fatal_pending();
+    if ((s64)frame->x[FRAME_A7] == -1 || signal_fatal_pending())
+        return false;
+    frame->x[FRAME_A0] = frame->orig_a0;
+    return true;
 }
 
 void trace_syscall_end(void)

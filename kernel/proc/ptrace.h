@@ -25,9 +25,6 @@ struct trace {
 #define TRACE_OPTIONS 0x1000ff // those of PTRACE_O_* that there are
 #define TRACE_SEIZED  BIT(31)  // besides them
 
-// task.trap_pending: stops at the next way out.
-enum { TRAP_STOP = 1, TRAP_NOTIFY = 2 };
-
 // PTRACE_GETEVENTMSG of a stop at a system call.
 enum { TRACE_MESSAGE_ENTRY = 1, TRACE_MESSAGE_EXIT = 2 };
 

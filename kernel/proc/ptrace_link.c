@@ -37,9 +37,9 @@ static void task_trace_set(struct task *t, struct trace *tr)
 
     store_relaxed(&t->trace, tr);
     if (!tr) {
-        store_relaxed(&t->trap_pending, 0);
+        store_relaxed(&t->stop_pending, t->stop_pending & STOP_GROUP);
         if (t->proc->stopped && !t->proc->group_exit) { // it is to stop with the others
-            store_relaxed(&t->stop_pending, true);
+            store_relaxed(&t->stop_pending, STOP_GROUP);
             task_signal_wake(t, false);
         }
     }
@@ -145,7 +145,7 @@ static void attach_stop(struct task *t, bool seize)
     if (!seize)
         signal_send_locked(p, t, SIGSTOP, &info);
     if (p->stopped) {
-        store_relaxed(&t->trap_pending, TRAP_STOP);
+        store_relaxed(&t->stop_pending, t->stop_pending | STOP_TRAP);
         task_signal_wake(t, false);
         sched_wake(t->thread, 1 << THREAD_STOPPED);
     }
@@ -262,7 +262,7 @@ bool trace_birth_locked(struct trace *tr, struct task *child)
     tr->capable = mine->capable;
     trace_link_locked(tr, child, mine->tracer, mine->options);
     if (mine->options & TRACE_SEIZED)
-        store_relaxed(&child->trap_pending, TRAP_STOP);
+        store_relaxed(&child->stop_pending, STOP_TRAP);
     else
         store_relaxed(&child->pending.set, child->pending.set | SIGMASK(SIGSTOP));
     atomic_fetch_or(&child->thread->arch.work, WORK_SIGNAL);

@@ -114,7 +114,7 @@ static s64 trace_interrupt(pid_t tid)
     t = tr->task;
     if (tr->options & TRACE_SEIZED) {
         flags = spin_lock_irqsave(&t->proc->siglock);
-        store_relaxed(&t->trap_pending, t->trap_pending | TRAP_STOP);
+        store_relaxed(&t->stop_pending, t->stop_pending | STOP_TRAP);
         task_signal_wake(t, false);
         sched_wake(t->thread, 1 << THREAD_STOPPED);
         spin_unlock_irqrestore(&t->proc->siglock, flags);

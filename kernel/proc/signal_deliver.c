@@ -17,7 +17,7 @@ static __attribute__((noinline)) void stop_begin_locked(struct process *p, int s
     p->stop_signal = sig;
     p->stop_count = p->task_count;
     LIST_FOR_EACH (t, &p->tasks, link) {
-        store_relaxed(&t->stop_pending, true);
+        store_relaxed(&t->stop_pending, t->stop_pending | STOP_GROUP);
         task_signal_wake(t, false);
         sched_wake(t->thread, 1 << THREAD_STOPPED); // not out of the stop before this one yet
     }
@@ -27,9 +27,9 @@ bool task_stop_count_locked(struct task *t)
 {
     struct process *p = t->proc;
 
-    if (!t->stop_pending)
+    if (!(t->stop_pending & STOP_GROUP))
         return false;
-    store_relaxed(&t->stop_pending, false);
+    store_relaxed(&t->stop_pending, t->stop_pending & ~STOP_GROUP);
     if (!p->stop_count || --p->stop_count)
         return false;
     p->stopped = true;
@@ -46,23 +46,41 @@ void process_report(struct process *p, bool stopped)
     spin_unlock(&proctree_lock);
 }
 
-// A call that a signal interrupted: run it again, or let it fail with EINTR (see enum in signal.h).
-static void syscall_restart(struct trapframe *frame, const struct k_sigaction *handler)
+static inline bool syscall_runs_again(s64 result, const struct k_sigaction *handler)
+{
+    return result == -ERESTARTNOINTR || (result == -ERESTARTSYS && (handler->flags & SA_RESTART));
+}
+
+// The registers say already that it runs again (see syscall_restart_shown): unless the tracer has
+// put the thread elsewhere, a handler may undo that.
+static __attribute__((noinline)) void syscall_restart_unshown(struct trapframe *frame,
+                                                              const struct k_sigaction *handler)
 {
     struct arch_thread *self = arch_self();
-    bool shown = self->in_syscall > 1, again;
-    s64 result = shown ? -(s64)self->in_syscall : (s64)frame->x[FRAME_A0];
+    s64 result = -(s64)self->in_syscall;
 
+    self->in_syscall = 0;
+    if (!handler || syscall_runs_again(result, handler) || frame->pc != frame->tval)
+        return;
+    frame->x[FRAME_A0] = (u64)-EINTR;
+    frame->pc += 4;
+}
+
+// A call that a signal interrupted: run it again, or let it fail with EINTR (see enum in signal.h).
+static inline void syscall_restart(struct trapframe *frame, const struct k_sigaction *handler)
+{
+    struct arch_thread *self = arch_self();
+    s64 result = (s64)frame->x[FRAME_A0];
+
+    if (unlikely(self->in_syscall > 1)) {
+        syscall_restart_unshown(frame, handler);
+        return;
+    }
     if (!self->in_syscall || result > -ERESTARTSYS || result < -ERESTART_RESTARTBLOCK)
         return;
     self->in_syscall = 0;
-    again = !handler || result == -ERESTARTNOINTR ||
-            (result == -ERESTARTSYS && (handler->flags & SA_RESTART));
-    if (shown && (again || frame->pc != frame->tval))
-        return;
-    if (!again) {
+    if (handler && !syscall_runs_again(result, handler)) {
         frame->x[FRAME_A0] = (u64)-EINTR;
-        frame->pc += shown ? 4 : 0;
         return;
     }
     frame->x[FRAME_A0] = frame->orig_a0;
@@ -73,9 +91,10 @@ static void syscall_restart(struct trapframe *frame, const struct k_sigaction *h
 
 // A tracer may change the registers, so it is shown a call as it is to be run again. in_syscall
 // keeps the result meanwhile, and tval the pc.
-static void syscall_restart_shown(struct trapframe *frame)
+static void syscall_restart_shown(void)
 {
     struct arch_thread *self = arch_self();
+    struct trapframe *frame = arch_frame(self);
     s64 result = (s64)frame->x[FRAME_A0];
 
     if (self->in_syscall != 1 || result > -ERESTARTSYS || result < -ERESTART_RESTARTBLOCK)
@@ -97,15 +116,15 @@ static void process_report_continued(struct process *p)
         process_report(p, false);
 }
 
-static void signal_trap(struct trapframe *frame, struct task *t)
+static __attribute__((noinline)) void signal_trap(struct task *t)
 {
-    syscall_restart_shown(frame);
+    syscall_restart_shown();
     trace_trap(t);
     process_report_continued(t->proc);
 }
 
 // Parks until SIGCONT, or until a stop that began after it needs this thread to be counted again.
-static __attribute__((noinline)) void task_stop(struct trapframe *frame, struct task *t)
+static __attribute__((noinline)) void task_stop(struct task *t)
 {
     struct process *p = t->proc;
     irqflags_t flags = spin_lock_irqsave(&p->siglock);
@@ -118,14 +137,14 @@ static __attribute__((noinline)) void task_stop(struct trapframe *frame, struct 
     }
     while (!task_is_traced(t)) {
         sched_set_state(THREAD_STOPPED);
-        if (task_must_die(t) || load_relaxed(&t->stop_pending) || load_relaxed(&t->trap_pending) ||
+        if (task_must_die(t) || load_relaxed(&t->stop_pending) ||
             !(load_relaxed(&p->stopped) || load_relaxed(&p->stop_count)))
             break;
         sched_switch();
     }
     sched_set_state(THREAD_RUNNING);
     if (task_is_traced(t) && !task_must_die(t))
-        signal_trap(frame, t);
+        signal_trap(t);
     else
         process_report_continued(p);
 }
@@ -148,9 +167,20 @@ static void signal_handler_begin_locked(struct task *t, struct delivery *d)
     store_relaxed(&t->blocked, t->blocked | d->action.mask | own);
 }
 
+// The tracer's choice, made without the lock: the signal to deliver, or 0.
+static __attribute__((noinline)) int signal_ask(struct task *t, int sig, struct delivery *d,
+                                                irqflags_t flags)
+{
+    spin_unlock_irqrestore(&t->proc->siglock, flags);
+    syscall_restart_shown();
+    sig = trace_signal(t, sig, &d->info);
+    spin_lock_irqsave(&t->proc->siglock);
+    return sig;
+}
+
 // Takes signals up to one with a handler (true), or to one that stops or ends the thread; what has
 // no effect is passed over.
-static bool signal_next(struct trapframe *frame, struct task *t, struct delivery *d)
+static bool signal_next(struct task *t, struct delivery *d)
 {
     struct process *p = t->proc;
     irqflags_t flags = spin_lock_irqsave(&p->siglock);
@@ -158,13 +188,10 @@ static bool signal_next(struct trapframe *frame, struct task *t, struct delivery
     bool found = false;
     int sig;
 
-    while (!found && !t->stop_pending && !t->trap_pending && !task_must_die(t) &&
+    while (!found && !t->stop_pending && !task_must_die(t) &&
            (sig = signal_dequeue_locked(t, ~t->blocked, &d->info))) {
         if (task_is_traced(t) && sig != SIGKILL) {
-            spin_unlock_irqrestore(&p->siglock, flags);
-            syscall_restart_shown(frame);
-            sig = trace_signal(t, sig, &d->info);
-            flags = spin_lock_irqsave(&p->siglock);
+            sig = signal_ask(t, sig, d, flags);
             if (!sig || task_must_die(t))
                 continue;
         }
@@ -210,14 +237,14 @@ static void signal_deliver(struct trapframe *frame)
     struct delivery d;
 
     do {
-        if (signal_next(frame, t, &d))
+        if (signal_next(t, &d))
             signal_handle(frame, t, &d);
         else if (task_must_die(t))
             task_end(t->proc->group_exit_status);
+        else if (t->stop_pending & STOP_GROUP)
+            task_stop(t);
         else if (t->stop_pending)
-            task_stop(frame, t);
-        else if (t->trap_pending)
-            signal_trap(frame, t);
+            signal_trap(t);
         else
             break;
     } while (load_relaxed(&arch_self()->work) & WORK_SIGNAL);

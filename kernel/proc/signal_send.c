@@ -118,7 +118,7 @@ static void signal_trap_locked(struct task *t)
 {
     if (!(load_relaxed(&t->trace->options) & TRACE_SEIZED))
         return;
-    store_relaxed(&t->trap_pending, t->trap_pending | TRAP_NOTIFY);
+    store_relaxed(&t->stop_pending, t->stop_pending | STOP_NEWS);
     task_signal_wake(t, false);
 }
 
@@ -138,7 +138,7 @@ static __attribute__((noinline)) void signal_stop_cont_locked(struct process *p,
         signal_clear_locked(&t->pending, undone);
         if (sig != SIGCONT)
             continue;
-        t->stop_pending = false;
+        store_relaxed(&t->stop_pending, t->stop_pending & ~STOP_GROUP);
         if (t->trace) // tells one by PTRACE_SEIZE
             signal_trap_locked(t);
         sched_wake(t->thread, 1 << THREAD_STOPPED);
@@ -185,16 +185,6 @@ static struct task *signal_pick_locked(struct process *p, int sig)
     return found;
 }
 
-// Threads that are ending may be in their last stop of ptrace(2).
-static void signal_kill_again_locked(struct process *p)
-{
-    struct task *t;
-
-    store_relaxed(&p->killed, true);
-    LIST_FOR_EACH (t, &p->tasks, link)
-        sched_wake(t->thread, 1 << THREAD_STOPPED);
-}
-
 int signal_send_locked(struct process *p, struct task *t, int sig, const struct siginfo *info)
 {
     struct task *target;
@@ -202,19 +192,14 @@ int signal_send_locked(struct process *p, struct task *t, int sig, const struct 
     bool blocked;
     int err;
 
-    if (p->group_exit || list_empty(&p->tasks)) {
-        if (sig == SIGKILL)
-            signal_kill_again_locked(p);
+    if (p->group_exit || list_empty(&p->tasks))
         return 0;
-    }
     if ((SIG_MASK_STOP | SIGMASK(SIGCONT)) & SIGMASK(sig))
         signal_stop_cont_locked(p, sig);
     target = t ? t : signal_pick_locked(p, sig);
     blocked = !target || (target->blocked & SIGMASK(sig));
     effect = signal_disposition(p, sig, load_relaxed(&sighand_action(p->sighand, sig)->handler));
-    if (target && target->trace && sig != SIGKILL)
-        effect = SIGNAL_HANDLED; // by its tracer, who decides
-    if (!blocked && effect == SIGNAL_IGNORED)
+    if (!blocked && effect == SIGNAL_IGNORED && !task_is_traced(target))
         return 0;
     err = signal_queue_locked(p, t ? &t->pending : &p->pending, sig, info);
     if (unlikely(p->signalfds.first))
@@ -223,11 +208,23 @@ int signal_send_locked(struct process *p, struct task *t, int sig, const struct 
         return err;
     if (p->stopped && sig != SIGKILL && !target->trace)
         return 0; // until SIGCONT
-    if (!blocked && effect == SIGNAL_ENDS)
+    if (!blocked && effect == SIGNAL_ENDS && (sig == SIGKILL || !task_is_traced(target)))
         process_kill_all_locked(p, sig, NULL);
     else
         task_signal_wake(target, false);
     return 0;
+}
+
+// Threads that are ending may be in their last stop of ptrace(2), which only this ends.
+static __attribute__((noinline)) void signal_kill_again_locked(struct process *p, int sig)
+{
+    struct task *t;
+
+    if (sig != SIGKILL)
+        return;
+    store_relaxed(&p->killed, true);
+    LIST_FOR_EACH (t, &p->tasks, link)
+        sched_wake(t->thread, 1 << THREAD_STOPPED);
 }
 
 static int signal_send(struct process *p, struct task *t, int sig, const struct siginfo *info)
@@ -241,6 +238,8 @@ static int signal_send(struct process *p, struct task *t, int sig, const struct 
         info = &plain;
     }
     flags = spin_lock_irqsave(&p->siglock);
+    if (unlikely(p->group_exit))
+        signal_kill_again_locked(p, sig);
     err = signal_send_locked(p, t, sig, info);
     spin_unlock_irqrestore(&p->siglock, flags);
     return err;

@@ -25,31 +25,39 @@ const struct syscall_entry up_syscall_table[SYSCALL_MAX] = {
     [0 ... SYSCALL_MAX - 1] = {sys_missing, 0}, SYSCALL_LIST(SYSCALL_ENTRY)};
 #pragma GCC diagnostic pop
 
-static void syscall_call(struct trapframe *frame)
+// execve and rt_sigreturn replace the frame; they return the a0 that the new one shall have.
+static inline s64 syscall_call(const u64 *x)
 {
-    u64 *x = frame->x;
     u64 number = x[FRAME_A7];
     syscall_fn fn = number < SYSCALL_MAX ? up_syscall_table[number].fn : sys_missing;
-    bool traced = arch_self()->work & WORK_TRACE;
-    s64 result;
 
-    x[FRAME_A0] = frame->orig_a0;
-    if (traced)
-        syscall_trace_enter(number, &x[FRAME_A0]);
-    result = fn(x[FRAME_A0], x[FRAME_A1], x[FRAME_A2], x[FRAME_A3], x[FRAME_A4], x[FRAME_A5]);
-    // execve and rt_sigreturn replace the frame; they return the a0 that the new one shall have.
-    x[FRAME_A0] = result;
-    if (traced)
-        syscall_trace_exit(number, result);
+    return fn(x[FRAME_A0], x[FRAME_A1], x[FRAME_A2], x[FRAME_A3], x[FRAME_A4], x[FRAME_A5]);
 }
 
-// The tracer may come and go during the call.
+// A tracer may change the call, or leave it out.
+static __attribute__((noinline)) void syscall_watched(struct trapframe *frame, u32 work)
+{
+    u64 *x = frame->x, number;
+
+    if ((work & WORK_PTRACE) && !trace_syscall_begin(frame))
+        return;
+    number = x[FRAME_A7];
+    if (work & WORK_TRACE)
+        syscall_trace_enter(number, &x[FRAME_A0]);
+    x[FRAME_A0] = (u64)syscall_call(x);
+    if (work & WORK_TRACE)
+        syscall_trace_exit(number, (s64)x[FRAME_A0]);
+}
+
+// A tracer may come and go during the call.
 void up_syscall_slow(struct trapframe *frame)
 {
     u32 *work = &arch_self()->work;
 
-    if (!(load_relaxed(work) & WORK_PTRACE) || trace_syscall_begin(frame))
-        syscall_call(frame);
-    if (load_relaxed(work) & WORK_PTRACE)
+    if (unlikely(load_relaxed(work) & (WORK_TRACE | WORK_PTRACE)))
+        syscall_watched(frame, load_relaxed(work));
+    else
+        frame->x[FRAME_A0] = (u64)syscall_call(frame->x);
+    if (unlikely(load_relaxed(work) & WORK_PTRACE))
         trace_syscall_end();
 }
