@@ -2,7 +2,7 @@
 // The list of drivers.
 #include "drivers/drivers.h"
 #include "base/log.h"
-#include "drivers/loop.h"
+#include "drivers/loop/loop.h"
 #include "drivers/nvme/nvme.h"
 #include "drivers/plic.h"
 #include "drivers/rtc_goldfish.h"
