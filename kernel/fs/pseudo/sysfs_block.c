@@ -11,14 +11,6 @@
 #include "lib/format.h"
 #include "lib/macro.h"
 
-#define DIR(text, table)                                       \
-    {                                                          \
-        .name = text, .mode = S_IFDIR | 0755, .entries = table \
-    }
-#define TEXT(text, fn)                                   \
-    {                                                    \
-        .name = text, .mode = S_IFREG | 0444, .show = fn \
-    }
 #define LINK(text, fn)                                     \
     {                                                      \
         .name = text, .mode = S_IFLNK | 0777, .target = fn \
@@ -202,68 +194,68 @@ static int subsystem(struct block_device *d, char *buf, size_t size)
 /* The tables */
 
 static const struct sys_entry queue[] = {
-    TEXT("add_random", show_0),
-    TEXT("chunk_sectors", show_0),
-    TEXT("dax", show_0),
-    TEXT("discard_granularity", show_discard_granularity),
-    TEXT("discard_max_bytes", show_discard_max),
-    TEXT("discard_max_hw_bytes", show_discard_max),
-    TEXT("discard_zeroes_data", show_0),
-    TEXT("fua", show_fua),
-    TEXT("hw_sector_size", show_block_size),
-    TEXT("iostats", show_1),
-    TEXT("logical_block_size", show_block_size),
-    TEXT("max_hw_sectors_kb", show_sectors_kb),
-    TEXT("max_sectors_kb", show_sectors_kb),
-    TEXT("max_segment_size", show_segment_size),
-    TEXT("max_segments", show_segments),
-    TEXT("minimum_io_size", show_physical_size),
-    TEXT("nomerges", show_0),
-    TEXT("nr_zones", show_0),
-    TEXT("optimal_io_size", show_0),
-    TEXT("physical_block_size", show_physical_size),
-    TEXT("read_ahead_kb", show_read_ahead),
-    TEXT("rotational", show_0),
-    TEXT("scheduler", show_scheduler),
-    TEXT("write_cache", show_cache),
-    TEXT("write_same_max_bytes", show_0),
-    TEXT("write_zeroes_max_bytes", show_zero_max),
-    TEXT("zone_append_max_bytes", show_0),
-    TEXT("zone_write_granularity", show_0),
-    TEXT("zoned", show_none),
+    SYS_TEXT("add_random", show_0),
+    SYS_TEXT("chunk_sectors", show_0),
+    SYS_TEXT("dax", show_0),
+    SYS_TEXT("discard_granularity", show_discard_granularity),
+    SYS_TEXT("discard_max_bytes", show_discard_max),
+    SYS_TEXT("discard_max_hw_bytes", show_discard_max),
+    SYS_TEXT("discard_zeroes_data", show_0),
+    SYS_TEXT("fua", show_fua),
+    SYS_TEXT("hw_sector_size", show_block_size),
+    SYS_TEXT("iostats", show_1),
+    SYS_TEXT("logical_block_size", show_block_size),
+    SYS_TEXT("max_hw_sectors_kb", show_sectors_kb),
+    SYS_TEXT("max_sectors_kb", show_sectors_kb),
+    SYS_TEXT("max_segment_size", show_segment_size),
+    SYS_TEXT("max_segments", show_segments),
+    SYS_TEXT("minimum_io_size", show_physical_size),
+    SYS_TEXT("nomerges", show_0),
+    SYS_TEXT("nr_zones", show_0),
+    SYS_TEXT("optimal_io_size", show_0),
+    SYS_TEXT("physical_block_size", show_physical_size),
+    SYS_TEXT("read_ahead_kb", show_read_ahead),
+    SYS_TEXT("rotational", show_0),
+    SYS_TEXT("scheduler", show_scheduler),
+    SYS_TEXT("write_cache", show_cache),
+    SYS_TEXT("write_same_max_bytes", show_0),
+    SYS_TEXT("write_zeroes_max_bytes", show_zero_max),
+    SYS_TEXT("zone_append_max_bytes", show_0),
+    SYS_TEXT("zone_write_granularity", show_0),
+    SYS_TEXT("zoned", show_none),
     {0},
 };
 
 static const struct sys_entry partition_entries[] = {
-    TEXT("alignment_offset", show_0),  TEXT("dev", show_dev),
-    TEXT("discard_alignment", show_0), DIR("holders", nothing),
-    TEXT("partition", show_partition), TEXT("ro", show_ro),
-    TEXT("size", show_size),           TEXT("start", show_start),
-    TEXT("stat", show_stat),           LINK("subsystem", subsystem),
-    TEXT("uevent", show_uevent),       {0},
+    SYS_TEXT("alignment_offset", show_0),  SYS_TEXT("dev", show_dev),
+    SYS_TEXT("discard_alignment", show_0), SYS_DIR("holders", nothing),
+    SYS_TEXT("partition", show_partition), SYS_TEXT("ro", show_ro),
+    SYS_TEXT("size", show_size),           SYS_TEXT("start", show_start),
+    SYS_TEXT("stat", show_stat),           LINK("subsystem", subsystem),
+    SYS_TEXT("uevent", show_uevent),       {0},
 };
 
 static const struct sys_entry disk_entries[] = {
-    TEXT("alignment_offset", show_0),
-    TEXT("capability", show_0),
-    TEXT("dev", show_dev),
-    TEXT("discard_alignment", show_0),
-    TEXT("ext_range", show_ext_range),
-    TEXT("hidden", show_0),
-    DIR("holders", nothing),
-    DIR("queue", queue),
-    TEXT("range", show_range),
-    TEXT("removable", show_0),
-    TEXT("ro", show_ro),
-    TEXT("size", show_size),
-    DIR("slaves", nothing),
-    TEXT("stat", show_stat),
+    SYS_TEXT("alignment_offset", show_0),
+    SYS_TEXT("capability", show_0),
+    SYS_TEXT("dev", show_dev),
+    SYS_TEXT("discard_alignment", show_0),
+    SYS_TEXT("ext_range", show_ext_range),
+    SYS_TEXT("hidden", show_0),
+    SYS_DIR("holders", nothing),
+    SYS_DIR("queue", queue),
+    SYS_TEXT("range", show_range),
+    SYS_TEXT("removable", show_0),
+    SYS_TEXT("ro", show_ro),
+    SYS_TEXT("size", show_size),
+    SYS_DIR("slaves", nothing),
+    SYS_TEXT("stat", show_stat),
     LINK("subsystem", subsystem),
-    TEXT("uevent", show_uevent),
+    SYS_TEXT("uevent", show_uevent),
     {0},
 };
 
-static const struct sys_entry partition_directory = DIR(NULL, partition_entries);
+static const struct sys_entry partition_directory = SYS_DIR(NULL, partition_entries);
 
 static const struct sys_entry disk_directory = {.mode = S_IFDIR | 0755,
                                                 .entries = disk_entries,
@@ -277,7 +269,7 @@ static const struct sys_entry virtual_entries[] = {
     {.name = "block", .mode = S_IFDIR | 0755, .has = is_whole, .member = &disk_directory}, {0}};
 
 static const struct sys_entry devices_entries[] = {
-    DIR("system", sys_system_entries), DIR("virtual", virtual_entries), {0}};
+    SYS_DIR("system", sys_system_entries), SYS_DIR("virtual", virtual_entries), {0}};
 
 static const struct sys_entry class_entries[] = {
     {.name = "block", .mode = S_IFDIR | 0755, .has = is_any, .member = &class_link}, {0}};
@@ -291,11 +283,11 @@ static const struct sys_entry dev_entries[] = {{.name = "block",
 
 static const struct sys_entry root_entries[] = {
     {.name = "block", .mode = S_IFDIR | 0755, .has = is_whole, .member = &block_link},
-    DIR("class", class_entries),
-    DIR("dev", dev_entries),
-    DIR("devices", devices_entries),
-    DIR("kernel", sys_kernel_entries),
+    SYS_DIR("class", class_entries),
+    SYS_DIR("dev", dev_entries),
+    SYS_DIR("devices", devices_entries),
+    SYS_DIR("kernel", sys_kernel_entries),
     {0},
 };
 
-const struct sys_entry sys_root_entry = DIR(NULL, root_entries);
+const struct sys_entry sys_root_entry = SYS_DIR(NULL, root_entries);

@@ -54,10 +54,6 @@ static void show_siblings_list(struct text *t, unsigned hart)
     show_all(t, NULL);
 }
 
-#define TEXT(text, fn)                                   \
-    {                                                    \
-        .name = text, .mode = S_IFREG | 0444, .show = fn \
-    }
 #define HART(text, fn)                                        \
     {                                                         \
         .name = text, .mode = S_IFREG | 0444, .show_hart = fn \
@@ -84,12 +80,12 @@ static const struct sys_entry hart_directory = {
     .name = "cpu", .mode = S_IFDIR | 0755, .entries = hart_entries};
 
 static const struct sys_entry cpu_entries[] = {
-    TEXT("isolated", show_no_hart),
-    TEXT("kernel_max", show_max),
-    TEXT("offline", show_no_hart),
-    TEXT("online", show_all),
-    TEXT("possible", show_all),
-    TEXT("present", show_all),
+    SYS_TEXT("isolated", show_no_hart),
+    SYS_TEXT("kernel_max", show_max),
+    SYS_TEXT("offline", show_no_hart),
+    SYS_TEXT("online", show_all),
+    SYS_TEXT("possible", show_all),
+    SYS_TEXT("present", show_all),
     {0},
 };
 

@@ -22,6 +22,15 @@ struct sys_entry {
     bool by_number; // members are called "254:0", not "vda"
 };
 
+#define SYS_DIR(text, table)                                   \
+    {                                                          \
+        .name = text, .mode = S_IFDIR | 0755, .entries = table \
+    }
+#define SYS_TEXT(text, fn)                               \
+    {                                                    \
+        .name = text, .mode = S_IFREG | 0444, .show = fn \
+    }
+
 extern const struct sys_entry sys_root_entry;       // sysfs_block.c
 extern const struct sys_entry sys_kernel_entries[]; // sysfs_mm.c
 extern const struct sys_entry sys_system_entries[]; // sysfs_cpu.c
