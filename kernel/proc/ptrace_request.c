@@ -36,14 +36,19 @@ static void tracee_unlock(void)
 
 /* Going on */
 
-// With a signal; another than that of the stop comes from the tracer.
+// The stop will end with a signal, or 0; another than the stop's own comes from the tracer.
+static void resume_with_locked(struct task *t, int sig)
+{
+    t->resume_signal = sig;
+    if (sig && t->stop_info && t->stop_info->si_signo != sig)
+        siginfo_user(t->stop_info, sig, SI_USER);
+}
+
 static void resume_locked(struct trace *tr, int sig)
 {
     struct task *t = tr->task;
 
-    t->resume_signal = sig;
-    if (sig && t->stop_info && t->stop_info->si_signo != sig)
-        siginfo_user(t->stop_info, sig, SI_USER);
+    resume_with_locked(t, sig);
     tr->ready = false;
     store_release(&t->trace_stopped, false);
     sched_wake(t->thread, 1 << THREAD_STOPPED);
@@ -81,9 +86,7 @@ static s64 trace_detach(pid_t tid, u64 sig)
         tracee_unlock();
         return -EIO;
     }
-    tr->task->resume_signal = sig;
-    if (sig && tr->task->stop_info && tr->task->stop_info->si_signo != (s32)sig)
-        siginfo_user(tr->task->stop_info, sig, SI_USER);
+    resume_with_locked(tr->task, (int)sig);
     trace_unlink_locked(tr);
     tracee_unlock();
     trace_free(tr);
