@@ -306,7 +306,7 @@ static void item_remove(struct item *item)
     list_remove(&item->inner);
     rb_remove(&e->items, &item->node);
     kfree(item);
-    user_count_sub(e->uid, USER_WATCHES, 1);
+    user_count_sub(e->uid, USER_EPOLL_WATCHES, 1);
 }
 
 // What file_poll of a new item registers with.
@@ -342,7 +342,7 @@ static void watch_add(struct poll_table *table, struct wait_queue *q)
 static int item_charge(struct epoll *e)
 {
     u64 size = sizeof(struct item) + sizeof(struct watch);
-    int err = user_count_add(e->uid, USER_WATCHES, 1, frames_total() * PAGE_SIZE / 25 / size);
+    int err = user_count_add(e->uid, USER_EPOLL_WATCHES, 1, frames_total() * PAGE_SIZE / 25 / size);
 
     return err == -EAGAIN ? -ENOSPC : err;
 }
@@ -469,7 +469,7 @@ static int item_add(struct epoll *e, struct file *f, int fd, const struct epoll_
         return err;
     a.item = item_create(e, f, fd, event);
     if (!a.item) {
-        user_count_sub(e->uid, USER_WATCHES, 1);
+        user_count_sub(e->uid, USER_EPOLL_WATCHES, 1);
         return -ENOMEM;
     }
     rb_link(&e->items, &a.item->node, parent, link);

@@ -122,7 +122,7 @@ static int connect_locked(struct unix_socket *u, struct unix_socket *to, struct 
         return -EAGAIN;
     if (u->state != UNIX_NEW)
         return u->state == UNIX_CONNECTED ? -EISCONN : -EINVAL;
-    err = unix_flight_charge_locked(self.uid, 1);
+    err = unix_flight_charge(self.uid, 1);
     if (err)
         return err;
     end->address = to->address;
@@ -205,7 +205,7 @@ static struct unix_socket *pending_pop_locked(struct unix_socket *u)
     if (end) {
         end->listener = NULL;
         store_relaxed(&u->pending_count, u->pending_count - 1);
-        unix_flight_uncharge_locked(end->peer_cred.uid, 1);
+        unix_flight_uncharge(end->peer_cred.uid, 1);
     }
     return end;
 }

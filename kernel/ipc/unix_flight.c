@@ -10,10 +10,10 @@
 // of these messages can be received. The collector walks from a suspect up its edges, until it
 // meets a socket with a reference that is no edge. If there is none, nobody can receive from any of
 // those that it met: their messages lose their files.
-#include "abi/capability.h"
 #include "abi/errno.h"
 #include "ipc/unix_private.h"
 #include "mm/slab.h"
+#include "vfs/user.h"
 
 #define LOOKS 2 // suspects that one event looks at
 
@@ -21,67 +21,17 @@ static struct list suspects = LIST_INIT(suspects); // (unix_mutex)
 
 /* Users */
 
-struct flight_user {
-    struct rb_node node; // (unix_mutex)
-    uid_t uid;           // (c)
-    u64 count;           // (unix_mutex) files sent and not yet received, connections not accepted
-};
-
-static struct rb_root users; // (unix_mutex)
-
-static struct flight_user *user_find(uid_t uid, struct rb_node **parent, struct rb_node ***link)
+int unix_flight_charge(uid_t uid, u32 n)
 {
-    struct rb_node **at = &users.node, *up = NULL;
+    u64 limit = user_is_limited() ? fd_limit_hook() : UINT32_MAX;
+    int err = user_count_add(uid, USER_IN_FLIGHT, n, limit + n); // one message may go beyond it
 
-    while (*at) {
-        struct flight_user *user = container_of(*at, struct flight_user, node);
-
-        if (user->uid == uid)
-            return user;
-        up = *at;
-        at = uid < user->uid ? &up->left : &up->right;
-    }
-    *parent = up;
-    *link = at;
-    return NULL;
+    return err == -EAGAIN ? -ETOOMANYREFS : err;
 }
 
-static bool is_limited(void)
+void unix_flight_uncharge(uid_t uid, u32 n)
 {
-    const struct cred *c = thread_self()->cred;
-
-    return !cred_capable(c, CAP_SYS_RESOURCE) && !cred_capable(c, CAP_SYS_ADMIN);
-}
-
-int unix_flight_charge_locked(uid_t uid, u32 n)
-{
-    struct rb_node *parent, **link;
-    struct flight_user *user = user_find(uid, &parent, &link);
-
-    if (!user) {
-        user = kmalloc(sizeof(*user), 0);
-        if (!user)
-            return -ENOMEM;
-        user->uid = uid;
-        user->count = 0;
-        rb_link(&users, &user->node, parent, link);
-    }
-    if (user->count > fd_limit_hook() && is_limited())
-        return -ETOOMANYREFS;
-    user->count += n;
-    return 0;
-}
-
-void unix_flight_uncharge_locked(uid_t uid, u32 n)
-{
-    struct rb_node *parent, **link;
-    struct flight_user *user = user_find(uid, &parent, &link);
-
-    user->count -= n;
-    if (!user->count) {
-        rb_remove(&users, &user->node);
-        kfree(user);
-    }
+    user_count_sub(uid, USER_IN_FLIGHT, n);
 }
 
 /* Edges; unix_mutex is held */
@@ -170,9 +120,7 @@ static void suspects_event(unsigned looks);
 // What they carried may be garbage from here on.
 static void rights_put(struct unix_rights *r)
 {
-    mutex_lock(&unix_mutex);
-    unix_flight_uncharge_locked(r->uid, r->count);
-    mutex_unlock(&unix_mutex);
+    unix_flight_uncharge(r->uid, r->count);
     for (u32 i = 0; i < r->count; i++)
         file_put(r->files[i]);
     suspects_event(LOOKS * r->count);
@@ -349,9 +297,7 @@ int unix_rights_create(struct socket_control *c, struct unix_rights **out)
 
     if (!r)
         return -ENOMEM;
-    mutex_lock(&unix_mutex);
-    err = unix_flight_charge_locked(r->uid, r->count);
-    mutex_unlock(&unix_mutex);
+    err = unix_flight_charge(r->uid, r->count);
     if (err) {
         kfree(r);
         suspects_event(LOOKS);
@@ -387,7 +333,7 @@ int unix_rights_receive(struct unix_message *m, bool peek, struct socket_control
         err = rights_copy(r, out);
     } else {
         rights_remove_locked(r);
-        unix_flight_uncharge_locked(r->uid, r->count);
+        unix_flight_uncharge(r->uid, r->count);
         m->rights = NULL;
         out->files = r->files;
         out->count = r->count;

@@ -189,8 +189,8 @@ ssize_t unix_receive_sequenced(struct socket *s, struct socket_message *m);
 /* unix_flight.c */
 
 // A user has `n` more in flight. -ETOOMANYREFS, -ENOMEM.
-int unix_flight_charge_locked(uid_t uid, u32 n);
-void unix_flight_uncharge_locked(uid_t uid, u32 n);
+int unix_flight_charge(uid_t uid, u32 n);
+void unix_flight_uncharge(uid_t uid, u32 n);
 // Takes over the files of a message to be sent, if it succeeds. -ETOOMANYREFS, -ENOMEM.
 int unix_rights_create(struct socket_control *c, struct unix_rights **out);
 void unix_rights_insert_locked(struct unix_socket *at, struct unix_message *m);

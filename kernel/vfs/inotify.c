@@ -13,20 +13,13 @@
 #include "vfs/internal.h"
 #include "vfs/poll.h"
 #include "vfs/pseudo.h"
+#include "vfs/user.h"
 
 #define READABLE    (POLLIN | POLLRDNORM)
 #define WATCH_FLAGS (IN_ALL_EVENTS | IN_EXCL_UNLINK | IN_ONESHOT)
 
-// A user's share of what is limited; there while it has instances.
-struct user {
-    struct rb_node node; // (inotify_lock) by uid
-    uid_t uid;           // (c)
-    u32 instances;       // (inotify_lock)
-    u32 watches;         // (inotify_lock)
-};
-
 struct instance {
-    struct user *user;          // (c)
+    uid_t uid;                  // (c) who is charged for it and its watches
     struct rb_root watches;     // (inotify_lock) by wd
     int last_wd;                // (inotify_lock)
     struct inotify_queue queue; // (inotify_lock; count read anywhere)
@@ -38,14 +31,15 @@ struct watch {
     struct rb_node by_wd;      // (inotify_lock)
     struct instance *instance; // (c)
     struct inode *inode;       // (c) referenced, and its superblock held
+    uid_t uid;                 // (c) the instance's
     int wd;                    // (c)
     u32 mask;                  // (inotify_lock) of WATCH_FLAGS
     struct watch *next;        // on a list of those taken out
 };
 
 static struct spinlock inotify_lock = SPINLOCK_INIT(RANK_DEVICE);
-static struct rb_root watches, users; // (inotify_lock)
-static u32 last_cookie;               // (a)
+static struct rb_root watches; // (inotify_lock)
+static u32 last_cookie;        // (a)
 u32 inotify_watches;
 u64 inotify_max_events = 16384, inotify_max_instances = 128, inotify_max_watches = 8192;
 static const struct file_ops inotify_ops;
@@ -143,47 +137,6 @@ static void watch_link(struct watch *w)
     rb_link(&w->instance->watches, &w->by_wd, parent, link);
 }
 
-/* Users */
-
-static struct rb_node **user_place(uid_t uid, struct rb_node **parent)
-{
-    struct rb_node **link = &users.node;
-
-    *parent = NULL;
-    while (*link && container_of(*link, struct user, node)->uid != uid) {
-        *parent = *link;
-        link = uid < container_of(*link, struct user, node)->uid ? &(*link)->left : &(*link)->right;
-    }
-    return link;
-}
-
-// Another instance for the running thread's user. -EMFILE, -ENOMEM.
-static int user_get_locked(struct user **out)
-{
-    struct rb_node *parent, **link = user_place(cred_self()->uid, &parent);
-    struct user *u = *link ? container_of(*link, struct user, node) : NULL;
-
-    if ((u ? u->instances : 0) >= load_relaxed(&inotify_max_instances))
-        return -EMFILE;
-    if (!u && (u = kmalloc(sizeof(*u), ALLOC_ZERO))) {
-        u->uid = cred_self()->uid;
-        rb_link(&users, &u->node, parent, link);
-    }
-    if (!u)
-        return -ENOMEM;
-    u->instances++;
-    *out = u;
-    return 0;
-}
-
-static void user_put_locked(struct user *u)
-{
-    if (--u->instances)
-        return;
-    rb_remove(&users, &u->node);
-    kfree(u);
-}
-
 /* Telling */
 
 static void tell(struct watch *w, u32 mask, u32 cookie, const struct name *name)
@@ -203,7 +156,6 @@ static void watch_take(struct watch *w, struct watch **gone)
     rb_remove(&w->instance->watches, &w->by_wd);
     store_relaxed(&w->inode->watched, watch_first(w->inode) != NULL);
     store_relaxed(&inotify_watches, inotify_watches - 1);
-    w->instance->user->watches--;
     w->next = *gone;
     *gone = w;
 }
@@ -218,6 +170,7 @@ static void watches_free(struct watch *gone)
         gone = w->next;
         inode_put(w->inode);
         superblock_release(sb);
+        user_count_sub(w->uid, USER_INOTIFY_WATCHES, 1);
         kfree(w);
     }
 }
@@ -387,13 +340,15 @@ void inotify_unmounted(struct superblock *sb)
 // Fills and publishes a watch; its number.
 static int watch_publish_locked(struct watch *w, struct instance *in, struct inode *i, u32 mask)
 {
-    if (in->user->watches >= load_relaxed(&inotify_max_watches) || in->last_wd == INT32_MAX)
+    if (in->last_wd == INT32_MAX)
         return -ENOSPC;
-    *w =
-        (struct watch){.instance = in, .inode = i, .wd = ++in->last_wd, .mask = mask & WATCH_FLAGS};
+    *w = (struct watch){.instance = in,
+                        .inode = i,
+                        .uid = in->uid,
+                        .wd = ++in->last_wd,
+                        .mask = mask & WATCH_FLAGS};
     inode_get(i);
     superblock_hold(i->sb);
-    in->user->watches++;
     store_relaxed(&inotify_watches, inotify_watches + 1);
     store_relaxed(&i->watched, true);
     watch_link(w);
@@ -412,19 +367,26 @@ int inotify_add(struct file *f, struct inode *i, u32 mask)
 {
     struct instance *in = f->private;
     struct watch *w, *old;
-    int wd = inode_permission(i, MAY_READ);
+    int full, wd = inode_permission(i, MAY_READ);
 
     if (wd)
         return wd;
     w = kmalloc(sizeof(*w), 0);
     if (!w)
         return -ENOMEM;
+    full = user_count_add(in->uid, USER_INOTIFY_WATCHES, 1, load_relaxed(&inotify_max_watches));
     spin_lock(&inotify_lock);
     old = watch_find(i, in);
-    wd = old ? watch_change_locked(old, mask) : watch_publish_locked(w, in, i, mask);
+    if (old)
+        wd = watch_change_locked(old, mask);
+    else
+        wd = full ? -ENOSPC : watch_publish_locked(w, in, i, mask);
     spin_unlock(&inotify_lock);
-    if (old || wd < 0)
-        kfree(w);
+    if (!old && wd >= 0)
+        return wd;
+    if (!full)
+        user_count_sub(in->uid, USER_INOTIFY_WATCHES, 1);
+    kfree(w);
     return wd;
 }
 
@@ -526,9 +488,7 @@ static void inotify_release(struct file *f)
         spin_unlock(&inotify_lock);
         watches_free(gone);
     } while (w);
-    spin_lock(&inotify_lock);
-    user_put_locked(in->user);
-    spin_unlock(&inotify_lock);
+    user_count_sub(in->uid, USER_INOTIFY_INSTANCES, 1);
     inotify_queue_fini(&in->queue);
     kfree(in);
 }
@@ -543,23 +503,23 @@ static const struct file_ops inotify_ops = {
 int inotify_create(u32 flags, struct file **out)
 {
     struct instance *in = kmalloc(sizeof(*in), ALLOC_ZERO);
+    u64 most = load_relaxed(&inotify_max_instances);
     int err;
 
     if (!in)
         return -ENOMEM;
+    in->uid = cred_self()->uid;
     inotify_queue_init(&in->queue, MIN(load_relaxed(&inotify_max_events), (u64)INT32_MAX));
     wait_queue_init(&in->readers);
-    err = spin_read(&inotify_lock, user_get_locked(&in->user));
+    err = user_count_add(in->uid, USER_INOTIFY_INSTANCES, 1, most);
     if (err) {
         kfree(in);
-        return err;
+        return err == -EAGAIN ? -EMFILE : err;
     }
     err = file_create_anon(&inotify_ops, "anon_inode:inotify", NULL,
                            O_RDONLY | (flags & IN_NONBLOCK), in, out);
     if (err) {
-        spin_lock(&inotify_lock);
-        user_put_locked(in->user);
-        spin_unlock(&inotify_lock);
+        user_count_sub(in->uid, USER_INOTIFY_INSTANCES, 1);
         kfree(in);
     }
     return err;

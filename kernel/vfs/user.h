@@ -3,7 +3,15 @@
 #pragma once
 #include "lib/types.h"
 
-enum user_count { USER_PROCESSES, USER_PIPE_PAGES, USER_WATCHES, USER_COUNTS };
+enum user_count {
+    USER_PROCESSES,
+    USER_PIPE_PAGES,
+    USER_EPOLL_WATCHES,
+    USER_INOTIFY_INSTANCES,
+    USER_INOTIFY_WATCHES,
+    USER_IN_FLIGHT, // files sent and not yet received, connections not accepted
+    USER_COUNTS
+};
 
 // n more, if that makes `limit` at most; -EAGAIN, -ENOMEM.
 int user_count_add(uid_t uid, enum user_count what, u64 n, u64 limit);
