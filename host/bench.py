@@ -16,9 +16,10 @@ import sys
 import time
 
 import bench_storage
+import bench_world
 import guest
 import machine
-from benchtable import number, table
+from benchtable import lines_of, number, table
 
 MEMORY_MB = 1024
 TIMEOUT = 300
@@ -43,6 +44,10 @@ ROWS = (
     ("create", "create+unlink on tmpfs", 24142, None, 7000, None),
     ("eventfd", "eventfd: write and read", 2050, None, 1000, None),
     ("epoll", "epoll: wake by eventfd, round trip", 15038, None, 6000, None),
+    ("socket", "Unix-socket ping-pong, round trip", 23270, None, 5500, None),
+    ("thread", "pthread create+join", 45693, None, 11000, None),
+    ("mutex", "mutex with contention, each lock", 11528, None, 1500, None),
+    ("area", "mmap 64 KiB, touch, munmap", 111053, None, 21000, None),
     (FIRST, "reset to first user instruction", 904000000, 415000000, 22000000, None),
     (MEMORY, "memory in use at prompt, KB", 104000, None, 12000, None),
 )
@@ -59,12 +64,7 @@ def config_for(system, icount):
 def rows_measure(config, scale, names):
     """{name: cost} of bench.c's rows."""
     argv = ["/bench/bench", "/bench/tiny", str(scale), *names]
-    status, out, err, run = guest.run(config, argv, timeout=TIMEOUT)
-    if status != 0:
-        sys.stderr.buffer.write(err + (run.console() if run.panicked else b""))
-        raise machine.Error(f"the benchmark ended with status {status} on {config.on}")
-    lines = (line.split() for line in out.decode().splitlines())
-    return {fields[0]: int(fields[1]) for fields in lines}
+    return {fields[0]: int(fields[1]) for fields in lines_of(config, argv, TIMEOUT)}
 
 
 def first_measure(config):
@@ -191,13 +191,17 @@ def arguments_parse():
     p.add_argument("--storage", action="store_true",
                    help="instead, the table of file systems on disks: ext4 on a RAM disk for "
                         "instructions, on virtio-blk for plain time")
+    p.add_argument("--world", action="store_true",
+                   help="instead, the table of unmodified programs of Debian's packages")
     p.add_argument("--row", action="append", metavar="ROW",
                    help="only this row; may be given again: " + ", ".join(row[0] for row in ROWS) +
-                        "; with --storage " + ", ".join(bench_storage.NAMES))
+                        "; with --storage " + ", ".join(bench_storage.NAMES) +
+                        "; with --world " + ", ".join(bench_world.NAMES))
     p.add_argument("--json", action="store_true", help="{instructions, nanoseconds: {system: rows}}")
     p.add_argument("--no-install", action="store_true", help=argparse.SUPPRESS)
     options = p.parse_args()
-    names = bench_storage.NAMES if options.storage else [row[0] for row in ROWS]
+    options.other = bench_storage if options.storage else bench_world if options.world else None
+    names = options.other.NAMES if options.other else [row[0] for row in ROWS]
     for name in options.row or ():
         if name not in names:
             p.error(f"there is no row {name!r}; there are: {', '.join(names)}")
@@ -209,7 +213,7 @@ def main():
     systems = [options.on] + [options.vs] * (options.vs not in (None, options.on))
     kinds = {"instructions": not options.plain,
              "nanoseconds": options.plain or (bool(options.vs) and not options.icount)}
-    take = bench_storage.measure if options.storage else measure
+    take = options.other.measure if options.other else measure
     results = {}
     try:
         machine.bench_build()
@@ -224,8 +228,8 @@ def main():
         print()
         return 0
     vs = systems[1] if len(systems) > 1 else None
-    if options.storage:
-        bench_storage.tables(results, options.on, vs)
+    if options.other:
+        options.other.tables(results, options.on, vs)
         return 0
     if "instructions" in results:
         instruction_table(results["instructions"], options.on, vs)

@@ -1,5 +1,25 @@
 # SPDX-License-Identifier: MIT
-"""How the benchmarks print their tables."""
+"""What the benchmarks share: their programs' lines, and how they print tables."""
+import math
+import sys
+
+import guest
+import machine
+
+
+def lines_of(config, words, timeout):
+    """The fields of each line that a benchmark prints in the guest; Error if it fails."""
+    status, out, err, run = guest.run(config, words, timeout=timeout)
+    if status != 0:
+        sys.stderr.buffer.write(err + (run.console() if run.panicked else b""))
+        raise machine.Error(f"the benchmark ended with status {status} on {config.on}")
+    return [line.split() for line in out.decode().splitlines()]
+
+
+def verdict(ratios, goal):
+    """Rows beside Linux's, together."""
+    mean = math.exp(sum(map(math.log, ratios)) / len(ratios))
+    print(f"geometric mean {mean:.2f} (goal {goal}), no row over 1: {'no' if max(ratios) > 1 else 'yes'}\n")
 
 
 def number(value):

@@ -17,6 +17,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -26,6 +27,7 @@
 #define PAGE        4096
 #define FRESH_PAGES 1024
 #define COW_PAGES   512
+#define AREA_PAGES  16
 #define BULK        65536
 #define SETTLE      3 // seconds
 #define FILE_NAME   "/tmp/x"
@@ -413,6 +415,87 @@ static uint64_t loop_epoll(long n)
     return end - start;
 }
 
+// As the pipes' ping-pong, on one pair of Unix sockets.
+static uint64_t loop_socket(long n)
+{
+    int pair[2];
+    char c = 'x';
+
+    check(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0, "socketpair");
+    pid_t pid = fork();
+    check(pid >= 0, "fork");
+    if (pid == 0) {
+        close(pair[0]);
+        echo_main(pair[1], pair[1]);
+    }
+    close(pair[1]);
+    check(write(pair[0], &c, 1) == 1 && read(pair[0], &c, 1) == 1, "first round");
+    uint64_t start = ticks();
+    while (n--) {
+        check(write(pair[0], &c, 1) == 1, "write");
+        check(read(pair[0], &c, 1) == 1, "read");
+    }
+    uint64_t end = ticks();
+    close(pair[0]);
+    wait_for(pid);
+    return end - start;
+}
+
+static void *thread_main(void *unused)
+{
+    return unused;
+}
+
+static uint64_t loop_thread(long n)
+{
+    uint64_t start = ticks();
+
+    while (n--) {
+        pthread_t t;
+        check(pthread_create(&t, NULL, thread_main, NULL) == 0, "thread");
+        pthread_join(t, NULL);
+    }
+    return ticks() - start;
+}
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+
+// The holder lets the other thread run, which finds the mutex taken.
+static void *mutex_main(void *n)
+{
+    for (long i = (long)n; i > 0; i--) {
+        pthread_mutex_lock(&mutex);
+        sched_yield();
+        pthread_mutex_unlock(&mutex);
+    }
+    return NULL;
+}
+
+static uint64_t loop_mutex(long n)
+{
+    pthread_t peer;
+
+    check(pthread_create(&peer, NULL, mutex_main, (void *)n) == 0, "thread");
+    uint64_t start = ticks();
+    mutex_main((void *)n);
+    pthread_join(peer, NULL);
+    return ticks() - start;
+}
+
+static uint64_t loop_area(long n)
+{
+    uint64_t start = ticks();
+
+    while (n--) {
+        char *p = mmap(NULL, AREA_PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+                       -1, 0);
+        check(p != MAP_FAILED, "mmap");
+        pages_touch(p, AREA_PAGES);
+        munmap(p, AREA_PAGES * PAGE);
+    }
+    return ticks() - start;
+}
+
 static const struct row rows[] = {
     {"null", 20000, loop_null, 1},
     {"read", 10000, loop_read, 1},
@@ -429,14 +512,11 @@ static const struct row rows[] = {
     {"create", 500, loop_create, 1},
     {"eventfd", 2000, loop_eventfd, 1},
     {"epoll", 800, loop_epoll, 1},
+    {"socket", 800, loop_socket, 1},
+    {"thread", 200, loop_thread, 1},
+    {"mutex", 400, loop_mutex, 2},
+    {"area", 100, loop_area, 1},
 };
-
-static int compare(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-    return (x > y) - (x < y);
-}
 
 static void row_run(const struct row *r, long scale)
 {
@@ -446,22 +526,8 @@ static void row_run(const struct row *r, long scale)
     r->loop(r->iterations / 10 + 1); // first touches are not what is measured
     for (int i = 0; i < LOOPS; i++)
         cost[i] = r->loop(n) * 100 / (n * r->divisor);
-    qsort(cost, LOOPS, sizeof(cost[0]), compare);
-    printf("%s %lu %ld", r->name, cost[LOOPS / 2], n * r->divisor);
-    for (int i = 0; i < LOOPS; i++)
-        printf(" %lu", cost[i]);
-    printf("\n");
-    fflush(stdout);
-}
-
-static int wanted(const char *name, char **names)
-{
-    if (!*names)
-        return 1;
-    while (*names)
-        if (strcmp(*names++, name) == 0)
-            return 1;
-    return 0;
+    printf("%s %lu %ld", r->name, costs_sort(cost, LOOPS), n * r->divisor);
+    costs_print(cost, LOOPS);
 }
 
 int main(int argc, char **argv)

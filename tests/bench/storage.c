@@ -296,13 +296,6 @@ static struct count device_count(void)
     return c;
 }
 
-static int compare(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-    return (x > y) - (x < y);
-}
-
 static uint64_t loop_run(const struct row *r, struct count *c)
 {
     r->before();
@@ -329,12 +322,9 @@ static void row_run(const struct row *r, int loops)
     loop_run(r, &c);
     for (int i = 0; i < loops; i++)
         cost[i] = loop_run(r, &c);
-    qsort(cost, loops, sizeof(cost[0]), compare);
-    printf("%s %lu %ld %lu %lu", r->name, cost[loops / 2], r->operations, c.requests, c.flushes);
-    for (int i = 0; i < loops; i++)
-        printf(" %lu", cost[i]);
-    printf("\n");
-    fflush(stdout);
+    printf("%s %lu %ld %lu %lu", r->name, costs_sort(cost, loops), r->operations, c.requests,
+           c.flushes);
+    costs_print(cost, loops);
 }
 
 // Whether creating a file costs more in a large directory.
@@ -353,16 +343,6 @@ static void many_run(void)
     cost[1] = (ticks() - start) * 100 / EDGE;
     printf("many-first %lu %d 0 0 %lu\nmany-last %lu %d 0 0 %lu\n", cost[0], EDGE, cost[0], cost[1],
            EDGE, cost[1]);
-}
-
-static int wanted(const char *name, char **list)
-{
-    if (!*list)
-        return 1;
-    while (*list)
-        if (strcmp(*list++, name) == 0)
-            return 1;
-    return 0;
 }
 
 static int fill(const char *blocks, const char *to)
