@@ -47,6 +47,18 @@ void thread_adopt(struct thread *t, const char *name)
     t->cred = &cred_root;
 }
 
+// A real-time thread's is an ordinary one, and none is favoured.
+static void thread_reset_policy(struct thread *t)
+{
+    bool rt = t->policy == SCHED_CLASS_RT_FIFO || t->policy == SCHED_CLASS_RT_RR;
+
+    t->policy = rt ? SCHED_CLASS_FAIR : t->policy;
+    t->nice = rt ? 0 : MAX(t->nice, 0);
+    t->rt_priority = 0;
+    t->weight = runq_weight(t->policy, t->nice);
+    t->policy_flags &= ~THREAD_RESET_ON_FORK;
+}
+
 int thread_create(struct thread **out, const char *name, void (*fn)(void *), void *arg)
 {
     struct thread *self = thread_self(), *t = slab_alloc(thread_cache, ALLOC_ZERO);
@@ -64,6 +76,9 @@ int thread_create(struct thread **out, const char *name, void (*fn)(void *), voi
     t->nice = self->nice;
     t->rt_priority = self->rt_priority;
     t->weight = self->weight;
+    t->policy_flags = self->policy_flags;
+    if (unlikely(self->policy_flags & THREAD_RESET_ON_FORK))
+        thread_reset_policy(t);
     t->affinity = self->affinity;
     t->state = THREAD_NEW;
     t->start_fn = fn;

@@ -26,6 +26,9 @@ enum cpu_mode { CPU_USER, CPU_SYSTEM, CPU_IDLE, CPU_MODES };
 
 enum sched_policy { SCHED_CLASS_FAIR, SCHED_CLASS_RT_FIFO, SCHED_CLASS_RT_RR, SCHED_CLASS_IDLE };
 
+// thread.policy_flags: what a policy is besides; threads that it makes are as others.
+enum { THREAD_BATCH = 1, THREAD_RESET_ON_FORK = 2 };
+
 struct process;
 struct fdtable;
 struct fs_context;
@@ -35,13 +38,14 @@ struct thread {
     struct arch_thread arch; // first: tp points here
 
     // Scheduling; (q) = the run queue's lock of arch.hart
-    u32 state;      // (q) enum thread_state; set by its own thread before sleeping
-    bool queued;    // (q) on a run queue
-    bool moving;    // (q) between two run queues, on neither
-    bool on_hart;   // (a) registers are live on a hart (set before switch-in, cleared after)
-    u8 policy;      // (q) enum sched_policy
-    s8 nice;        // (q) -20..19
-    u8 rt_priority; // (q) 1..99 for real-time policies, else 0
+    u32 state;       // (q) enum thread_state; set by its own thread before sleeping
+    bool queued;     // (q) on a run queue
+    bool moving;     // (q) between two run queues, on neither
+    bool on_hart;    // (a) registers are live on a hart (set before switch-in, cleared after)
+    u8 policy;       // (q) enum sched_policy
+    s8 nice;         // (q) -20..19
+    u8 rt_priority;  // (q) 1..99 for real-time policies, else 0
+    u8 policy_flags; // (proctree_lock) THREAD_BATCH, THREAD_RESET_ON_FORK
     u8 mode;    // (q) enum cpu_mode, as the last tick found it: its time counts so until the next
     u32 weight; // (q) from nice
     ns_t deadline;           // (q) virtual deadline, by which fair threads queue

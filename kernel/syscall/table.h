@@ -94,6 +94,7 @@
     SYSCALL(times, 1, FAST, "a") SYSCALL(sched_yield, 0, FAST, "") \
     SYSCALL(sched_getaffinity, 3, FAST, "Psa") SYSCALL(sched_setaffinity, 3, FAST, "Psa") \
     SYSCALL(sched_setscheduler, 3, FAST, "Pda") SYSCALL(sched_getscheduler, 1, FAST, "P") \
+    SYSCALL(sched_setattr, 3, FAST, "Pax") SYSCALL(sched_getattr, 4, FAST, "Pasx") \
     SYSCALL(sched_setparam, 2, FAST, "Pa") SYSCALL(sched_getparam, 2, FAST, "Pa") \
     SYSCALL(sched_get_priority_max, 1, FAST, "d") SYSCALL(sched_get_priority_min, 1, FAST, "d") \
     SYSCALL(getpriority, 2, FAST, "dP") SYSCALL(setpriority, 3, FAST, "dPd") \

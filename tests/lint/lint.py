@@ -43,7 +43,7 @@ LATER = ("kernel/base/lockstat.", "kernel/proc/procfs_locks.c", "kernel/block/",
          "kernel/syscall/sysv.c", "kernel/syscall/splice.c", "kernel/vfs/inotify",
          "kernel/syscall/inotify.c", "kernel/proc/procfs_inotify.c", "kernel/proc/ptrace",
          "kernel/proc/trace.h", "kernel/syscall/ptrace.c",
-         "kernel/vm/lock.c", "kernel/syscall/mlock.c")
+         "kernel/vm/lock.c", "kernel/syscall/mlock.c", "kernel/syscall/sched_policy.c")
 UPCALLS_MAX = 12
 CLANG_FORMAT = 14  # versions differ in what they ask for
 
