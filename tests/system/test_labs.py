@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.rivulet, pytest.mark.one_config]
 OWN = {
     "cow": ("test_tests", "cow_"),
     "fs": ("test_tests or test_bigfile and not without_room or test_xv6fs and (test_layout or"
-           " test_host_tree or test_sizes or test_largest_file or test_full)",
+           " test_host_tree or test_sizes or test_largest_file or test_full) or test_on_disk and xv6fs",
            "symlink_|file_indirect|all_blocks"),
     "lazy": ("test_tests", "sbrk_|sysinfo_memory"),
     "lock": ("test_load", "$"),
