@@ -2,6 +2,7 @@
 // Calls that make and close descriptors.
 
 #include "abi/eventfd.h"
+#include "abi/openat2.h"
 #include "ipc/eventfd.h"
 #include "ipc/pipe.h"
 #include "proc/process.h"
@@ -26,7 +27,7 @@ static int open_flags_check(u32 flags)
 }
 
 // The descriptor is set aside first: a file must not be made and then found to have no place.
-static s64 open_reserved(struct path_arg *a, u32 flags, u32 mode)
+static s64 open_reserved(struct path_arg *a, u32 flags, u32 mode, u32 walk)
 {
     int fd = fd_reserve(0, process_limit(RLIMIT_NOFILE), flags & O_CLOEXEC);
     struct file *f;
@@ -34,13 +35,60 @@ static s64 open_reserved(struct path_arg *a, u32 flags, u32 mode)
 
     if (fd < 0)
         return fd;
-    err = file_open(path_arg_start(a), a->name, flags, mode, 0, &f);
+    err = file_open(path_arg_start(a), a->name, flags, mode, walk, &f);
     if (err) {
         fd_unreserve(fd);
         return restartable(err);
     }
     fd_install(fd, f);
     return fd;
+}
+
+#define RESOLVE_KNOWN                                                                  \
+    (RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH | \
+     RESOLVE_IN_ROOT | RESOLVE_CACHED)
+static_assert(RESOLVE_NO_XDEV << WALK_RESOLVE_SHIFT == WALK_NO_XDEV &&
+                  RESOLVE_CACHED << WALK_RESOLVE_SHIFT == WALK_CACHED,
+              "walk flags are openat2's");
+
+// What openat(2) overlooks is an error here.
+static int open_how_check(const struct open_how *how)
+{
+    u64 scopes = RESOLVE_BENEATH | RESOLVE_IN_ROOT;
+    u64 allowed = how->flags & (O_CREAT | TMPFILE_BIT) ? S_IALLUGO : 0;
+
+    if (how->flags & ~(u64)OPEN_FLAGS || how->resolve & ~(u64)RESOLVE_KNOWN ||
+        (how->resolve & scopes) == scopes || how->mode & ~allowed ||
+        (how->flags & O_PATH && how->flags & ~(u64)OPEN_PATH_FLAGS))
+        return -EINVAL;
+    return open_flags_check((u32)how->flags);
+}
+
+// Where the walk starts, as far as `resolve` has a say in it.
+static int open_resolve_start(struct path_arg *a, u64 dirfd, u64 resolve)
+{
+    if (*a->name != '/')
+        return 0;
+    if (resolve & RESOLVE_IN_ROOT)
+        return fd_start_path((int)dirfd, ".", &a->start);
+    return resolve & RESOLVE_BENEATH ? -EXDEV : 0;
+}
+
+s64 sys_openat2(u64 dirfd, u64 name, u64 uhow, u64 size)
+{
+    struct path_arg a SCOPED(path_arg_fini) = {.name = a.fast};
+    struct open_how how;
+    u32 flags;
+    s64 err = struct_arg(&how, sizeof(how), uhow, size, sizeof(how)) ?: open_how_check(&how);
+
+    if (err)
+        return err;
+    flags = (u32)how.flags;
+    if (how.resolve & RESOLVE_CACHED && flags & (O_CREAT | O_TRUNC | TMPFILE_BIT))
+        return -EAGAIN;
+    return path_arg_init(&a, dirfd, name, false) ?: open_resolve_start(&a, dirfd, how.resolve)
+               ?: open_reserved(&a, flags & O_PATH ? flags : flags | O_LARGEFILE, how.mode,
+                                how.resolve << WALK_RESOLVE_SHIFT);
 }
 
 s64 sys_openat(u64 dirfd, u64 name, u64 flags, u64 mode)
@@ -51,7 +99,7 @@ s64 sys_openat(u64 dirfd, u64 name, u64 flags, u64 mode)
 
     if (wanted & O_PATH)
         wanted &= OPEN_PATH_FLAGS;
-    return open_flags_check(wanted) ?: err ?: open_reserved(&a, wanted, mode & S_IALLUGO);
+    return open_flags_check(wanted) ?: err ?: open_reserved(&a, wanted, mode & S_IALLUGO, 0);
 }
 
 /* close */

@@ -24,7 +24,7 @@
     SYSCALL(sync, 0, FAST, "") SYSCALL(syncfs, 1, FAST, "f") SYSCALL(fsync, 1, FAST, "f") SYSCALL(memfd_create, 2, FAST, "sx") \
     SYSCALL(fdatasync, 1, FAST, "f") \
     /* files: descriptors */ \
-    SYSCALL(openat, 4, FAST, "Fpxm") SYSCALL(close, 1, FAST, "f") \
+    SYSCALL(openat, 4, FAST, "Fpxm") SYSCALL(openat2, 4, FAST, "Fpas") SYSCALL(close, 1, FAST, "f") \
     SYSCALL(close_range, 3, FAST, "uux") SYSCALL(dup, 1, FAST, "f") SYSCALL(dup3, 3, FAST, "ffx") \
     SYSCALL(fcntl, 3, FAST, "fda") SYSCALL(flock, 2, FAST, "fx") SYSCALL(ioctl, 3, FAST, "fxa") \
     SYSCALL(pipe2, 2, FAST, "ax") SYSCALL(eventfd2, 2, FAST, "ux") \

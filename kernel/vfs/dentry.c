@@ -317,6 +317,12 @@ int dentry_lookup_locked(struct dentry *dir, const struct name *name, struct den
     return 0;
 }
 
+int dcache_known(struct dentry *dir, const struct name *name, struct dentry **out)
+{
+    *out = dcache_find(dir, name);
+    return *out ? 0 : -EAGAIN;
+}
+
 int dcache_child(struct dentry *dir, const struct name *name, struct dentry **out)
 {
     int err;

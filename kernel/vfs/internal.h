@@ -18,6 +18,8 @@ void dcache_init(void);
 void icache_init(void);
 // A child without looking at the file system's own rules: cache first, then lookup; may sleep.
 int dcache_child(struct dentry *dir, const struct name *name, struct dentry **out);
+// The same of the cache alone; -EAGAIN.
+int dcache_known(struct dentry *dir, const struct name *name, struct dentry **out);
 // A dentry that lookups never find: a root (parent NULL: itself), or an O_TMPFILE. Takes the inode
 // reference if it succeeds.
 int dentry_create_lone(struct superblock *sb, struct dentry *parent, struct inode *inode,

@@ -61,7 +61,15 @@ enum {                  // walk flags
     WALK_FOLLOW = 1,    // follow a symbolic link in the last component
     WALK_DIRECTORY = 2, // the result must be a directory
     WALK_EMPTY = 4,     // an empty path means the starting point (AT_EMPTY_PATH)
+    // As openat2(2) has them, shifted by WALK_RESOLVE_SHIFT.
+    WALK_NO_XDEV = 8,   // no other mount: -EXDEV
+    WALK_NO_MAGIC = 16, // no link of /proc that is no text: -ELOOP
+    WALK_NO_LINKS = 32, // no link at all: -ELOOP
+    WALK_BENEATH = 64,  // nothing but what is below the start: -EXDEV
+    WALK_IN_ROOT = 128, // the start is the root
+    WALK_CACHED = 256,  // only names that are known: -EAGAIN
 };
+#define WALK_RESOLVE_SHIFT 3
 
 // Where a relative path starts: NULL = the working directory of the running thread.
 // 0 and a path with references; -ENOENT -ENOTDIR -EACCES -ELOOP -ENAMETOOLONG -ENOMEM ...

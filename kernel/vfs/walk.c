@@ -12,6 +12,8 @@
 #include "mm/slab.h"
 #include "vfs/internal.h"
 
+#define WALK_SCOPED (WALK_BENEATH | WALK_IN_ROOT)
+
 struct walk {
     struct path at;   // referenced
     struct path root; // referenced once known (mount not NULL)
@@ -37,14 +39,24 @@ static void walk_move(struct walk *w, const struct path *to)
 
 static void walk_to_root(struct walk *w)
 {
-    walk_know_root(w);
     path_get(&w->root);
     walk_move(w, &w->root);
 }
 
+// To the parent, out of mounts; false: there is none.
+static bool path_up_locked(struct path *p)
+{
+    while (p->dentry == p->mount->root && p->mount->parent)
+        *p = (struct path){p->mount->parent, p->mount->point};
+    if (p->dentry == p->mount->root || p->dentry == p->dentry->parent)
+        return false;
+    p->dentry = p->dentry->parent;
+    return true;
+}
+
 static void walk_begin(struct walk *w, const struct path *start, const char *name)
 {
-    if (likely(*name == '/')) {
+    if (likely(*name == '/' && !(w->flags & WALK_IN_ROOT))) {
         fs_root_get(&w->at);
     } else if (start) {
         w->at = *start;
@@ -52,6 +64,24 @@ static void walk_begin(struct walk *w, const struct path *start, const char *nam
     } else {
         fs_cwd_get(&w->at);
     }
+    if (unlikely(w->flags & WALK_SCOPED)) {
+        w->root = w->at;
+        path_get(&w->root);
+    }
+}
+
+// Where one may have been moved to while one walked is not to be found: all is below the root.
+static int walk_check_scope(const struct walk *w)
+{
+    struct path p = w->at;
+
+    if (likely(!(w->flags & WALK_SCOPED)))
+        return 0;
+    spin_lock(&tree_lock);
+    while ((p.dentry != w->root.dentry || p.mount != w->root.mount) && path_up_locked(&p))
+        ;
+    spin_unlock(&tree_lock);
+    return p.dentry == w->root.dentry && p.mount == w->root.mount ? 0 : -EXDEV;
 }
 
 static void walk_end(struct walk *w)
@@ -61,22 +91,24 @@ static void walk_end(struct walk *w)
     kfree(w->buffer);
 }
 
-static void walk_up(struct walk *w)
+static int walk_up(struct walk *w)
 {
     struct path to = w->at;
 
     walk_know_root(w);
     if (to.dentry == w->root.dentry && to.mount == w->root.mount)
-        return;
+        return w->flags & WALK_BENEATH ? -EXDEV : 0;
     spin_lock(&tree_lock);
-    while (to.dentry == to.mount->root && to.mount->parent)
-        to = (struct path){to.mount->parent, to.mount->point};
-    if (to.dentry != to.mount->root)
-        to.dentry = to.dentry->parent;
+    path_up_locked(&to);
     path_get(&to);
     spin_unlock(&tree_lock);
+    mount_cross(&to);
+    if (unlikely(w->flags & WALK_NO_XDEV && to.mount != w->at.mount)) {
+        path_put(&to);
+        return -EXDEV;
+    }
     walk_move(w, &to);
-    mount_cross(&w->at);
+    return 0;
 }
 
 /* Links */
@@ -84,11 +116,27 @@ static void walk_up(struct walk *w)
 static int walk_magic(struct walk *w, struct inode *inode)
 {
     struct path to;
-    int err = inode->ops->follow(inode, &to);
+    int err = w->flags & WALK_NO_MAGIC ? -ELOOP : inode->ops->follow(inode, &to);
 
-    if (!err)
-        walk_move(w, &to);
-    return err;
+    if (err)
+        return err;
+    if (unlikely(w->flags & WALK_SCOPED || (w->flags & WALK_NO_XDEV && to.mount != w->at.mount))) {
+        path_put(&to);
+        return -EXDEV;
+    }
+    walk_move(w, &to);
+    return 0;
+}
+
+// From the root on, where a link says so.
+static int walk_jump(struct walk *w)
+{
+    walk_know_root(w);
+    if (unlikely(w->flags & WALK_BENEATH ||
+                 (w->flags & WALK_NO_XDEV && w->root.mount != w->at.mount)))
+        return -EXDEV;
+    walk_to_root(w);
+    return 0;
 }
 
 // Makes *rest the link's target and what follows the link.
@@ -109,20 +157,27 @@ static int walk_text_link(struct walk *w, struct inode *inode, const char **rest
     kfree(w->buffer);
     w->buffer = text;
     *rest = text;
-    if (*text == '/')
-        walk_to_root(w);
-    return 0;
+    return *text == '/' ? walk_jump(w) : 0;
 }
 
 static int walk_link(struct walk *w, struct inode *inode, const char **rest)
 {
-    if (++w->links > SYMLOOP_MAX)
+    if (++w->links > SYMLOOP_MAX || w->flags & WALK_NO_LINKS)
         return -ELOOP;
+    if (w->flags & WALK_CACHED && !inode->ops->follow)
+        return -EAGAIN; // its text may have to be read
     inode_touch_atime(inode);
     return inode->ops->follow ? walk_magic(w, inode) : walk_text_link(w, inode, rest);
 }
 
 /* Steps */
+
+static int walk_child(const struct walk *w, const struct name *n, struct dentry **out)
+{
+    if (likely(!(w->flags & WALK_CACHED)))
+        return dcache_child(w->at.dentry, n, out);
+    return dcache_known(w->at.dentry, n, out);
+}
 
 // One component; *rest is the text behind it and may be replaced.
 static int walk_step(struct walk *w, const struct name *n, bool follow, const char **rest)
@@ -134,12 +189,10 @@ static int walk_step(struct walk *w, const struct name *n, bool follow, const ch
     if (n->text[0] == '.') {
         if (n->length == 1)
             return 0;
-        if (n->length == 2 && n->text[1] == '.') {
-            walk_up(w);
-            return 0;
-        }
+        if (n->length == 2 && n->text[1] == '.')
+            return walk_up(w);
     }
-    err = dcache_child(w->at.dentry, n, &d);
+    err = walk_child(w, n, &d);
     if (unlikely(err))
         return err;
     inode = load_acquire(&d->inode);
@@ -150,8 +203,8 @@ static int walk_step(struct walk *w, const struct name *n, bool follow, const ch
     }
     dentry_put(w->at.dentry);
     w->at.dentry = d;
-    if (unlikely(load_relaxed(&d->mounted)))
-        mount_cross(&w->at);
+    if (unlikely(load_relaxed(&d->mounted)) && mount_cross(&w->at) && w->flags & WALK_NO_XDEV)
+        return -EXDEV;
     return 0;
 }
 
@@ -246,7 +299,7 @@ int path_lookup(const struct path *start, const char *name, u32 flags, struct pa
     if (unlikely(!*name && !(flags & WALK_EMPTY)))
         return -ENOENT;
     walk_begin(&w, start, name);
-    err = walk_run(&w, name, NULL);
+    err = walk_run(&w, name, NULL) ?: walk_check_scope(&w);
     if (likely(!err) && (w.trailing || flags & WALK_DIRECTORY) && !S_ISDIR(path_inode(&w.at)->mode))
         err = -ENOTDIR;
     walk_end(&w);
@@ -310,7 +363,7 @@ int path_parent(const struct path *start, const char *name, enum purpose why, u3
         return -ENOENT;
     e->last = (struct name){.text = name};
     walk_begin(&w, start, name);
-    err = walk_run(&w, name, &e->last) ?: special_error(&e->last, why);
+    err = walk_run(&w, name, &e->last) ?: walk_check_scope(&w) ?: special_error(&e->last, why);
     e->trailing_slash = w.trailing;
     e->buffer = w.buffer;
     e->dir = w.at;

@@ -32,7 +32,7 @@ linux/limits.h linux/elf.h linux/errno.h asm/unistd.h linux/wait.h linux/fcntl.h
 asm/statfs.h linux/times.h linux/utsname.h linux/sysinfo.h linux/resource.h linux/uio.h
 linux/eventpoll.h linux/time.h linux/poll.h linux/mount.h linux/time_types.h linux/loop.h linux/xattr.h linux/timerfd.h
 asm/sockios.h linux/sockios.h linux/un.h linux/personality.h
-linux/audit.h linux/ipc.h linux/shm.h linux/sem.h linux/msg.h'''.split()
+linux/audit.h linux/openat2.h linux/ipc.h linux/shm.h linux/sem.h linux/msg.h'''.split()
 
 # Constants of our own, of newer kernels than the reference, or private to Linux.
 UNCHECKED = set('''
