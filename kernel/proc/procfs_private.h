@@ -47,6 +47,17 @@ int proc_show_partitions(struct text *t, const struct proc_place *p); // procfs_
 int proc_show_mounts(struct text *t, const struct proc_place *p);     // procfs_mounts.c
 int proc_show_mountinfo(struct text *t, const struct proc_place *p);
 int proc_show_vmstat(struct text *t, const struct proc_place *p); // procfs_vmstat.c
+int proc_show_smaps(struct text *t, const struct proc_place *p);  // procfs_smaps.c
+int proc_show_smaps_rollup(struct text *t, const struct proc_place *p);
+int proc_show_locks(struct text *t, const struct proc_place *p);
+// procfs_process.c: fn with a struct proc_maps for each mapping, under the space's lock.
+struct proc_maps {
+    struct text *text;
+    char *path; // a page
+};
+int proc_maps_each(struct text *t, const struct proc_place *place,
+                   int (*fn)(const struct vm_area *a, void *arg));
+int proc_show_area(const struct vm_area *a, void *maps); // the line of it
 int proc_show_swaps(struct text *t, const struct proc_place *p);
 int proc_show_uuid(struct text *t, const struct proc_place *p); // procfs_uuid.c
 int proc_show_boot_id(struct text *t, const struct proc_place *p);

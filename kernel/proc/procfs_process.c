@@ -240,14 +240,9 @@ static const char *area_label(const struct vm_area *a)
     return a->flags & AREA_VDSO ? "[vdso]" : NULL;
 }
 
-struct maps_state {
-    struct text *text;
-    char *path;
-};
-
-static int show_area(const struct vm_area *a, void *arg)
+int proc_show_area(const struct vm_area *a, void *arg)
 {
-    struct maps_state *m = arg;
+    struct proc_maps *m = arg;
     const char *name = area_label(a);
     struct inode *inode = a->file ? a->file->inode : NULL;
     dev_t dev = inode && inode->sb ? inode->sb->dev : 0;
@@ -267,15 +262,21 @@ static int show_area(const struct vm_area *a, void *arg)
     return m->text->error;
 }
 
-static int show_maps(struct text *t, const struct proc_place *place)
+int proc_maps_each(struct text *t, const struct proc_place *place,
+                   int (*fn)(const struct vm_area *a, void *arg))
 {
-    struct maps_state m = {.text = t, .path = kmalloc(PAGE_SIZE, 0)};
+    struct proc_maps m = {.text = t, .path = kmalloc(PAGE_SIZE, 0)};
     int err = m.path ? 0 : -ENOMEM;
 
     if (!err && place->space)
-        err = vm_space_each(place->space, show_area, &m);
+        err = vm_space_each(place->space, fn, &m);
     kfree(m.path);
     return err;
+}
+
+static int show_maps(struct text *t, const struct proc_place *place)
+{
+    return proc_maps_each(t, place, proc_show_area);
 }
 
 static void show_limit(struct text *t, u64 limit)
@@ -576,6 +577,8 @@ static const struct proc_entry entries[] = {
     {"mem", S_IFREG | 0600, true, .read = proc_read_mem, .poke = proc_write_mem},
     {"comm", S_IFREG | 0444, .show = show_comm},
     {"maps", S_IFREG | 0444, true, .show = show_maps},
+    {"smaps", S_IFREG | 0444, true, .show = proc_show_smaps},
+    {"smaps_rollup", S_IFREG | 0444, true, .show = proc_show_smaps_rollup},
     {"pagemap", S_IFREG | 0400, true, .read = proc_read_pagemap},
     {"pagetable", S_IFREG | 0400, true, .show = proc_show_pagetable},
     {"limits", S_IFREG | 0444, .show = show_limits},

@@ -322,6 +322,7 @@ static const struct proc_entry root_entries[] = {
     {"diskstats", S_IFREG | 0444, .show = proc_show_diskstats},
     {"filesystems", S_IFREG | 0444, .show = show_filesystems},
     {"loadavg", S_IFREG | 0444, .show = show_loadavg},
+    {"locks", S_IFREG | 0444, .show = proc_show_locks},
     {"meminfo", S_IFREG | 0444, .show = show_meminfo},
     {"mounts", S_IFLNK | 0777, .readlink = read_link, .arg = "self/mounts"},
     {"net", S_IFLNK | 0777, .readlink = read_link, .arg = "self/net"},

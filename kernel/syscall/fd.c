@@ -154,7 +154,7 @@ s64 sys_flock(u64 fd, u64 operation)
         return -EINVAL;
     if (!f || (kind != LOCK_UN && !(f->mode & (FILE_F_READ | FILE_F_WRITE))))
         return -EBADF;
-    return restartable(file_flock(f, (int)operation));
+    return restartable(file_flock(f, (int)operation, process_self()->pid->id));
 }
 
 /* ioctl */

@@ -15,7 +15,9 @@
 #define TABLES 16
 
 struct lock {
-    struct list link; // (table lock)
+    struct list link;     // (table lock) of the inode
+    struct list all_link; // (table lock) of the table
+    struct inode *inode;
     const void *owner;
     struct file_range range;
     bool flock; // flock and fcntl locks do not see each other
@@ -24,6 +26,7 @@ struct lock {
 static struct lock_table {
     struct spinlock lock;
     struct wait_queue queue;
+    struct list all; // (lock)
 } tables[TABLES] = {
     [0 ... TABLES - 1] = {.lock = SPINLOCK_INIT(RANK_DEVICE)},
 };
@@ -33,8 +36,10 @@ static struct lock_table *table_lock(struct inode *i)
     struct lock_table *t = &tables[hash_u64((u64)i) % TABLES];
 
     spin_lock(&t->lock);
-    if (unlikely(!t->queue.entries.next))
+    if (unlikely(!t->queue.entries.next)) {
         wait_queue_init(&t->queue);
+        list_init(&t->all);
+    }
     return t;
 }
 
@@ -56,6 +61,13 @@ static struct lock *find_conflict(struct inode *i, const struct lock *want)
     return NULL;
 }
 
+static void lock_forget(struct lock *l)
+{
+    list_remove(&l->link);
+    list_remove(&l->all_link);
+    kfree(l);
+}
+
 // Takes [start, end] out of one lock; *spare becomes its second half if it has two.
 static void lock_carve(struct lock *l, loff_t start, loff_t end, struct lock **spare)
 {
@@ -66,14 +78,14 @@ static void lock_carve(struct lock *l, loff_t start, loff_t end, struct lock **s
         *second = *l;
         second->range.start = end + 1;
         list_insert_head(&l->link, &second->link);
+        list_insert_head(&l->all_link, &second->all_link);
         l->range.end = start - 1;
     } else if (l->range.start < start) {
         l->range.end = start - 1;
     } else if (l->range.end > end) {
         l->range.start = end + 1;
     } else {
-        list_remove(&l->link);
-        kfree(l);
+        lock_forget(l);
     }
 }
 
@@ -94,8 +106,9 @@ static bool joins(const struct lock *a, const struct lock *b)
            (b->range.end == INT64_MAX || a->range.start <= b->range.end + 1);
 }
 
-static void lock_insert(struct inode *i, struct lock *new)
+static void lock_insert(struct lock_table *t, struct lock *new)
 {
+    struct inode *i = new->inode;
     struct lock *l, *next;
 
     LIST_FOR_EACH_SAFE (l, next, &i->locks, link) {
@@ -103,13 +116,13 @@ static void lock_insert(struct inode *i, struct lock *new)
             continue;
         new->range.start = MIN(new->range.start, l->range.start);
         new->range.end = MAX(new->range.end, l->range.end);
-        list_remove(&l->link);
-        kfree(l);
+        lock_forget(l);
     }
     LIST_FOR_EACH (l, &i->locks, link)
         if (l->range.start > new->range.start)
             break;
     list_insert_before(&l->link, &new->link);
+    list_insert_tail(&t->all, &new->all_link);
 }
 
 // 0 or -EAGAIN. new (NULL: unlocking) and *spare are used up or not.
@@ -122,7 +135,8 @@ static int try_set(struct inode *i, const struct lock *want, struct lock **new, 
         owner_carve(i, want, spare);
         if (*new) {
             **new = *want;
-            lock_insert(i, *new);
+            (*new)->inode = i;
+            lock_insert(t, *new);
             *new = NULL;
         }
     }
@@ -161,9 +175,9 @@ static int lock_set(struct file *f, const struct lock *want, bool wait)
     return err;
 }
 
-int file_flock(struct file *f, int operation)
+int file_flock(struct file *f, int operation, pid_t pid)
 {
-    struct lock want = {.owner = f, .flock = true, .range = {.end = INT64_MAX}};
+    struct lock want = {.owner = f, .flock = true, .range = {.end = INT64_MAX, .pid = pid}};
 
     want.range.type = operation & LOCK_UN ? F_UNLCK : operation & LOCK_EX ? F_WRLCK : F_RDLCK;
     return lock_set(f, &want, !(operation & LOCK_NB));
@@ -206,4 +220,21 @@ void file_locks_release(struct file *f)
     try_set(f->inode, &want, &none, &none);
     want.flock = false;
     try_set(f->inode, &want, &none, &none);
+}
+
+unsigned file_locks_all(struct file_lock_info *out, unsigned room)
+{
+    unsigned count = 0;
+    struct lock *l;
+
+    for (struct lock_table *t = tables; t < tables + TABLES; t++) {
+        spin_lock(&t->lock);
+        if (t->all.next)
+            LIST_FOR_EACH (l, &t->all, all_link)
+                if (count++ < room)
+                    out[count - 1] = (struct file_lock_info){
+                        l->range, l->inode->ino, l->inode->sb ? l->inode->sb->dev : 0, l->flock};
+        spin_unlock(&t->lock);
+    }
+    return count;
 }

@@ -4,8 +4,8 @@
 #include "vfs/file.h"
 
 // flock(2): operation is LOCK_SH, LOCK_EX or LOCK_UN, maybe with LOCK_NB.
-// 0, -EWOULDBLOCK, -EINTR, -ENOMEM.
-int file_flock(struct file *f, int operation);
+// `pid` is for /proc/locks. 0, -EWOULDBLOCK, -EINTR, -ENOMEM.
+int file_flock(struct file *f, int operation, pid_t pid);
 
 // A byte range; end is inclusive, INT64_MAX for "to the end, wherever it moves".
 struct file_range {
@@ -24,3 +24,12 @@ void file_lock_get(struct file *f, const void *owner, struct file_range *range);
 void file_locks_close(struct file *f, const void *owner);
 // The last reference to the file is gone: its flock and open-file-description locks go.
 void file_locks_release(struct file *f);
+
+// Locks that are held, for /proc/locks: how many there are, the first `room` of them in *out.
+struct file_lock_info {
+    struct file_range range;
+    u64 ino;
+    dev_t dev;
+    bool flock;
+};
+unsigned file_locks_all(struct file_lock_info *out, unsigned room);

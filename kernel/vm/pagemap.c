@@ -46,6 +46,52 @@ void vm_space_pagemap(struct vm_space *s, uaddr_t va, u64 *out, u64 pages, bool 
     read_unlock(&s->lock);
 }
 
+/* By area */
+
+#define USAGE_BATCH 512 // entries for which the lock is held
+
+// How many map the page; an object has a reference of its own.
+static u64 entry_users(pte_t e)
+{
+    u64 refs = ref_read(&pte_frame(e)->refs);
+
+    return e & PTE_ANON ? refs : MAX(refs, 2UL) - 1;
+}
+
+static void usage_add(const struct vm_area *a, pte_t e, struct vm_usage *u)
+{
+    bool anon = e & PTE_ANON;
+    bool dirty = anon || e & PTE_D || pte_frame(e)->flags & FRAME_F_DIRTY;
+    u64 users = entry_users(e), share = VM_SHARE_ONE / users;
+
+    u->pages[(users > 1 ? VM_PAGE_SHARED : 0) | (dirty ? VM_PAGE_DIRTY : 0)]++;
+    u->present++;
+    u->used += !!(e & PTE_A);
+    u->anon += anon;
+    u->share += share;
+    u->share_dirty += dirty ? share : 0;
+    u->share_anon += anon ? share : 0;
+    u->share_shmem += !anon && a->flags & AREA_SHARED && !a->file ? share : 0;
+    u->share_locked += a->flags & AREA_LOCKED ? share : 0;
+}
+
+void vm_area_usage(const struct vm_area *a, struct vm_usage *u)
+{
+    uaddr_t va = a->start;
+    pte_t *p;
+
+    do {
+        struct pte_run run = pte_run(a->space, va, a->end);
+
+        spin_lock(&a->space->pagetable_lock);
+        for (int i = 0; i < USAGE_BATCH && (p = pte_next(&run)); i++) {
+            usage_add(a, *p, u);
+            va = pte_run_after(&run);
+        }
+        spin_unlock(&a->space->pagetable_lock);
+    } while (p);
+}
+
 /* By frame */
 
 struct window {

@@ -113,7 +113,17 @@ u64 vm_space_resident(const struct vm_space *s); // pages
 u64 vm_space_table_pages(const struct vm_space *s);
 // Calls fn for each area in order under the read lock until it returns non-zero.
 int vm_space_each(struct vm_space *s, int (*fn)(const struct vm_area *a, void *arg), void *arg);
-// pagemap.c: every entry of the tables under the read lock, as mmu_each().
+// pagemap.c: adds what of an area is in memory, as smaps has it; in a callback of vm_space_each.
+// Shares are of pages that n spaces map, an nth for each.
+#define VM_SHARE_ONE 4096UL
+enum { VM_PAGE_SHARED = 1, VM_PAGE_DIRTY = 2 };
+struct vm_usage {
+    u64 pages[4]; // by VM_PAGE_*
+    u64 present, used, anon;
+    u64 share, share_dirty, share_anon, share_shmem, share_locked;
+};
+void vm_area_usage(const struct vm_area *a, struct vm_usage *u);
+// Every entry of the tables under the read lock, as mmu_each().
 int vm_space_tables(struct vm_space *s, mmu_visit *fn, void *arg);
 // Entries of proc(5)'s pagemap for `pages` pages from va on; `frames`: with frame numbers.
 void vm_space_pagemap(struct vm_space *s, uaddr_t va, u64 *out, u64 pages, bool frames);
