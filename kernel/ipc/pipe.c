@@ -394,6 +394,12 @@ static ssize_t pipe_write(struct file *f, struct uio *u, loff_t *pos)
 
 /* Opening */
 
+// A pipe without a name is opened by the links of /proc/PID/fd; that never waits.
+static inline bool is_anonymous(const struct pipe *p)
+{
+    return p->inode.pipe != NULL;
+}
+
 // *opens: how often the other side was opened by those who have left again. -ENXIO: who only writes
 // and does not wait finds no reader.
 static int fifo_join(struct inode *inode, u32 mode, u32 flags, struct pipe **out, u32 *opens)
@@ -403,7 +409,7 @@ static int fifo_join(struct inode *inode, u32 mode, u32 flags, struct pipe **out
 
     write_lock(&inode->lock);
     p = inode->pipe;
-    if (mode == FILE_F_WRITE && flags & O_NONBLOCK && !(p && p->reader.files))
+    if (mode == FILE_F_WRITE && flags & O_NONBLOCK && !(p && (p->reader.files || is_anonymous(p))))
         err = -ENXIO;
     else if (!p && !(inode->pipe = p = pipe_alloc()))
         err = -ENOMEM;
@@ -439,7 +445,7 @@ static int fifo_open(struct inode *inode, struct file *f)
     if (err)
         return err;
     f->private = p;
-    if (mode != (FILE_F_READ | FILE_F_WRITE) && !(f->flags & O_NONBLOCK))
+    if (mode != (FILE_F_READ | FILE_F_WRITE) && !(f->flags & O_NONBLOCK) && !is_anonymous(p))
         err = fifo_rendezvous(p, mode, opens);
     if (err)
         pipe_leave(inode, p, mode);

@@ -185,6 +185,43 @@ static void test_fifo(void)
     unlink("/tmp/abi.fifo");
 }
 
+static int again(int fd, int flags)
+{
+    char path[40];
+
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    return open(path, flags);
+}
+
+// A pipe without a name, opened once more: never waits, whoever has the other side.
+static void test_opened_again(void)
+{
+    char text[4] = "";
+    int fd;
+
+    pipe_make(0);
+    write(p[1], "ab", 2);
+    close(p[1]);
+    fd = again(p[0], O_RDONLY);
+    EXPECT("read, nobody writes", read(fd, text, 4), 2);
+    EXPECT("and its end", read(fd, text, 4), 0);
+    close(fd);
+    fd = again(p[0], O_WRONLY);
+    EXPECT("a writer by the reading end", write(fd, "c", 1), 1);
+    EXPECT("for it", read(p[0], text, 4), 1);
+    close(fd);
+    close(p[0]);
+    pipe_make(0);
+    close(p[0]);
+    fd = again(p[1], O_WRONLY);
+    EXPECT_ERR("write, nobody reads", write(fd, "c", 1), EPIPE);
+    close(fd);
+    fd = again(p[1], O_WRONLY | O_NONBLOCK);
+    EXPECT_ERR("neither without waiting", write(fd, "c", 1), EPIPE);
+    close(fd);
+    close(p[1]);
+}
+
 static void fifo_visitor(int rounds)
 {
     char token;
@@ -424,6 +461,7 @@ int main(void)
     test_atomicity();
     test_fifo();
     test_fifo_visits();
+    test_opened_again();
     test_poll();
     test_poll_waits();
     test_ppoll_mask();
