@@ -2,6 +2,7 @@
 // /proc/<pid>: what procfs shows of processes (proc(5) formats).
 
 #include "abi/errno.h"
+#include "abi/sched.h"
 #include "lib/parse.h"
 #include "mm/slab.h"
 #include "proc/procfs_private.h"
@@ -108,6 +109,11 @@ static void stat_identity(struct text *t, const struct view *v, pid_t id)
                 p->parent_pid, group, session, tty, foreground);
 }
 
+static int policy_number(const struct thread *t)
+{
+    return t->policy_flags & THREAD_BATCH ? SCHED_BATCH : t->policy;
+}
+
 static int show_stat(struct text *t, const struct proc_place *place)
 {
     const struct process *p = place->process;
@@ -130,7 +136,8 @@ static int show_stat(struct text *t, const struct proc_place *place)
                 p->limits[RLIMIT_RSS].rlim_cur);
     text_printf(t, "%lu %lu %lu 0 0 %lu %lu %lu %lu 0 0 0 %d %d %d %d 0 0 0 ", m->code_start,
                 m->code_end, m->stack_start, v.task->pending.set | p->pending.set, v.task->blocked,
-                v.ignored, v.caught, p->exit_signal, v.thread->arch.hart, rt, v.thread->policy);
+                v.ignored, v.caught, p->exit_signal, v.thread->arch.hart, rt,
+                policy_number(v.thread));
     text_printf(t, "%lu %lu %lu %lu %lu %lu %lu %d\n", m->data_start, m->data_end, m->brk_start,
                 m->arg_start, m->arg_end, m->env_start, m->env_end, p->exit_status);
     return view_end();

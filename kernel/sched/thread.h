@@ -24,7 +24,13 @@ enum thread_state {
 // What a hart's time is spent on.
 enum cpu_mode { CPU_USER, CPU_SYSTEM, CPU_IDLE, CPU_MODES };
 
-enum sched_policy { SCHED_CLASS_FAIR, SCHED_CLASS_RT_FIFO, SCHED_CLASS_RT_RR, SCHED_CLASS_IDLE };
+// By the numbers that programs know.
+enum sched_policy {
+    SCHED_CLASS_FAIR,
+    SCHED_CLASS_RT_FIFO,
+    SCHED_CLASS_RT_RR,
+    SCHED_CLASS_IDLE = 5
+};
 
 // thread.policy_flags: what a policy is besides; threads that it makes are as others.
 enum { THREAD_BATCH = 1, THREAD_RESET_ON_FORK = 2 };

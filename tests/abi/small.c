@@ -147,6 +147,41 @@ static void test_interval(void)
     EXPECT_ERR("a bad pointer", sched_rr_get_interval(0, (void *)8), EFAULT);
 }
 
+static int stat_policy(void)
+{
+    char text[1024] = "", *s;
+    int fd = open("/proc/self/stat", O_RDONLY), policy = -1;
+
+    read(fd, text, sizeof(text) - 1);
+    close(fd);
+    s = strrchr(text, ')'); // before the third field; the policy is the 41st
+    for (int i = 2; s && i < 41; i++)
+        s = strchr(s + 1, ' ');
+    sscanf(s ? s : "", "%d", &policy);
+    return policy;
+}
+
+static void test_policies(void)
+{
+    static const int policies[] = {SCHED_BATCH, SCHED_IDLE, SCHED_RR, SCHED_FIFO, SCHED_OTHER};
+    struct sched_param p, got;
+    char name[40];
+
+    for (unsigned i = 0; i < sizeof(policies) / sizeof(*policies); i++) {
+        p.sched_priority = sched_get_priority_min(policies[i]);
+        snprintf(name, sizeof(name), "policy %d", policies[i]);
+        EXPECT(name, sched_setscheduler(0, policies[i], &p), 0);
+        snprintf(name, sizeof(name), "policy %d is got", policies[i]);
+        EXPECT(name, sched_getscheduler(0), policies[i]);
+        snprintf(name, sizeof(name), "policy %d is shown", policies[i]);
+        EXPECT(name, stat_policy(), policies[i]);
+        snprintf(name, sizeof(name), "policy %d stays", policies[i]);
+        EXPECT(name, sched_setparam(0, &p) ?: sched_getparam(0, &got) ?: sched_getscheduler(0),
+               policies[i]);
+    }
+    EXPECT_ERR("no policy", sched_setscheduler(0, 4, &p), EINVAL);
+}
+
 int main(void)
 {
     abi_begin();
@@ -156,5 +191,6 @@ int main(void)
     test_time();
     test_signals();
     test_interval();
+    test_policies();
     return abi_end();
 }
