@@ -114,6 +114,16 @@ struct termios {
 _Static_assert(sizeof(struct termios) == 36, "termios");
 _Static_assert(__builtin_offsetof(struct termios, c_cc) == 17, "termios.c_cc");
 
+#define NCC 8
+
+struct termio {
+    abi_u16 c_iflag, c_oflag, c_cflag, c_lflag;
+    abi_u8 c_line;
+    abi_u8 c_cc[NCC];
+};
+
+_Static_assert(sizeof(struct termio) == 18, "termio");
+
 struct termios2 {
     abi_u32 c_iflag;
     abi_u32 c_oflag;

@@ -25,19 +25,51 @@ static s64 tty_get_mode(struct tty *tty, u32 cmd, u64 arg)
     return copy_to_user(arg, &mode, mode_size(cmd));
 }
 
+static s64 tty_get_short_mode(struct tty *tty, u32 cmd, u64 arg)
+{
+    struct termios2 mode;
+    struct termio out = {};
+
+    mutex_lock(&tty->lock);
+    mode = tty->ldisc.mode;
+    mutex_unlock(&tty->lock);
+    out.c_iflag = (u16)mode.c_iflag;
+    out.c_oflag = (u16)mode.c_oflag;
+    out.c_cflag = (u16)mode.c_cflag;
+    out.c_lflag = (u16)mode.c_lflag;
+    memcpy(out.c_cc, mode.c_cc, sizeof(out.c_cc));
+    return copy_to_user(arg, &out, sizeof(out));
+}
+
+// System V's struct has the lower halves of the flags and the first of the keys.
+static int short_mode_read(struct termios2 *mode, u64 arg)
+{
+    struct termio in;
+
+    if (copy_from_user(&in, arg, sizeof(in)))
+        return -EFAULT;
+    mode->c_iflag = (mode->c_iflag & ~0xffffU) | in.c_iflag;
+    mode->c_oflag = (mode->c_oflag & ~0xffffU) | in.c_oflag;
+    mode->c_cflag = (mode->c_cflag & ~0xffffU) | in.c_cflag;
+    mode->c_lflag = (mode->c_lflag & ~0xffffU) | in.c_lflag;
+    memcpy(mode->c_cc, in.c_cc, sizeof(in.c_cc));
+    return 0;
+}
+
 // Reads the new mode over a copy of the old.
 static s64 tty_set_mode(struct tty *tty, u32 cmd, u64 arg)
 {
     struct termios2 mode = tty->ldisc.mode;
-    int err = copy_from_user(&mode, arg, mode_size(cmd));
+    bool is_short = cmd >= TCSETA && cmd <= TCSETAF;
+    int err = is_short ? short_mode_read(&mode, arg) : copy_from_user(&mode, arg, mode_size(cmd));
 
     if (!err && mode.c_lflag & EXTPROC) // a discipline of the other end's own
         err = -EINVAL;
-    if (!err && cmd != TCSETS && cmd != TCSETS2)
+    if (!err && cmd != TCSETS && cmd != TCSETA && cmd != TCSETS2)
         err = tty_drain(tty);
     if (err)
         return err;
-    if (cmd == TCSETSF || cmd == TCSETSF2)
+    if (cmd == TCSETSF || cmd == TCSETAF || cmd == TCSETSF2)
         tty_flush_input(tty);
     mode.c_line = 0; // N_TTY, the only discipline
     mutex_lock(&tty->lock);
@@ -159,6 +191,8 @@ static const struct {
     {TCSETS, true, tty_set_mode},        {TCSETS2, true, tty_set_mode},
     {TCSETSW, true, tty_set_mode},       {TCSETSW2, true, tty_set_mode},
     {TCSETSF, true, tty_set_mode},       {TCSETSF2, true, tty_set_mode},
+    {TCGETA, false, tty_get_short_mode}, {TCSETA, true, tty_set_mode},
+    {TCSETAW, true, tty_set_mode},       {TCSETAF, true, tty_set_mode},
     {TIOCGWINSZ, false, tty_get_size},   {TIOCSWINSZ, false, tty_set_size},
     {TCFLSH, true, tty_flush},           {TCXONC, true, tty_flow},
     {TCSBRK, true, tty_break},           {TCSBRKP, true, tty_break},

@@ -114,6 +114,41 @@ static void test_listing(void)
     close(master);
 }
 
+// The calls of System V, whose struct has half of each flag word and the first eight keys.
+static void test_short_modes(void)
+{
+    struct termio half;
+    struct termios t, wide;
+    int master, slave, n;
+
+    pair_open(&master, &slave);
+    tcgetattr(slave, &t);
+    memset(&half, 0xff, sizeof(half));
+    EXPECT("short modes", ioctl(slave, TCGETA, &half), 0);
+    EXPECT("short input modes", half.c_iflag, t.c_iflag);
+    EXPECT("short output modes", half.c_oflag, t.c_oflag);
+    EXPECT("short control modes", half.c_cflag, (unsigned short)t.c_cflag);
+    EXPECT("short local modes", half.c_lflag, t.c_lflag);
+    EXPECT("short keys", memcmp(half.c_cc, t.c_cc, sizeof(half.c_cc)), 0);
+    t.c_cc[VSTART] = 7;
+    tcsetattr(slave, TCSANOW, &t);
+    half.c_lflag &= ~ECHO;
+    half.c_cc[VINTR] = 5;
+    EXPECT("short modes set", ioctl(slave, TCSETA, &half), 0);
+    EXPECT("are got", (tcgetattr(master, &wide), wide.c_lflag), t.c_lflag & ~ECHO);
+    EXPECT("with their key", wide.c_cc[VINTR], 5);
+    EXPECT("without another", wide.c_cc[VSTART], 7);
+    write(master, "left\n", 5);
+    EXPECT("set after output", ioctl(slave, TCSETAW, &half), 0);
+    EXPECT("input stays", (ioctl(slave, FIONREAD, &n), n), 5);
+    EXPECT("set without input", ioctl(slave, TCSETAF, &half), 0);
+    EXPECT("input is gone", (ioctl(slave, FIONREAD, &n), n), 0);
+    EXPECT_ERR("short modes to nowhere", ioctl(slave, TCGETA, 8), EFAULT);
+    EXPECT_ERR("short modes from nowhere", ioctl(slave, TCSETA, 8), EFAULT);
+    close(slave);
+    close(master);
+}
+
 static void test_modes(void)
 {
     struct winsize size = {1, 2, 3, 4};
@@ -491,6 +526,7 @@ int main(void)
     test_peer_rights();
     test_listing();
     test_modes();
+    test_short_modes();
     test_lines();
     test_nonblocking();
     test_blocking(true);
