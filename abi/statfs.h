@@ -19,6 +19,7 @@
 #define DEBUGFS_MAGIC       0x64626720
 #define PIPEFS_MAGIC        0x50495045
 #define ANON_INODE_FS_MAGIC 0x09041934
+#define MQUEUE_MAGIC        0x19800202
 #define XV6FS_MAGIC         0x10203040
 
 #define ST_RDONLY      0x1

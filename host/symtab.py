@@ -6,7 +6,8 @@
     symtab.py --check OUT.S -  whether OUT.S is what that output gives; exit 1 if not
 
 The table: ksym_table, sorted pairs (u32 offset from kernel_start, u32 offset in ksym_names);
-ksym_count and ksym_names_size (u32); ksym_names, zero-terminated strings. Section .ksym.
+ksym_count and ksym_names_size (u32); ksym_names, zero-terminated strings. Section .ksym. A name that
+ends another one lies within it.
 """
 import sys
 
@@ -29,16 +30,28 @@ def code_symbols(lines):
     return [(a - start, symbols[a][1]) for a in sorted(symbols) if a >= start]
 
 
+def place_names(names):
+    """({name: place}, the names to write in order)"""
+    places, written, end, last = {}, [], 0, ""
+    for turned in sorted({name[::-1] for name in names}, reverse=True):
+        name = turned[::-1]
+        if not last.endswith(name):
+            written.append(name)
+            end += len(name) + 1
+            last = name
+        places[name] = end - len(name) - 1
+    return places, written
+
+
 def assembly(symbols):
     out = ['    .section .ksym, "a"', "    .balign 8", "    .globl ksym_table", "ksym_table:"]
-    place = 0
-    for offset, name in symbols:
-        out.append(f"    .word {offset:#x}, {place}")
-        place += len(name) + 1
-    for label, value in (("ksym_count", len(symbols)), ("ksym_names_size", place)):
+    places, written = place_names(name for _, name in symbols)
+    out += [f"    .word {offset:#x}, {places[name]}" for offset, name in symbols]
+    size = sum(len(name) + 1 for name in written)
+    for label, value in (("ksym_count", len(symbols)), ("ksym_names_size", size)):
         out += [f"    .globl {label}", f"{label}:", f"    .word {value}"]
     out += ["    .globl ksym_names", "ksym_names:"]
-    out += [f'    .asciz "{name}"' for _, name in symbols]
+    out += [f'    .asciz "{name}"' for name in written]
     out.append('    .section .note.GNU-stack, "", @progbits')
     return "\n".join(out) + "\n"
 

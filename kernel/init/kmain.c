@@ -18,6 +18,7 @@
 #include "drivers/virtio/virtio_console.h"
 #include "fs/ext4/ext4.h"
 #include "fs/initramfs.h"
+#include "fs/mqueue/mqueue.h"
 #include "fs/pseudo/devpts.h"
 #include "fs/pseudo/pseudo.h"
 #include "fs/tmpfs/tmpfs.h"
@@ -140,6 +141,7 @@ static void root_init(void)
     unix_init();
     buf_init();
     tmpfs_init();
+    mqueue_init();
     xv6fs_init();
     ext4_init();
     procfs_init();

@@ -3,6 +3,7 @@
 
 #include "abi/errno.h"
 #include "base/log.h"
+#include "fs/mqueue/mqueue.h"
 #include "mm/slab.h"
 #include "proc/proc_private.h"
 #include "vfs/socket.h"
@@ -241,6 +242,11 @@ static u64 file_size_limit(void)
     return process_self() ? process_limit(RLIMIT_FSIZE) : RLIM_INFINITY;
 }
 
+static u64 mqueue_limit(void)
+{
+    return process_self() ? process_limit(RLIMIT_MSGQUEUE) : RLIM_INFINITY;
+}
+
 struct vm_space *process_space_get(struct process *p)
 {
     irqflags_t flags = spin_lock_irqsave(&p->siglock);
@@ -298,6 +304,7 @@ void proc_init(void)
     socket_pid_hook = self_pid;
     fd_limit_hook = fd_limit;
     file_size_limit_hook = file_size_limit;
+    mqueue_limit_hook = mqueue_limit;
     pid_init();
     signal_init();
     vdso_init();

@@ -22,6 +22,7 @@ static const struct proc_entry inotify_entries[] = {
 
 const struct proc_entry proc_fs_entries[] = {
     {"inotify", S_IFDIR | 0555, .entries = inotify_entries},
+    {"mqueue", S_IFDIR | 0555, .entries = proc_mqueue_entries},
     {0},
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What /proc shows of communication and of pseudo-terminals: sysvipc(5), and limits that can be
 // set.
+#include "fs/mqueue/mqueue.h"
 #include "fs/pseudo/devpts.h"
 #include "proc/procfs_ipc_private.h"
 
@@ -51,4 +52,26 @@ const struct proc_entry proc_pty_entries[] = {
     {"max", S_IFREG | 0644, .show = proc_show_number, .write = write_pty_max, .arg = &devpts_max},
     {"nr", S_IFREG | 0444, .show = proc_show_number, .arg = &devpts_count},
     {0},
+};
+
+static int write_mqueue(const char *s, const struct proc_place *p)
+{
+    u64 *n = p->entry->arg;
+
+    if (n == &mqueue_limits.queues_max)
+        return proc_write_number(s, 0, INT32_MAX, n);
+    if (n == &mqueue_limits.msg_max || n == &mqueue_limits.msg_default)
+        return proc_write_number(s, 1, MQUEUE_MESSAGES_MAX, n);
+    return proc_write_number(s, MQUEUE_SIZE_MIN, MQUEUE_SIZE_MAX, n);
+}
+
+#define MQUEUE(name)                                                            \
+    {                                                                           \
+#name, S_IFREG | 0644, .show = proc_show_number, .write = write_mqueue, \
+                               .arg = &mqueue_limits.name                       \
+    }
+
+const struct proc_entry proc_mqueue_entries[] = {
+    MQUEUE(msg_default), MQUEUE(msg_max),    MQUEUE(msgsize_default),
+    MQUEUE(msgsize_max), MQUEUE(queues_max), {0},
 };

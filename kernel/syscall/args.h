@@ -51,6 +51,13 @@ int optional_result(int err, uaddr_t dst, const void *src, size_t size);
 int timespec_arg(uaddr_t src, ns_t *out);
 int timespec_result(uaddr_t dst, ns_t ns);
 struct timespec ns_timespec(ns_t ns);
+// The monotonic time of one of CLOCK_REALTIME, as that clock is set now.
+static inline ns_t realtime_deadline(ns_t ns)
+{
+    s64 offset = clock_realtime_offset();
+
+    return ns == NS_NEVER ? NS_NEVER : (s64)ns > offset ? ns - offset : 0;
+}
 // Monotonic deadline for a relative time-out that may be absent (0: NS_NEVER); 0 for none at all.
 int deadline_arg(uaddr_t timespec, ns_t *deadline);
 
@@ -72,6 +79,7 @@ int iov_arg_init(struct iov_arg *a, uaddr_t src, u64 count);
 void iov_arg_fini(struct iov_arg *a);
 
 void signal_self(int sig);
+void file_flags_change(struct file *f, u32 clear, u32 set);
 
 // Two descriptors for two files, told to the program; takes over the references if it succeeds.
 s64 publish_pair(struct file *first, struct file *second, bool cloexec, uaddr_t out);

@@ -47,7 +47,7 @@ static s64 fcntl_dup(struct file *f, u64 from, bool cloexec)
     return fd;
 }
 
-static void flags_change(struct file *f, u32 clear, u32 set)
+void file_flags_change(struct file *f, u32 clear, u32 set)
 {
     u32 old;
 
@@ -64,7 +64,7 @@ static s64 fcntl_set_flags(struct file *f, u32 flags)
         return -EPERM;
     if (flags & O_DIRECT && S_ISFIFO(f->inode->mode)) // packet mode
         return -EINVAL;
-    flags_change(f, changeable, flags & changeable);
+    file_flags_change(f, changeable, flags & changeable);
     return 0;
 }
 
@@ -165,7 +165,7 @@ static s64 ioctl_nonblock(struct file *f, uaddr_t arg)
 
     if (copy_from_user(&on, arg, sizeof(on)))
         return -EFAULT;
-    flags_change(f, O_NONBLOCK, on ? O_NONBLOCK : 0);
+    file_flags_change(f, O_NONBLOCK, on ? O_NONBLOCK : 0);
     return 0;
 }
 

@@ -251,14 +251,13 @@ static s64 futex_wait_again(struct task *t)
 // FUTEX_WAIT takes a relative time-out, FUTEX_WAIT_BITSET an absolute one of either clock.
 static int futex_deadline(uaddr_t timeout, u32 op, ns_t *deadline)
 {
-    s64 offset = op & FUTEX_CLOCK_REALTIME ? clock_realtime_offset() : 0;
     ns_t ns = NS_NEVER;
     int err;
 
     if ((op & FUTEX_CMD_MASK) == FUTEX_WAIT)
         return deadline_arg(timeout, deadline);
     err = timeout ? timespec_arg(timeout, &ns) : 0;
-    *deadline = ns == NS_NEVER ? NS_NEVER : (s64)ns > offset ? ns - offset : 0;
+    *deadline = op & FUTEX_CLOCK_REALTIME ? realtime_deadline(ns) : ns;
     return err;
 }
 

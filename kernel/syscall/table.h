@@ -122,6 +122,10 @@
     SYSCALL(semctl, 4, FAST, "ddda") SYSCALL(msgget, 2, FAST, "dx") \
     SYSCALL(msgsnd, 4, FAST, "dasx") SYSCALL(msgrcv, 5, FAST, "dasdx") \
     SYSCALL(msgctl, 3, FAST, "dda") \
+    /* POSIX message queues */ \
+    SYSCALL(mq_open, 4, FAST, "pxma") SYSCALL(mq_unlink, 1, FAST, "p") \
+    SYSCALL(mq_timedsend, 5, FAST, "fasua") SYSCALL(mq_timedreceive, 5, FAST, "fasaa") \
+    SYSCALL(mq_notify, 2, FAST, "fa") SYSCALL(mq_getsetattr, 3, FAST, "faa") \
     /* time */ \
     SYSCALL(clock_gettime, 2, FAST, "da") SYSCALL(clock_settime, 2, FAST, "da") \
     SYSCALL(clock_getres, 2, FAST, "da") SYSCALL(clock_nanosleep, 4, FAST, "dxaa") \

@@ -189,7 +189,6 @@ s64 sys_nanosleep(u64 request, u64 left)
 s64 sys_clock_nanosleep(u64 clock, u64 flags, u64 request, u64 left)
 {
     ns_t ns, now;
-    s64 offset = 0;
     int err;
 
     if ((int)clock == CLOCK_THREAD_CPUTIME_ID || clock_read((int)clock, &now))
@@ -203,9 +202,7 @@ s64 sys_clock_nanosleep(u64 clock, u64 flags, u64 request, u64 left)
     if (!((u32)flags & TIMER_ABSTIME))
         return nanosleep_relative(ns, left);
     if ((int)clock == CLOCK_REALTIME || (int)clock == CLOCK_TAI)
-        offset = clock_realtime_offset();
-    if (ns != NS_NEVER)
-        ns = (s64)ns > offset ? ns - offset : 0;
+        ns = realtime_deadline(ns);
     err = nanosleep_until(ns, 0);
     return err == -ERESTART_RESTARTBLOCK ? -ERESTARTNOHAND : err;
 }

@@ -47,6 +47,7 @@ struct create_args {
     mode_t mode;
     dev_t rdev;         // device nodes
     const char *target; // symbolic links, NUL-terminated
+    const void *more;   // message queues: struct mq_attr, or NULL
     uid_t uid;
     gid_t gid;
 };

@@ -100,9 +100,8 @@ int leaf_create(struct leaf *e, struct create_args *args)
     return 0;
 }
 
-// *made, if asked for: the new file, with references.
-static int create_name(const struct path *start, const char *name, struct create_args *args,
-                       struct path *made)
+int vfs_create(const struct path *start, const char *name, struct create_args *args,
+               struct path *made)
 {
     struct leaf e;
     int err = leaf_begin(start, name, TO_CREATE, 0, &e);
@@ -131,21 +130,21 @@ int vfs_mknod(const struct path *start, const char *name, mode_t mode, dev_t dev
         args.mode |= S_IFREG;
     if ((S_ISCHR(mode) || S_ISBLK(mode)) && !cred_capable(cred_self(), CAP_MKNOD))
         return -EPERM;
-    return create_name(start, name, &args, NULL);
+    return vfs_create(start, name, &args, NULL);
 }
 
 int vfs_mksock(const char *name, mode_t mode, struct path *out)
 {
     struct create_args args = {.mode = S_IFSOCK | mode};
 
-    return create_name(NULL, name, &args, out);
+    return vfs_create(NULL, name, &args, out);
 }
 
 int vfs_mkdir(const struct path *start, const char *name, mode_t mode)
 {
     struct create_args args = {.mode = S_IFDIR | (mode & (S_IRWXUGO | S_ISVTX))};
 
-    return create_name(start, name, &args, NULL);
+    return vfs_create(start, name, &args, NULL);
 }
 
 int vfs_symlink(const char *target, const struct path *start, const char *name)
@@ -154,7 +153,7 @@ int vfs_symlink(const char *target, const struct path *start, const char *name)
 
     if (!*target)
         return -ENOENT;
-    return create_name(start, name, &args, NULL);
+    return vfs_create(start, name, &args, NULL);
 }
 
 static int link_locked(struct leaf *e, const struct path *old)

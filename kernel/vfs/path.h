@@ -105,7 +105,11 @@ void dcache_shrink(void);
 // Operations on names, complete with permission checks, limits and cache updates; -errno as the
 // manual page of the system call of that name.
 int vfs_mknod(const struct path *start, const char *name, mode_t mode,
-              dev_t dev);                                        // also regular, FIFO
+              dev_t dev); // also regular, FIFO
+// A new name for a new file, of the type and with the rights of args->mode but for the umask.
+// *made, if asked for: the file, with references.
+int vfs_create(const struct path *start, const char *name, struct create_args *args,
+               struct path *made);
 int vfs_mksock(const char *name, mode_t mode, struct path *out); // for bind(2)
 int vfs_mkdir(const struct path *start, const char *name, mode_t mode);
 int vfs_symlink(const char *target, const struct path *start, const char *name);

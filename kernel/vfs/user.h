@@ -9,7 +9,8 @@ enum user_count {
     USER_EPOLL_WATCHES,
     USER_INOTIFY_INSTANCES,
     USER_INOTIFY_WATCHES,
-    USER_IN_FLIGHT, // files sent and not yet received, connections not accepted
+    USER_IN_FLIGHT,   // files sent and not yet received, connections not accepted
+    USER_QUEUE_BYTES, // RLIMIT_MSGQUEUE
     USER_COUNTS
 };
 

@@ -402,6 +402,8 @@ static bool prepend_path_locked(struct text_back *t, struct path p, const struct
         }
         if (d == d->parent && d->name.length)
             return prepend(t, d->name.text, d->name.length);
+        if (p.mount == anon_mount && d == d->parent) // of a file system that is mounted nowhere
+            break;
         if (d == d->parent || d == p.mount->root)
             return prepend(t, "(unreachable)/", t->buf[t->at] == '/' ? 13 : 14);
         if (!prepend(t, d->name.text, d->name.length) || !prepend(t, "/", 1))

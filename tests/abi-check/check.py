@@ -22,7 +22,7 @@ time.h sys/time.h poll.h sys/select.h sys/ioctl.h sys/resource.h sys/wait.h sys/
 sys/statvfs.h sys/statfs.h sys/epoll.h sys/eventfd.h sys/signalfd.h sys/timerfd.h sys/random.h
 sys/mount.h sys/ptrace.h sys/sysinfo.h sys/times.h sys/utsname.h ucontext.h asm/ptrace.h
 linux/close_range.h linux/limits.h sys/socket.h sys/un.h
-sys/inotify.h sys/shm.h sys/sem.h sys/msg.h'''.split()
+sys/inotify.h sys/shm.h sys/sem.h sys/msg.h mqueue.h'''.split()
 
 LINUX = '''linux/stat.h asm/ioctls.h asm/termbits.h linux/termios.h linux/tty.h linux/fs.h
 linux/random.h linux/sched.h linux/sched/types.h linux/futex.h linux/magic.h linux/prctl.h
@@ -32,7 +32,7 @@ linux/limits.h linux/elf.h linux/errno.h asm/unistd.h linux/wait.h linux/fcntl.h
 asm/statfs.h linux/times.h linux/utsname.h linux/sysinfo.h linux/resource.h linux/uio.h
 linux/eventpoll.h linux/time.h linux/poll.h linux/mount.h linux/time_types.h linux/loop.h linux/xattr.h linux/timerfd.h
 asm/sockios.h linux/sockios.h linux/un.h linux/personality.h
-linux/audit.h linux/openat2.h linux/ipc.h linux/shm.h linux/sem.h linux/msg.h'''.split()
+linux/audit.h linux/openat2.h linux/ipc.h linux/shm.h linux/sem.h linux/msg.h linux/mqueue.h'''.split()
 
 # Constants of our own, of newer kernels than the reference, or private to Linux.
 UNCHECKED = set('''
@@ -42,7 +42,7 @@ SYS_futex_wait SYS_futex_requeue SYS_statmount SYS_listmount SYS_lsm_get_self_at
 SYS_lsm_set_self_attr SYS_lsm_list_modules SYS_mseal SYS_RISCV_FLUSH_ICACHE_LOCAL
 ERESTARTSYS ERESTARTNOINTR ERESTARTNOHAND ERESTART_RESTARTBLOCK
 COMPAT_HWCAP_ISA_V MAX_RW_COUNT MAX_ARG_STRLEN SYMLOOP_MAX HOST_NAME_MAX LINK_MAX IOV_MAX
-UTSNAME_LENGTH TASK_COMM_LEN XV6FS_MAGIC PIPEFS_MAGIC ANON_INODE_FS_MAGIC ST_VALID S_IRWXUGO
+UTSNAME_LENGTH TASK_COMM_LEN XV6FS_MAGIC MQUEUE_MAGIC PIPEFS_MAGIC ANON_INODE_FS_MAGIC ST_VALID S_IRWXUGO
 S_IALLUGO SCM_MAX_FD RUSAGE_BOTH CLK_TCK PR_RISCV_V_SET_CONTROL PR_RISCV_V_GET_CONTROL MS_NOSYMFOLLOW PERSONALITY_QUERY
 F_SEAL_EXEC MFD_EXEC MFD_NOEXEC_SEAL
 '''.split())
@@ -108,6 +108,7 @@ STRUCTS = [
      ssi_addr ssi_addr_lsb ssi_syscall ssi_call_addr ssi_arch'''),
     ('epoll_event', 'G struct epoll_event', 'events data'),
     ('inotify_event', 'G struct inotify_event', 'wd mask cookie len'),
+    ('mq_attr', 'G struct mq_attr', 'mq_flags mq_maxmsg mq_msgsize mq_curmsgs'),
     ('rseq', 'L struct rseq', 'cpu_id_start cpu_id rseq_cs flags'),
     ('rseq_cs', 'L struct rseq_cs', 'version flags start_ip post_commit_offset abort_ip'),
     ('cap_user_header', 'L struct __user_cap_header_struct', 'version pid'),

@@ -128,7 +128,7 @@ void tmpfs_dir_fini(struct tmpfs_inode *t)
 
 /* Operations */
 
-static int dir_lookup(struct inode *dir, const struct name *name, struct inode **out)
+int tmpfs_lookup(struct inode *dir, const struct name *name, struct inode **out)
 {
     struct tmpfs_entry *e = entry_get(dir, name);
 
@@ -139,8 +139,8 @@ static int dir_lookup(struct inode *dir, const struct name *name, struct inode *
     return 0;
 }
 
-static int dir_create(struct inode *dir, const struct name *name, const struct create_args *args,
-                      struct inode **out)
+int tmpfs_make(struct inode *dir, const struct name *name, const struct create_args *args,
+               struct inode **out)
 {
     struct tmpfs_entry *e = entry_alloc(name, NULL);
     int err = e ? tmpfs_inode_create(dir->sb, args, &e->inode) : -ENOMEM;
@@ -194,7 +194,7 @@ static int victim_drop(struct inode *dir, struct inode *victim)
     return 0;
 }
 
-static int dir_unlink(struct inode *dir, const struct name *name, struct inode *victim)
+int tmpfs_unlink(struct inode *dir, const struct name *name, struct inode *victim)
 {
     int err = victim_drop(dir, victim);
 
@@ -317,10 +317,10 @@ static int dir_readdir(struct file *f, struct dir_sink *sink)
 }
 
 const struct inode_ops tmpfs_dir_inode_ops = {
-    .lookup = dir_lookup,
-    .create = dir_create,
+    .lookup = tmpfs_lookup,
+    .create = tmpfs_make,
     .link = dir_link,
-    .unlink = dir_unlink,
+    .unlink = tmpfs_unlink,
     .rename = dir_rename,
     .tmpfile = dir_tmpfile,
     .xattr = &tmpfs_xattr_ops,

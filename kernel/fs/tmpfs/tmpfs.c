@@ -216,7 +216,7 @@ int tmpfs_inode_create(struct superblock *sb, const struct create_args *args, st
     return 0;
 }
 
-static void tmpfs_evict(struct inode *i)
+void tmpfs_evict(struct inode *i)
 {
     struct tmpfs_inode *t = tmpfs_inode(i);
 
