@@ -34,6 +34,7 @@ static const char *const rank_names[RANK_COUNT] = {
     [RANK_DEVICE] = "device",
     [RANK_WAIT] = "wait",
     [RANK_TIMER] = "timer",
+    [RANK_DONATION] = "donation",
     [RANK_RUNQ] = "runq",
     [RANK_SLAB] = "slab",
     [RANK_FRAMES] = "frames",

@@ -38,6 +38,7 @@
 //      RANK_DEVICE        driver state, rings
 //      RANK_WAIT          wait queues, work queues                  (epoll nests: by depth)
 //        RANK_TIMER       a hart's timer tree
+//        RANK_DONATION    who waits for whom (priority inheritance)
 //        RANK_RUNQ        run queues                                (two: by hart index)
 //          RANK_SLAB      slab caches
 //            RANK_FRAMES  frame allocator zones
@@ -78,6 +79,7 @@ enum lock_rank {
     RANK_DEVICE,
     RANK_WAIT,
     RANK_TIMER,
+    RANK_DONATION,
     RANK_RUNQ,
     RANK_SLAB,
     RANK_FRAMES,

@@ -14,91 +14,22 @@
 //
 // Rejected: one wait_queue a bucket with callbacks; waking k of many keys would walk strangers.
 
-#include "ipc/futex.h"
 #include "abi/errno.h"
-#include "abi/futex.h"
-#include "arch/uaccess.h"
 #include "base/panic.h"
+#include "ipc/futex_private.h"
 #include "lib/bitmap.h"
-#include "lib/hash.h"
-#include "lib/list.h"
-#include "sync/wait.h"
-#include "vm/space.h"
 
-#define FUTEX_BUCKETS 256
-
-struct bucket {
-    struct spinlock lock; // RANK_FUTEX
-    struct list waiters;  // (l) struct waiter, in order of arrival
-};
-
-struct waiter {
-    struct list link;      // (bucket)
-    struct bucket *bucket; // (bucket) where it is queued; a requeue changes it
-    struct vm_key key;     // (bucket)
-    u32 bitset;            // (c)
-    u32 woken;             // (a)
-    struct thread *thread; // (c)
-};
-
-static struct bucket buckets[FUTEX_BUCKETS];
+struct bucket futex_buckets[FUTEX_BUCKETS];
 
 void futex_init(void)
 {
     for (int i = 0; i < FUTEX_BUCKETS; i++) {
-        spin_init(&buckets[i].lock, RANK_FUTEX);
-        list_init(&buckets[i].waiters);
+        spin_init(&futex_buckets[i].lock, RANK_FUTEX);
+        list_init(&futex_buckets[i].waiters);
     }
 }
 
-static struct bucket *bucket_of(const struct vm_key *key)
-{
-    return &buckets[hash_u64((u64)key->who + key->offset) % FUTEX_BUCKETS];
-}
-
-static bool key_equal(const struct vm_key *a, const struct vm_key *b)
-{
-    return a->who == b->who && a->offset == b->offset;
-}
-
-static int futex_key(uaddr_t addr, bool private_only, struct vm_key *key)
-{
-    if (!IS_ALIGNED(addr, sizeof(u32)))
-        return -EINVAL;
-    if (addr >= USER_TOP)
-        return -EFAULT;
-    return vm_key(thread_self()->space, addr, private_only, key);
-}
-
-// The bucket a waiter stands in now, locked.
-static struct bucket *waiter_lock(struct waiter *w)
-{
-    for (;;) {
-        struct bucket *b = load_acquire(&w->bucket);
-
-        spin_lock(&b->lock);
-        if (b == w->bucket)
-            return b;
-        spin_unlock(&b->lock);
-    }
-}
-
-static void buckets_lock(struct bucket *a, struct bucket *b)
-{
-    spin_lock(a < b ? &a->lock : &b->lock);
-    if (a != b)
-        spin_lock_nested(a < b ? &b->lock : &a->lock);
-}
-
-static void buckets_unlock(struct bucket *a, struct bucket *b)
-{
-    spin_unlock(&a->lock);
-    if (a != b)
-        spin_unlock(&b->lock);
-}
-
-// Locks both buckets (which may be one) if the word holds `value`: 0, -EAGAIN, -EFAULT.
-static int buckets_lock_if(struct bucket *a, struct bucket *b, uaddr_t addr, u32 value)
+int buckets_lock_if(struct bucket *a, struct bucket *b, uaddr_t addr, u32 value)
 {
     u32 seen;
     int err;
@@ -156,26 +87,6 @@ int futex_wait(uaddr_t addr, u32 value, u32 bitset, bool private_only, ns_t dead
     return waiter_leave(&w) ? 0 : err;
 }
 
-static void waiter_wake_locked(struct waiter *w)
-{
-    struct thread *t = w->thread;
-
-    list_remove(&w->link);
-    // Once `woken` is seen the waiter may return and its stack frame be gone.
-    thread_get(t);
-    store_release(&w->woken, 1);
-    sched_wake(t, SLEEP_ANY);
-    thread_put(t);
-}
-
-static void waiter_move_locked(struct waiter *w, struct bucket *to, const struct vm_key *target)
-{
-    list_remove(&w->link);
-    w->key = *target;
-    store_release(&w->bucket, to);
-    list_insert_tail(&to->waiters, &w->link);
-}
-
 s64 futex_wake(uaddr_t addr, u32 count, u32 bitset, bool private_only)
 {
     struct waiter *w, *tmp;
@@ -194,8 +105,14 @@ s64 futex_wake(uaddr_t addr, u32 count, u32 bitset, bool private_only)
     LIST_FOR_EACH_SAFE (w, tmp, &b->waiters, link) {
         if (woken == count)
             break;
-        if (!key_equal(&w->key, &key) || !(w->bitset & bitset))
+        if (!key_equal(&w->key, &key))
             continue;
+        if (!(w->bitset & bitset)) {
+            if (w->bitset)
+                continue;
+            woken = -EINVAL; // not by hand: a lock's owner wakes who waits for it
+            break;
+        }
         waiter_wake_locked(w);
         woken++;
     }
@@ -227,13 +144,17 @@ s64 futex_requeue(uaddr_t from, uaddr_t to, u32 wake, u32 move, const u32 *expec
             break;
         if (!key_equal(&w->key, &key))
             continue;
+        if (!w->bitset) {
+            err = -EINVAL;
+            break;
+        }
         if (done++ < wake)
             waiter_wake_locked(w);
         else
             waiter_move_locked(w, b, &target);
     }
     buckets_unlock(a, b);
-    return done;
+    return err ?: (s64)done;
 }
 
 // FUTEX_WAKE_OP's operation word: op(4) cmp(4) oparg(12) cmparg(12), arguments signed.

@@ -383,7 +383,7 @@ static int exec_commit(struct exec *x)
     x->space->exe = x->file;
     x->file = NULL;
     if (thread_self()->space)
-        task_leave_memory(task_self());
+        task_leave_memory(task_self(), false);
     exec_swap_space(x);
     fdtable_close_exec(thread_self()->files);
     if (changes_id)

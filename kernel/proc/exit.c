@@ -12,6 +12,7 @@
 #include "ipc/sysv.h"
 #include "proc/ptrace.h"
 #include "proc/signalfd.h"
+#include "sched/inherit.h"
 
 static void child_move_locked(struct process *child, struct process *to)
 {
@@ -128,7 +129,7 @@ static void process_become_zombie(struct process *p)
         process_put(p);
 }
 
-void task_leave_memory(struct task *t)
+void task_leave_memory(struct task *t, bool ends)
 {
     if (t->robust_list)
         futex_exit_robust(t->robust_list, t->pid->id);
@@ -137,6 +138,7 @@ void task_leave_memory(struct task *t)
         futex_wake(t->clear_child_tid, 1, ~0U, false);
     }
     t->clear_child_tid = t->robust_list = 0;
+    donation_cut(ends);
 }
 
 // What the thread shares with others.
@@ -148,7 +150,7 @@ static void thread_give_back(struct task *t)
     struct fs_context *fs = thread->fs;
     irqflags_t flags;
 
-    task_leave_memory(t);
+    task_leave_memory(t, true);
     flags = spin_lock_irqsave(&t->proc->siglock); // readers of /proc take references under it
     t->proc->peak_rss = MAX(t->proc->peak_rss, load_relaxed(&space->peak_pages) * 4);
     thread->files = NULL;

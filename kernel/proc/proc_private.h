@@ -36,8 +36,9 @@ void group_orphaned_locked(struct group *g);
 void vfork_end(struct task *t);
 
 // exit.c
-// At the end or another program: robust locks and the id word, in the thread's own memory.
-void task_leave_memory(struct task *t);
+// At the end or another program: robust locks and the id word, in the thread's own memory; then
+// locks with priority inheritance.
+void task_leave_memory(struct task *t, bool ends);
 #define WAIT_CONTINUED 0xffff                                       // the wait status of a SIGCONT
 void process_event_locked(struct process *p, int code, int status); // stop or continue to report
 bool process_zombie_report_locked(struct process *p); // to the parent; true: nobody waits for it

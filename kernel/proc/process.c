@@ -290,6 +290,20 @@ static struct vm_space *space_next(u32 *id)
     return s;
 }
 
+// thread_hooks.lookup
+static struct thread *thread_lookup(pid_t tid)
+{
+    struct thread *found = NULL;
+    struct task *t;
+
+    spin_lock(&proctree_lock);
+    t = task_find(tid);
+    if (t)
+        thread_get(found = t->thread);
+    spin_unlock(&proctree_lock);
+    return found;
+}
+
 void proc_init(void)
 {
     process_cache = slab_cache_create("process", sizeof(struct process), 16);
@@ -297,6 +311,7 @@ void proc_init(void)
     thread_hooks.release = thread_release;
     thread_hooks.tick = cpu_timers_tick;
     thread_hooks.interrupted = thread_interrupted;
+    thread_hooks.lookup = thread_lookup;
     vm_hooks.file_get = area_file_get;
     vm_hooks.file_put = file_put;
     vm_hooks.file_sync = area_file_sync;

@@ -136,7 +136,7 @@ static int show_stat(struct text *t, const struct proc_place *place)
                 p->limits[RLIMIT_RSS].rlim_cur);
     text_printf(t, "%lu %lu %lu 0 0 %lu %lu %lu %lu 0 0 0 %d %d %d %d 0 0 0 ", m->code_start,
                 m->code_end, m->stack_start, v.task->pending.set | p->pending.set, v.task->blocked,
-                v.ignored, v.caught, p->exit_signal, v.thread->arch.hart, rt,
+                v.ignored, v.caught, p->exit_signal, v.thread->arch.hart, v.thread->own_priority,
                 policy_number(v.thread));
     text_printf(t, "%lu %lu %lu %lu %lu %lu %lu %d\n", m->data_start, m->data_end, m->brk_start,
                 m->arg_start, m->arg_end, m->env_start, m->env_end, p->exit_status);

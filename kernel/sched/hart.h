@@ -71,6 +71,8 @@ void sched_kick(struct sched_hart *h);
 // Queues a thread that is RUNNING, not queued and off its hart, where it may run. `h` is its hart,
 // locked; unlocks it. Interrupts are off.
 void sched_place(struct sched_hart *h, struct thread *t, bool slept);
+// Changes what decides t's place on its queue, and lets its hart choose again.
+void sched_change(struct thread *t, enum sched_policy policy, int nice, unsigned rt_priority);
 // Counts the time of the current thread of h up to now; true if its slice is over.
 static inline bool sched_charge(struct sched_hart *h, ns_t now)
 {

@@ -4,10 +4,9 @@
 #include "arch/irq.h"
 #include "lib/string.h"
 #include "sched/hart.h"
+#include "sched/inherit.h"
 
-// Changes what decides t's place on its queue, and lets its hart choose again.
-static void thread_change(struct thread *t, enum sched_policy policy, int nice,
-                          unsigned rt_priority)
+void sched_change(struct thread *t, enum sched_policy policy, int nice, unsigned rt_priority)
 {
     irqflags_t irq = irq_save();
     struct sched_hart *h = sched_lock_thread(t);
@@ -33,7 +32,9 @@ static void thread_change(struct thread *t, enum sched_policy policy, int nice,
 
 void sched_set_nice(struct thread *t, int nice)
 {
-    thread_change(t, t->policy, CLAMP(nice, -20, 19), t->rt_priority);
+    spin_lock(&donation_lock);
+    sched_change(t, t->policy, CLAMP(nice, -20, 19), t->rt_priority);
+    spin_unlock(&donation_lock);
 }
 
 int sched_set_policy(struct thread *t, enum sched_policy policy, unsigned rt_priority)
@@ -42,7 +43,12 @@ int sched_set_policy(struct thread *t, enum sched_policy policy, unsigned rt_pri
 
     if (policy > SCHED_CLASS_IDLE || (rt ? rt_priority < 1 || rt_priority > 99 : rt_priority != 0))
         return -EINVAL;
-    thread_change(t, policy, t->nice, rt_priority);
+    spin_lock(&donation_lock);
+    t->own_priority = rt_priority;
+    sched_change(t, policy, t->nice, donation_priority_locked(t));
+    if (t->donation)
+        donation_update_locked(t->donation->to);
+    spin_unlock(&donation_lock);
     return 0;
 }
 

@@ -54,7 +54,7 @@ static void thread_reset_policy(struct thread *t)
 
     t->policy = rt ? SCHED_CLASS_FAIR : t->policy;
     t->nice = rt ? 0 : MAX(t->nice, 0);
-    t->rt_priority = 0;
+    t->rt_priority = t->own_priority = 0;
     t->weight = runq_weight(t->policy, t->nice);
     t->policy_flags &= ~THREAD_RESET_ON_FORK;
 }
@@ -74,7 +74,7 @@ int thread_create(struct thread **out, const char *name, void (*fn)(void *), voi
     t->mode = self->mode;
     t->policy = self->policy;
     t->nice = self->nice;
-    t->rt_priority = self->rt_priority;
+    t->rt_priority = t->own_priority = self->own_priority; // not what is lent
     t->weight = self->weight;
     t->policy_flags = self->policy_flags;
     if (unlikely(self->policy_flags & THREAD_RESET_ON_FORK))

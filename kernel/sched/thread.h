@@ -7,6 +7,7 @@
 #include "arch/thread.h"
 #include "base/cred.h"
 #include "base/spinlock.h"
+#include "lib/hlist.h"
 #include "lib/list.h"
 #include "lib/rbtree.h"
 #include "lib/types.h"
@@ -50,7 +51,8 @@ struct thread {
     bool on_hart;    // (a) registers are live on a hart (set before switch-in, cleared after)
     u8 policy;       // (q) enum sched_policy
     s8 nice;         // (q) -20..19
-    u8 rt_priority;  // (q) 1..99 for real-time policies, else 0
+    u8 rt_priority;  // (q) 1..99 for real-time policies, else 0; or what a waiter lends (inherit.h)
+    u8 own_priority; // (donation) what rt_priority is without loans
     u8 policy_flags; // (proctree_lock) THREAD_BATCH, THREAD_RESET_ON_FORK
     u8 mode;    // (q) enum cpu_mode, as the last tick found it: its time counts so until the next
     u32 weight; // (q) from nice
@@ -60,6 +62,10 @@ struct thread {
     ns_t run_start;          // (q) when it was last switched in or charged
     struct rb_node run_node; // (q)
     u64 affinity;            // (q) bit per hart index
+
+    // Priority inheritance; (donation) = donation_lock
+    struct hlist donors;       // (donation) struct donation of those that wait for it
+    struct donation *donation; // (donation) by which it waits itself, NULL: for nobody
 
     // Identity
     pid_t tid;     // (c)
@@ -80,6 +86,7 @@ struct thread {
     struct fs_context *fs;
     struct vm_space *space;
     void *plug;         // (h) block requests held back
+    bool ending;        // (a) no other thread is to wait for it any more
     bool no_write_back; // (h) others' write-back waits for it: it starts none for want of memory
     void *journal;      // (h) innermost open handle of a journal
     void *proc_thread;  // signal mask, pending set and the like: struct task of proc/
@@ -104,6 +111,8 @@ struct thread_hooks {
     void (*release)(struct thread *t);
     // True if a sleep of this kind must end (signal pending, or fatal signal for THREAD_KILLABLE).
     bool (*interrupted)(struct thread *t, enum thread_state sleep);
+    // The thread of a program with this id, referenced; NULL: there is none.
+    struct thread *(*lookup)(pid_t tid);
 };
 extern struct thread_hooks thread_hooks;
 

@@ -248,29 +248,70 @@ static s64 futex_wait_again(struct task *t)
                            t->restart_args[3], t->restart_deadline);
 }
 
-// FUTEX_WAIT takes a relative time-out, FUTEX_WAIT_BITSET an absolute one of either clock.
+// FUTEX_WAIT takes a relative time-out, FUTEX_LOCK_PI one of the real-time clock, the others that
+// wait an absolute one of either clock.
 static int futex_deadline(uaddr_t timeout, u32 op, ns_t *deadline)
 {
+    bool real = (op & FUTEX_CLOCK_REALTIME) || (op & FUTEX_CMD_MASK) == FUTEX_LOCK_PI;
     ns_t ns = NS_NEVER;
     int err;
 
     if ((op & FUTEX_CMD_MASK) == FUTEX_WAIT)
         return deadline_arg(timeout, deadline);
     err = timeout ? timespec_arg(timeout, &ns) : 0;
-    *deadline = op & FUTEX_CLOCK_REALTIME ? realtime_deadline(ns) : ns;
+    *deadline = real ? realtime_deadline(ns) : ns;
     return err;
+}
+
+// The operations besides waiting and waking.
+static __attribute__((noinline)) s64 futex_rare(uaddr_t addr, u32 op, u32 value, u64 timeout,
+                                                uaddr_t addr2, u32 value3)
+{
+    bool private_only = op & FUTEX_PRIVATE_FLAG;
+    ns_t deadline;
+
+    switch (op & ~FUTEX_PRIVATE_FLAG) {
+    case FUTEX_REQUEUE:
+    case FUTEX_CMP_REQUEUE:
+        if ((s32)value < 0 || (s32)timeout < 0)
+            return -EINVAL;
+        return futex_requeue(addr, addr2, value, timeout,
+                             (op & FUTEX_CMD_MASK) == FUTEX_CMP_REQUEUE ? &value3 : NULL,
+                             private_only);
+    case FUTEX_WAKE_OP:
+        return futex_wake_op(addr, addr2, value, timeout, value3, private_only);
+    case FUTEX_LOCK_PI:
+    case FUTEX_LOCK_PI2:
+    case FUTEX_LOCK_PI2 | FUTEX_CLOCK_REALTIME:
+        return futex_deadline(timeout, op, &deadline)
+                   ?: futex_lock_pi(addr, private_only, false, deadline);
+    case FUTEX_TRYLOCK_PI:
+        return futex_lock_pi(addr, private_only, true, NS_NEVER);
+    case FUTEX_UNLOCK_PI:
+        return futex_unlock_pi(addr, private_only);
+    case FUTEX_WAIT_REQUEUE_PI:
+    case FUTEX_WAIT_REQUEUE_PI | FUTEX_CLOCK_REALTIME:
+        return futex_deadline(timeout, op, &deadline)
+                   ?: futex_wait_requeue_pi(addr, value, addr2, private_only, deadline);
+    case FUTEX_CMP_REQUEUE_PI:
+        if (value != 1 || (s32)timeout < 0)
+            return -EINVAL;
+        return futex_cmp_requeue_pi(addr, addr2, timeout, value3, private_only);
+    default:
+        return -ENOSYS;
+    }
 }
 
 s64 sys_futex(u64 addr, u64 op, u64 value, u64 timeout, u64 addr2, u64 value3)
 {
     bool private_only = op & FUTEX_PRIVATE_FLAG;
-    u32 expected = value3;
     ns_t deadline;
     s64 err;
 
-    switch ((u32)op & FUTEX_CMD_MASK) {
+    switch ((u32)op & ~FUTEX_PRIVATE_FLAG) {
     case FUTEX_WAIT:
     case FUTEX_WAIT_BITSET:
+    case FUTEX_WAIT_BITSET | FUTEX_CLOCK_REALTIME:
         err = futex_deadline(timeout, (u32)op, &deadline);
         if (err)
             return err;
@@ -281,17 +322,8 @@ s64 sys_futex(u64 addr, u64 op, u64 value, u64 timeout, u64 addr2, u64 value3)
         return futex_wake(addr, value, FUTEX_BITSET_MATCH_ANY, private_only);
     case FUTEX_WAKE_BITSET:
         return futex_wake(addr, value, value3, private_only);
-    case FUTEX_REQUEUE:
-    case FUTEX_CMP_REQUEUE:
-        if ((s32)value < 0 || (s32)timeout < 0)
-            return -EINVAL;
-        return futex_requeue(addr, addr2, value, timeout,
-                             ((u32)op & FUTEX_CMD_MASK) == FUTEX_CMP_REQUEUE ? &expected : NULL,
-                             private_only);
-    case FUTEX_WAKE_OP:
-        return futex_wake_op(addr, addr2, value, timeout, value3, private_only);
     default:
-        return -ENOSYS;
+        return futex_rare(addr, op, value, timeout, addr2, value3);
     }
 }
 

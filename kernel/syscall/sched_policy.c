@@ -62,7 +62,7 @@ static struct sched_attr policy_get_locked(const struct thread *t)
 
     a.sched_flags = policy_resets(t) ? SCHED_FLAG_RESET_ON_FORK : 0;
     if (kinds[a.sched_policy].highest)
-        a.sched_priority = t->rt_priority;
+        a.sched_priority = t->own_priority;
     else
         a.sched_nice = t->nice;
     return a;
@@ -103,7 +103,7 @@ static bool policy_permitted(const struct thread *t, const struct sched_attr *a)
         return false;
     if (kinds[policy].highest &&
         ((policy != policy_of(t) && !limit) ||
-         (a->sched_priority > t->rt_priority && a->sched_priority > limit)))
+         (a->sched_priority > t->own_priority && a->sched_priority > limit)))
         return false;
     if (t->policy == SCHED_CLASS_IDLE && policy != SCHED_IDLE && !sched_may_be_nice(t, t->nice))
         return false;
@@ -118,7 +118,7 @@ static void policy_apply(struct thread *t, const struct sched_attr *a)
     t->policy_flags = k->flags | (t->policy_flags & THREAD_RESET_ON_FORK);
     if (policy_is_fair(a->sched_policy) && a->sched_nice != t->nice)
         sched_set_nice(t, a->sched_nice);
-    if (k->class != t->policy || a->sched_priority != t->rt_priority)
+    if (k->class != t->policy || a->sched_priority != t->own_priority)
         sched_set_policy(t, k->class, a->sched_priority);
 }
 
