@@ -116,3 +116,18 @@ s64 sys_umount2(u64 target, u64 flags)
         return -EINVAL;
     return path_arg_lookup(AT_FDCWD, target, at_flags, &at) ?: mount_detach(&at, (int)flags);
 }
+
+s64 sys_pivot_root(u64 new, u64 put_old)
+{
+    struct path to SCOPED(path_end) = {0}, old SCOPED(path_end) = {0};
+    int err;
+
+    if (!cred_capable(thread_self()->cred, CAP_SYS_ADMIN))
+        return -EPERM;
+    err = path_arg_lookup(AT_FDCWD, new, 0, &to) ?: path_arg_lookup(AT_FDCWD, put_old, 0, &old);
+    if (err)
+        return err;
+    if (!S_ISDIR(path_inode(&to)->mode) || !S_ISDIR(path_inode(&old)->mode))
+        return -ENOTDIR;
+    return mount_pivot(&to, &old);
+}

@@ -54,7 +54,7 @@
     SYSCALL(renameat2, 5, FAST, "FpFpx") SYSCALL(readlinkat, 4, FAST, "Fpas") \
     SYSCALL(chdir, 1, FAST, "p") SYSCALL(fchdir, 1, FAST, "f") SYSCALL(chroot, 1, FAST, "p") \
     SYSCALL(getcwd, 2, FAST, "as") SYSCALL(mount, 5, FAST, "pppxa") \
-    SYSCALL(umount2, 2, FAST, "px") \
+    SYSCALL(umount2, 2, FAST, "px") SYSCALL(pivot_root, 2, FAST, "pp") \
     /* files: attributes */ \
     SYSCALL(newfstatat, 4, FAST, "Fpax") SYSCALL(fstat, 2, FAST, "fa") \
     SYSCALL(statx, 5, FAST, "Fpxxa") SYSCALL(statfs, 2, FAST, "pa") \

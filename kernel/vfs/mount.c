@@ -244,11 +244,13 @@ void mount_detach_tree_locked(struct mount *m)
     } while (at != m);
 }
 
-int mount_detach(const struct path *at, int flags)
+int mount_detach(struct path *at, int flags)
 {
-    struct mount *m = at->mount;
+    struct mount *m;
     int err = 0;
 
+    mount_cross(at); // "." may be under one, after pivot_root
+    m = at->mount;
     if (!cred_capable(cred_self(), CAP_SYS_ADMIN))
         return -EPERM;
     if (flags & ~(MNT_FORCE | MNT_DETACH | UMOUNT_NOFOLLOW) || at->dentry != m->root)

@@ -162,6 +162,80 @@ int mount_from(const char *source, const struct path *at, u32 flags)
     return err;
 }
 
+/* pivot_root(2) */
+
+static bool path_is_mount(const struct path *p)
+{
+    return p->dentry == p->mount->root;
+}
+
+// From p one comes to `top` by going up.
+static bool path_reaches_locked(const struct path *p, const struct path *top)
+{
+    struct path at = *p;
+
+    while (at.mount != top->mount && at.mount->parent)
+        at = (struct path){at.mount->parent, at.mount->point};
+    return at.mount == top->mount && is_below(at.dentry, top->dentry);
+}
+
+static int pivot_check_locked(const struct path *root, const struct path *new,
+                              const struct path *old)
+{
+    if (!mount_is_ours_locked(root->mount) || !mount_is_ours_locked(new->mount) ||
+        !mount_is_ours_locked(old->mount))
+        return -EINVAL;
+    if (dentry_is_unlinked(new->dentry) || dentry_is_unlinked(old->dentry))
+        return -ENOENT;
+    if (new->mount == root->mount || old->mount == root->mount)
+        return -EBUSY;
+    if (!path_is_mount(root) || !path_is_mount(new) || !path_reaches_locked(old, new) ||
+        !path_reaches_locked(new, root))
+        return -EINVAL;
+    return 0;
+}
+
+// The mount at `root` goes to `old`, that at `new` to where it was; the root of a tree, too.
+static void pivot_locked(struct mount_tree *t, const struct path *root, const struct path *new,
+                         const struct path *old)
+{
+    struct path was = {root->mount->parent, root->mount->point};
+
+    mount_leave_locked(new->mount);
+    if (was.mount) {
+        path_get(&was);
+        mount_leave_locked(root->mount);
+        mount_join_locked(new->mount, &was);
+        path_put(&was);
+    } else {
+        t->root = new->mount;
+    }
+    mount_join_locked(root->mount, old);
+}
+
+int mount_pivot(const struct path *new, const struct path *put_old)
+{
+    struct fs_context *fs = thread_self()->fs;
+    struct path old = *put_old, root SCOPED(path_end), cwd SCOPED(path_end);
+    int err;
+
+    fs_root_get(&root);
+    fs_cwd_get(&cwd);
+    path_get(&old);
+    write_lock(&mount_lock);
+    mount_cross(&old);
+    err = pivot_check_locked(&root, new, &old);
+    if (!err) {
+        pivot_locked(fs->mounts, &root, new, &old);
+        fs_context_set_root(fs, new);
+        if (cwd.mount == root.mount && cwd.dentry == root.dentry)
+            fs_context_set_cwd(fs, new);
+    }
+    write_unlock(&mount_lock);
+    path_put(&old);
+    return err;
+}
+
 /* Namespaces */
 
 static int own_mounts_locked(struct fs_context *fs, struct mount_tree *t)

@@ -39,7 +39,7 @@ struct mount {
 // What a process and those that share with it have mounted: a mount namespace.
 struct mount_tree {
     struct ref refs;
-    struct mount *root; // (c) with the tree's reference
+    struct mount *root; // (mount lock) with the tree's reference
 };
 
 struct path {
@@ -138,9 +138,11 @@ extern struct mount *anon_mount; // (c) where such paths are
 extern struct path root_path; // (c) after mount_root
 int mount_root(struct superblock *sb, const char *source);
 int mount_attach(struct superblock *sb, const struct path *at, const char *source, u32 flags);
-int mount_detach(const struct path *at, int flags); // umount2(2)
+int mount_detach(struct path *at, int flags); // umount2(2); *at moves to what is mounted on it
 int vfs_mount(const char *source, const struct path *at, const char *type, u32 flags,
-              const char *options);    // mount(2)
+              const char *options); // mount(2)
+// pivot_root(2), for the running thread and who shares its context.
+int mount_pivot(const struct path *new, const struct path *put_old);
 extern struct mount_tree *boot_mounts; // (c) after mount_root: what the first process sees
 void mount_tree_put(struct mount_tree *t);
 // Options as in the fourth column of /proc/mounts, "rw,nosuid,relatime".
