@@ -21,6 +21,7 @@
 #include "lib/rbtree.h"
 #include "mm/slab.h"
 #include "vfs/poll.h"
+#include "vfs/pseudo.h"
 #include "vfs/user.h"
 
 #define NESTS_MAX 4   // epolls below the outermost
@@ -618,9 +619,27 @@ static void epoll_release(struct file *f)
     epoll_put(e);
 }
 
+// A line for each item.
+static void epoll_show(struct file *f, struct text *t)
+{
+    struct epoll *e = f->private;
+
+    mutex_lock(&e->mutex);
+    for (struct rb_node *n = rb_first(&e->items); n; n = rb_next(n)) {
+        const struct item *item = container_of(n, struct item, node);
+        const struct inode *i = item->file->inode;
+
+        text_printf(t, "tfd: %8d events: %8x data: %16lx  pos:%ld ino:%lx sdev:%x\n", item->fd,
+                    item->events, item->data, item->file->pos, i->ino,
+                    (u32)(dev_major(i->sb->dev) << 20 | dev_minor(i->sb->dev)));
+    }
+    mutex_unlock(&e->mutex);
+}
+
 static const struct file_ops epoll_ops = {
     .poll = epoll_poll,
     .release = epoll_release,
+    .show = epoll_show,
 };
 
 int epoll_create(struct file **out)

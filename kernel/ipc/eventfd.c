@@ -6,6 +6,7 @@
 #include "abi/eventfd.h"
 #include "mm/slab.h"
 #include "vfs/poll.h"
+#include "vfs/pseudo.h"
 
 #define COUNT_MAX (~0UL - 1)
 
@@ -13,6 +14,7 @@ struct eventfd {
     struct spinlock lock; // RANK_DEVICE
     u64 count;            // (l; read anywhere)
     bool semaphore;       // (c)
+    u32 id;               // (c) for people
     struct wait_queue queue;
 };
 
@@ -92,6 +94,14 @@ static void eventfd_release(struct file *f)
     kfree(f->private);
 }
 
+static void eventfd_show(struct file *f, struct text *t)
+{
+    const struct eventfd *e = f->private;
+
+    text_printf(t, "eventfd-count: %16lx\neventfd-id: %u\neventfd-semaphore: %d\n",
+                load_relaxed(&e->count), e->id, e->semaphore);
+}
+
 int eventfd_create(u32 count, u32 flags, struct file **out)
 {
     static const struct file_ops ops = {
@@ -99,14 +109,17 @@ int eventfd_create(u32 count, u32 flags, struct file **out)
         .write = eventfd_write,
         .poll = eventfd_poll,
         .release = eventfd_release,
+        .show = eventfd_show,
     };
+    static u32 next_id; // (a)
     struct eventfd *e;
     int err;
 
     e = kmalloc(sizeof(*e), 0);
     if (!e)
         return -ENOMEM;
-    *e = (struct eventfd){.count = count, .semaphore = flags & EFD_SEMAPHORE};
+    *e = (struct eventfd){
+        .count = count, .semaphore = flags & EFD_SEMAPHORE, .id = atomic_fetch_add(&next_id, 1U)};
     spin_init(&e->lock, RANK_DEVICE);
     wait_queue_init(&e->queue);
     err =

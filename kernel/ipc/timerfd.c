@@ -12,6 +12,7 @@
 #include "mm/slab.h"
 #include "sched/timer.h"
 #include "vfs/poll.h"
+#include "vfs/pseudo.h"
 
 #define FAR_FUTURE (NS_NEVER / 4) // longer times are as good as this
 #define READABLE   (POLLIN | POLLRDNORM)
@@ -20,6 +21,8 @@ struct timerfd {
     struct spinlock lock; // RANK_DEVICE
     struct timer timer;   // armed and cancelled under the lock
     struct wait_queue queue;
+    s32 clock;             // (c) CLOCK_*
+    u32 flags;             // (l) as it was set, TFD_TIMER_*
     bool real;             // (c) CLOCK_REALTIME: alone is ever on wall_timers
     bool wall;             // (l) absolute in it: `next` is real time, else monotonic
     bool cancel_on_set;    // (l)
@@ -118,6 +121,7 @@ static int timer_set_locked(struct timerfd *t, u32 flags, ns_t value, ns_t inter
 {
     t->wall = t->real && flags & TFD_TIMER_ABSTIME;
     t->cancel_on_set = t->wall && flags & TFD_TIMER_CANCEL_ON_SET;
+    t->flags = flags;
     t->interval = MIN(interval, FAR_FUTURE);
     value = MIN(value, FAR_FUTURE);
     if (value && !(flags & TFD_TIMER_ABSTIME))
@@ -239,20 +243,41 @@ static void timerfd_release(struct file *f)
     kfree(t);
 }
 
+static void timerfd_show(struct file *f, struct text *text)
+{
+    struct timerfd *t = f->private;
+    ns_t left, interval;
+    u64 ticks;
+    u32 flags;
+
+    spin_lock(&t->lock);
+    timer_read_locked(t, &left, &interval);
+    ticks = t->ticks;
+    flags = t->flags;
+    spin_unlock(&t->lock);
+    text_printf(text,
+                "clockid: %d\nticks: %lu\nsettime flags: 0%o\nit_value: (%lu, %lu)\n"
+                "it_interval: (%lu, %lu)\n",
+                t->clock, ticks, flags, left / NS_PER_SEC, left % NS_PER_SEC, interval / NS_PER_SEC,
+                interval % NS_PER_SEC);
+}
+
 static const struct file_ops timerfd_ops = {
     .read = timerfd_read,
     .ioctl = timerfd_ioctl,
     .poll = timerfd_poll,
     .release = timerfd_release,
+    .show = timerfd_show,
 };
 
-int timerfd_create(bool real, u32 flags, struct file **out)
+int timerfd_create(int clock, bool real, u32 flags, struct file **out)
 {
     struct timerfd *t = kmalloc(sizeof(*t), ALLOC_ZERO);
     int err;
 
     if (!t)
         return -ENOMEM;
+    t->clock = clock;
     t->real = real;
     spin_init(&t->lock, RANK_DEVICE);
     timer_init(&t->timer, timer_fired);

@@ -3,8 +3,8 @@
 #pragma once
 #include "vfs/file.h"
 
-// flags: TFD_NONBLOCK. The clock is CLOCK_REALTIME if `real`, else CLOCK_MONOTONIC. -ENOMEM.
-int timerfd_create(bool real, u32 flags, struct file **out);
+// flags: TFD_NONBLOCK. `clock` goes as CLOCK_REALTIME if `real`, else as CLOCK_MONOTONIC. -ENOMEM.
+int timerfd_create(int clock, bool real, u32 flags, struct file **out);
 bool file_is_timerfd(const struct file *f);
 // value 0 disarms. flags: TFD_TIMER_*. Tells what was set before; -ECANCELED: set, but the clock
 // had been changed.

@@ -5,6 +5,7 @@
 #include "abi/errno.h"
 #include "proc/proc_private.h"
 #include "vfs/poll.h"
+#include "vfs/pseudo.h"
 
 static const struct file_ops pidfd_ops;
 
@@ -30,9 +31,18 @@ static void pidfd_release(struct file *f)
     process_put(f->private);
 }
 
+static void pidfd_show(struct file *f, struct text *t)
+{
+    struct process *p = f->private;
+    pid_t id = load_relaxed(&p->state) == PROCESS_DEAD ? -1 : p->pid->id;
+
+    text_printf(t, "Pid:\t%d\nNSpid:\t%d\n", id, id);
+}
+
 static const struct file_ops pidfd_ops = {
     .poll = pidfd_poll,
     .release = pidfd_release,
+    .show = pidfd_show,
 };
 
 int pidfd_create(struct process *p, u32 flags, struct file **out)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// /proc/sys/fs/inotify, and what /proc/<pid>/fdinfo says of an inotify instance.
+// /proc/sys/fs: limits of inotify and message queues.
 #include "proc/procfs_private.h"
 #include "vfs/inotify.h"
 
@@ -25,9 +25,3 @@ const struct proc_entry proc_fs_entries[] = {
     {"mqueue", S_IFDIR | 0555, .entries = proc_mqueue_entries},
     {0},
 };
-
-void proc_show_watches(struct text *t, struct file *f)
-{
-    if (file_is_inotify(f))
-        inotify_show(t, f);
-}

@@ -39,7 +39,6 @@ struct proc_entry {
 
 extern const struct proc_entry proc_root_entry;   // procfs_system.c
 extern const struct proc_entry proc_fs_entries[]; // procfs_inotify.c
-void proc_show_watches(struct text *t, struct file *f);
 extern const struct proc_entry proc_sysvipc_entries[], proc_pty_entries[],
     proc_mqueue_entries[];                         // procfs_ipc.c
 extern const struct proc_entry proc_process_entry; // procfs_process.c: /proc/<pid>

@@ -487,7 +487,8 @@ static int show_fdinfo(struct text *t, const struct proc_place *place)
         return -ENOENT;
     text_printf(t, "pos:\t%ld\nflags:\t0%o\nmnt_id:\t%u\nino:\t%lu\n", f->pos, f->flags,
                 f->path.mount ? f->path.mount->id : 0, f->inode->ino);
-    proc_show_watches(t, f);
+    if (f->ops->show)
+        f->ops->show(f, t);
     return 0;
 }
 

@@ -10,6 +10,7 @@
 #include "mm/slab.h"
 #include "proc/proc_private.h"
 #include "vfs/poll.h"
+#include "vfs/pseudo.h"
 
 #define UNREADABLE (SIGMASK(SIGKILL) | SIGMASK(SIGSTOP))
 #define READABLE   (POLLIN | POLLRDNORM)
@@ -193,10 +194,18 @@ static void signalfd_release(struct file *f)
     kfree(s);
 }
 
+static void signalfd_show(struct file *f, struct text *t)
+{
+    const struct signalfd *s = f->private;
+
+    text_printf(t, "sigmask:\t%016lx\n", load_relaxed(&s->mask));
+}
+
 static const struct file_ops signalfd_ops = {
     .read = signalfd_read,
     .poll = signalfd_poll,
     .release = signalfd_release,
+    .show = signalfd_show,
 };
 
 void signalfd_set_mask(struct file *f, u64 mask)

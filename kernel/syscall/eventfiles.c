@@ -32,7 +32,7 @@ s64 sys_timerfd_create(u64 clock, u64 flags)
     bool real;
     int err = (u32)flags & ~(TFD_CLOEXEC | TFD_NONBLOCK) ? -EINVAL : timer_clock((int)clock, &real);
 
-    err = err ?: timerfd_create(real, (u32)flags, &f);
+    err = err ?: timerfd_create((int)clock, real, (u32)flags, &f);
     return err ?: fd_add(f, flags & TFD_CLOEXEC);
 }
 

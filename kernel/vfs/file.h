@@ -9,6 +9,7 @@
 struct file;
 struct poll_table;
 struct dir_sink;
+struct text;
 
 // Calls on an open file; may sleep. Missing members: read/write -EINVAL, readdir -ENOTDIR,
 // ioctl -ENOTTY, poll always ready, mmap -ENODEV, fsync -EINVAL, seek: generic (FILE_F_SEEKABLE) or
@@ -32,6 +33,8 @@ struct file_ops {
     int (*fallocate)(struct file *file, int mode, loff_t offset, loff_t length);
     // A close() of one descriptor (POSIX locks, flush); not the last reference.
     void (*flush)(struct file *file);
+    // What /proc/<pid>/fdinfo says of it besides.
+    void (*show)(struct file *file, struct text *t);
 };
 
 enum { // file.mode

@@ -407,7 +407,8 @@ int inotify_remove(struct file *f, int wd)
     return 0;
 }
 
-void inotify_show(struct text *t, struct file *f)
+// A line for each watch.
+static void inotify_show(struct file *f, struct text *t)
 {
     struct watch *w, copy = {0};
     dev_t dev = 0;
@@ -498,6 +499,7 @@ static const struct file_ops inotify_ops = {
     .poll = inotify_poll,
     .ioctl = inotify_ioctl,
     .release = inotify_release,
+    .show = inotify_show,
 };
 
 int inotify_create(u32 flags, struct file **out)

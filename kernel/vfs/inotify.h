@@ -84,8 +84,6 @@ bool file_is_inotify(const struct file *f);
 // A watch descriptor, the one of a watch that is there. -EACCES, -EEXIST, -ENOSPC, -ENOMEM.
 int inotify_add(struct file *f, struct inode *i, u32 mask);
 int inotify_remove(struct file *f, int wd); // -EINVAL
-// A line for each watch, for /proc/<pid>/fdinfo.
-void inotify_show(struct text *t, struct file *f);
 
 // /proc/sys/fs/inotify: (a)
 extern u64 inotify_max_events, inotify_max_instances, inotify_max_watches;

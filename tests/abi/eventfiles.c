@@ -574,6 +574,60 @@ static void test_clone(void)
     close(after);
 }
 
+/* What /proc says of them */
+
+static const char *info_of(int fd)
+{
+    char path[64];
+
+    snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+    return file_text(path);
+}
+
+static void info_child(void *argument)
+{
+    (void)argument;
+}
+
+static void test_fdinfo(void)
+{
+    int count = eventfd(0x2a, 0), timer = timerfd_create(CLOCK_BOOTTIME, 0), set = epoll_create1(0);
+    struct itimerspec long_time = {{7, 8}, {100000, 5}};
+    struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.u64 = 0xabcdef};
+    sigset_t mask;
+    char want[200];
+    struct stat st;
+
+    CHECK("eventfd", strstr(info_of(count), "eventfd-count:               2a\neventfd-id: "));
+    NEED(timerfd_settime(timer, 0, &long_time, NULL) == 0);
+    CHECK("timerfd", strstr(info_of(timer), "clockid: 7\nticks: 0\nsettime flags: 00\n"
+                                            "it_value: (99999, "));
+    CHECK("its interval", strstr(info_of(timer), ")\nit_interval: (7, 8)\n"));
+    long_time.it_value.tv_sec = 1;
+    NEED(timerfd_settime(timer, TFD_TIMER_ABSTIME, &long_time, NULL) == 0);
+    CHECK("its flags", strstr(info_of(timer), "\nsettime flags: 01\n"));
+    NEED(epoll_ctl(set, EPOLL_CTL_ADD, count, &event) == 0 && fstat(count, &st) == 0);
+    snprintf(want, sizeof(want), "tfd: %8d events: %8x data: %16x  pos:0 ino:%lx sdev:", count,
+             EPOLLIN | EPOLLET | EPOLLERR | EPOLLHUP, 0xabcdef, st.st_ino);
+    CHECK("epoll", strstr(info_of(set), want));
+    sigemptyset(&mask);
+    sigaddset(&mask, SIGUSR1);
+    sigaddset(&mask, SIGKILL);
+    int signals = signalfd(-1, &mask, 0);
+    CHECK("signalfd", strstr(info_of(signals), "sigmask:\t0000000000000200\n"));
+    pid_t child = child_start(info_child, NULL);
+    int pidfd = syscall(SYS_pidfd_open, child, 0);
+    snprintf(want, sizeof(want), "Pid:\t%d\nNSpid:\t%d\n", child, child);
+    CHECK("pidfd", strstr(info_of(pidfd), want));
+    child_end(child);
+    CHECK("pidfd of none", strstr(info_of(pidfd), "Pid:\t-1\nNSpid:\t-1\n"));
+    close(pidfd);
+    close(signals);
+    close(set);
+    close(timer);
+    close(count);
+}
+
 int main(void)
 {
     abi_begin();
@@ -585,5 +639,6 @@ int main(void)
     test_pidfd();
     test_getfd();
     test_clone();
+    test_fdinfo();
     return abi_end();
 }
