@@ -16,10 +16,15 @@
 
 #define ET_EXEC  2
 #define ET_DYN   3
+#define ET_CORE  4
 #define EM_RISCV 243
+
+#define EF_RISCV_RVC              1
+#define EF_RISCV_FLOAT_ABI_DOUBLE 4
 
 #define PT_LOAD      1
 #define PT_INTERP    3
+#define PT_NOTE      4
 #define PT_GNU_STACK 0x6474e551
 
 #define PF_X 1

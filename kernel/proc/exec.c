@@ -213,17 +213,15 @@ static void set_ids(struct inode *inode, struct cred *c)
 
 // execve(2), capabilities(7): set-user-id and set-group-id bits unless the mount or the process
 // forbids them, saved ids, capabilities.
-static int exec_credentials(struct exec *x)
+static struct cred exec_cred(const struct exec *x, bool may_gain)
 {
     const struct cred *old = thread_self()->cred;
     struct inode *inode = x->file->inode;
     const struct mount *mount = x->file->path.mount;
-    bool may_gain = x->gains_rights = trace_gain_begin(), obeyed;
     struct cred c = *old;
 
-    obeyed = may_gain && !process_self()->no_new_privs && mount && !(mount->flags & MS_NOSUID);
-
-    if (obeyed && inode->mode & (S_ISUID | S_ISGID))
+    may_gain = may_gain && !process_self()->no_new_privs;
+    if (may_gain && mount && !(mount->flags & MS_NOSUID) && inode->mode & (S_ISUID | S_ISGID))
         set_ids(inode, &c);
     if (c.euid != old->euid || c.egid != old->egid)
         c.cap_ambient = 0;
@@ -235,10 +233,19 @@ static int exec_credentials(struct exec *x)
     if (!may_gain)
         c.cap_permitted &= old->cap_permitted;
     c.cap_effective = c.euid ? c.cap_ambient : c.cap_permitted;
-    if (!memcmp(&c, old, sizeof(c))) {
-        trace_gain_end(&x->gains_rights);
+    return c;
+}
+
+static int exec_credentials(struct exec *x)
+{
+    const struct cred *old = thread_self()->cred;
+    struct cred c = exec_cred(x, true);
+
+    if (!memcmp(&c, old, sizeof(c)))
         return 0;
-    }
+    x->gains_rights = trace_gain_begin();
+    if (!x->gains_rights)
+        c = exec_cred(x, false);
     x->cred = kmalloc(sizeof(c), 0);
     if (!x->cred)
         return -ENOMEM;
@@ -371,8 +378,9 @@ static void exec_enter(struct exec *x)
 static int exec_commit(struct exec *x)
 {
     const struct cred *cred = thread_self()->cred;
-    bool changes_id = exec_changes_id(x);
+    bool changes_id = exec_changes_id(x), readable = !inode_permission(x->file->inode, MAY_READ);
     int err = exec_alone(process_self());
+    bool own;
 
     if (err)
         return err;
@@ -388,7 +396,9 @@ static int exec_commit(struct exec *x)
     fdtable_close_exec(thread_self()->files);
     if (changes_id)
         task_self()->personality = 0;
-    process_self()->dumpable = cred->uid == cred->euid && cred->gid == cred->egid;
+    own = readable && cred->uid == cred->euid && cred->gid == cred->egid;
+    store_relaxed(&process_self()->dumpable,
+                  own ? DUMPABLE_OWNER : (u8)load_relaxed(&suid_dumpable));
     if (x->cred) {
         thread_cred_set(x->cred);
         x->cred = NULL;

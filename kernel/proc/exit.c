@@ -92,7 +92,7 @@ bool process_zombie_report_locked(struct process *p)
     bool reaped = parent_does_not_wait(p);
 
     child_insert_locked(p);
-    parent_notify_locked(p, exit_signal(p), WIFSIGNALED(status) ? CLD_KILLED : CLD_EXITED,
+    parent_notify_locked(p, exit_signal(p), status_code(status),
                          WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
     wake_all(&p->exit_wait); // pidfds
     if (reaped)
@@ -175,6 +175,17 @@ static struct vm_space *space_leave(struct task *t)
     return space;
 }
 
+// A signal for any thread may have been left to the one that ends.
+static void signals_pass_on_locked(struct process *p)
+{
+    struct task *t;
+
+    if (!p->pending.set)
+        return;
+    LIST_FOR_EACH (t, &p->tasks, link)
+        task_signal_wake(t, false);
+}
+
 // Out of the process's list; true for the last thread.
 static bool task_leave(struct task *t, int status)
 {
@@ -194,6 +205,7 @@ static bool task_leave(struct task *t, int status)
     p->switches += thread->switches;
     p->voluntary_switches += thread->voluntary_switches;
     stopped = task_stop_count_locked(t) && !last && !p->group_exit;
+    signals_pass_on_locked(p);
     if (last) {
         p->uid = t->charged_uid;
         p->exit_status = p->group_exit ? p->group_exit_status : status;
@@ -216,9 +228,11 @@ void task_end(int status)
     struct trace *trace;
     bool last;
 
-    if (task_is_traced(t))
+    if (task_is_traced(t)) {
+        core_pass_by(t);
         trace_event(PTRACE_EVENT_EXIT,
                     load_relaxed(&p->group_exit) ? p->group_exit_status : status);
+    }
     if (p == init_process && p->task_count == 1)
         panic("init ended with status 0x%x", p->group_exit ? p->group_exit_status : status);
     thread_give_back(t);
@@ -254,7 +268,8 @@ void process_exit_group(s32 code)
 
     if (!p->group_exit)
         p->exit_code = code;
-    process_kill_all_locked(p, (code & 0xff) << 8, NULL);
+    if (!p->core_dumps) // its status is known
+        process_kill_all_locked(p, (code & 0xff) << 8, NULL);
     spin_unlock_irqrestore(&p->siglock, flags);
     task_end(p->group_exit_status);
 }

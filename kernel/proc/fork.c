@@ -113,6 +113,7 @@ static void process_inherit(struct process *p, const struct clone_args *a)
 
     memcpy(p->limits, self->limits, sizeof(p->limits));
     p->dumpable = self->dumpable;
+    p->coredump_filter = load_relaxed(&self->coredump_filter);
     p->no_new_privs = self->no_new_privs;
     p->oom_adjust = load_relaxed(&self->oom_adjust);
     p->oom_adjust_least = load_relaxed(&self->oom_adjust_least);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What the files of proc/ share among themselves.
 #pragma once
+#include "abi/wait.h"
 #include "base/panic.h"
 #include "proc/layout.h"
 #include "proc/process.h"
@@ -101,6 +102,22 @@ void process_kill_all_locked(struct process *p, int wait_status, struct task *ex
 // 0: none; siglock held; fills the used part of *info.
 int signal_dequeue_locked(struct task *t, u64 from, struct siginfo *info);
 void signal_clear_locked(struct sigpending *pending, u64 set);
+
+// core.c: core dumps (docs/core.md). Whether the end by `sig` comes with one; if so it begins, by
+// t, the running thread, which joins it then; siglock held.
+bool core_wanted(const struct process *p, int sig);
+bool core_begin_locked(struct task *t, int sig);
+// By each thread whom a signal ends, before it does: t waits for the end of a dump under way, if
+// there is any, or writes it.
+void core_join(struct task *t, const struct siginfo *info);
+// The running thread ends by itself, and no dump is to wait for it.
+void core_pass_by(struct task *t);
+enum core_state { CORE_AWAITED, CORE_PARKED, CORE_PASSED_BY };
+// What SIGCHLD says of an end with this wait status.
+static inline int status_code(int status)
+{
+    return !WIFSIGNALED(status) ? CLD_EXITED : status & WCOREFLAG ? CLD_DUMPED : CLD_KILLED;
+}
 
 // signal_frame.c
 int signal_frame_push(struct trapframe *frame, int sig, const struct siginfo *info,

@@ -5,7 +5,7 @@
 #include "base/log.h"
 #include "fs/mqueue/mqueue.h"
 #include "mm/slab.h"
-#include "proc/proc_private.h"
+#include "proc/core.h"
 #include "vfs/socket.h"
 
 struct list process_list = LIST_INIT(process_list);
@@ -39,7 +39,8 @@ int process_create(struct process **out, struct pid *pid)
     wait_queue_init(&p->exit_wait);
     spin_init(&p->siglock, RANK_SIGNAL);
     p->start_time = clock_monotonic();
-    p->dumpable = true;
+    p->dumpable = DUMPABLE_OWNER;
+    p->coredump_filter = CORE_FILTER_DEFAULT;
     *out = p;
     return 0;
 }
@@ -95,7 +96,7 @@ void thread_cred_set(struct cred *c)
     // Who had other rights knows what the new ids alone may not (PR_SET_DUMPABLE).
     if (c->euid != old->euid || c->egid != old->egid || c->fsuid != old->fsuid ||
         c->fsgid != old->fsgid || (c->cap_permitted & ~old->cap_permitted))
-        store_relaxed(&process_self()->dumpable, false);
+        store_relaxed(&process_self()->dumpable, (u8)load_relaxed(&suid_dumpable));
     spin_lock(&proctree_lock);
     thread_self()->cred = c;
     spin_unlock(&proctree_lock);

@@ -80,6 +80,8 @@ static inline const struct k_sigaction *sighand_action(const struct sighand *h, 
     return load_relaxed(&h->set) >> (sig - 1) & 1 ? &h->action[sig - 1] : &by_default;
 }
 
+enum dumpable { DUMPABLE_NONE, DUMPABLE_OWNER, DUMPABLE_ROOT }; // PR_GET_DUMPABLE
+
 enum process_state { PROCESS_ALIVE, PROCESS_ZOMBIE, PROCESS_DEAD };
 
 struct itimer {
@@ -113,7 +115,7 @@ struct process {
     struct sighand *sighand;     // (c) but exec unshares it
     bool group_exit;             // (siglock) all threads must end with group_exit_status
     s32 group_exit_status;       // (siglock) wait status
-    struct task *exec_task;      // (siglock) the thread that execs: others end
+    struct task *exec_task;      // (siglock) the thread that execs or dumps core: others end
     bool killed;                 // (siglock) SIGKILL came after group_exit
     bool stopped;                // (siglock) job-control stop in effect
     bool continued;              // (siglock) SIGCONT ended a stop: to be reported
@@ -130,9 +132,12 @@ struct process {
     uid_t uid;                            // (a) real user; of a zombie: charged for it
 
     struct rlimit64 limits[RLIM_NLIMITS]; // (siglock)
-    struct vm_space *space;           // (c) but exec replaces it under siglock; NULL once exited
-    bool dumpable, no_new_privs;      // (a)
-    u32 gains_rights;                 // (proctree) calls of exec under way that have it do so
+    struct vm_space *space; // (c) but exec replaces it under siglock; NULL once exited
+    u8 dumpable;            // (a) enum dumpable
+    bool no_new_privs;      // (a)
+    bool core_dumps;        // (siglock) exec_task writes a core dump, the others wait for its end
+    u32 coredump_filter;    // (a) CORE_*
+    u32 gains_rights;       // (proctree) calls of exec under way that have it do so
     s16 oom_adjust, oom_adjust_least; // (a) thousandths of memory to count besides; the lowest it
                                       // may set itself
     struct sem_undos *sem_undos;      // (a) semop(2): what to undo at the end, NULL
@@ -162,6 +167,7 @@ struct task {
     u32 personality;                                     // (h) what personality(2) set
     struct vfork *vfork;       // (h) the parent waits for exec or exit, or NULL
     uid_t charged_uid;         // (h) user whose count of processes holds this one
+    u8 core_state;             // (siglock) enum core_state
     u8 stop_pending;           // (siglock) STOP_*: must stop at the next way out
     bool trace_stopped;        // (proctree) in a stop that its tracer is to end
     bool trace_listens;        // (proctree) ... or SIGCONT, PTRACE_INTERRUPT
@@ -175,6 +181,7 @@ struct task {
 };
 
 extern struct spinlock proctree_lock;
+extern u64 suid_dumpable;            // (a) enum dumpable of who changes its ids; proc(5)
 extern struct process *init_process; // pid 1
 
 static inline struct task *task_self(void)

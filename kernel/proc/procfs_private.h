@@ -75,6 +75,13 @@ int proc_show_diskstats(struct text *t, const struct proc_place *p);
 int proc_write_sysrq(const char *s, const struct proc_place *p);  // sysrq.c
 int proc_show_number(struct text *t, const struct proc_place *p); // the u64 that arg points to
 int proc_write_number(const char *s, u64 least, u64 most, u64 *to);
+// procfs_core.c
+int proc_show_core_pattern(struct text *t, const struct proc_place *p);
+int proc_write_core_pattern(const char *s, const struct proc_place *p);
+int proc_write_core_uses_pid(const char *s, const struct proc_place *p);
+int proc_write_suid_dumpable(const char *s, const struct proc_place *p);
+int proc_show_core_filter(struct text *t, const struct proc_place *p);
+int proc_write_core_filter(const char *s, const struct proc_place *p);
 ssize_t proc_read_auxv(const struct proc_place *p, struct uio *u, loff_t *pos); // ptrace_files.c
 ssize_t proc_read_mem(const struct proc_place *p, struct uio *u, loff_t *pos);
 ssize_t proc_write_mem(const struct proc_place *p, struct uio *u, loff_t *pos);

@@ -583,6 +583,8 @@ static const struct proc_entry entries[] = {
     {"environ", S_IFREG | 0400, true, .show = show_environ},
     {"auxv", S_IFREG | 0400, true, .read = proc_read_auxv},
     {"mem", S_IFREG | 0600, true, .read = proc_read_mem, .poke = proc_write_mem},
+    {"coredump_filter", S_IFREG | 0644, .show = proc_show_core_filter,
+     .write = proc_write_core_filter},
     {"comm", S_IFREG | 0444, .show = show_comm},
     {"maps", S_IFREG | 0444, true, .show = show_maps},
     {"smaps", S_IFREG | 0444, true, .show = proc_show_smaps},

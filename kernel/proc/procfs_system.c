@@ -11,6 +11,7 @@
 #include "lib/string.h"
 #include "mm/kstack.h"
 #include "mm/slab.h"
+#include "proc/core.h"
 #include "proc/procfs_ipc_private.h"
 #include "proc/utsname.h"
 #include "sched/sched.h"
@@ -278,6 +279,10 @@ static const struct proc_entry random_entries[] = {
 
 static const struct proc_entry kernel_entries[] = {
     {"cap_last_cap", S_IFREG | 0444, .show = proc_show_number, .arg = NUMBER(CAP_LAST_CAP)},
+    {"core_pattern", S_IFREG | 0644, .show = proc_show_core_pattern,
+     .write = proc_write_core_pattern},
+    {"core_uses_pid", S_IFREG | 0644, .show = proc_show_number, .write = proc_write_core_uses_pid,
+     .arg = &core_uses_pid},
     {"ngroups_max", S_IFREG | 0444, .show = proc_show_number, .arg = NUMBER(CRED_GROUPS_MAX)},
     {"ostype", S_IFREG | 0444, .show = show_name, .arg = NAME(sysname)},
     {"osrelease", S_IFREG | 0444, .show = show_name, .arg = NAME(release)},

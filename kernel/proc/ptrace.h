@@ -33,6 +33,24 @@ static inline bool task_is_traced(const struct task *t)
     return unlikely(load_relaxed(&t->trace) != NULL);
 }
 
+/* ptrace_request.c */
+
+struct regset {
+    union {
+        u64 word[33];
+        struct user_regs_struct general;
+        struct riscv_d_state fp;
+    };
+};
+// NT_PRSTATUS or NT_PRFPREG of a thread that is in a stop, or waits for a core dump.
+void regset_read(const struct task *t, u64 type, struct regset *set);
+
+/* ptrace_files.c */
+
+#define AUXV_WORDS 64 // more than the vector takes
+// The space's auxiliary vector: its bytes.
+size_t auxv_copy(struct vm_space *space, u64 words[AUXV_WORDS]);
+
 /* ptrace.c: by the tracee */
 
 // The signal to be delivered instead of sig; 0: none. *info goes with it.

@@ -4,9 +4,8 @@
 #include "abi/errno.h"
 #include "mm/slab.h"
 #include "proc/procfs_private.h"
+#include "proc/ptrace.h"
 #include "proc/trace.h"
-
-#define AUXV_ROOM 512 // more than the vector takes
 
 // Up to the first byte that cannot be had: what it is then, if that is the first of all. -EFAULT of
 // the caller's memory, -EIO of the other.
@@ -64,17 +63,22 @@ ssize_t proc_write_mem(const struct proc_place *place, struct uio *u, loff_t *po
     return mem_move(place, u, pos, true);
 }
 
+size_t auxv_copy(struct vm_space *space, u64 words[AUXV_WORDS])
+{
+    ssize_t got = vm_access(space, space->auxv, words, AUXV_WORDS * sizeof(u64), false, true);
+
+    for (ssize_t i = 0; (i + 2) * (ssize_t)sizeof(u64) <= got; i += 2)
+        if (!words[i])
+            return (i + 2) * sizeof(u64);
+    return 0;
+}
+
 ssize_t proc_read_auxv(const struct proc_place *place, struct uio *u, loff_t *pos)
 {
-    u64 words[AUXV_ROOM / sizeof(u64)];
-    ssize_t got = place->space ? vm_access(place->space, place->space->auxv, words, sizeof(words),
-                                           false, true)
-                               : 0;
-    size_t size = 0, n;
+    u64 words[AUXV_WORDS];
+    size_t size = place->space ? auxv_copy(place->space, words) : 0, n;
     int err;
 
-    for (ssize_t i = 0; !size && (i + 2) * (ssize_t)sizeof(u64) <= got; i += 2)
-        size = words[i] ? 0 : (i + 2) * sizeof(u64);
     if (*pos < 0 || (size_t)*pos >= size)
         return 0;
     n = MIN(u->left, size - *pos);

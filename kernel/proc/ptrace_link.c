@@ -103,7 +103,7 @@ bool process_may_access_locked(const struct process *p, bool fs_ids)
 
     if (p == process_self() || cred_capable(self, CAP_SYS_PTRACE))
         return true;
-    return p->dumpable && c && !(c->cap_permitted & ~own) &&
+    return p->dumpable == DUMPABLE_OWNER && !p->gains_rights && c && !(c->cap_permitted & ~own) &&
            process_is_of_locked(p, fs_ids ? self->fsuid : self->uid,
                                 fs_ids ? self->fsgid : self->gid);
 }
@@ -282,9 +282,9 @@ void trace_report_locked(struct trace *tr, int code, int status)
     siginfo_kernel(&info, SIGCHLD, code);
     info.si_pid = tr->pid->id;
     info.si_uid = tr->proc->uid;
-    info.si_status = code == CLD_EXITED   ? WEXITSTATUS(status)
-                     : code == CLD_KILLED ? WTERMSIG(status)
-                                          : WSTOPSIG(status) & 0x7f;
+    info.si_status = code == CLD_EXITED    ? WEXITSTATUS(status)
+                     : code == CLD_TRAPPED ? WSTOPSIG(status) & 0x7f
+                                           : WTERMSIG(status);
     if (tr->dead || !(a->flags & SA_NOCLDSTOP))
         signal_send_process(tr->tracer, SIGCHLD, &info);
     wake_all(&tr->tracer->child_wait);
@@ -300,7 +300,7 @@ static bool tracer_waits(const struct trace *tr)
 static void trace_report_end_locked(struct trace *tr, int status)
 {
     tr->dead = true;
-    trace_report_locked(tr, WIFSIGNALED(status) ? CLD_KILLED : CLD_EXITED, status);
+    trace_report_locked(tr, status_code(status), status);
 }
 
 struct trace *trace_task_ends_locked(struct task *t, int status)

@@ -176,14 +176,6 @@ static s64 trace_peek(pid_t tid, uaddr_t at, uaddr_t to)
 
 /* Registers */
 
-struct regset {
-    union {
-        u64 word[33];
-        struct user_regs_struct general;
-        struct riscv_d_state fp;
-    };
-};
-
 static size_t regset_size(u64 type)
 {
     return type == NT_PRSTATUS  ? sizeof(struct user_regs_struct)
@@ -191,7 +183,7 @@ static size_t regset_size(u64 type)
                                 : 0;
 }
 
-static void regset_read(const struct task *t, u64 type, struct regset *set)
+void regset_read(const struct task *t, u64 type, struct regset *set)
 {
     const struct fpu_state *fpu = &t->thread->arch.fpu;
 

@@ -5,16 +5,17 @@
 #include "abi/syscall.h"
 #include "proc/ptrace.h"
 
-// Tells every thread to stop; each parks in task_stop on its way out. While a stop is under way,
-// those that are parked are counted already, and the others know. Nobody could continue an orphan
-// that the terminal stops.
+// Tells every thread to stop; each parks in task_stop on its way out. A stop is under way already,
+// or in effect, if the thread's tracer had it go on: then all are counted anew. Nobody could
+// continue an orphan that the terminal stops.
 static __attribute__((noinline)) void stop_begin_locked(struct process *p, int sig)
 {
     struct task *t;
 
-    if (p->stop_count || p->stopped || (sig != SIGSTOP && p->group && p->group->outside == 0))
+    if (sig != SIGSTOP && p->group && p->group->outside == 0)
         return;
-    p->stop_signal = sig;
+    if (!p->stopped)
+        p->stop_signal = sig;
     p->stop_count = p->task_count;
     LIST_FOR_EACH (t, &p->tasks, link) {
         store_relaxed(&t->stop_pending, t->stop_pending | STOP_GROUP);
@@ -26,6 +27,7 @@ static __attribute__((noinline)) void stop_begin_locked(struct process *p, int s
 bool task_stop_count_locked(struct task *t)
 {
     struct process *p = t->proc;
+    bool before = p->stopped;
 
     if (!(t->stop_pending & STOP_GROUP))
         return false;
@@ -33,7 +35,7 @@ bool task_stop_count_locked(struct task *t)
     if (!p->stop_count || --p->stop_count)
         return false;
     p->stopped = true;
-    return true;
+    return !before;
 }
 
 // Unless the opposite signal has come meanwhile: then its event, the later one, stands.
@@ -200,6 +202,8 @@ static bool signal_next(struct task *t, struct delivery *d)
         found = effect == SIGNAL_HANDLED;
         if (found)
             signal_handler_begin_locked(t, d);
+        else if (effect == SIGNAL_ENDS && core_begin_locked(t, sig))
+            break;
         else if (effect == SIGNAL_ENDS)
             process_kill_all_locked(p, sig, NULL);
         else if (effect == SIGNAL_STOPS)
@@ -231,6 +235,13 @@ static void signal_handle(struct trapframe *frame, struct task *t, struct delive
     signal_force(SIGSEGV, SI_KERNEL, 0);
 }
 
+static void NORETURN signal_end(struct task *t, const struct siginfo *info)
+{
+    syscall_restart_shown();
+    core_join(t, info);
+    task_end(t->proc->group_exit_status);
+}
+
 static void signal_deliver(struct trapframe *frame)
 {
     struct task *t = task_self();
@@ -239,8 +250,8 @@ static void signal_deliver(struct trapframe *frame)
     do {
         if (signal_next(t, &d))
             signal_handle(frame, t, &d);
-        else if (task_must_die(t))
-            task_end(t->proc->group_exit_status);
+        else if (task_must_die(t) || load_relaxed(&t->proc->core_dumps))
+            signal_end(t, &d.info);
         else if (t->stop_pending & STOP_GROUP)
             task_stop(t);
         else if (t->stop_pending)

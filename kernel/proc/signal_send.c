@@ -208,10 +208,11 @@ int signal_send_locked(struct process *p, struct task *t, int sig, const struct 
         return err;
     if (p->stopped && sig != SIGKILL && !target->trace)
         return 0; // until SIGCONT
-    if (!blocked && effect == SIGNAL_ENDS && (sig == SIGKILL || !task_is_traced(target)))
-        process_kill_all_locked(p, sig, NULL);
-    else
+    if (blocked || effect != SIGNAL_ENDS || (sig != SIGKILL && task_is_traced(target)) ||
+        core_wanted(p, sig))
         task_signal_wake(target, false);
+    else if (!p->core_dumps || sig == SIGKILL)
+        process_kill_all_locked(p, sig, NULL);
     return 0;
 }
 

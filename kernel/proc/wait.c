@@ -64,8 +64,7 @@ static void wait_fill(struct process *child, const struct trace *trace, int stat
     out->status = status;
     out->code = status == WAIT_CONTINUED ? CLD_CONTINUED
                 : WIFSTOPPED(status)     ? (trace ? CLD_TRAPPED : CLD_STOPPED)
-                : WIFSIGNALED(status)    ? CLD_KILLED
-                                         : CLD_EXITED;
+                                         : status_code(status);
     out->exit_code = child->exit_code;
     process_rusage(child, RUSAGE_BOTH, &out->usage);
 }

@@ -132,6 +132,13 @@ void vm_space_pagemap(struct vm_space *s, uaddr_t va, u64 *out, u64 pages, bool 
 #define VM_IDLE_FRAMES 4096UL
 void vm_idle_get(pfn_t first, u64 *idle, u64 count);
 void vm_idle_mark(pfn_t first, u64 *idle, u64 count);
+// dump.c: for core dumps. Whether an area has pages of its own; whether its object's first page
+// begins with these bytes; under the read lock.
+bool vm_area_is_touched(const struct vm_area *a);
+bool vm_area_begins(const struct vm_area *a, const void *bytes, size_t n);
+// Copies the first page at or after *va that is there, and sets *va to its address: 1; 0: none
+// before `end`; -ENOMEM.
+int vm_space_copy_next(struct vm_space *s, uaddr_t *va, uaddr_t end, void *page);
 // Futex key of a word: private areas (space, va), shared ones (object, offset). 0, -EFAULT.
 struct vm_key {
     void *who;

@@ -22,7 +22,7 @@ time.h sys/time.h poll.h sys/select.h sys/ioctl.h sys/resource.h sys/wait.h sys/
 sys/statvfs.h sys/statfs.h sys/epoll.h sys/eventfd.h sys/signalfd.h sys/timerfd.h sys/random.h
 sys/mount.h sys/ptrace.h sys/sysinfo.h sys/times.h sys/utsname.h ucontext.h asm/ptrace.h
 linux/close_range.h linux/limits.h sys/socket.h sys/un.h
-sys/inotify.h sys/shm.h sys/sem.h sys/msg.h mqueue.h'''.split()
+sys/inotify.h sys/shm.h sys/sem.h sys/msg.h mqueue.h sys/procfs.h'''.split()
 
 LINUX = '''linux/stat.h asm/ioctls.h asm/termbits.h linux/termios.h linux/tty.h linux/fs.h
 linux/random.h linux/sched.h linux/sched/types.h linux/futex.h linux/magic.h linux/prctl.h
@@ -113,6 +113,10 @@ STRUCTS = [
     ('rseq_cs', 'L struct rseq_cs', 'version flags start_ip post_commit_offset abort_ip'),
     ('cap_user_header', 'L struct __user_cap_header_struct', 'version pid'),
     ('cap_user_data', 'L struct __user_cap_data_struct', 'effective permitted inheritable'),
+    ('elf_prstatus', 'G struct elf_prstatus', '''pr_info pr_cursig pr_sigpend pr_sighold pr_pid pr_ppid
+     pr_pgrp pr_sid pr_utime pr_stime pr_cutime pr_cstime pr_reg pr_fpvalid'''),
+    ('elf_prpsinfo', 'G struct elf_prpsinfo', '''pr_state pr_sname pr_zomb pr_nice pr_flag pr_uid pr_gid
+     pr_pid pr_ppid pr_pgrp pr_sid pr_fname pr_psargs'''),
     ('user_regs_struct', 'L struct user_regs_struct', '''pc ra sp gp tp t0 t1 t2 s0 s1 a0 a1 a2 a3 a4
      a5 a6 a7 s2 s3 s4 s5 s6 s7 s8 s9 s10 s11 t3 t4 t5 t6'''),
 ]

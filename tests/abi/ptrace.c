@@ -5,6 +5,7 @@
 #include <elf.h>
 #include <linux/ptrace.h>
 #include <pthread.h>
+#include <sys/prctl.h>
 #include <sys/uio.h>
 
 #define STOPPED(sig)         ((sig) << 8 | 0x7f)
@@ -210,6 +211,26 @@ static void test_group_stop(void)
     EXPECT("group stop", go(pid, PTRACE_CONT, SIGSTOP), STOPPED(SIGSTOP));
     EXPECT("group stop code", code(pid), -EINVAL);
     EXPECT("group end", go(pid, PTRACE_CONT, 0), EXITED(7));
+}
+
+// The tracer has a thread of a stopped process go on; the next stop signal stops it again, and is
+// not news for a parent that is told of every stop.
+static void test_second_stop(void)
+{
+    pid_t pid = tracee_start(forever, NULL, 0);
+
+    NEED(trace(PTRACE_CONT, pid, 0, 0) == 0);
+    for (int i = 0; i < 3; i++) {
+        process_await(pid, "SR");
+        NEED(kill(pid, SIGSTOP) == 0);
+        EXPECT("stop signal", next(pid), STOPPED(SIGSTOP));
+        EXPECT("its code", code(pid), SI_USER);
+        EXPECT("the stop", go(pid, PTRACE_CONT, SIGSTOP) & 0xff, 0x7f);
+        EXPECT("it is the group's", code(pid), -EINVAL);
+        NEED(trace(PTRACE_CONT, pid, 0, 0) == 0);
+    }
+    kill(pid, SIGKILL);
+    child_end(pid);
 }
 
 /* System calls */
@@ -616,14 +637,100 @@ static void test_rights(void)
     child_end(root);
 }
 
+/* A program that is to get rights */
+
+#define SET_ID "/tmp/abi.traced"
+
+static volatile int *turns; // shared
+
+static void exec_set_id(void *unused)
+{
+    char *argv[] = {"ptrace", "--rights", NULL};
+
+    (void)unused;
+    NEED(setgid(1000) == 0 && setuid(1000) == 0 && prctl(PR_SET_DUMPABLE, 1) == 0);
+    *turns = 1;
+    while (*turns == 1)
+        ;
+    execv(SET_ID, argv);
+}
+
+// As the same user: attaches at some moment of the exec. 1: it did; and then it goes on tracing.
+static void attacher(void *argument)
+{
+    pid_t pid = *(pid_t *)argument;
+    unsigned wait = turns[1];
+    long err;
+    int status;
+
+    NEED(setgid(1000) == 0 && setuid(1000) == 0);
+    *turns = 2;
+    for (volatile unsigned i = 0; i < wait; i++)
+        ;
+    err = trace(PTRACE_ATTACH, pid, 0, 0);
+    if (err) {
+        EXPECT("refused", err == -EPERM || err == -ESRCH, true);
+        _exit(0);
+    }
+    for (;;) {
+        status = next(pid);
+        if (status < 0 || !WIFSTOPPED(status))
+            break;
+        trace(PTRACE_CONT, pid, 0, 0);
+    }
+    _exit(1);
+}
+
+// What the program finds: 1 its owner's rights, 2 its user's; 3 both rights and a tracer without.
+static int rights_main(void)
+{
+    const char *at = strstr(file_text("/proc/self/status"), "TracerPid:");
+    bool traced = at && atoi(at + 10) != 0;
+
+    return geteuid() != 0 ? 2 : traced ? 3 : 1;
+}
+
+static void test_set_id_exec(void)
+{
+    char self[256] = "", command[600];
+    int holes = 0, odd = 0;
+
+    turns = shared_page();
+    NEED(readlink("/proc/self/exe", self, sizeof(self) - 1) > 0);
+    snprintf(command, sizeof(command), "/usr/bin/busybox cp %s " SET_ID, self);
+    NEED(system(command) == 0 && chmod(SET_ID, 04755) == 0);
+    for (unsigned i = 0; i < 40; i++) {
+        pid_t pid, other;
+        int end;
+
+        *turns = 0;
+        turns[1] = i * 5000;
+        pid = child_start(exec_set_id, NULL);
+        while (*turns != 1)
+            sched_yield();
+        other = child_start(attacher, &pid);
+        child_end(other);
+        *turns = 2;
+        end = child_end(pid);
+        holes += end == EXITED(3);
+        odd += end != EXITED(1) && end != EXITED(2) && end != EXITED(3);
+    }
+    EXPECT("no tracer of one that gained rights", holes, 0);
+    EXPECT("each ran", odd, 0);
+    unlink(SET_ID);
+}
+
 int main(int argc, char **argv)
 {
+    if (argc > 1 && !strcmp(argv[1], "--rights"))
+        return rights_main();
     if (argc > 1 && !strcmp(argv[1], "--exit"))
         return 33;
     abi_begin();
     test_errors();
     test_signals();
     test_group_stop();
+    test_second_stop();
     test_calls();
     test_memory();
     test_mask();
@@ -635,5 +742,6 @@ int main(int argc, char **argv)
     test_seize();
     test_other();
     test_rights();
+    test_set_id_exec();
     return abi_end();
 }

@@ -23,7 +23,7 @@ FUNCTION_MEDIAN = 15  # the median is below
 FUNCTION_NINE_TENTHS = 45  # nine in ten are below
 # Lines of code, without blanks and comments, of the kernel but for what it grew later.
 KERNEL_GOAL = 14000
-KERNEL_MAX = 28220  # lower it whenever the kernel shrinks; fdinfo of event files raised it last
+KERNEL_MAX = 28289  # lower it whenever the kernel shrinks; core dumps raised it last
 LATER = ("kernel/base/lockstat.", "kernel/proc/procfs_locks.c", "kernel/block/", "kernel/buf/",
          "kernel/fs/ext4/", "kernel/fs/xv6fs/", "kernel/fs/pseudo/blockdev.c",
          "kernel/fs/pseudo/sysfs", "kernel/proc/procfs_block.c", "kernel/drivers/ramdisk.",
@@ -45,7 +45,8 @@ LATER = ("kernel/base/lockstat.", "kernel/proc/procfs_locks.c", "kernel/block/",
          "kernel/proc/trace.h", "kernel/syscall/ptrace.c",
          "kernel/vm/lock.c", "kernel/proc/procfs_smaps.c", "kernel/syscall/mlock.c", "kernel/syscall/sched_policy.c",
          "kernel/fs/mqueue/", "kernel/syscall/mqueue.c",
-         "kernel/ipc/futex_pi.c", "kernel/sched/inherit.")
+         "kernel/ipc/futex_pi.c", "kernel/sched/inherit.",
+         "kernel/proc/core", "kernel/proc/procfs_core.c", "kernel/vm/dump.c")
 UPCALLS_MAX = 12
 CLANG_FORMAT = 14  # versions differ in what they ask for
 
