@@ -45,7 +45,7 @@ ROWS = (
     ("eventfd", "eventfd: write and read", 2050, None, 1000, None),
     ("epoll", "epoll: wake by eventfd, round trip", 15038, None, 6000, None),
     ("socket", "Unix-socket ping-pong, round trip", 23270, None, 5500, None),
-    ("thread", "pthread create+join", 45693, None, 11000, None),
+    ("thread", "pthread create+join", 45693, None, 14500, None),
     ("mutex", "mutex with contention, each lock", 11528, None, 1500, None),
     ("area", "mmap 64 KiB, touch, munmap", 111053, None, 21000, None),
     (FIRST, "reset to first user instruction", 904000000, 415000000, 22000000, None),

@@ -8,7 +8,7 @@
 #include "lib/format.h"
 #include "lib/string.h"
 
-#define LOG_RING_SIZE 32768UL
+#define LOG_RING_SIZE 16384UL
 #define LOG_LINE_MAX  256
 
 static struct spinlock log_lock = SPINLOCK_INIT(RANK_LOG);
