@@ -189,6 +189,7 @@ static void system_setup(void)
         root_change();
     else
         mount("tmpfs", "/tmp", "tmpfs", 0, "mode=1777");
+    symlink("/proc/self/fd", "/dev/fd");
     mkdir("/dev/rv", 0755);
     mkdir("/dev/pts", 0755);
     mkdir("/dev/shm", 0755);

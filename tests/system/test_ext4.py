@@ -15,7 +15,7 @@ import guest as guest_module
 import machine
 import mkinitramfs
 import mkroot
-from conftest import Guest
+from conftest import Guest, on_linux
 
 pytestmark = [pytest.mark.rivulet, pytest.mark.one_config]
 
@@ -326,13 +326,10 @@ sync
 
 @pytest.fixture
 def linux(config, tmp_path):
-    """A configuration that boots Debian's kernel, with the modules that it needs for the disk. It has
-    one hart: with four, one boot in fifty or so stops before that kernel's first line."""
+    """A configuration that boots Debian's kernel, with the modules that it needs for the disk."""
     folder = tmp_path / "modules"
     folder.mkdir()
-    mine = copy.copy(config)
-    mine.on, mine.append, mine.icount, mine.smp = "linux", "", False, 1
-    mine.firmware = "opensbi"
+    mine = on_linux(config)
     for name in MODULES:
         shutil.copy(machine.linux_module(name), folder)
     mine.put = [*config.put, (str(folder), "/ko")]
