@@ -131,10 +131,23 @@ static void echo_main(int from, int to)
     _exit(0);
 }
 
+// n bytes there and back, after a first one.
+static uint64_t echo_rounds(int to, int from, long n)
+{
+    char c = 'x';
+
+    check(write(to, &c, 1) == 1 && read(from, &c, 1) == 1, "first round");
+    uint64_t start = ticks();
+    while (n--) {
+        check(write(to, &c, 1) == 1, "write");
+        check(read(from, &c, 1) == 1, "read");
+    }
+    return ticks() - start;
+}
+
 static uint64_t loop_pingpong(long n)
 {
     int there[2], back[2];
-    char c = 'x';
 
     check(pipe(there) == 0 && pipe(back) == 0, "pipe");
     pid_t pid = fork();
@@ -145,17 +158,11 @@ static uint64_t loop_pingpong(long n)
     }
     close(there[0]);
     close(back[1]);
-    check(write(there[1], &c, 1) == 1 && read(back[0], &c, 1) == 1, "first round");
-    uint64_t start = ticks();
-    while (n--) {
-        check(write(there[1], &c, 1) == 1, "write");
-        check(read(back[0], &c, 1) == 1, "read");
-    }
-    uint64_t end = ticks();
+    uint64_t cost = echo_rounds(there[1], back[0], n);
     close(there[1]);
     close(back[0]);
     wait_for(pid);
-    return end - start;
+    return cost;
 }
 
 // Takes `size` bytes from one pipe, then says so on the other.
@@ -419,7 +426,6 @@ static uint64_t loop_epoll(long n)
 static uint64_t loop_socket(long n)
 {
     int pair[2];
-    char c = 'x';
 
     check(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0, "socketpair");
     pid_t pid = fork();
@@ -429,16 +435,10 @@ static uint64_t loop_socket(long n)
         echo_main(pair[1], pair[1]);
     }
     close(pair[1]);
-    check(write(pair[0], &c, 1) == 1 && read(pair[0], &c, 1) == 1, "first round");
-    uint64_t start = ticks();
-    while (n--) {
-        check(write(pair[0], &c, 1) == 1, "write");
-        check(read(pair[0], &c, 1) == 1, "read");
-    }
-    uint64_t end = ticks();
+    uint64_t cost = echo_rounds(pair[0], pair[0], n);
     close(pair[0]);
     wait_for(pid);
-    return end - start;
+    return cost;
 }
 
 static void *thread_main(void *unused)
