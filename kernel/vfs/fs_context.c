@@ -10,7 +10,6 @@ void vfs_init(void)
 {
     context_cache = slab_cache_create("fs_context", sizeof(struct fs_context), 8);
     dcache_init();
-    icache_init();
     mount_init();
     files_init();
 }

@@ -146,6 +146,7 @@ struct superblock {
     dev_t dev;                        // (c) anonymous device number
     u64 next_ino;                     // (a) for file systems in memory
     struct inode *root;               // (c) referenced
+    struct inode_bucket *inodes;      // (c) the inode cache, or NULL: a file system in memory
     struct mutex rename_lock;         // RANK_RENAME
     u32 flags;                        // (a) MS_RDONLY...
     u32 magic;                        // (c) statfs f_type
@@ -163,7 +164,7 @@ struct fs_type {
     // A mounted superblock with its root; source and options may be NULL; -EINVAL, -ENOMEM, ...
     int (*mount)(const struct fs_type *type, const char *source, const char *options, u32 flags,
                  struct superblock **out);
-    bool needs_device; // for /proc/filesystems
+    bool needs_device; // and has an inode cache
     struct list link;
 };
 
@@ -216,7 +217,7 @@ static inline int inode_changed(struct inode *i)
 bool inode_object_hold(struct vm_object *o);
 void inode_object_release(struct vm_object *o);
 
-// The inode cache, by superblock and number: what file systems on a device find inodes in.
+// The inode cache of a superblock, by number: what file systems on a device find inodes in.
 // find: a reference, or NULL and in *ticket what insert has to know; waits while the inode is being
 // evicted, so nothing that eviction needs (a journal handle) may be held.
 struct inode *inode_cache_find(struct superblock *sb, ino_t ino, u32 *ticket);

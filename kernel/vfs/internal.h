@@ -15,7 +15,7 @@ static inline const struct cred *cred_self(void)
 extern struct spinlock tree_lock;
 
 void dcache_init(void);
-void icache_init(void);
+int inode_cache_create(struct superblock *sb); // 0 or -ENOMEM; kfree(sb->inodes) ends it
 // A child without looking at the file system's own rules: cache first, then lookup; may sleep.
 int dcache_child(struct dentry *dir, const struct name *name, struct dentry **out);
 // The same of the cache alone; -EAGAIN.

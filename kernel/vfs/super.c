@@ -72,6 +72,10 @@ int superblock_create(struct superblock **out, const struct fs_type *type,
 
     if (!sb)
         return -ENOMEM;
+    if (type->needs_device && inode_cache_create(sb)) {
+        kfree(sb);
+        return -ENOMEM;
+    }
     ref_init(&sb->refs, 1);
     sb->ops = ops;
     sb->type = type->name;
@@ -100,6 +104,7 @@ void superblock_destroy(struct superblock *sb)
     wait_event(&released, !load_acquire(&sb->holds), WAIT_UNINTERRUPTIBLE, NS_NEVER);
     if (sb->ops->unmount)
         sb->ops->unmount(sb);
+    kfree(sb->inodes);
     kfree(sb);
 }
 
