@@ -10,6 +10,7 @@
 //
 // A command is the leader of a process group that is killed when its time is up. What it leaves
 // running is not waited for: its output counts up to the end of the command.
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -195,12 +196,46 @@ static void output_pull(struct command *c, int *fd, char type)
         fd_close(fd);
 }
 
+static void file_to_console(int console, const char *path)
+{
+    char line[256];
+    int fd = open(path, O_RDONLY);
+    ssize_t n = fd < 0 ? -1 : read(fd, line, sizeof(line));
+
+    if (n > 0)
+        dprintf(console, "%.*s%s", (int)n, line, line[n - 1] == '\n' ? "" : "\n");
+    close(fd);
+}
+
+// What the machine does when a command's time is up: each process, and where each hart is.
+static void hang_show(void)
+{
+    int console = open("/dev/console", O_WRONLY), trigger = open("/proc/sysrq-trigger", O_WRONLY);
+    DIR *proc = opendir("/proc");
+    struct dirent *e;
+    char path[64];
+
+    while (proc && (e = readdir(proc)))
+        if (e->d_name[0] >= '1' && e->d_name[0] <= '9') {
+            snprintf(path, sizeof(path), "/proc/%.16s/stat", e->d_name);
+            file_to_console(console, path);
+        }
+    if (proc)
+        closedir(proc);
+    if (trigger >= 0 && write(trigger, "l", 1) < 0)
+        dprintf(console, "agent: sysrq: %s\n", strerror(errno));
+    close(trigger);
+    close(console);
+}
+
 static void command_check(struct command *c)
 {
     int both_closed = c->out < 0 && c->err < 0;
 
     if (!c->timed_out && now_ms() >= c->deadline) {
         c->timed_out = 1;
+        if (getppid() == 1) // in a guest, whose init started it
+            hang_show();
         kill(-c->pid, SIGKILL);
         kill(c->pid, SIGKILL);
     }

@@ -133,7 +133,10 @@ class Guest:
         try:
             self.machine.sockets["stdin"].sendall(agent.request(argv, stdin, env, cwd, timeout))
             self.machine.sockets["stdout"].settimeout(timeout + SLACK)
-            return agent.replies(self._receive)
+            result = agent.replies(self._receive)
+            if result.timed_out:
+                print(f"{argv}: time is up; the console's end:\n{self.console()[-12000:]}")
+            return result
         except (agent.Gone, OSError) as e:
             why = "hangs" if isinstance(e, socket.timeout) else f"is gone ({e})"
             log = self.console()[-4000:]

@@ -102,4 +102,5 @@ def test_shared_machine(guest):
     assert (first.status, first.out, first.err) == (9, b"in" * 100000, b"e\n")
     assert guest.get("/tmp/shared") == b"a\n"
     assert guest.run(["busybox", "sleep", "100"], timeout=1).timed_out
+    assert ") S " in guest.console()  # the agent has shown what every process was doing
     assert guest.sh("kill -15 $$").status == 143
