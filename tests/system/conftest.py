@@ -95,6 +95,16 @@ def on_linux(config):
     return mine
 
 
+def on_world(config, root="world"):
+    """A configuration like that one with Debian's packages as its root. Every program lies where it
+    lay before: the emulator translates code anew for each place, which is most of its work then."""
+    mine = copy.copy(config)
+    mine.put, mine.disks, mine.on_disk = list(config.put), [], False
+    mine.append += " sysctl.kernel.randomize_va_space=0"
+    machine.root_use(mine, root)
+    return mine
+
+
 class Guest:
     """One machine with the agent in it. run() boots it if need be, also after a panic."""
 

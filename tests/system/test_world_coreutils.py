@@ -1,11 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Each program of coreutils by a table of commands, whose outputs and statuses are those of Debian's kernel."""
-import copy
-
 import pytest
 
 import conftest
-import machine
 
 pytestmark = [pytest.mark.one_config, pytest.mark.rivulet, pytest.mark.long]
 
@@ -100,10 +97,7 @@ ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin", "HOME": "/root", "LANG": "C.UTF-8",
 
 def answers(config):
     """{command: what it writes, and its status}, on a machine of this test's own."""
-    one = copy.copy(config)
-    one.put, one.disks, one.on_disk = list(config.put), [], False
-    machine.root_use(one, "world")
-    guest = conftest.Guest(one)
+    guest = conftest.Guest(conftest.on_world(config))
     try:
         guest.put("/tmp/commands", COMMANDS.encode())
         result = guest.run(["setsid", "-w", "bash", "-c", DRIVER, "bash", "/tmp/commands"], env=ENVIRONMENT, timeout=900)

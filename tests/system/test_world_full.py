@@ -1,11 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The larger programs of `--root world:full`: compilers, git, interpreters. They are fetched for this."""
-import copy
-
 import pytest
 
 import conftest
-import machine
 
 pytestmark = [pytest.mark.one_config, pytest.mark.long]
 
@@ -73,11 +70,8 @@ E
 
 @pytest.fixture(scope="module")
 def full(config):
-    one = copy.copy(config)
+    one = conftest.on_world(config, "world:full")
     one.mem = "2G"
-    one.disks = []
-    one.on_disk = False
-    machine.root_use(one, "world:full")
     guest = conftest.Guest(one)
     yield guest
     guest.stop()
