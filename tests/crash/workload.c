@@ -22,6 +22,7 @@ enum kinds { FREE = 1, FILES = 2, LINKS = 4, FOLDERS_ = 8 };
 static u32 step_number;
 static struct file *held[STEPS_MAX]; // open, without a name
 static u32 held_count;
+static struct file *root; // open since the mount: syncfs tells it of every error
 
 /* Bytes */
 
@@ -422,28 +423,15 @@ static int target_sync(const struct target *t, bool data_only)
     return err;
 }
 
-// syncfs(2)
-static int sync_one(void)
-{
-    struct path p;
-    int err = path_lookup(NULL, "/m", WALK_FOLLOW, &p);
-
-    if (err)
-        return err;
-    err = p.mount->sb->ops->sync(p.mount->sb);
-    path_put(&p);
-    return err;
-}
-
 static void step_sync(const struct step *s, const struct target *t)
 {
     bool all = s->sync == SYNC_ALL || s->sync == SYNC_FS;
 
     expect_good(s->sync == SYNC_ALL  ? vfs_sync()
-                : s->sync == SYNC_FS ? sync_one()
+                : s->sync == SYNC_FS ? file_syncfs(root)
                                      : target_sync(t, s->sync == SYNC_FDATASYNC));
-    // What was lost is not reported again; of a file that left the cache only to who syncs all.
-    if (fault_reported() || (fault_struck() && s->variant & FORGETS && !all))
+    // What was lost is not reported again; of a file that left the cache only to syncfs.
+    if (fault_reported() || (fault_struck() && s->variant & FORGETS && s->sync != SYNC_FS))
         return;
     if (all)
         model_promise_all();
@@ -487,6 +475,11 @@ static void step_run(const struct step *s)
     wait_seconds(s->wait);
 }
 
+static int root_open(void)
+{
+    return file_open(NULL, "/m", O_RDONLY | O_DIRECTORY, 0, 0, &root);
+}
+
 void workload_run(const struct workload *w)
 {
     int err;
@@ -495,6 +488,9 @@ void workload_run(const struct workload *w)
     err = crash_mount(disk_one);
     if (fault_excuses(err))
         err = crash_mount(disk_one);
+    err = err ?: root_open();
+    if (fault_excuses(err))
+        err = root_open();
     if (err)
         panic("mount: error %d", err);
     fault_mounted();
@@ -504,6 +500,7 @@ void workload_run(const struct workload *w)
         step_run(&w->steps[i]);
     while (held_count)
         file_put(held[--held_count]);
+    file_put(root);
     fault_before_unmount();
     crash_unmount();
     if (!fault_struck())
