@@ -100,6 +100,8 @@ u32 journal_handle_tid(const struct handle *h); // the transaction it is in; 0 w
 u32 journal_newest_tid(struct journal *j);      // the last that was begun; 0 without journal
 // Starts the commit of `tid` if it runs, and waits until it is durable. 0, -EIO. No handle is open.
 int journal_commit_wait(struct journal *j, u32 tid);
+// The same, and until its blocks have left it, and the owner has been told: step 10.
+int journal_commit_wait_end(struct journal *j, u32 tid);
 // Whether the commit of `tid` is still going to flush the device: if not, an fsync that has written
 // data in place flushes by itself after journal_commit_wait. To be asked when the data is written.
 bool journal_will_flush(struct journal *j, u32 tid);

@@ -109,8 +109,6 @@ u64 journal_sector(struct journal *j, u32 log_block);
 // Writes the superblock with these values, to be durable at once. super_lock held.
 int journal_write_super(struct journal *j, u32 start, u32 sequence);
 void journal_fail(struct journal *j, int error); // an error of the device: aborts, tells the owner
-// As journal_commit_wait, and until its blocks have left it: step 10.
-int journal_commit_wait_end(struct journal *j, u32 tid);
 
 /* handle.c */
 

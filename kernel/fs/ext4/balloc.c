@@ -22,6 +22,8 @@
 #include "lib/bitmap.h"
 #include "sched/thread.h"
 
+#define TRIES_MAX 5 // again, while no more comes back than before
+
 /* Promises */
 
 static bool may_use_all(const struct ext4 *fs)
@@ -53,7 +55,7 @@ void ext4_unreserve(struct ext4 *fs, u64 count)
     spin_unlock(&fs->ranges_lock);
 }
 
-bool ext4_again(struct ext4 *fs, int err, u32 *epoch)
+bool ext4_again(struct ext4 *fs, int err, struct ext4_retry *r)
 {
     bool came, any = false;
     u32 tid = 0;
@@ -61,15 +63,20 @@ bool ext4_again(struct ext4 *fs, int err, u32 *epoch)
     if (err != -ENOSPC)
         return false;
     spin_lock(&fs->ranges_lock);
-    came = *epoch != fs->freed_epoch;
-    *epoch = fs->freed_epoch;
+    came = r->epoch != fs->freed_epoch;
+    r->epoch = fs->freed_epoch;
     for (unsigned n = 0; n < 2; n++)
         if (fs->freed[n].total && (!any || (s32)(fs->freed_tid[n] - tid) > 0)) {
             tid = fs->freed_tid[n];
             any = true;
         }
     spin_unlock(&fs->ranges_lock);
-    return (any && !journal_commit_wait(fs->journal, tid)) || came;
+    came |= any && !journal_commit_wait_end(fs->journal, tid);
+    if (load_relaxed(&fs->free_blocks) > r->most) {
+        r->most = load_relaxed(&fs->free_blocks);
+        r->tries = 0;
+    }
+    return came && r->tries++ < TRIES_MAX;
 }
 
 /* Picking; the group's lock is held */

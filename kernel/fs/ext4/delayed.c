@@ -87,7 +87,7 @@ int ext4_make_writable(struct vm_object *o, u64 index)
     u32 shift = PAGE_SHIFT - fs->block_shift;
     u64 first = index << shift, end = MIN((index + 1) << shift, ext4_map_max_blocks(e));
     int err = ext4_check_writable(fs);
-    u32 epoch = 0;
+    struct ext4_retry retry = {0};
     bool cut; // the page of a fault, which has left the file meanwhile
 
     if (err)
@@ -97,6 +97,6 @@ int ext4_make_writable(struct vm_object *o, u64 index)
         cut = !load_acquire(&e->writing) && index << PAGE_SHIFT >= load_relaxed(&o->size);
         err = cut ? 0 : promise_holes(e, first, end);
         write_unlock(&e->map_lock);
-    } while (ext4_again(fs, err, &epoch));
+    } while (ext4_again(fs, err, &retry));
     return err;
 }

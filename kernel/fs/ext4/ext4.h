@@ -191,9 +191,13 @@ bool ext4_blocks_valid(const struct ext4 *fs, u64 block, u64 count);
 // Delayed allocation: promises `count` blocks (and what their map may need).
 int ext4_reserve(struct ext4 *fs, u64 count);
 // Whether what came to `err` is to be tried again: there is no space, but blocks came back since,
-// or do so when a commit ends, for which it waits (nothing but an inode lock is held). *epoch: 0
-// first.
-bool ext4_again(struct ext4 *fs, int err, u32 *epoch);
+// or do so when a commit ends, for which it waits (nothing but an inode lock is held). Not for
+// ever: they may be what the attempt itself had taken.
+struct ext4_retry { // zeroes first
+    u64 most;       // free blocks at any time
+    u32 epoch, tries;
+};
+bool ext4_again(struct ext4 *fs, int err, struct ext4_retry *r);
 void ext4_unreserve(struct ext4 *fs, u64 count);
 // Chooses up to *count contiguous free blocks near i->goal and puts them in flight; *count is what
 // was found (>= 1). Without extents they have numbers of 32 bits. No handle needed. -ENOSPC, -EIO,

@@ -32,12 +32,12 @@ static int enter_unwritten(struct inode *i, const struct ext4_map *m)
 
 static int reserve(struct ext4 *fs, u64 count)
 {
-    u32 epoch = 0;
+    struct ext4_retry retry = {0};
     int err;
 
     do
         err = ext4_reserve(fs, count);
-    while (ext4_again(fs, err, &epoch));
+    while (ext4_again(fs, err, &retry));
     return err;
 }
 

@@ -80,13 +80,13 @@ static int move(struct inode *i)
 int ext4_inline_convert(struct inode *i)
 {
     struct ext4 *fs = ext4_of(i);
-    u32 epoch = 0;
+    struct ext4_retry retry = {0};
     int err;
 
     if (i->size > fs->block_size)
         return ext4_corrupt(fs, i->ino, 0, "the size of data inside an inode");
     do
         err = move(i);
-    while (ext4_again(fs, err, &epoch));
+    while (ext4_again(fs, err, &retry));
     return err;
 }

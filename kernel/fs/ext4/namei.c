@@ -186,7 +186,7 @@ static int dir_create(struct inode *dir, const struct name *name, const struct c
                       struct inode **out)
 {
     struct naming n = {dir, name, NULL, args};
-    u32 epoch = 0;
+    struct ext4_retry retry = {0};
     u32 credits = create_credits(dir, args->mode);
     int err = S_ISDIR(args->mode) && ext4_dir_links_full(dir) ? -EMLINK : 0;
 
@@ -197,7 +197,7 @@ static int dir_create(struct inode *dir, const struct name *name, const struct c
         err = ext4_operate(ext4_of(dir), credits, create_in, &n);
         if (err && n.inode)
             inode_put(n.inode);
-    } while (ext4_again(ext4_of(dir), err, &epoch));
+    } while (ext4_again(ext4_of(dir), err, &retry));
     if (!err)
         *out = n.inode;
     return err;
@@ -233,7 +233,7 @@ static int link_in(struct handle *h, void *arg)
 static int dir_link(struct inode *dir, const struct name *name, struct inode *target)
 {
     struct naming n = {dir, name, target, NULL};
-    u32 epoch = 0;
+    struct ext4_retry retry = {0};
     u32 credits = ext4_dir_add_credits(dir) + 2 + EXT4_ORPHAN_CREDITS;
     int err;
 
@@ -241,7 +241,7 @@ static int dir_link(struct inode *dir, const struct name *name, struct inode *ta
         return -EMLINK;
     do
         err = ext4_operate(ext4_of(dir), credits, link_in, &n);
-    while (ext4_again(ext4_of(dir), err, &epoch));
+    while (ext4_again(ext4_of(dir), err, &retry));
     return err;
 }
 

@@ -191,12 +191,12 @@ int ext4_rename(struct inode *old_dir, const struct name *old_name, struct inode
     u32 inodes = 4, entries = 2, parents = 2;
     u32 credits = ext4_dir_add_credits(new_dir) + inodes + entries + parents + EXT4_ORPHAN_CREDITS;
     int err = check(&r);
-    u32 epoch = 0;
+    struct ext4_retry retry = {0};
 
     if (err)
         return err;
     do
         err = ext4_operate(ext4_of(old_dir), credits, rename_in, &r);
-    while (ext4_again(ext4_of(old_dir), err, &epoch));
+    while (ext4_again(ext4_of(old_dir), err, &retry));
     return err;
 }

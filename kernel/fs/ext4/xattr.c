@@ -487,13 +487,13 @@ static int xattr_set(struct inode *i, const char *name, const void *value, size_
 {
     struct xattr_item item = {.value = value, .size = size};
     int err = key_of(name, &item.key);
-    u32 epoch = 0;
+    struct ext4_retry retry = {0};
 
     if (err)
         return err;
     do
         err = change_once(i, &item, flags);
-    while (ext4_again(ext4_of(i), err, &epoch));
+    while (ext4_again(ext4_of(i), err, &retry));
     return err;
 }
 
