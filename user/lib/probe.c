@@ -2,6 +2,7 @@
 #include "lib/probe.h"
 
 #include "abi/futex.h"
+#include "kernel/riscv.h"
 #include "lib/linux.h"
 
 // Has the kernel add nothing to the int that `p` lies in: whether it can, and all stays as it is.
@@ -14,7 +15,9 @@ static bool probe_int(void *p)
 
 bool probe_write(void *p, uint n)
 {
-    return probe_int(p) && probe_int((char *)p + n - 1);
+    char *last = (char *)p + n - 1;
+
+    return probe_int(p) && (PGROUNDDOWN((uint64)p) == PGROUNDDOWN((uint64)last) || probe_int(last));
 }
 
 bool probe_string(const void *text)
