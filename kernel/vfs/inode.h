@@ -164,7 +164,7 @@ struct fs_type {
     // A mounted superblock with its root; source and options may be NULL; -EINVAL, -ENOMEM, ...
     int (*mount)(const struct fs_type *type, const char *source, const char *options, u32 flags,
                  struct superblock **out);
-    bool needs_device; // and has an inode cache
+    bool needs_device; // for /proc/filesystems; it has an inode cache
     struct list link;
 };
 

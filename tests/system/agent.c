@@ -8,7 +8,8 @@
 // are frames of a type, a length and data: 'o' and 'e' carry standard output and error as they
 // come, 's' ends: the status as wait(2) gives it, and 1 if the time was up and the command killed.
 //
-// A command is the leader of a process group that is killed when its time is up. What it leaves
+// A command is the leader of a process group that is killed when its time is up; before that, the
+// console is shown the state of every process and where every hart is. What a command leaves
 // running is not waited for: its output counts up to the end of the command.
 #include <dirent.h>
 #include <errno.h>

@@ -72,10 +72,12 @@ bool ext4_again(struct ext4 *fs, int err, struct ext4_retry *r)
         }
     spin_unlock(&fs->ranges_lock);
     came |= any && !journal_commit_wait_end(fs->journal, tid);
-    if (load_relaxed(&fs->free_blocks) > r->most) {
-        r->most = load_relaxed(&fs->free_blocks);
+    spin_lock(&fs->ranges_lock);
+    if (fs->free_blocks > r->most) {
+        r->most = fs->free_blocks;
         r->tries = 0;
     }
+    spin_unlock(&fs->ranges_lock);
     return came && r->tries++ < TRIES_MAX;
 }
 

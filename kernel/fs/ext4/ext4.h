@@ -190,13 +190,15 @@ bool ext4_blocks_valid(const struct ext4 *fs, u64 block, u64 count);
 
 // Delayed allocation: promises `count` blocks (and what their map may need).
 int ext4_reserve(struct ext4 *fs, u64 count);
+// What is tried again; zeroes first.
+struct ext4_retry {
+    u64 most;  // free blocks after any try
+    u32 epoch; // of blocks that came back, at the last
+    u32 tries; // since `most` grew
+};
 // Whether what came to `err` is to be tried again: there is no space, but blocks came back since,
 // or do so when a commit ends, for which it waits (nothing but an inode lock is held). Not for
 // ever: they may be what the attempt itself had taken.
-struct ext4_retry { // zeroes first
-    u64 most;       // free blocks at any time
-    u32 epoch, tries;
-};
 bool ext4_again(struct ext4 *fs, int err, struct ext4_retry *r);
 void ext4_unreserve(struct ext4 *fs, u64 count);
 // Chooses up to *count contiguous free blocks near i->goal and puts them in flight; *count is what
