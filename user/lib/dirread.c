@@ -88,7 +88,7 @@ int directory_read(int fd, void *buf, int n)
     if (!probe_write(buf, fit * sizeof(*out)))
         return -EFAULT;
     uint64 device = path_limited ? device_of(fd) : 0;
-    while (filled == 0 && (got = entries_get(fd, raw, fit)) > 0)
-        filled = entries_convert(fd, device, raw, got, out, fit);
+    while (filled < fit && (got = entries_get(fd, raw, fit - filled)) > 0)
+        filled += entries_convert(fd, device, raw, got, out + filled, fit - filled);
     return filled > 0 ? filled * (int)sizeof(*out) : got;
 }

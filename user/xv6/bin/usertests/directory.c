@@ -139,10 +139,12 @@ static void dir_long_path(void)
 static int entries(int fd, int at_once)
 {
     static struct dirent list[16];
-    int n, count = 0;
+    int n, last = at_once * sizeof(list[0]), count = 0;
 
     while ((n = read(fd, list, at_once * sizeof(list[0]))) > 0) {
         expect(n % sizeof(list[0]), 0);
+        expect(last, at_once * sizeof(list[0]));
+        last = n;
         for (uint i = 0; i < n / sizeof(list[0]); i++)
             count += list[i].inum != 0;
     }
@@ -150,7 +152,8 @@ static int entries(int fd, int at_once)
     return count;
 }
 
-// However many entries each read() has room for, each name comes once; numbers are stat()'s.
+// However many entries each read() has room for, each name comes once, and all but the last are
+// full.
 static void dir_read(void)
 {
     char name[] = "n00";
