@@ -8,21 +8,24 @@
 #define AF_INET    2
 #define SOCK_DGRAM 2
 
-struct address { // sockaddr_in; port and ip with their most significant byte first
-    ushort family, port;
-    uint ip;
+struct address { // sockaddr_in
+    ushort family;
+    uchar port[2], ip[4]; // the most significant byte first
     char zero[8];
 };
 
-static ushort port_order(ushort port)
+static struct address address_of(uint32 ip, uint16 port)
 {
-    return __builtin_bswap16(port);
+    return (struct address){
+        .family = AF_INET,
+        .port = {port >> 8, port},
+        .ip = {ip >> 24, ip >> 16, ip >> 8, ip},
+    };
 }
 
 static long connect_datagram(int fd, uint32 ip, uint16 sport, uint16 dport)
 {
-    struct address from = {AF_INET, port_order(sport), 0, {0}};
-    struct address to = {AF_INET, port_order(dport), __builtin_bswap32(ip), {0}};
+    struct address from = address_of(0, sport), to = address_of(ip, dport);
     long result = ecall3(SYS_bind, fd, (long)&from, sizeof(from));
 
     if (result == 0)

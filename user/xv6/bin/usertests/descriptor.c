@@ -179,6 +179,15 @@ static void fd_reuse(void)
     }
 }
 
+// There is no network.
+static void fd_connect(void)
+{
+    int before = descriptors_open();
+
+    expect(connect(127u << 24 | 1, 2000, 2001), -1);
+    expect(descriptors_open(), before);
+}
+
 const struct test descriptor_tests[] = {
     {"fd_lowest", fd_lowest, false},
     {"fd_closed", fd_closed, false},
@@ -189,5 +198,6 @@ const struct test descriptor_tests[] = {
     {"fd_child_closes", fd_child_closes, false},
     {"fd_directory_shared", fd_directory_shared, false},
     {"fd_reuse", fd_reuse, false},
+    {"fd_connect", fd_connect, false},
     {0},
 };
