@@ -81,7 +81,7 @@ static long execve_without_alarm(const char *path, char **argv)
     struct itimerval none = {}, alarm = {};
 
     ecall3(SYS_setitimer, ITIMER_PROF, (long)&none, (long)&alarm);
-    long result = sys_execve(path, argv, trace_mask ? trace_environ() : environ);
+    long result = sys_execve(path, argv, trace_environ());
     ecall3(SYS_setitimer, ITIMER_PROF, (long)&alarm, 0);
     return result;
 }

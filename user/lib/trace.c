@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 // trace(). The mask is a variable of the library: fork() copies it, and exec() hands it on in the
-// environment. The lines go where descriptor 2 led when trace() was called: to a duplicate above
-// xv6's sixteen, which no program closes by accident.
+// environment. The lines go where descriptor 2 led when trace() was called last: to a duplicate
+// above xv6's sixteen, which no program closes by accident.
 #include "lib/trace.h"
 
-#include "abi/resource.h"
 #include "lib/environ.h"
+#include "lib/limit.h"
 #include "lib/linux.h"
 #include "lib/xv6.h"
 #include "user/user.h"
@@ -42,11 +42,11 @@ static char *put_text(char *to, const char *s)
     return to;
 }
 
-static char *put_number(char *to, int n)
+static char *put_number(char *to, long n)
 {
-    char digits[12];
+    char digits[21];
     int at = sizeof(digits);
-    uint rest = n < 0 ? -(uint)n : n;
+    uint64 rest = n < 0 ? -(uint64)n : n;
 
     do
         digits[--at] = '0' + rest % 10;
@@ -72,26 +72,32 @@ void trace_line(int call, long result)
     sys_write(TRACE_FD, line, end - line);
 }
 
-// Descriptors above the soft limit stay open, but cannot be made.
 static int descriptor_keep(void)
 {
-    struct rlimit64 limit, wide;
-
-    if (ecall4(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, (long)&limit) < 0)
-        return -1;
-    wide = (struct rlimit64){limit.rlim_max, limit.rlim_max};
-    ecall4(SYS_prlimit64, 0, RLIMIT_NOFILE, (long)&wide, 0);
+    struct rlimit64 limit = limit_lift();
     int fd = sys_dup3(2, TRACE_FD, 0);
-    ecall4(SYS_prlimit64, 0, RLIMIT_NOFILE, (long)&limit, 0);
+
+    limit_restore(&limit);
     return fd;
 }
 
 int trace(int mask)
 {
-    if (mask && sys_fcntl(TRACE_FD, F_GETFD, 0) < 0 && descriptor_keep() < 0)
-        return -1;
+    if (mask && descriptor_keep() < 0)
+        return xv6_result(XV6_SYS_trace, -EBADF);
+    if (!mask && trace_mask)
+        sys_close(TRACE_FD);
     trace_mask = mask;
     return xv6_result(XV6_SYS_trace, 0);
+}
+
+static uint mask_read(const char *digits)
+{
+    uint mask = 0;
+
+    while (*digits >= '0' && *digits <= '9')
+        mask = mask * 10 + (*digits++ - '0');
+    return mask;
 }
 
 void trace_resume(int argc)
@@ -100,21 +106,25 @@ void trace_resume(int argc)
 
     if (!mask)
         return;
-    trace_mask = atoi(mask);
+    trace_mask = mask_read(mask);
     trace_line(XV6_SYS_exec, argc);
 }
 
 char **trace_environ(void)
 {
-    static char variable[] = VARIABLE "=-2147483648";
+    static char variable[] = VARIABLE "=4294967295";
     static char *all[ENVIRON_MAX + 2];
     int used = 0;
 
-    *put_number(variable + sizeof(VARIABLE), trace_mask) = 0;
-    for (char **e = environ; *e && used < ENVIRON_MAX; e++)
-        if (memcmp(*e, variable, sizeof(VARIABLE)) != 0)
+    if (!trace_mask && !environ_find(VARIABLE))
+        return environ;
+    if (trace_mask) {
+        *put_number(variable + sizeof(VARIABLE), (uint)trace_mask) = 0;
+        all[used++] = variable;
+    }
+    for (char **e = environ; *e && used <= ENVIRON_MAX; e++)
+        if (memcmp(*e, VARIABLE "=", sizeof(VARIABLE)) != 0)
             all[used++] = *e;
-    all[used++] = variable;
     all[used] = 0;
     return all;
 }

@@ -10,7 +10,7 @@ void trace_line(int call, long result);
 // At the start of a program: goes on with what the program before it traced, with exec() first.
 void trace_resume(int argc);
 
-// The environment with which a program that goes on tracing is started.
+// The environment with which a program is started that traces what this one does.
 char **trace_environ(void);
 
 // From the kernel's way to report an error to xv6's, at the end of `call`.

@@ -34,7 +34,7 @@ int sigalarm(int ticks, void (*fn)(void));
 int sigreturn(void);
 
 // From here on one line for each call whose bit in `mask` is set, by its number in
-// kernel/syscall.h, also of children and of what they exec, where descriptor 2 leads now.
+// kernel/syscall.h, also of children and of what they exec, where descriptor 2 leads now; 0: none.
 int trace(int mask);
 int sysinfo(struct sysinfo *info);
 int statistics(void *buf, int n); // the kernel's counts of its locks as text; bytes of it

@@ -67,6 +67,13 @@ static int mode_echo(int argc, char **argv)
     return 0;
 }
 
+static int mode_untraced(int argc, char **argv)
+{
+    trace(0);
+    program("=echo", 0);
+    return 1;
+}
+
 static int mode_spin(int argc, char **argv)
 {
     for (int begin = uptime(); uptime() < begin + 4;)
@@ -87,6 +94,7 @@ int mode_run(int argc, char **argv)
         {"=twenty", mode_twenty},
         {"=echo", mode_echo},
         {"=spin", mode_spin},
+        {"=untraced", mode_untraced},
     };
 
     for (uint i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)

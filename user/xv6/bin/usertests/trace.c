@@ -117,14 +117,14 @@ static void trace_child(void)
     expect(closes, 2);
 }
 
-static void own_exec(void)
+static void own_exec(int mask, const char *mode)
 {
     fprintf(wanted[1], LINE LINE, getpid(), "trace", 0, getpid(), "exec", 3);
-    trace_here(1 << SYS_trace | 1 << SYS_exec | 1 << SYS_sleep);
-    program("=echo", (char *[]){"", 0});
+    trace_here(mask);
+    program(mode, (char *[]){"", 0});
 }
 
-static void trace_exec(void)
+static void exec_traced(int mask, const char *mode)
 {
     int pid;
 
@@ -134,11 +134,69 @@ static void trace_exec(void)
     if (pid == 0) {
         close(1);
         expect(open("out", O_CREATE | O_WRONLY), 1);
-        own_exec();
+        own_exec(mask, mode);
     }
     expect(status_of(pid), 0);
     expect(unlink("out"), 0);
     compare();
+}
+
+static void trace_exec(void)
+{
+    exec_traced(1 << SYS_trace | 1 << SYS_exec | 1 << SYS_sleep, "=echo");
+}
+
+static void trace_exec_negative(void)
+{
+    exec_traced(~(1 << SYS_write), "=echo");
+}
+
+// What the program before it traced goes no further than a program that wants none of it.
+static void trace_exec_off(void)
+{
+    exec_traced(1 << SYS_trace | 1 << SYS_exec, "=untraced");
+}
+
+static void aim(int *fds)
+{
+    expect(pipe(fds), 0);
+    close(2);
+    expect(dup(fds[1]), 2);
+    close(fds[1]);
+}
+
+// The lines go to descriptor 2 as it is at each call, and the last call lets go of it.
+static void trace_aim(void)
+{
+    char seen[80];
+    int first[2], second[2];
+
+    aim(first);
+    expect(trace(1 << SYS_uptime), 0);
+    aim(second);
+    expect(trace(1 << SYS_uptime), 0);
+    expect(read(first[0], seen, sizeof(seen)), 0);
+    uptime();
+    expect(trace(0), 0);
+    close(2);
+    check(read(second[0], seen, sizeof(seen)) > 0);
+    expect(read(second[0], seen, sizeof(seen)), 0);
+    expect(trace(1 << SYS_uptime), -1);
+}
+
+// A result is more than 32 bits wide where it is an address.
+static void wide(void)
+{
+    trace_here(1 << SYS_mmap);
+    char *p = mmap(0, PGSIZE, PROT_READ, MAP_PRIVATE, open("/README", O_RDONLY), 0);
+
+    check((uint64)p >> 32);
+    fprintf(wanted[1], "%d: syscall mmap -> %ld\n", getpid(), (long)p);
+}
+
+static void trace_wide(void)
+{
+    traced(wide);
 }
 
 static void sysinfo_processes(void)
@@ -212,6 +270,10 @@ const struct test trace_tests[] = {
     {"trace_mask", trace_mask, false},
     {"trace_child", trace_child, false},
     {"trace_exec", trace_exec, false},
+    {"trace_exec_negative", trace_exec_negative, false},
+    {"trace_exec_off", trace_exec_off, false},
+    {"trace_aim", trace_aim, false},
+    {"trace_wide", trace_wide, false},
     {"sysinfo_processes", sysinfo_processes, false},
     {"sysinfo_zombie", sysinfo_zombie, false},
     {"sysinfo_reaped", sysinfo_reaped, false},
