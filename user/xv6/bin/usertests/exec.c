@@ -187,7 +187,17 @@ static void fails(const char *path)
     expect(descriptors_open(), before);
 }
 
-// Not there; no file; not ELF in five ways.
+static void script_make(void)
+{
+    static const char script[] = "#!" PROGRAM "\n";
+    int fd = open("script", O_CREATE | O_TRUNC | O_WRONLY);
+
+    check(fd >= 0);
+    expect(write(fd, script, sizeof(script) - 1), sizeof(script) - 1);
+    close(fd);
+}
+
+// Not there; no file; not ELF in six ways.
 static void exec_fails(void)
 {
     int source = open(PROGRAM, O_RDONLY), fd;
@@ -210,6 +220,30 @@ static void exec_fails(void)
     file_make("part", 5000, 1);
     fails("part");
     expect(unlink("part"), 0);
+    script_make();
+    fails("script");
+    expect(unlink("script"), 0);
+}
+
+static void echo_run(void)
+{
+    program("=echo", 0);
+}
+
+// With no descriptor free all is as with some.
+static void exec_descriptors(void)
+{
+    script_make();
+    while (dup(0) >= 0)
+        ;
+    fails("script");
+    expect(exec("/README", (char *[]){"x", 0}), -1);
+    for (int fd = 3; fd < NOFILE; fd++)
+        close(fd);
+    expect(unlink("script"), 0);
+    while (dup(0) >= 0)
+        ;
+    expect(child_status(echo_run), 0);
 }
 
 // Memory is given back however often it fails with arguments that are bad only at their end.
@@ -294,6 +328,7 @@ const struct test exec_tests[] = {
     {"exec_fresh_data", exec_fresh_data, false},
     {"exec_keeps", exec_keeps, false},
     {"exec_fails", exec_fails, false},
+    {"exec_descriptors", exec_descriptors, false},
     {"exec_bad_often", exec_bad_often, false},
     {"exec_chain", exec_chain, false},
     {"exec_written", exec_written, false},
