@@ -25,7 +25,7 @@ OWN = {
     "mmap": ("test_tests or test_more_than_memory or test_mix or test_durable or test_mapped_writes or"
              " test_ext4_files or test_ext4 and test_stress", "map_"),
     "pgtbl": ("test_tests or test_table or test_pgaccess", "ugetpid|layout_top"),
-    "syscall": ("test_tests or test_trace or test_abi and (time or badptr)", "trace_|sysinfo_|orphans_live"),
+    "syscall": ("test_tests or test_trace or test_abi and (time or badptr)", "trace_|sysinfo_|orphans_live|alarm_trace"),
     "thread": ("test_tests", "$"),
     "traps": ("test_tests or test_alarm or test_backtrace", "alarm_"),
     "util": ("test_primes or test_pingpong or test_find_ or test_xargs_ or test_sleep or test_trace",

@@ -25,6 +25,7 @@ void alarm_forget(void)
 
     sys_sigaction(SIGPROF, &ignore);
     sys_sigaction(SIGPROF, &alarm_action);
+    xv6_result(XV6_SYS_sigreturn, 0);
 }
 
 int sigalarm(int ticks, void (*fn)(void))
@@ -37,7 +38,8 @@ int sigalarm(int ticks, void (*fn)(void))
     long result = -EINVAL;
 
     if (ticks >= 0) {
-        alarm_function = fn;
+        if (ticks) // a tick may still come before the signal is ignored
+            alarm_function = fn;
         result = ecall2(SYS_sigaltstack, (long)&on, 0);
         if (result == -EPERM) // the function itself calls: it is on that stack
             result = 0;

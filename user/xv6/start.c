@@ -45,7 +45,7 @@ static void environ_keep(char **from)
     environ = list;
 }
 
-// The file's name is the last thing on that stack.
+// The file's name is the last thing on that stack; what lies above is the vDSO.
 static uint64 stack_end(const uint64 *auxv)
 {
     for (; auxv[0] != AT_NULL; auxv += 2)
@@ -81,6 +81,17 @@ static void descriptors_limit(void)
     ecall4(SYS_prlimit64, 0, RLIMIT_NOFILE, (long)&limit, 0);
 }
 
+// An alarm's function that calls exec() leaves the signal blocked, and perhaps one that waits: it
+// goes when it is ignored.
+static void alarm_reset(void)
+{
+    struct k_sigaction ignore = {.handler = SIG_IGN};
+    uint64 set = 1UL << (SIGPROF - 1);
+
+    sys_sigaction(SIGPROF, &ignore);
+    ecall4(SYS_rt_sigprocmask, SIG_UNBLOCK, (long)&set, 0, sizeof(set));
+}
+
 void xv6_start(long *block)
 {
     int argc = block[0];
@@ -102,10 +113,11 @@ void xv6_run(int argc, char **argv)
     struct k_sigaction ignore = {.handler = SIG_IGN};
 
     if (old_stack_end)
-        ecall2(SYS_munmap, old_stack_end - STACK_MAX, STACK_MAX);
+        ecall2(SYS_munmap, old_stack_end - STACK_MAX, TRAMPOLINE - (old_stack_end - STACK_MAX));
     usyscall_map();
     descriptors_limit();
     sys_sigaction(SIGPIPE, &ignore); // write() is to give -1
+    alarm_reset();
     path_limited = true;
     trace_resume(argc);
     exit(main(argc, argv));

@@ -160,6 +160,15 @@ static void alarm_stops_itself(void)
     expect(alarm_count, 1);
 }
 
+// A tick may come while the call that stops them is under way: the function is still there.
+static void alarm_stopped(void)
+{
+    alarm_hurry(count, 97);
+    while (alarm_count < FEW)
+        expect(sigalarm(0, 0), 0);
+    alarm_hurry(0, 0);
+}
+
 static void child_none(void)
 {
     alarm_count = 0;
@@ -187,6 +196,59 @@ static void alarm_exec(void)
     expect(sigalarm(1, count), 0);
     expect(exec("none", (char *[]){"none", 0}), -1);
     spin_until(alarm_count + 2); // what failed leaves it
+}
+
+int mode_alarm(int argc, char **argv)
+{
+    expect(sigalarm(1, count), 0);
+    spin_until(2);
+    return 47;
+}
+
+static void exec_inside(void)
+{
+    spin_for(3); // another one waits
+    program("=alarm", 0);
+}
+
+static void alarm_inside(void)
+{
+    expect(sigalarm(1, exec_inside), 0);
+    spin_for(PATIENCE);
+}
+
+// A program that an alarm's function starts has alarms of its own.
+static void alarm_exec_inside(void)
+{
+    expect(child_status(alarm_inside), 47);
+}
+
+static int traced[2];
+
+static void own_trace(void)
+{
+    close(2);
+    expect(dup(traced[1]), 2);
+    expect(trace(1 << SYS_sigreturn), 0);
+    expect(sigalarm(1, count), 0);
+    spin_until(1);
+}
+
+// sigreturn() does not come back, but has its line.
+static void alarm_trace(void)
+{
+    static const char line[] = ": syscall sigreturn -> 0\n";
+    char seen[80];
+
+    expect(pipe(traced), 0);
+    expect(child_status(own_trace), 0);
+    close(traced[1]);
+    int n = read(traced[0], seen, sizeof(seen) - 1);
+    check(n > 0);
+    seen[n] = 0;
+    char *text = strchr(seen, ':');
+    check(text != 0);
+    expect(memcmp(text, line, sizeof(line) - 1), 0);
 }
 
 // Calls that are interrupted all the time give what they give otherwise.
@@ -283,8 +345,11 @@ const struct test alarm_tests[] = {
     {"alarm_registers_many", alarm_registers_many, true},
     {"alarm_not_inside", alarm_not_inside, false},
     {"alarm_stops_itself", alarm_stops_itself, false},
+    {"alarm_stopped", alarm_stopped, false},
     {"alarm_fork", alarm_fork, false},
     {"alarm_exec", alarm_exec, false},
+    {"alarm_exec_inside", alarm_exec_inside, false},
+    {"alarm_trace", alarm_trace, false},
     {"alarm_calls", alarm_calls, false},
     {"alarm_waits", alarm_waits, false},
     {"alarm_full_stack", alarm_full_stack, false},

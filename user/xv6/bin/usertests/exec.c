@@ -94,6 +94,7 @@ int mode_run(int argc, char **argv)
         {"=twenty", mode_twenty},
         {"=echo", mode_echo},
         {"=spin", mode_spin},
+        {"=alarm", mode_alarm},
         {"=untraced", mode_untraced},
     };
 

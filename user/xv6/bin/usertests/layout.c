@@ -35,6 +35,30 @@ static void layout_top(void)
     expect(touch_status((void *)USYSCALL, true), -1);
 }
 
+static uint64 hexadecimal(const char *s)
+{
+    uint64 n = 0;
+
+    for (; *s != '-'; s++)
+        n = n * 16 + (*s <= '9' ? *s - '0' : *s - 'a' + 10);
+    return n;
+}
+
+// Real xv6 has no such list. Below the break lies the program.
+static void layout_areas(void)
+{
+    char line[128];
+
+    close(0);
+    expect(open("/proc/self/maps", O_RDONLY), 0);
+    while (*gets(line, sizeof(line))) {
+        uint64 at = hexadecimal(line);
+        if (at >= (uint64)sbrk(0) && at != USYSCALL)
+            printf("%s", line);
+        check(at < (uint64)sbrk(0) || at == USYSCALL);
+    }
+}
+
 static void layout_beyond(void)
 {
     for (uint64 at = MAXVA; at; at <<= 1)
@@ -171,6 +195,7 @@ static void layout_constants(void)
 const struct test layout_tests[] = {
     {"layout_kernel", layout_kernel, false},
     {"layout_top", layout_top, false},
+    {"layout_areas", layout_areas, false},
     {"layout_beyond", layout_beyond, false},
     {"layout_zero", layout_zero, false},
     {"layout_text", layout_text, false},

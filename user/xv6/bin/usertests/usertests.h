@@ -48,6 +48,7 @@ void kill_all(const int *pids, int n);       // children, and waits for them
 int touch_status(void *at, bool write);      // of a child that reads or writes the byte at `at`
 void program(const char *mode, char **more); // starts this program's `mode`; does not return
 int mode_run(int argc, char **argv);         // what program() starts: its exit status
+int mode_alarm(int argc, char **argv);       // one of these, of alarm.c
 void processes_settle(uint64 most);          // waits until no more than `most` are there
 
 // Files. The bytes of a file follow from the seed.
