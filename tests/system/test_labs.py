@@ -48,12 +48,17 @@ LEAST_LINKS = 10
 NAMES = lab.names()
 
 
-def defines(text, name):
-    """Whether C text defines (or, for a header, declares) a function, type, constant or variable."""
+def defines(path, text, name):
+    """Whether C text defines (or, for a header, declares) a function, type, constant or variable. What is
+    indented is a use, but in a header a field or an enumerator."""
     word = re.escape(name)
-    return re.search(rf"^(#define\s+{word}\b|(?:.*\W)?{word}\(|(?:static |const )*(?:struct|enum|union)"
-                     rf" {word} \{{|\s+{word}(?: = .*)?,|.*\W{word}(?:\[.*\])?(?: = .*)?;)", text,
-                     re.MULTILINE)
+    kinds = [rf"#define\s+{word}\b", rf"(?:static |const )*(?:struct|enum|union) {word} \{{",
+             rf"\w[^;(]*\W{word}(?:\[.*\])?(?: = .*)?;"]
+    if path.endswith(".c"):
+        kinds += [rf"\w[^;{{}}]*\W{word}\([^;{{}}]*\)\s*\{{"]
+    else:
+        kinds += [rf"\w.*\W{word}\(", rf"\s+{word}(?: = .*)?,", rf"\s+\w[^(]*\W{word}(?:\[.*\])?;"]
+    return re.search(f"^({'|'.join(kinds)})", text, re.MULTILINE)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -62,7 +67,7 @@ def test_links(name):
     assert len(links) >= LEAST_LINKS
     for word, path in links:
         with open(os.path.join(lab.LABS, name, path)) as f:
-            assert defines(f.read(), word), f"{path} does not define {word}"
+            assert defines(path, f.read(), word), f"{path} does not define {word}"
 
 
 @pytest.fixture(scope="module", params=NAMES)
