@@ -126,6 +126,20 @@ def test_tool_refuses_to_install(tmp_path):
     assert "qemu-system-misc" in done.stderr
 
 
+@pytest.mark.parametrize("words, needed", [("lab thread --grade", True), ("exec --cc a.c -- /a", True),
+                                           ("exec -- cat --cc", False), ("exec --cc=a.c --help", False)])
+def test_tool_needs_a_c_library(tmp_path, words, needed):
+    """Where it compiles Linux programs, on a machine that has none for them."""
+    none = str(tmp_path / "none")
+    with open(os.path.join(machine.ROOT, "rv")) as f:
+        text = f.read().replace("/usr/riscv64-linux-gnu", none).replace("/usr/bin/python3", none)
+    (tmp_path / "rv").write_text(text)
+    command, *rest = words.split()
+    done = subprocess.run(["/bin/sh", str(tmp_path / "rv"), command, "--no-install", *rest],
+                          env={"PATH": str(tmp_path)}, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert ("libc6-dev-riscv64-cross" in done.stderr) == needed
+
 @pytest.fixture(scope="module")
 def server():
     if not shutil.which("qemu-riscv64"):
