@@ -18,6 +18,7 @@ FREE_BLOCKS = 2000  # of 1 KiB, behind what the root holds
 INODES = 400
 LOG = 30
 EXT4_JOURNAL = 4096
+OWN_INIT = "rv.init"  # process 1, beside a program named init
 PLACES = {"PATH": "/", "HOME": "/"}
 SOURCES = (".c", ".S", ".s")
 
@@ -138,15 +139,27 @@ def own_files():
     return files
 
 
+def is_included(path, paths):
+    for other in filter(is_source, paths):
+        with open(other, errors="replace") as f:
+            if f'"{os.path.basename(path)}"' in f.read():
+                return True
+    return False
+
+
 def programs_of(folder):
     """({name: sources}, {name: path}): the programs and the other files of a directory. A program is
-    a C file, with the assembly files whose names begin with its name and an underscore."""
+    a C file, with the assembly files whose names begin with its name and an underscore, and with no
+    longer name of another."""
     paths = sorted(p for p in glob.glob(os.path.join(folder, "*")) if os.path.isfile(p))
     programs = {stem(p): [p] for p in paths if p.endswith(".c")}
-    for path in paths:
-        owner = stem(path).rsplit("_", 1)[0]
-        if path.endswith((".S", ".s")) and owner in programs:
-            programs[owner].append(path)
+    names = sorted(programs, key=len)
+    for path in filter(lambda p: p.endswith((".S", ".s")), paths):
+        owners = [name for name in names if stem(path).startswith(name + "_")]
+        if owners:
+            programs[owners[-1]].append(path)
+        elif not is_included(path, paths):
+            raise machine.Error(f"{path}: belongs to no program; its name is to begin with PROGRAM_")
     return programs, {os.path.basename(p): p for p in paths if not is_source(p)}
 
 
@@ -224,8 +237,11 @@ def prepare(config, sources, kind, blocks):
     machine.build(config)
     files = own_files()
     found, name = user_files(sources)
+    config.init = "/init"
+    if "init" in found:
+        config.init = "/" + OWN_INIT
+        files[OWN_INIT] = files["init"]
     files.update(found)
     root_use(config, files, kind, blocks)
-    config.init = "/init"
     config.append += f" sysctl.kernel.threads-max={NPROC} sysctl.kernel.randomize_va_space=0"
     return name

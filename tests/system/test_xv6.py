@@ -64,6 +64,32 @@ def test_directory(hello, kind):
     assert xv6("--fs", kind, str(hello), "--", "wc", "data") == "1 4 17 data\n"
 
 
+def test_assembly_names(hello):
+    """A program owns what its name and an underscore begin, the one with the longest name; a file that
+    another includes need have no owner."""
+    (hello / "hello_value.S").rename(hello / "hello_the_value.S")
+    assert xv6(str(hello), "--", "hello", status=1) == "hello 42\n"
+    (hello / "hello_more.c").write_text(HELLO.replace("hello.h", "more.h"))
+    (hello / "more.h").write_text('#define TEXT "more"\nint value(void);\n')
+    (hello / "hello_more_value.S").write_text('#include "number.S"\n' + VALUE.replace("42", "NUMBER"))
+    (hello / "number.S").write_text("#define NUMBER 7\n")
+    assert xv6(str(hello), "--", "sh", "-c", "hello; hello_more", status=1) == "hello 42\nmore 7\n"
+
+
+def test_assembly_without_owner(hello):
+    (hello / "hello_value.S").rename(hello / "value.S")
+    done = subprocess.run([RV, "xv6", str(hello)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 2 and f"{hello}/value.S: " in done.stderr
+
+
+@pytest.mark.parametrize("kind", ["xv6", "memory"])
+def test_own_init(hello, kind):
+    """A program of this name is one as any other: process 1 is the machine's."""
+    (hello / "hello.c").rename(hello / "init.c")
+    (hello / "hello_value.S").rename(hello / "init_value.S")
+    assert xv6("--fs", kind, str(hello), "--", "init", "a", status=2) == "hello 42\n"
+
+
 def test_compiler_errors(hello):
     """They name the user's file and line."""
     (hello / "hello.c").write_text(HELLO.replace("TEXT", "text"))
