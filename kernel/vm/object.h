@@ -27,7 +27,7 @@ struct vm_object_ops {
     int (*make_writable)(struct vm_object *o, u64 index);
     // Writes the changed pages of [first, last], which it gets from vm_object_take_dirty, and waits
     // for them; write_lock is held; may sleep. The first error: what failed is lost and counts as
-    // clean, but after -ENOMEM it is marked again.
+    // clean, but after -ENOMEM it is marked again: see vm_write_back_join.
     int (*write_back)(struct vm_object *o, u64 first, u64 last);
     // The same for all changed pages of several objects of one container: errors[] is set. NULL:
     // there is nothing to gain from that.
@@ -145,6 +145,9 @@ static inline u32 write_errors_told(const struct write_errors *e)
     return load_relaxed(&e->told);
 }
 int write_errors_since(struct write_errors *e, u32 *seen);
+// For write_back: the error of what came to `err` so far, and of one part more. -ENOMEM goes first,
+// so that it is tried again; the loss that this hides is noted.
+int vm_write_back_join(struct vm_object *o, int err, int one);
 void write_errors_note(struct write_errors *e, int error);
 // A writer has made pages dirty: when too many are, it cleans its object's. May sleep, nothing
 // held.

@@ -190,15 +190,29 @@ static void object_written(struct vm_object *o, ns_t begun, bool whole)
     wake_all(&clean_wait);
 }
 
+static void loss_note(struct vm_object *o, int err)
+{
+    if (!err || err == -ENOMEM)
+        return;
+    write_errors_note(&o->errors, err);
+    if (o->container != &o->errors)
+        write_errors_note(o->container, err);
+}
+
+int vm_write_back_join(struct vm_object *o, int err, int one)
+{
+    if (err != -ENOMEM && one != -ENOMEM)
+        return err ? err : one;
+    loss_note(o, err);
+    loss_note(o, one);
+    return -ENOMEM;
+}
+
 // The end of a write-back: its error is noted before anyone who waits for the lock finds the pages
 // clean.
 static void write_ended(struct vm_object *o, ns_t begun, bool whole, int err)
 {
-    if (err && err != -ENOMEM) {
-        write_errors_note(&o->errors, err);
-        if (o->container != &o->errors)
-            write_errors_note(o->container, err);
-    }
+    loss_note(o, err);
     object_written(o, begun, whole);
 }
 

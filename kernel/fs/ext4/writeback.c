@@ -39,7 +39,7 @@ struct run {
     u64 at, stop;   // blocks yet to be looked at
     unsigned pages; // of the span
     int error;      // the first
-    int *result;    // the file's first
+    int *result;    // the file's
     unsigned count;
     struct piece pieces[PIECES];
 };
@@ -51,7 +51,7 @@ struct round {
     unsigned run_count, frame_count;
 };
 
-// After -ENOMEM all of it is written again, and any other error comes again.
+// After -ENOMEM all of the run is written again, and any other error comes again.
 static void run_error(struct run *r, int err)
 {
     if (!r->error || err == -ENOMEM)
@@ -357,8 +357,7 @@ static void run_end(struct run *r)
             vm_object_mark_dirty(&r->inode->object, r->span.frames[k]);
         frame_put(r->span.frames[k]);
     }
-    if (!*r->result)
-        *r->result = r->error;
+    *r->result = vm_write_back_join(&r->inode->object, *r->result, r->error);
 }
 
 static void round_write(struct round *w)

@@ -141,7 +141,7 @@ static int file_write_back(struct vm_object *o, u64 first, u64 last)
             int one = write_back_page(o, first, frames[k]);
 
             frame_put(frames[k]);
-            err = err ? err : one;
+            err = vm_write_back_join(o, err, one);
         }
     }
     return err;
