@@ -421,6 +421,30 @@ static void lost_scenario(void)
 }
 HOST_FAIL_TEST(lost)
 
+// The times of a write stay, whatever comes of its data.
+static void times_scenario(void)
+{
+    ns_t before, after;
+
+    open_written();
+    before = file->inode->mtime;
+    sleep_until(clock_monotonic() + NS_PER_SEC, WAIT_UNINTERRUPTIBLE);
+    verify(append(file, LATER * PAGE_SIZE) > 0);
+    after = file->inode->mtime;
+    verify(after > before);
+    later_fails(true);
+    host_expect(error_told(), -EIO);
+    later_fails(false);
+    if (file)
+        file_put(file);
+    shrink_all();
+    host_expect(file_open(NULL, "/m/file", O_RDWR, 0, 0, &file), 0);
+    host_expect(file->inode->mtime, after);
+    file_put(folder);
+    close_file();
+}
+HOST_TEST(times, 10)
+
 /* What may be named by a map */
 
 // Without extents there are no blocks past the groups whose numbers fit.
@@ -559,8 +583,9 @@ int main(void)
         cmocka_unit_test(test_shift),      cmocka_unit_test(test_cut_stores),
         cmocka_unit_test(test_shift_full), cmocka_unit_test(test_shift_memory),
         cmocka_unit_test(test_append),     cmocka_unit_test(test_promise),
-        cmocka_unit_test(test_lost),       cmocka_unit_test(test_narrow),
-        cmocka_unit_test(test_read_only),  cmocka_unit_test(test_attributes)};
+        cmocka_unit_test(test_lost),       cmocka_unit_test(test_times),
+        cmocka_unit_test(test_narrow),     cmocka_unit_test(test_read_only),
+        cmocka_unit_test(test_attributes)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

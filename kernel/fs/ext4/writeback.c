@@ -307,10 +307,13 @@ static int times_store(struct run *r)
     return err;
 }
 
+// Of what was lost the times stay.
 static int enter_written(struct run *r, int err)
 {
-    if (!err)
-        err = needs_handle(r) ? enter(r) : times_store(r);
+    int one = err || !needs_handle(r) ? times_store(r) : enter(r);
+
+    if (!err || one == -ENOMEM)
+        err = one;
     if (err)
         give_up(r, err);
     return err;
