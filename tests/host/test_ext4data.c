@@ -16,6 +16,7 @@
 #define SIZE (4UL << 20) // bytes; file systems are smaller
 #define OLD  "none,filetype,sparse_super,large_file,ext_attr,dir_index,has_journal"
 #define NEW  OLD ",extent,flex_bg,extra_isize,metadata_csum"
+#define BARE "none,filetype,sparse_super,extent" // no journal
 
 static struct disk *one;
 
@@ -30,7 +31,7 @@ static void make(const char *features)
 {
     char text[200];
 
-    snformat(text, sizeof(text), "-b 1024 -g 1024 -I 256 -N 96 -J size=1 -O %s", features);
+    snformat(text, sizeof(text), "-b 1024 -g 1024 -I 256 -N 96 -O %s", features);
     ext4_image_make(text, one->image, SIZE);
 }
 
@@ -249,6 +250,116 @@ static void test_shift_memory(void **unused)
     for (unsigned out = 0; out < 2; out++) {
         shift_out = out;
         host_fail_each(shift_memory_scenario);
+    }
+}
+
+// Some leaves of unwritten blocks, and one at the end with a word.
+#define TREE_BLOCKS 400UL
+
+static void open_tree(const char *features)
+{
+    u64 word = 1;
+
+    make(features);
+    open_file(0);
+    for (u64 n = 0; n < TREE_BLOCKS; n += 2)
+        host_expect(file->ops->fallocate(file, 0, n * BLOCK, BLOCK), 0);
+    host_expect(world_pwrite(file, &word, sizeof(word), TREE_BLOCKS * BLOCK), sizeof(word));
+    host_expect(file_fsync(file, false), 0);
+    verify(ext4_i(file->inode)->blocks > TREE_BLOCKS / 2 + 3); // leaves
+    verify(vm_reclaim(SIZE));
+}
+
+// All of it is where it was, or has moved, or nothing can be written any more.
+static void tree_expect(int err, s64 delta)
+{
+    struct ext4_inode *e = ext4_i(file->inode);
+
+    if (ext4_check_writable(ext4_of(file->inode)))
+        return;
+    for (u64 at = 2; at <= TREE_BLOCKS; at += 2) {
+        struct ext4_map m = {.logical = at + (err ? 0 : delta), .count = 1};
+
+        host_expect(ext4_map_find(e, &m), 0);
+        verify(m.physical != EXT4_MAP_FAIL);
+    }
+}
+
+static bool shift_io; // requests fail, not allocations
+
+static int tree_shift(u32 *fail_nth)
+{
+    int err;
+
+    one->fail_nth = shift_io ? *fail_nth : 0;
+    arch_self()->fail_nth = shift_io ? 0 : *fail_nth;
+    err = shift_second(shift_out);
+    *fail_nth = shift_io ? one->fail_nth : arch_self()->fail_nth;
+    one->fail_nth = 0;
+    arch_self()->fail_nth = 0;
+    return err;
+}
+
+static void shift_tree_scenario(void)
+{
+    u32 fail_nth = arch_self()->fail_nth;
+    s64 delta = shift_out ? -1 : 1;
+    u64 size, disk_size;
+    int err;
+
+    arch_self()->fail_nth = 0;
+    open_tree(BARE);
+    size = file->inode->size;
+    err = tree_shift(&fail_nth);
+    tree_expect(err, delta);
+    size += err ? 0 : delta * (s64)BLOCK;
+    disk_size = ext4_i(file->inode)->disk_size;
+    if (!ext4_check_writable(ext4_of(file->inode))) {
+        host_expect(file->inode->size, size);
+        host_expect(disk_size, size);
+    }
+    file_put(file);
+    world_unmount();
+    arch_self()->fail_nth = fail_nth;
+}
+
+static void sync_once(void *unused)
+{
+    (void)vfs_sync();
+}
+
+// The transaction ends meanwhile, and the handle goes on in another.
+static void shift_restart_scenario(void)
+{
+    u32 fail_nth = arch_self()->fail_nth;
+    struct handle *h;
+    int err;
+
+    arch_self()->fail_nth = 0;
+    open_tree(NEW);
+    host_expect(ext4_map_begin(file->inode, 4, &h), 0);
+    host_spawn("sync", sync_once, NULL);
+    for (unsigned n = 0; n < 50; n++)
+        host_pause();
+    arch_self()->fail_nth = fail_nth;
+    err = ext4_map_shift(h, ext4_i(file->inode), 2, -1);
+    fail_nth = arch_self()->fail_nth;
+    arch_self()->fail_nth = 0;
+    verify(ext4_map_end(h, file->inode, err) == err);
+    tree_expect(err, -1);
+    host_join();
+    file_put(file);
+    world_unmount();
+    arch_self()->fail_nth = fail_nth;
+}
+HOST_FAIL_TEST(shift_restart)
+
+static void test_shift_tree(void **unused)
+{
+    for (unsigned n = 0; n < 4; n++) {
+        shift_out = n & 1;
+        shift_io = n & 2;
+        host_fail_each(shift_tree_scenario);
     }
 }
 
@@ -582,6 +693,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_shift),      cmocka_unit_test(test_cut_stores),
         cmocka_unit_test(test_shift_full), cmocka_unit_test(test_shift_memory),
+        cmocka_unit_test(test_shift_tree), cmocka_unit_test(test_shift_restart),
         cmocka_unit_test(test_append),     cmocka_unit_test(test_promise),
         cmocka_unit_test(test_lost),       cmocka_unit_test(test_times),
         cmocka_unit_test(test_narrow),     cmocka_unit_test(test_read_only),

@@ -15,6 +15,7 @@
 #include "base/panic.h"
 #include "fs/ext4/extent_node.h"
 #include "fs/ext4/map.h"
+#include "fs/ext4/super.h"
 
 #define BLOCK  128
 #define BLOCKS 20000
@@ -56,6 +57,11 @@ int ext4_corrupt(struct ext4 *f, ino_t i, u64 block, const char *what)
     if (!hostile)
         fail_msg("corrupt: %s", what);
     return -EUCLEAN;
+}
+
+void ext4_stop_writing(struct ext4 *f, int error)
+{
+    assert_true(hostile);
 }
 
 bool ext4_blocks_valid(const struct ext4 *f, u64 block, u64 count)

@@ -287,8 +287,8 @@ int ext4_map_change(struct handle *h, struct ext4_inode *i, const struct ext4_ma
 // map_lock let go of.
 int ext4_map_remove(struct handle *h, struct ext4_inode *i, u64 first, u64 last, u32 credits);
 // Moves all mappings from `first` on by `delta` blocks (collapse, insert range). Extents only;
-// there is a hole to move into. Restarts as ext4_map_remove does. After an error nothing has moved,
-// but for -EIO: then a part may have. -EFBIG.
+// there is a hole to move into; disk_size moves upwards with the first. Restarts as ext4_map_remove
+// does. After an error nothing has moved, or nothing can be written any more. -EFBIG.
 int ext4_map_shift(struct handle *h, struct ext4_inode *i, u64 first, s64 delta);
 u32 ext4_map_credits(const struct ext4_inode *i, u32 runs);
 void ext4_map_init(

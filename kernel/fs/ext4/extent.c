@@ -9,6 +9,7 @@
 // A node is verified as a whole when its buffer is first seen (BUF_CHECKED), its header each time.
 #include "fs/ext4/extent_node.h"
 #include "fs/ext4/map.h"
+#include "fs/ext4/super.h"
 #include "lib/string.h"
 
 #define ROOT_MAX 4
@@ -444,6 +445,14 @@ static int cut(struct handle *h, struct ext4_inode *i, u64 at)
     return change(h, i, &(struct ext4_map){.logical = at, .physical = EXT4_MAP_FAIL}, true);
 }
 
+// There is no way back, and nothing on the disk tells which part is where it was.
+static int half_moved(const struct ext4_inode *i, int err)
+{
+    (void)corrupt(i, 0, "moving its blocks ended half way");
+    ext4_stop_writing(fs_of(i), err);
+    return -EIO;
+}
+
 int ext4_map_shift(struct handle *h, struct ext4_inode *i, u64 first, s64 delta)
 {
     struct ext4_map last = {0};
@@ -466,8 +475,10 @@ int ext4_map_shift(struct handle *h, struct ext4_inode *i, u64 first, s64 delta)
     at = delta > 0 ? end - 1 : first;
     while (!err && at >= first && at < EXTENT_END) {
         err = shift_leaf(h, i, at, first, delta, &p);
+        if (!err && !moved && delta > 0) // nothing written may lie past it meanwhile
+            i->disk_size += (u64)delta << fs_of(i)->block_shift;
         moved = moved || !err;
         at = delta < 0 ? p.end : p.start - 1; // below `first`, or ~0, if it was the leftmost
     }
-    return err && moved ? -EIO : err;
+    return err && moved ? half_moved(i, err) : err;
 }

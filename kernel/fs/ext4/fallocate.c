@@ -140,13 +140,9 @@ static int shift_blocks(struct inode *i, u64 offset, u64 end, bool out)
     if (out) {
         err = ext4_map_remove(h, e, first, block_of(i, end) - 1, ext4_map_credits(e, 1) + 1);
         first = block_of(i, end);
-    } else {
-        e->disk_size += delta; // nothing written may lie past it meanwhile
     }
     if (!err)
         err = ext4_map_shift(h, e, first, delta >> ext4_of(i)->block_shift);
-    if (err && err != -EIO) // nothing has moved
-        e->disk_size = known;
     if (!err)
         ext4_size_set(i, size + delta, MIN(known + (out ? 0 : delta), size + delta));
     return ext4_map_end(h, i, err);
