@@ -105,7 +105,7 @@ static ssize_t write_done(struct file *f, ssize_t done, loff_t end)
     if (f->flags & O_DSYNC && !err)
         err = file_fsync(f, (f->flags & O_SYNC) != O_SYNC);
     vm_dirty_throttle(f->object);
-    return err ? err : earlier ? earlier : done;
+    return earlier ? earlier : err ? err : done;
 }
 
 ssize_t generic_file_write_by(struct file *f, struct uio *u, loff_t *pos, u64 max,

@@ -117,7 +117,7 @@ int file_fsync(struct file *f, bool data_only)
         err = f->ops->fsync(f, data_only);
     while (vm_try_again(err, &tries));
     earlier = write_errors_since(&f->object->errors, &f->error_seen);
-    return err ? err : earlier;
+    return earlier ? earlier : err;
 }
 
 int file_syncfs(struct file *f)
@@ -126,5 +126,5 @@ int file_syncfs(struct file *f)
     int err = sb && sb->ops->sync ? sb->ops->sync(sb) : 0;
     int earlier = sb ? write_errors_since(&sb->errors, &f->sb_error_seen) : 0;
 
-    return err ? err : earlier;
+    return earlier ? earlier : err;
 }

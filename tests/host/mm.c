@@ -152,6 +152,11 @@ void frames_drain(void)
 {
 }
 
+bool frames_short(void)
+{
+    return false;
+}
+
 void frames_out(void)
 {
 }

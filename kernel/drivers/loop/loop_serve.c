@@ -16,7 +16,8 @@ static void let_pages_go(struct file *f)
     vm_object_drop_clean(f->object, 0, ~0UL);
 }
 
-// Changed pages are lost if their transfer fails; memory comes back.
+// Changed pages are lost if their transfer fails, and a journal ends with its flush; memory comes
+// back.
 static bool memory_wait(struct file *f)
 {
     let_pages_go(f);
@@ -49,16 +50,25 @@ static int move(struct file *f, enum block_op op, const struct block_segment *s,
     return 0;
 }
 
-static int serve_request(struct file *f, struct block_request *r, u64 pos)
+static int without_data(struct file *f, const struct block_request *r, u64 pos)
+{
+    if (r->op == BLOCK_FLUSH)
+        return file_fsync(f, false);
+    if (!f->ops->fallocate) // submitted, maybe, when there was another file
+        return -EOPNOTSUPP;
+    return f->ops->fallocate(f, FALLOC_PUNCH, pos, r->sectors << SECTOR_SHIFT);
+}
+
+static int serve_request(struct file *f, const struct block_request *r, u64 pos)
 {
     int err = 0;
 
-    if (r->op == BLOCK_FLUSH)
-        return file_fsync(f, false);
-    if (r->op == BLOCK_DISCARD) // submitted, maybe, when there was another file
-        return f->ops->fallocate
-                   ? f->ops->fallocate(f, FALLOC_PUNCH, pos, r->sectors << SECTOR_SHIFT)
-                   : -EOPNOTSUPP;
+    if (r->op > BLOCK_WRITE) {
+        do
+            err = without_data(f, r, pos);
+        while (err == -ENOMEM && memory_wait(f));
+        return err;
+    }
     for (u32 i = 0; i < r->segment_count && !err; i++) {
         err = move(f, r->op, &r->segments[i], pos);
         pos += r->segments[i].length;
