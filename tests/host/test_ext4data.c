@@ -226,6 +226,33 @@ static void shift_full_scenario(void)
 }
 HOST_TEST(shift_full, 4)
 
+// Taking out an extent's middle makes a new node: it waits for blocks that are about to be free.
+static void cut_full_scenario(void)
+{
+    static u64 taken[SIZE / BLOCK];
+    bool punch = machine_below(2);
+    struct ext4 *fs;
+    unsigned n = 0;
+    u32 count = 1;
+
+    open_extents();
+    fs = ext4_of(file->inode);
+    host_expect(world_file_make("/m/other", SIZE / 16), 0);
+    host_expect(vfs_sync(), 0);
+    while (!ext4_blocks_pick(ext4_i(file->inode), &count, &taken[n]))
+        n++;
+    host_expect(inode_shrink("/m/other", SIZE / 16), 0);
+    verify(fs->freed[0].total + fs->freed[1].total > fs->slack_blocks);
+    host_expect(
+        punch ? file->ops->fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, BLOCK, BLOCK)
+              : shift_second(true),
+        0);
+    while (n)
+        ext4_blocks_unpick(fs, taken[--n], 1);
+    reopen(file->inode->size);
+}
+HOST_TEST(cut_full, 8)
+
 static bool shift_out; // of the run
 
 static void shift_memory_scenario(void)
@@ -691,13 +718,13 @@ static void test_attributes(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_shift),      cmocka_unit_test(test_cut_stores),
-        cmocka_unit_test(test_shift_full), cmocka_unit_test(test_shift_memory),
-        cmocka_unit_test(test_shift_tree), cmocka_unit_test(test_shift_restart),
-        cmocka_unit_test(test_append),     cmocka_unit_test(test_promise),
-        cmocka_unit_test(test_lost),       cmocka_unit_test(test_times),
-        cmocka_unit_test(test_narrow),     cmocka_unit_test(test_read_only),
-        cmocka_unit_test(test_attributes)};
+        cmocka_unit_test(test_shift),         cmocka_unit_test(test_cut_stores),
+        cmocka_unit_test(test_shift_full),    cmocka_unit_test(test_cut_full),
+        cmocka_unit_test(test_shift_memory),  cmocka_unit_test(test_shift_tree),
+        cmocka_unit_test(test_shift_restart), cmocka_unit_test(test_append),
+        cmocka_unit_test(test_promise),       cmocka_unit_test(test_lost),
+        cmocka_unit_test(test_times),         cmocka_unit_test(test_narrow),
+        cmocka_unit_test(test_read_only),     cmocka_unit_test(test_attributes)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -85,6 +85,15 @@ static int allocate(struct inode *i, u64 offset, u64 end)
 
 /* Holes */
 
+#define CUT_BLOCKS (EXT4_EXTENT_DEPTH_MAX + 1) // that nodes may take when an extent is cut
+
+// How many are promised now, after waiting for them. Without any it is worth trying: mostly a cut
+// needs none.
+static u64 reserve_cut(struct ext4 *fs)
+{
+    return reserve(fs, CUT_BLOCKS) ? 0 : CUT_BLOCKS;
+}
+
 // Pages [start, end) and the promises to them are gone.
 static void pages_drop(struct inode *i, u64 start, u64 end)
 {
@@ -92,12 +101,25 @@ static void pages_drop(struct inode *i, u64 start, u64 end)
     ext4_delayed_drop(ext4_i(i), block_of(i, start), block_of(i, end));
 }
 
-static int punch(struct inode *i, u64 offset, u64 end)
+// Whole blocks.
+static int punch_blocks(struct inode *i, u64 low, u64 high)
 {
-    u32 size = ext4_of(i)->block_size;
-    u64 low = ALIGN_UP(offset, size), high = ALIGN_DOWN(end, size);
     struct ext4_inode *e = ext4_i(i);
     struct handle *h;
+    int err = ext4_change_begin(i, 1 + ext4_map_credits(e, 1), &h);
+
+    if (err)
+        return err;
+    pages_drop(i, low, high);
+    e->disk_size = MAX(e->disk_size, MIN(i->size, high));
+    err = ext4_map_remove(h, e, block_of(i, low), block_of(i, high) - 1, 1);
+    return ext4_change_end(h, i, err);
+}
+
+static int punch(struct inode *i, u64 offset, u64 end)
+{
+    struct ext4 *fs = ext4_of(i);
+    u64 low = ALIGN_UP(offset, fs->block_size), high = ALIGN_DOWN(end, fs->block_size), reserved;
     int err;
 
     if (low > high)
@@ -105,13 +127,10 @@ static int punch(struct inode *i, u64 offset, u64 end)
     err = ext4_zero(i, offset, low) ?: ext4_zero(i, high, end) ?: ext4_size_settle(i, high);
     if (err || low == high)
         return err;
-    err = ext4_change_begin(i, 1 + ext4_map_credits(e, 1), &h);
-    if (err)
-        return err;
-    pages_drop(i, low, high);
-    e->disk_size = MAX(e->disk_size, MIN(i->size, high));
-    err = ext4_map_remove(h, e, block_of(i, low), block_of(i, high) - 1, 1);
-    return ext4_change_end(h, i, err);
+    reserved = reserve_cut(fs);
+    err = punch_blocks(i, low, high);
+    ext4_unreserve(fs, reserved);
+    return err;
 }
 
 // Nothing past the end of the file is touched.
@@ -121,8 +140,6 @@ static int punch_hole(struct inode *i, u64 offset, u64 end)
 }
 
 /* Ranges taken out and put in */
-
-#define CUT_BLOCKS (EXT4_EXTENT_DEPTH_MAX + 1) // that a new extent's nodes may take
 
 // Moves what follows the range, or begins with it, by its length; nothing of that is cached.
 static int shift_blocks(struct inode *i, u64 offset, u64 end, bool out)
@@ -161,21 +178,21 @@ static int shift_closed(struct inode *i, u64 offset, u64 end, bool out)
 
 static int shift(struct inode *i, u64 offset, u64 end, bool out)
 {
-    u32 blocks = out ? 0 : CUT_BLOCKS; // what is put in cuts an extent
     unsigned tries = 0;
+    u64 reserved;
     int err;
 
     if ((offset | end) & (ext4_of(i)->block_size - 1) || (out ? end : offset) >= i->size)
         return -EINVAL;
     if (!out && i->size + end - offset > ext4_size_max(i))
         return -EFBIG;
-    err = out ? 0 : reserve(ext4_of(i), blocks);
-    if (err)
-        return err;
+    reserved = reserve_cut(ext4_of(i));
+    if (!out && !reserved)
+        return -ENOSPC;
     do
         err = shift_closed(i, offset, end, out);
     while (ext4_memory_may_come(err, &tries));
-    ext4_unreserve(ext4_of(i), blocks);
+    ext4_unreserve(ext4_of(i), reserved);
     return err;
 }
 
