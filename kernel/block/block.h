@@ -102,13 +102,13 @@ struct block_device {
     char name[16];                      // (c) "vda", "vda1"
     dev_t dev;                          // (c)
     u64 sectors;                        // (a) 0: no medium, or a partition that is gone
-    bool read_only;                     // (c) but of loops, while nobody has them open
+    bool read_only;                     // (c) but of loops, while they have no sectors
     struct block_limits limits;         // (the same) the partition's are its device's
     const struct block_device_ops *ops; // (c) of whole devices
     struct block_device *whole;         // (c) of a partition: its device; else itself
     u64 start;                          // (a) of a partition: first sector on the whole device
     u32 number;                         // (c) of a partition; 0: a whole device
-    u32 minors;                         // (the same) of a whole device: see block_register
+    u32 minors;                         // (c) but of loops; of a whole device: see block_register
     u32 opens;                          // (a) block_open
     u32 scanning;                       // (a) partitions are being read
     void *private;                      // (c) driver's

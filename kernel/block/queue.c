@@ -85,14 +85,33 @@ static void account_start(struct block_device *d, struct block_request *r)
         store_relaxed(&d->stats.busy_since, r->started);
 }
 
+static void account_leave(struct block_device *d, ns_t now)
+{
+    struct block_stats *s = &d->stats;
+
+    if (atomic_fetch_sub(&s->in_flight, 1) == 1)
+        atomic_fetch_add(&s->busy, now - load_relaxed(&s->busy_since));
+}
+
 static void account_end(struct block_device *d, struct block_request *r, ns_t now)
 {
     struct block_stats *s = &d->stats;
 
     atomic_fetch_add(&s->op[r->op].sectors, r->sectors);
     atomic_fetch_add(&s->op[r->op].time, now - r->started);
-    if (atomic_fetch_sub(&s->in_flight, 1) == 1)
-        atomic_fetch_add(&s->busy, now - load_relaxed(&s->busy_since));
+    account_leave(d, now);
+}
+
+// It ends before it was anybody's.
+static void turn_away(struct block_request *r, int error)
+{
+    struct block_device *d = r->device;
+
+    r->error = error;
+    account_leave(d, r->started);
+    if (d != d->whole)
+        account_leave(d->whole, r->started);
+    r->done(r);
 }
 
 static void finish(struct block_request *r, int error)
@@ -299,21 +318,22 @@ static bool hold_back(struct block_request *r)
 void block_submit(struct block_device *d, struct block_request *r)
 {
     struct block_device *whole = d->whole;
-    int err = check(d, r) ?: block_fault(d);
+    int err;
 
     r->device = d;
-    if (unlikely(err || (r->op == BLOCK_FLUSH && !d->limits.volatile_cache))) {
-        r->error = err;
-        r->done(r);
-        return;
-    }
-    r->sector += load_relaxed(&d->start);
     r->started = clock_monotonic();
-    r->alone = false;
-    set_alone(r);
     account_start(d, r);
     if (d != whole)
         account_start(whole, r);
+    err =
+        check(d, r) ?: block_fault(d); // who takes the sectors away waits for those counted before
+    if (unlikely(err || (r->op == BLOCK_FLUSH && !d->limits.volatile_cache))) {
+        turn_away(r, err);
+        return;
+    }
+    r->sector += load_relaxed(&d->start);
+    r->alone = false;
+    set_alone(r);
     set_stage(r);
     if (unlikely(thread_self()->plug) && hold_back(r))
         return;

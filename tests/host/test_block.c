@@ -4,6 +4,7 @@
 #include "block/block.h"
 #include "disk.h"
 #include "lib/string.h"
+#include "mm/slab.h"
 #include "world.h"
 
 #define RUNS    40
@@ -84,9 +85,49 @@ static void tables_scenario(void)
 
 HOST_TEST(tables, RUNS)
 
+/* A device that loses its sectors, as a loop device whose file goes */
+
+static void reader(void *unused)
+{
+    u8 *sector = host_alloc(SECTOR_SIZE);
+
+    while (changing) {
+        int err = block_transfer(&disk->block, BLOCK_READ, 0, sector, SECTOR_SIZE);
+
+        verify(!err || err == -EIO);
+        if (err)
+            sleep_until(clock_monotonic() + 100, WAIT_UNINTERRUPTIBLE);
+    }
+    kfree(sector);
+}
+
+// Without sectors, and with nothing under way, it gets no request any more.
+static void gone_scenario(void)
+{
+    u32 requests;
+
+    changing = true;
+    host_spawn("reader", reader, NULL);
+    host_spawn("reader", reader, NULL);
+    for (u32 i = 0; i < 20; i++) {
+        host_pause();
+        store_relaxed(&disk->block.sectors, 0);
+        smp_mb();
+        while (load_relaxed(&disk->block.stats.in_flight))
+            sleep_until(clock_monotonic() + 1000, WAIT_UNINTERRUPTIBLE);
+        requests = disk->requests;
+        sleep_until(clock_monotonic() + 1000, WAIT_UNINTERRUPTIBLE);
+        host_expect(disk->requests, requests);
+        store_relaxed(&disk->block.sectors, SECTORS);
+    }
+    changing = false;
+    host_join();
+}
+HOST_TEST(gone, RUNS)
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_tables)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_tables), cmocka_unit_test(test_gone)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,6 +5,8 @@
 #include "lib/string.h"
 #include "vfs/inode.h"
 
+#define DRAIN_AGAIN (NS_PER_SEC / 100)
+
 static void set_limits(struct loop *l, u32 block_size)
 {
     const struct file *f = l->file;
@@ -38,11 +40,19 @@ static void rescan(struct loop *l)
         (void)block_rescan(&l->block);
 }
 
-// Afterwards nothing can be submitted, and nothing is under way.
+static bool is_busy(const struct loop *l)
+{
+    return load_acquire(&l->block.stats.in_flight);
+}
+
+// Afterwards nothing can be submitted, and nothing is under way: block_submit counts a request
+// before it looks at the sectors. It wakes nobody if there are none.
 static void drain(struct loop *l)
 {
     store_relaxed(&l->block.sectors, 0);
-    wait_event(&l->idle, !load_acquire(&l->block.stats.in_flight), WAIT_UNINTERRUPTIBLE, NS_NEVER);
+    smp_mb();
+    while (is_busy(l))
+        wait_event(&l->idle, !is_busy(l), WAIT_UNINTERRUPTIBLE, clock_monotonic() + DRAIN_AGAIN);
 }
 
 // A mount holds blocks; partitions have caches of their own.
