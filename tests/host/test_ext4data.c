@@ -613,6 +613,41 @@ static void narrow_scenario(void)
 }
 HOST_TEST(narrow, 20)
 
+// What has no block map is not kept to them: an attribute's block, data that leave the inode.
+static void wide_scenario(void)
+{
+    static u64 taken[SIZE / BLOCK];
+    bool extents = machine_below(2);
+    struct ext4_inode *e;
+    struct path p;
+    u8 value[300] = {1};
+    unsigned n = 0;
+    u32 count = 1;
+    u64 block;
+
+    make(extents ? NEW : OLD);
+    open_file(0);
+    e = ext4_i(file->inode);
+    ext4_of(file->inode)->narrow_groups = 1;
+    host_expect(vfs_symlink("target", NULL, "/m/link"), 0);
+    e->flags &= ~EXT4_EXTENTS_FL;
+    while (!ext4_blocks_pick(e, &count, &taken[n]))
+        n++;
+    host_expect(path_lookup(NULL, "/m/link", 0, &p), 0);
+    host_expect(inode_xattr_set(path_inode(&p), "trusted.a", value, sizeof(value), 0), 0);
+    path_put(&p);
+    e->flags |= EXT4_INLINE_DATA_FL;
+    host_expect(ext4_blocks_pick(e, &count, &block), extents ? 0 : -ENOSPC);
+    if (extents)
+        ext4_blocks_unpick(ext4_of(file->inode), block, 1);
+    e->flags &= ~EXT4_INLINE_DATA_FL;
+    e->flags |= extents ? EXT4_EXTENTS_FL : 0;
+    while (n)
+        ext4_blocks_unpick(ext4_of(file->inode), taken[--n], 1);
+    close_file();
+}
+HOST_TEST(wide, 4)
+
 /* Read-only */
 
 static int result;
@@ -724,7 +759,8 @@ int main(void)
         cmocka_unit_test(test_shift_restart), cmocka_unit_test(test_append),
         cmocka_unit_test(test_promise),       cmocka_unit_test(test_lost),
         cmocka_unit_test(test_times),         cmocka_unit_test(test_narrow),
-        cmocka_unit_test(test_read_only),     cmocka_unit_test(test_attributes)};
+        cmocka_unit_test(test_wide),          cmocka_unit_test(test_read_only),
+        cmocka_unit_test(test_attributes)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -211,13 +211,23 @@ static bool pick_anywhere(struct ext4 *fs, struct pick *p)
     return false;
 }
 
+// Whether its blocks are named in 32 bits: by a block map that it has, or is going to have.
+static bool is_narrow(const struct ext4_inode *i)
+{
+    const struct ext4 *fs = i->inode.sb->private;
+
+    if (i->flags & EXT4_INLINE_DATA_FL)
+        return !EXT4_HAS_INCOMPAT(fs, EXTENTS);
+    return !(i->flags & EXT4_EXTENTS_FL) && ext4_has_map(&i->inode);
+}
+
 int ext4_blocks_pick(const struct ext4_inode *i, u32 *count, u64 *block)
 {
     struct ext4 *fs = i->inode.sb->private;
     struct pick p = {.count = *count, .least = *count};
     u64 group = (i->goal - fs->first_block) / fs->blocks_per_group;
 
-    p.groups = i->flags & EXT4_EXTENTS_FL ? fs->group_count : fs->narrow_groups;
+    p.groups = is_narrow(i) ? fs->narrow_groups : fs->group_count;
     if (i->goal >= fs->first_block && i->goal < fs->block_count && group < p.groups) {
         p.goal = i->goal;
         p.goal_group = group;

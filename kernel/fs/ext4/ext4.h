@@ -202,7 +202,7 @@ struct ext4_retry {
 bool ext4_again(struct ext4 *fs, int err, struct ext4_retry *r);
 void ext4_unreserve(struct ext4 *fs, u64 count);
 // Chooses up to *count contiguous free blocks near i->goal and puts them in flight; *count is what
-// was found (>= 1). Without extents they have numbers of 32 bits. No handle needed. -ENOSPC, -EIO,
+// was found (>= 1). For a block map they have numbers of 32 bits. No handle needed. -ENOSPC, -EIO,
 // -EUCLEAN.
 int ext4_blocks_pick(const struct ext4_inode *i, u32 *count, u64 *block);
 void ext4_blocks_unpick(struct ext4 *fs, u64 block, u32 count); // they were not used after all
@@ -312,6 +312,7 @@ int ext4_data_flush(struct inode *i);         // writes all dirty pages and inse
 int ext4_truncate(struct inode *i, u64 size); // inode lock held; pages and blocks; sizes both ways
 // At eviction with no links: frees the blocks, restarting the handle, with `credits` left.
 int ext4_delete_contents(struct handle *h, struct inode *i, u32 credits);
+bool ext4_has_map(const struct inode *i); // not data, a device number, or nothing in its place
 int ext4_file_fallocate(struct file *f, int mode, loff_t offset, loff_t length);
 int ext4_fsync(struct file *f, bool data_only); // also directories
 

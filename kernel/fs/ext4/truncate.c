@@ -189,7 +189,7 @@ int ext4_truncate(struct inode *i, u64 size)
 
 /* The end of a file */
 
-static bool has_map(const struct inode *i)
+bool ext4_has_map(const struct inode *i)
 {
     return (S_ISREG(i->mode) || S_ISDIR(i->mode) || S_ISLNK(i->mode)) && !ext4_has_inline(i) &&
            !ext4_is_fast_link(i);
@@ -199,7 +199,7 @@ int ext4_delete_contents(struct handle *h, struct inode *i, u32 credits)
 {
     int err;
 
-    if (!has_map(i))
+    if (!ext4_has_map(i))
         return 0;
     write_lock(&ext4_i(i)->map_lock);
     err = ext4_map_remove(h, ext4_i(i), 0, ~0UL, credits);
