@@ -109,8 +109,8 @@ ssize_t file_read(struct file *f, struct uio *u);
 ssize_t file_write(struct file *f, struct uio *u);
 ssize_t file_pread(struct file *f, struct uio *u, loff_t pos);
 ssize_t file_pwrite(struct file *f, struct uio *u, loff_t pos);
-// fsync(2), fdatasync(2): the file's own; its error, or first, once, that of a write-back which lost
-// something.
+// fsync(2), fdatasync(2): the file's own; its error, or first, once, that of a write-back which
+// lost something.
 int file_fsync(struct file *f, bool data_only);
 // syncfs(2): the same for the file system that the file is on. What the write-back of an inode
 // lost that is not in memory any more is told here alone.

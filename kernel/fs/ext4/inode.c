@@ -519,7 +519,8 @@ static int inode_delete(struct ext4_inode *e)
 
     if (err)
         return err;
-    left = ext4_check_writable(fs) ?: ext4_name_hold(h, i) ?: ext4_delete_contents(h, i, DELETE_CREDITS);
+    left = ext4_check_writable(fs) ?: ext4_name_hold(h, i);
+    left = left ?: ext4_delete_contents(h, i, DELETE_CREDITS);
     err = left ?: ext4_xattr_free(h, i) ?: ext4_orphan_remove(h, i);
     if (!err)
         e->dtime = MAX(clock_realtime() / NS_PER_SEC, 1UL);

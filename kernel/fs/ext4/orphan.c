@@ -43,18 +43,19 @@ static int list_add(struct handle *h, struct ext4_inode *e)
     return 0;
 }
 
-// All that may fail comes before the list in memory changes.
+// All that may lack memory comes before the first change.
 static int list_take(struct handle *h, struct ext4_inode *e)
 {
     struct ext4 *fs = ext4_of(&e->inode);
     struct ext4_inode *before = container_of(e->orphan.prev, struct ext4_inode, orphan);
     bool first = e->orphan.prev == &fs->orphans;
     u32 next = e->dtime;
-    int err = ext4_name_hold(h, &e->inode)
-                  ?: first ? ext4_super_change(h, fs)
-                           : ext4_name_hold(h, &before->inode);
+    int err = ext4_name_hold(h, &e->inode);
 
-    err = err ?: link_write(h, e, 0);
+    if (!err)
+        err = first ? ext4_super_change(h, fs) : ext4_name_hold(h, &before->inode);
+    if (!err)
+        err = link_write(h, e, 0);
     if (!err && !first)
         err = link_write(h, before, next);
     if (err)

@@ -149,8 +149,6 @@ static int open_all(struct superblock *sb, u32 flags)
     if (err)
         return err;
     sb->flags = flags & MS_RDONLY;
-    if (fs->device->read_only)
-        sb->flags |= MS_RDONLY;
     return sb->flags & MS_RDONLY ? 0 : end_nameless(sb);
 }
 
