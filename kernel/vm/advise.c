@@ -82,12 +82,18 @@ static int advise_covered(struct vm_space *s, uaddr_t start, uaddr_t end)
     return err;
 }
 
-static int advise_populate(struct vm_space *s, uaddr_t start, uaddr_t end)
+static int advise_populate(struct vm_space *s, uaddr_t start, uaddr_t end, enum access access)
 {
-    int err = advise_covered(s, start, end);
+    int err;
 
+    read_lock(&s->lock);
+    err = space_covered(s, start, end);
+    for (struct vm_area *a = area_from(&s->areas, start); !err && a && a->start < end;
+         a = area_next(a))
+        err = area_allows(a, access) ? 0 : -EINVAL;
+    read_unlock(&s->lock);
     if (!err)
-        err = space_populate(s, start, end);
+        err = space_populate_for(s, start, end, access);
     return err == -EIO ? -EFAULT : err;
 }
 
@@ -128,8 +134,9 @@ int vm_advise(struct vm_space *s, uaddr_t start, u64 length, int advice)
     case MADV_NOHUGEPAGE:
         return length ? advise_flags(s, start, end, 0, AREA_HUGE) : 0;
     case MADV_POPULATE_READ:
+        return length ? advise_populate(s, start, end, ACCESS_READ) : 0;
     case MADV_POPULATE_WRITE:
-        return length ? advise_populate(s, start, end) : 0;
+        return length ? advise_populate(s, start, end, ACCESS_WRITE) : 0;
     default:
         return -EINVAL;
     }

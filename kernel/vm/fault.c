@@ -351,18 +351,27 @@ static int populate_page(struct vm_space *s, struct vm_area *a, uaddr_t va, enum
     return space_fault_page(s, a, va, access);
 }
 
-int space_populate(struct vm_space *s, uaddr_t start, uaddr_t end)
+// The shared pages of a file are not changed for nothing.
+static enum access populate_access(const struct vm_area *a)
+{
+    if (a->prot & PROT_WRITE && !(a->flags & AREA_SHARED && a->file))
+        return ACCESS_WRITE;
+    return ACCESS_READ;
+}
+
+// asked: NULL: what populate_access says of each area.
+static int populate(struct vm_space *s, uaddr_t start, uaddr_t end, const enum access *asked)
 {
     int err = 0;
 
     while (start < end && (!err || err == -EAGAIN)) {
-        struct vm_area *a;
         enum access access;
+        struct vm_area *a;
 
         read_lock(&s->lock);
         a = area_from(&s->areas, start);
         start = a ? MAX(start, a->start) : end;
-        access = a && a->prot & PROT_WRITE ? ACCESS_WRITE : ACCESS_READ;
+        access = asked ? *asked : a ? populate_access(a) : ACCESS_READ;
         if (start < end && !area_allows(a, access)) {
             start = a->end; // nothing to be had in all of it
         } else if (start < end) {
@@ -373,4 +382,14 @@ int space_populate(struct vm_space *s, uaddr_t start, uaddr_t end)
         read_unlock(&s->lock);
     }
     return err;
+}
+
+int space_populate(struct vm_space *s, uaddr_t start, uaddr_t end)
+{
+    return populate(s, start, end, NULL);
+}
+
+int space_populate_for(struct vm_space *s, uaddr_t start, uaddr_t end, enum access access)
+{
+    return populate(s, start, end, &access);
 }

@@ -165,13 +165,15 @@ int space_lock_room(const struct vm_space *s, u64 pages);
 
 /* fault.c */
 
-// Makes the pages of [start, end) present for their area's rights, without killing for memory.
-// -ENOMEM, -EFAULT, -EIO. No lock held. write: as PROT_WRITE areas are written, else as protected.
+// Makes the pages of [start, end) present as their areas allow, without killing for memory: for
+// writing, shared pages of files for reading. -ENOMEM, -EFAULT, -EIO. No lock held.
 int space_populate(struct vm_space *s, uaddr_t start, uaddr_t end);
-// One attempt on one page of `a`; read lock held. -EAGAIN: look again; else as up_fault.
+// The same for `access`; areas that do not allow it are passed over.
+int space_populate_for(struct vm_space *s, uaddr_t start, uaddr_t end, enum access access);
 // Enters 2 MiB of own pages around va, rights and all in `bits`, if the area has room for them and
 // memory is plenty: 0, or why single pages have to do.
 int space_enter_megapage(struct vm_space *s, const struct vm_area *a, uaddr_t va, u64 bits);
+// One attempt on one page of `a`; read lock held. -EAGAIN: look again; else as up_fault.
 int space_fault_page(struct vm_space *s, struct vm_area *a, uaddr_t va, enum access access);
 // May `access` be had in the area?
 bool area_allows(const struct vm_area *a, enum access access);

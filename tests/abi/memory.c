@@ -314,6 +314,39 @@ static void test_madvise(void)
     munmap(p, 4 * PAGE);
 }
 
+static void test_populate(void)
+{
+    char *p = map(4, RW, ANON), *nothing = map(1, PROT_NONE, ANON), *shared;
+    int fd = file_of(2);
+    unsigned char resident[4];
+
+    EXPECT("populate for reading", madvise(p, PAGE, MADV_POPULATE_READ), 0);
+    EXPECT("populate for writing", madvise(p + PAGE, PAGE, MADV_POPULATE_WRITE), 0);
+    EXPECT("mincore", mincore(p, 4 * PAGE, resident), 0);
+    CHECK("these alone", (resident[1] & 1) && !(resident[2] & 1) && !(resident[3] & 1));
+    CHECK("zero", !p[0] && !p[PAGE]);
+    mprotect(p, PAGE, PROT_READ);
+    EXPECT("reading what may be read", madvise(p, 2 * PAGE, MADV_POPULATE_READ), 0);
+    EXPECT_ERR("writing what may not be", madvise(p, 2 * PAGE, MADV_POPULATE_WRITE), EINVAL);
+    EXPECT_ERR("nothing allowed", madvise(nothing, PAGE, MADV_POPULATE_READ), EINVAL);
+    EXPECT_ERR("hole", madvise((void *)UNMAPPED, PAGE, MADV_POPULATE_READ), ENOMEM);
+    EXPECT_ERR("odd", madvise(p + 1, PAGE, MADV_POPULATE_READ), EINVAL);
+    EXPECT("nothing asked", madvise(nothing, 0, MADV_POPULATE_WRITE), 0);
+    munmap(p, 4 * PAGE);
+    munmap(nothing, PAGE);
+
+    p = mmap(NULL, 3 * PAGE, RW, MAP_PRIVATE, fd, 0);
+    shared = mmap(NULL, 2 * PAGE, RW, MAP_SHARED, fd, 0);
+    EXPECT("private, for reading", madvise(p, PAGE, MADV_POPULATE_READ), 0);
+    EXPECT("private, for writing", madvise(p + PAGE, PAGE, MADV_POPULATE_WRITE), 0);
+    shared[0] = shared[PAGE] = 'x';
+    CHECK("a copy is made for writing alone", p[0] == 'x' && p[PAGE] == 'b');
+    EXPECT_ERR("past the end", madvise(p, 3 * PAGE, MADV_POPULATE_READ), EFAULT);
+    munmap(p, 3 * PAGE);
+    munmap(shared, 2 * PAGE);
+    close(fd);
+}
+
 #define HUGE (2UL << 20)
 
 static void fill_pages(char *p, size_t size, char letter)
@@ -500,6 +533,7 @@ int main(void)
     test_mremap();
     EXPECT("limit", child_run(remap_within_limit, NULL), 0);
     test_madvise();
+    test_populate();
     test_huge();
     test_brk();
     test_stack();
