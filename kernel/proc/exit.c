@@ -11,6 +11,7 @@
 #include "ipc/futex.h"
 #include "ipc/sysv.h"
 #include "proc/ptrace.h"
+#include "proc/rseq.h"
 #include "proc/signalfd.h"
 #include "sched/inherit.h"
 
@@ -138,6 +139,7 @@ void task_leave_memory(struct task *t, bool ends)
         futex_wake(t->clear_child_tid, 1, ~0U, false);
     }
     t->clear_child_tid = t->robust_list = 0;
+    rseq_forget(t);
     donation_cut(ends);
 }
 

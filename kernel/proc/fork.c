@@ -10,6 +10,7 @@
 #include "mm/slab.h"
 #include "proc/pidfd.h"
 #include "proc/ptrace.h"
+#include "proc/rseq.h"
 
 #define CLONE_NAMESPACES                                                                           \
     (CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | \
@@ -75,6 +76,8 @@ static void child_start_state(struct birth *b, const struct trapframe *frame)
     if (a->flags & CLONE_CHILD_CLEARTID)
         b->task->clear_child_tid = a->child_tid;
     b->thread->arch.work |= arch_self()->work & WORK_TRACE;
+    if (!(a->flags & CLONE_VM))
+        rseq_fork(b->task);
     arch_fpu_save(arch_self());
     b->thread->arch.fpu = arch_self()->fpu;
 }

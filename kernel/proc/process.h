@@ -164,7 +164,11 @@ struct task {
     struct sigpending pending; // (siglock)
     struct sigstack altstack;  // (h)
     uaddr_t clear_child_tid, robust_list, set_child_tid; // (h)
-    u32 personality;                                     // (h) what personality(2) set
+    struct {
+        uaddr_t area; // 0: none
+        u32 length, signature;
+    } rseq;                    // (h) what rseq(2) registered
+    u32 personality;           // (h) what personality(2) set
     struct vfork *vfork;       // (h) the parent waits for exec or exit, or NULL
     uid_t charged_uid;         // (h) user whose count of processes holds this one
     u8 core_state;             // (siglock) enum core_state

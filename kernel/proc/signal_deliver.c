@@ -4,6 +4,7 @@
 #include "abi/errno.h"
 #include "abi/syscall.h"
 #include "proc/ptrace.h"
+#include "proc/rseq.h"
 
 // Tells every thread to stop; each parks in task_stop on its way out. A stop is under way already,
 // or in effect, if the thread's tracer had it go on: then all are counted anew. Nobody could
@@ -225,7 +226,10 @@ static void signal_handle(struct trapframe *frame, struct task *t, struct delive
         atomic_fetch_and(work, ~(u32)WORK_RESTORE);
         mask = t->saved_mask;
     }
-    syscall_restart(frame, &d->action);
+    if (likely(arch_self()->in_syscall))
+        syscall_restart(frame, &d->action);
+    else
+        rseq_signal(frame);
     if (!signal_frame_push(frame, sig, &d->info, &d->action, mask))
         return;
     // There is no stack for this handler; if it was SIGSEGV's own, nothing can handle it.
@@ -261,18 +265,27 @@ static void signal_deliver(struct trapframe *frame)
     } while (load_relaxed(&arch_self()->work) & WORK_SIGNAL);
 }
 
+// That another thread is to run, or has.
+static void hart_work(struct trapframe *frame, u32 work)
+{
+    if (work & WORK_RESCHED)
+        up_reschedule();
+    if (work & WORK_RSEQ)
+        rseq_resume(frame);
+}
+
 void up_exit_work(struct trapframe *frame)
 {
     u32 work = load_relaxed(&arch_self()->work);
 
-    if (work & WORK_RESCHED)
-        up_reschedule();
+    if (unlikely(work & (WORK_RESCHED | WORK_RSEQ)))
+        hart_work(frame, work);
     if (!process_self())
         return;
     if (work & WORK_SIGNAL)
         signal_deliver(frame);
     work = load_relaxed(&arch_self()->work);
-    if (work & (WORK_SIGNAL | WORK_RESCHED))
+    if (work & (WORK_SIGNAL | WORK_RESCHED | WORK_RSEQ))
         return;
     syscall_restart(frame, NULL);
     if (work & WORK_RESTORE)

@@ -84,6 +84,8 @@ void sched_move(struct sched_hart *from, struct sched_hart *to, struct thread *t
     t->vruntime += load_relaxed(&to->rq.floor) - from->rq.floor;
     t->moving = true;
     store_relaxed(&t->arch.hart, to->index);
+    if (t->restarts)
+        atomic_fetch_or(&t->arch.work, WORK_RSEQ);
 }
 
 void sched_kick(struct sched_hart *h)
@@ -160,6 +162,8 @@ static void schedule(bool preempted)
         irq_restore(irq);
         return;
     }
+    if (prev->restarts && (preempted || prev->arch.in_fault))
+        atomic_fetch_or(&prev->arch.work, WORK_RSEQ);
     h->current = next;
     h->switches++;
     next->switches++;

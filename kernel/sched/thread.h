@@ -48,6 +48,7 @@ struct thread {
     u32 state;       // (q) enum thread_state; set by its own thread before sleeping
     bool queued;     // (q) on a run queue
     bool moving;     // (q) between two run queues, on neither
+    bool restarts;   // (h) WORK_RSEQ tells it what it cannot see itself
     bool on_hart;    // (a) registers are live on a hart (set before switch-in, cleared after)
     u8 policy;       // (q) enum sched_policy
     s8 nice;         // (q) -20..19

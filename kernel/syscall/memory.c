@@ -8,6 +8,7 @@
 #include "fs/tmpfs/tmpfs.h"
 #include "lib/string.h"
 #include "mm/slab.h"
+#include "proc/rseq.h"
 #include "syscall/args.h"
 
 static struct vm_space *self_space(void)
@@ -191,27 +192,52 @@ static void barrier_here(void *arg)
     smp_mb();
 }
 
-#define BARRIER_COMMANDS                                                                      \
-    (MEMBARRIER_CMD_GLOBAL | MEMBARRIER_CMD_GLOBAL_EXPEDITED |                                \
-     MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED | MEMBARRIER_CMD_PRIVATE_EXPEDITED |            \
-     MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED | MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE | \
-     MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE)
+#define BARRIER_REGISTER                                                                    \
+    (MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED | MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED | \
+     MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE |                                  \
+     MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ)
+#define BARRIER_PRIVATE                                                              \
+    (MEMBARRIER_CMD_PRIVATE_EXPEDITED | MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE | \
+     MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ)
+#define BARRIER_COMMANDS                                                         \
+    (MEMBARRIER_CMD_GLOBAL | MEMBARRIER_CMD_GLOBAL_EXPEDITED | BARRIER_PRIVATE | \
+     BARRIER_REGISTER | MEMBARRIER_CMD_GET_REGISTRATIONS)
 
-// Commands are bits, 0 asks for them all. Each reaches every hart, registering too, which has
-// nothing to prepare.
-s64 sys_membarrier(u64 command, u64 flags, u64 cpu)
+// Each reaches every hart, so there is nothing to prepare: what is registered is only kept. The
+// commands are bits; of a private one, the next bit registers for it.
+static s64 memory_barrier(struct vm_space *s, u32 command, int hart)
 {
-    if ((u32)flags)
-        return -EINVAL;
-    if (!(u32)command)
-        return BARRIER_COMMANDS;
-    if ((u32)command & ((u32)command - 1) || !((u32)command & BARRIER_COMMANDS))
-        return -EINVAL;
+    if (command & BARRIER_REGISTER) {
+        atomic_fetch_or(&s->barriers, command);
+        return 0;
+    }
+    if (command & BARRIER_PRIVATE && !(load_relaxed(&s->barriers) & command << 1))
+        return -EPERM;
     smp_mb();
-    smp_call_others(barrier_here, NULL);
-    if ((u32)command == MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE)
-        mmu_sync_icache(&self_space()->mmu);
+    if (command == MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ)
+        rseq_break_others(s, hart);
+    else
+        smp_call_others(barrier_here, NULL);
+    if (command == MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE)
+        mmu_sync_icache(&s->mmu);
     return 0;
+}
+
+s64 sys_membarrier(u64 ucommand, u64 flags, u64 hart)
+{
+    u32 command = (u32)ucommand;
+    bool one =
+        command == MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ && (u32)flags == MEMBARRIER_CMD_FLAG_CPU;
+
+    if ((u32)flags && !one)
+        return -EINVAL;
+    if (command == MEMBARRIER_CMD_QUERY)
+        return BARRIER_COMMANDS;
+    if (command & (command - 1) || !(command & BARRIER_COMMANDS))
+        return -EINVAL;
+    if (command == MEMBARRIER_CMD_GET_REGISTRATIONS)
+        return load_relaxed(&self_space()->barriers);
+    return memory_barrier(self_space(), command, one ? (int)hart : -1);
 }
 
 // For one thread or all: it may move to another hart at any time, so all harts are told.

@@ -6,12 +6,14 @@
 #include "abi/futex.h"
 #include "abi/limits.h"
 #include "abi/prctl.h"
+#include "abi/rseq.h"
 #include "abi/wait.h"
 #include "ipc/futex.h"
 #include "lib/format.h"
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "proc/pidfd.h"
+#include "proc/rseq.h"
 #include "syscall/args.h"
 
 s64 sys_getpid(void)
@@ -219,6 +221,13 @@ s64 sys_set_robust_list(u64 head, u64 size)
         return -EINVAL;
     task_self()->robust_list = head;
     return 0;
+}
+
+s64 sys_rseq(u64 area, u64 length, u64 flags, u64 signature)
+{
+    if ((u32)flags == RSEQ_FLAG_UNREGISTER)
+        return rseq_unregister(area, (u32)length, (u32)signature);
+    return (u32)flags ? -EINVAL : rseq_register(area, (u32)length, (u32)signature);
 }
 
 static s64 futex_wait_again(struct task *t);

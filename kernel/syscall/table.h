@@ -85,7 +85,7 @@
     SYSCALL(execve, 3, FULL, "paa") SYSCALL(execveat, 5, FULL, "Fpaax") \
     SYSCALL(exit, 1, FAST, "d") SYSCALL(exit_group, 1, FAST, "d") SYSCALL(wait4, 4, FAST, "Paxa") \
     SYSCALL(waitid, 5, FAST, "dPaxa") SYSCALL(set_tid_address, 1, FAST, "a") \
-    SYSCALL(set_robust_list, 2, FAST, "as") SYSCALL(futex, 6, FAST, "axuaau") \
+    SYSCALL(set_robust_list, 2, FAST, "as") SYSCALL(rseq, 4, FAST, "auxu") SYSCALL(futex, 6, FAST, "axuaau") \
     SYSCALL(getpid, 0, FAST, "") SYSCALL(getppid, 0, FAST, "") SYSCALL(gettid, 0, FAST, "") \
     SYSCALL(setpgid, 2, FAST, "PP") SYSCALL(getpgid, 1, FAST, "P") SYSCALL(getsid, 1, FAST, "P") \
     SYSCALL(setsid, 0, FAST, "") SYSCALL(prctl, 5, FAST, "daaaa") \

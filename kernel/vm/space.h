@@ -39,6 +39,7 @@ struct vm_space {
     uaddr_t vdso; // (c) base of the vDSO, 0 = none
     // (a) bytes, copies of the process's rlimits
     u64 limit_as, limit_data, limit_stack, limit_memlock;
+    u32 barriers;     // (a) MEMBARRIER_CMD_REGISTER_*
     struct file *exe; // (c) program file, for /proc/<pid>/exe; a reference, or NULL
 };
 

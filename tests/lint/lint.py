@@ -23,7 +23,7 @@ FUNCTION_MEDIAN = 15  # the median is below
 FUNCTION_NINE_TENTHS = 45  # nine in ten are below
 # Lines of code, without blanks and comments, of the kernel but for what it grew later.
 KERNEL_GOAL = 14000
-KERNEL_MAX = 28295  # lower it whenever the kernel shrinks; losses hidden by -ENOMEM raised it last
+KERNEL_MAX = 28380  # lower it whenever the kernel shrinks; restartable sequences raised it last
 LATER = ("kernel/base/lockstat.", "kernel/proc/procfs_locks.c", "kernel/block/", "kernel/buf/",
          "kernel/fs/ext4/", "kernel/fs/xv6fs/", "kernel/fs/pseudo/blockdev.c",
          "kernel/fs/pseudo/sysfs", "kernel/proc/procfs_block.c", "kernel/drivers/ramdisk.",
@@ -37,7 +37,7 @@ LATER = ("kernel/base/lockstat.", "kernel/proc/procfs_locks.c", "kernel/block/",
          "kernel/vfs/xattr.c", "kernel/syscall/xattr.c", "kernel/fs/tmpfs/xattr.c",
          "kernel/proc/layout.", "kernel/syscall/personality.c", "kernel/ipc/epoll.",
          "kernel/syscall/epoll.c", "kernel/ipc/timerfd.", "kernel/proc/signalfd.",
-         "kernel/proc/pidfd.", "kernel/syscall/eventfiles.c", "kernel/vfs/socket",
+         "kernel/proc/pidfd.", "kernel/proc/rseq.", "kernel/syscall/eventfiles.c", "kernel/vfs/socket",
          "kernel/ipc/unix", "kernel/syscall/socket", "kernel/fs/pseudo/devpts.", "kernel/tty/pty.",
          "kernel/mm/idmap.", "kernel/proc/procfs_ipc", "kernel/vm/detach.c", "kernel/ipc/sysv",
          "kernel/syscall/sysv.c", "kernel/syscall/splice.c", "kernel/vfs/inotify",

@@ -7,7 +7,8 @@
 #define T_WORK       16
 #define T_HART       24
 #define T_IN_SYSCALL 36
-#define T_CONTEXT    40
+#define T_IN_FAULT   40
+#define T_CONTEXT    48
 
 #define F_PC       0
 #define F_X(n)     ((n)*8)

@@ -9,7 +9,7 @@
 
 #define SYSCALL_MAX 512
 #define WORK_TRACE  20 // and WORK_PTRACE
-#define WORK_EXIT   11 // all but those: reasons to stop on the way out
+#define WORK_EXIT   43 // all but those: reasons to stop on the way out
 
 // x5-x7 = t0-t2, x10-x17 = a0-a7, x28-x31 = t3-t6; x8, x9, x18-x27 = s0-s11.
 .macro caller_saved_but_a0 op
@@ -123,8 +123,10 @@ trap_from_user:
     srl t3, t3, t0
     andi t3, t3, 1
     beqz t3, user_exception
+    sw t3, T_IN_FAULT(tp)
     mv a0, sp
     call trap_user_fault
+    sw zero, T_IN_FAULT(tp)
     bnez a0, user_fault_failed
     csrci sstatus, STATUS_SIE
 user_leave:

@@ -9,6 +9,7 @@ static_assert(offsetof(struct arch_thread, scratch) == T_SCRATCH, "asm.h");
 static_assert(offsetof(struct arch_thread, work) == T_WORK, "asm.h");
 static_assert(offsetof(struct arch_thread, hart) == T_HART, "asm.h");
 static_assert(offsetof(struct arch_thread, in_syscall) == T_IN_SYSCALL, "asm.h");
+static_assert(offsetof(struct arch_thread, in_fault) == T_IN_FAULT, "asm.h");
 static_assert(offsetof(struct arch_thread, context) == T_CONTEXT, "asm.h");
 static_assert(offsetof(struct arch_context, gp) == 112, "entry.S");
 static_assert(sizeof(struct arch_thread) <= BOOT_THREAD_SIZE, "boot thread");

@@ -40,6 +40,7 @@ enum {
     WORK_TRACE = 4,   // system calls are logged: take up_syscall_slow
     WORK_RESTORE = 8, // a saved signal mask must be put back (sigsuspend, ppoll)
     WORK_PTRACE = 16, // the tracer is told of system calls: take up_syscall_slow
+    WORK_RSEQ = 32,   // it moved, or lost its hart in its program: see proc/rseq.c
 };
 
 // Debug builds record this many held locks of a thread (base/lockcheck.c).
@@ -56,9 +57,10 @@ struct arch_thread {
     u32 fail_nth;   // (h) DEBUG: the allocation that fails is this many away; 0 = none
     u32 in_syscall; // (h) frame.orig_a0 is valid: an interrupted call may be restarted; above 1: it
                     // is, after this error
+    u32 in_fault;   // (h) a page fault of its program is being resolved
+    u32 urgent;     // (h) not 0: may have the last memory, as it frees more
     struct arch_context context; // (h) while not running
     struct fpu_state fpu;        // (h) while not in the FP registers
-    u32 urgent;                  // (h) not 0: may have the last memory, as it frees more
     u32 lock_depth;              // (h) DEBUG: locks held
     u32 lock_base;               // (h) DEBUG: of these, the ones that an interrupt found held
     u8 lock_rank[LOCK_DEPTH_MAX];
