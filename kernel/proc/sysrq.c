@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 // /proc/sysrq-trigger: a letter written asks the kernel to tell the log about itself.
 #include "arch/smp.h"
+#include "base/lockorder.h"
 #include "base/log.h"
 #include "proc/procfs_private.h"
+#include "sched/sched.h"
 
 static void hart_show(void *hart)
 {
@@ -12,12 +14,29 @@ static void hart_show(void *hart)
     arch_backtrace();
 }
 
+// From outside, as a hart that hangs with interrupts off answers nobody.
+static void hart_describe(unsigned hart)
+{
+    const struct thread *t = sched_current(hart);
+
+    log_raw("hart %u runs %s (%u), work %x, preemption %u deep", hart, t->name, t->tid,
+            t->arch.work, t->arch.preempt);
+    if (DEBUG)
+        for (u32 i = 0; i < MIN(t->arch.lock_depth, (u32)LOCK_DEPTH_MAX); i++)
+            log_raw("  holds %s %p", lockorder_name(t->arch.lock_rank[i]), t->arch.lock[i]);
+    if (t != sched_idle_thread(hart))
+        arch_backtrace_of(&t->arch);
+}
+
 // The writer's hart first, then the others one by one: each prints where it was interrupted.
 static void harts_show(void)
 {
     unsigned hart;
 
     preempt_disable();
+    for (hart = 0; hart < hart_count; hart++)
+        if (hart != hart_index())
+            hart_describe(hart);
     hart = hart_index();
     hart_show(&hart);
     for (hart = 0; hart < hart_count; hart++)

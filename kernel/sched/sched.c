@@ -98,6 +98,11 @@ void sched_kick(struct sched_hart *h)
         smp_reschedule(h->index);
 }
 
+struct thread *sched_current(unsigned hart)
+{
+    return READ_ONCE(sched_harts[hart].current);
+}
+
 /* The switch */
 
 // prev goes on: queues it, or has it leave the hart if it may not stay.

@@ -106,3 +106,33 @@ void arch_dump_registers(const struct trapframe *frame)
                  frame->x[i + 1], names[i + 2], frame->x[i + 2]);
     up_print("%-3s %016lx", names[30], frame->x[30]);
 }
+
+/* From outside */
+
+#define GUESSES_MAX 32
+
+// Whether the instruction before it is a call.
+static bool is_return_address(u64 ra)
+{
+    const u16 *after = (const u16 *)ra;
+    u32 word;
+
+    if (ra < (u64)kernel_start + sizeof(word) || ra >= (u64)kernel_text_end || ra & 1)
+        return false;
+    word = after[-2] | (u32)after[-1] << 16;
+    return (word & 0xfff) == 0xef || (word & 0x7fff) == 0xe7 ||   // jal ra; jalr ra
+           ((after[-1] & 0xf07f) == 0x9002 && after[-1] & 0xf80); // c.jalr
+}
+
+void arch_backtrace_of(const struct arch_thread *t)
+{
+    const u64 *bottom = (const u64 *)ALIGN_DOWN(t->kernel_sp, KSTACK_SIZE);
+    unsigned n = 0;
+
+    up_print("stack, oldest call first:");
+    for (const u64 *p = (const u64 *)t->kernel_sp; p-- > bottom && n < GUESSES_MAX;)
+        if (is_return_address(READ_ONCE(*p))) {
+            print_address(READ_ONCE(*p), 1);
+            n++;
+        }
+}

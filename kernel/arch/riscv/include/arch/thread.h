@@ -107,6 +107,9 @@ void arch_fpu_drop(struct arch_thread *t);
 
 // Prints return addresses with symbol names of the running kernel thread, through up_print.
 void arch_backtrace(void);
+// Of a thread that another hart runs, from outside: what on its stack looks like return addresses,
+// the oldest first. Those of the last calls may be of calls before them.
+void arch_backtrace_of(const struct arch_thread *t);
 // The same from the registers of a kernel-mode trap, and the registers themselves.
 void arch_backtrace_frame(const struct trapframe *frame);
 void arch_dump_registers(const struct trapframe *frame);
