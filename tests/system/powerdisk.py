@@ -141,24 +141,30 @@ class PowerDisk:
 
     # What is left
 
-    def after_cut(self, some):
-        """The image: all that is durable and a part of the rest, chosen by a random.Random."""
-        safe = max((f.submitted for f in self.flushes if f.completed is not None), default=0)
+    def after_cut(self, some, at=None):
+        """The image after a cut at the event `at`, or now: all that is durable then and a part of
+        the rest, chosen by a random.Random; and which part."""
+        at = self.events if at is None else at
+
+        def is_done(one):
+            return one.completed is not None and one.completed < at
+
+        safe = max((f.submitted for f in self.flushes if is_done(f)), default=0)
         image = bytearray(self.initial)
-        done = [w for w in self.writes if w.completed is not None]
-        rest = [w for w in self.writes if w.completed is None]
+        done = [w for w in self.writes if is_done(w)]
+        rest = [w for w in self.writes if w.submitted < at and not is_done(w)]
         order = sorted(done, key=lambda w: w.completed) + rest
         way = some.choice(("none", "completed", "all", "some", "some", "torn", "torn"))
         kept = 0
         for w in order:
-            if w.completed is not None and (w.completed < safe or w.fua):
+            if is_done(w) and (w.completed < safe or w.fua):
                 image[w.at:w.at + len(w.data)] = w.data
-            elif way in ("all", "completed") and (way == "all" or w.completed is not None) or \
+            elif way in ("all", "completed") and (way == "all" or is_done(w)) or \
                     way in ("some", "torn") and some.randrange(2):
                 kept += 1
-                for at in range(0, len(w.data), SECTOR):
+                for sector in range(0, len(w.data), SECTOR):
                     if way != "torn" or some.randrange(4):
-                        image[w.at + at:w.at + at + SECTOR] = w.data[at:at + SECTOR]
+                        image[w.at + sector:w.at + sector + SECTOR] = w.data[sector:sector + SECTOR]
         return bytes(image), f"{way}: {kept} writes that were not durable"
 
 

@@ -38,11 +38,16 @@ def config_of(config, disk):
     return mine
 
 
-class Machine:
-    """One boot, with the root on `disk`; its program's output, by lines."""
+def start(config, disk, *arguments):
+    """The program, with the root on `disk`."""
+    return Machine(config_of(config, disk), [PROGRAM, *map(str, arguments)])
 
-    def __init__(self, config, disk, *arguments):
-        self.run = guest.Run(config_of(config, disk), [PROGRAM, *map(str, arguments)])
+
+class Machine:
+    """One boot that runs argv; its output, by lines."""
+
+    def __init__(self, config, argv):
+        self.run = guest.Run(config, argv)
         self.run.start()
         self.port = self.run.sockets["stdout"]
         self.port.settimeout(PATIENCE)
@@ -78,7 +83,7 @@ class Machine:
 
 def check(config, path, seed, steps):
     """Boots from the image and looks at it; e2fsck does so afterwards."""
-    one = Machine(config, machine.Disk(path), "check", seed, steps)
+    one = start(config, machine.Disk(path), "check", seed, steps)
     said = []
     try:
         while (line := one.line()) is not None:
@@ -94,7 +99,7 @@ def cut(config, image, folder, seed):
     """One power cut: what was found then."""
     some = random.Random(seed)
     disk = PowerDisk(image, folder / f"socket{seed}", seed)
-    one = Machine(config, machine.Disk("", blockdev=disk.blockdev()), "run", seed)
+    one = start(config, machine.Disk("", blockdev=disk.blockdev()), "run", seed)
     disk.off = one.run.process.kill
     promised = -1
     try:
@@ -130,7 +135,7 @@ def test_record_is_what_qemu_logs(config, image, tmp_path):
     (tmp_path / "log").write_bytes(b"")
     below = disk.blockdev().replace("driver=", "file.driver=").replace("server.", "file.server.")
     logged = f"driver=blklogwrites,{below},log.driver=file,log.filename={tmp_path}/log"
-    one = Machine(config, machine.Disk("", blockdev=logged), "some", 7, 60)
+    one = start(config, machine.Disk("", blockdev=logged), "some", 7, 60)
     try:
         lines = []
         while (line := one.line()) is not None:
