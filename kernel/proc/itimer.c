@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Interval timers (setitimer(2)): real time, and CPU time of the whole process.
+// Interval timers (setitimer(2)): real time, and CPU time of the whole process; and its limit.
 //
 // ITIMER_REAL is a kernel timer. The CPU kinds are looked at by every tick that finds a thread of
 // the process running: precise to a tick, and a process that sleeps costs nothing.
@@ -59,18 +59,33 @@ static void cpu_timer_check_locked(struct process *p, int which, ns_t now, int s
     itimer_signal_locked(p, sig);
 }
 
+// setrlimit(2), RLIMIT_CPU: a signal each second from the soft limit on, up to the hard one.
+static void cpu_limit_check_locked(struct process *p, u64 seconds)
+{
+    struct rlimit64 *limit = &p->limits[RLIMIT_CPU];
+
+    if (seconds >= limit->rlim_max) {
+        itimer_signal_locked(p, SIGKILL);
+    } else if (seconds >= limit->rlim_cur) {
+        store_relaxed(&limit->rlim_cur, limit->rlim_cur + 1);
+        itimer_signal_locked(p, SIGXCPU);
+    }
+}
+
 void cpu_timers_tick(void)
 {
     struct process *p = process_self();
     ns_t user, system;
     irqflags_t flags;
 
-    if (!p || !(p->itimers[ITIMER_VIRTUAL].next | p->itimers[ITIMER_PROF].next))
+    if (!p || (!(p->itimers[ITIMER_VIRTUAL].next | p->itimers[ITIMER_PROF].next) &&
+               load_relaxed(&p->limits[RLIMIT_CPU].rlim_cur) == RLIM_INFINITY))
         return;
     process_times(p, &user, &system);
     flags = spin_lock_irqsave(&p->siglock);
     cpu_timer_check_locked(p, ITIMER_VIRTUAL, user, SIGVTALRM);
     cpu_timer_check_locked(p, ITIMER_PROF, user + system, SIGPROF);
+    cpu_limit_check_locked(p, (user + system) / NS_PER_SEC);
     spin_unlock_irqrestore(&p->siglock, flags);
 }
 

@@ -169,7 +169,8 @@ static int signal_queue_locked(const struct process *p, struct sigpending *pendi
     return 0;
 }
 
-// The thread to wake for a signal to the whole process: the main one if it can, else any that can.
+// The thread to wake for a signal to the whole process: the first, which is the main one, that may
+// take it and is not busy with another.
 static struct task *signal_pick_locked(struct process *p, int sig)
 {
     struct task *t, *found = NULL;
@@ -177,7 +178,7 @@ static struct task *signal_pick_locked(struct process *p, int sig)
     LIST_FOR_EACH (t, &p->tasks, link) {
         if ((t->blocked & ~t->awaited & SIGMASK(sig)) && sig != SIGKILL)
             continue;
-        if (t->thread == thread_self())
+        if (!(load_relaxed(&t->thread->arch.work) & WORK_SIGNAL))
             return t;
         if (!found)
             found = t;

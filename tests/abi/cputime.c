@@ -285,9 +285,58 @@ static void test_timers(void)
     CHECK("both count user time", used.user >= 19 * ns && counted[SIGPROF] >= 19);
 }
 
+/* RLIMIT_CPU */
+
+static volatile sig_atomic_t xcpus;
+
+static void on_xcpu(int number)
+{
+    (void)number;
+    xcpus++;
+}
+
+static void limit_cpu(unsigned long soft, unsigned long hard)
+{
+    struct rlimit limit = {soft, hard};
+
+    NEED(setrlimit(RLIMIT_CPU, &limit) == 0);
+}
+
+static void told_of_limit(void *unused)
+{
+    struct rlimit limit;
+
+    (void)unused;
+    signal(SIGXCPU, on_xcpu);
+    limit_cpu(0, RLIM_INFINITY);
+    while (xcpus < 2)
+        ;
+    NEED(getrlimit(RLIMIT_CPU, &limit) == 0);
+    exit(limit.rlim_cur != 2 || clock() < CLOCKS_PER_SEC);
+}
+
+static void ended_by_limit(void *hard)
+{
+    struct rlimit none = {0, 0};
+
+    setrlimit(RLIMIT_CORE, &none);
+    limit_cpu(0, (long)hard);
+    for (;;)
+        ;
+}
+
+static void test_limit(void)
+{
+    EXPECT("a signal each second", child_run(told_of_limit, NULL), EXITED(0));
+    EXPECT("which ends a process", child_run(ended_by_limit, (void *)RLIM_INFINITY),
+           SIGNALED(SIGXCPU));
+    EXPECT("the hard limit", child_run(ended_by_limit, (void *)0), SIGNALED(SIGKILL));
+}
+
 int main(void)
 {
     abi_begin();
+    test_limit();
     test_split();
     test_sums();
     test_children();

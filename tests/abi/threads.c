@@ -4,6 +4,7 @@
 #include "abi.h"
 
 #include <linux/futex.h>
+#include <poll.h>
 #include <pthread.h>
 #include <time.h>
 
@@ -479,12 +480,49 @@ static void test_timed(void)
     pthread_mutex_unlock(&mutex);
 }
 
+static volatile sig_atomic_t taken, taken_by_main;
+
+static void on_taken(int number)
+{
+    (void)number;
+    taken_by_main += gettid() == getpid();
+    taken++;
+}
+
+static void *sender_main(void *count)
+{
+    for (int n = 0; n < (long)count; n++) {
+        process_await(getpid(), "S");
+        kill(getpid(), SIGUSR2);
+        while (taken <= n)
+            sched_yield();
+    }
+    return NULL;
+}
+
+// What a thread sends to its own process goes to the main thread, which waits.
+static void test_signals_to_main(void)
+{
+    struct sigaction action = {.sa_handler = on_taken};
+    const long count = 50;
+    pthread_t sender;
+
+    sigaction(SIGUSR2, &action, NULL);
+    NEED(pthread_create(&sender, NULL, sender_main, (void *)count) == 0);
+    while (taken < count)
+        poll(NULL, 0, -1);
+    pthread_join(sender, NULL);
+    EXPECT("the main thread took all", taken_by_main, count);
+    signal(SIGUSR2, SIG_DFL);
+}
+
 int main(int argc, char **argv)
 {
     (void)argv;
     if (argc > 1)
         return syscall(SYS_gettid) == getpid() ? 44 : 1;
     abi_begin();
+    test_signals_to_main();
     test_threads();
     test_cond_and_barrier();
     test_identity();
