@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: MIT
+"""stress-ng of Debian: two workers of each stressor, a bounded number of rounds, checking what they get."""
+import pytest
+
+import conftest
+from test_world_full import ENVIRONMENT
+
+pytestmark = [pytest.mark.one_config, pytest.mark.long]
+
+ROUNDS = 20
+STRESSORS = """
+    access affinity aio alarm atomic bigheap branch brk cap chroot clock clone close context copy-file cpu
+    cpu-sched daemon dekker dentry dir dirdeep dirmany dup dynlib enosys env epoll eventfd exit-group fault
+    fcntl fd-abuse fd-fork fd-race fifo file-ioctl filename filerace flock fork fsize full futex
+    getdent getrandom goto hdd hrtimers icache inotify intmath io itimer kcmp kill locka lockbus lockf lockmix
+    lockofd longjmp malloc matrix memcpy metamix mincore mknod mlock mmapaddr mmapcow mmapmany mprotect mq msg
+    msync munmap nanosleep nice nop null open pagemove peterson pipe poll prctl prio-inv pseek pthread ptrace
+    race-sched readahead regs rename revio ring-pipe rlimit rmap rseq schedpolicy seal seek sem-sysv sendfile
+    session set shm shm-sysv sigabrt sigbus sigchld sigfd sigill signal signest sigpending sigpipe sigq sigrt
+    sigsegv sigsuspend sigtrap sigvtalrm sigxcpu sigxfsz skiplist sockfd sockpair splice stack switch sync-file
+    sysinfo tee timer timerfd tlb-shootdown touch umask urandom utime vdso vfork vm vm-rw vm-segv vm-splice wait
+    zero
+    """.split()
+
+
+@pytest.fixture(scope="module")
+def full(config):
+    one = conftest.on_world(config, "world:full")
+    one.mem = "2G"
+    guest = conftest.Guest(one)
+    yield guest
+    guest.stop()
+
+
+@pytest.mark.parametrize("name", STRESSORS)
+def test_stressor(full, name):
+    command = f"mkdir -p /tmp/stress && cd /tmp/stress && stress-ng --{name} 2 --{name}-ops {ROUNDS} --verify 2>&1"
+    result = full.run(["bash", "-c", command], env=ENVIRONMENT, timeout=200)
+    text = result.out.decode("utf-8", "replace")
+    assert result.status == 0 and f"passed: 2: {name} (2)" in text, text
+    assert "fail: " not in text, text
