@@ -54,7 +54,8 @@ tmux list-panes -t one -F '#{pane_index} #{pane_width}x#{pane_height}'
 tmux resize-pane -t one.1 -y 5; key one.1 'stty size' Enter; see one.1 '^5 80'
 key one.0 'vim -u NONE text' Enter; see one.0 '~'
 key one.0 'ione two three' Escape '0dwx$aX' Escape 'yyp:wq' Enter; see one.0 '^>$'; cat text
-key one.0 'sleep 1000' Enter C-z; see one.0 Stopped; key one.0 'kill %1; fg' Enter; see one.0 Terminated
+key one.0 'sleep 1000' Enter; until tmux capture-pane -p -t one.0 | grep -q Stopped; do key one.0 C-z; done
+key one.0 'kill %1; fg' Enter; see one.0 Terminated
 tmux kill-server; tmux ls 2>&1
 """
 EXPECT = r"""
@@ -199,7 +200,8 @@ X
 python3 p.py
 """
 WORK = {
-    "git": (GIT, "200\nsame\nnumber 200\n150\nCONFLICT\n"),
+    "git": (GIT, "200\nsame\nnumber 200\n150\n"
+                 "Automatic merge failed; fix conflicts and then commit the result.\nUD a\n"),
     "redis": (REDIS, "6\nOK\n41\n42\nBackground saving started\nrdb_last_bgsave_status:ok\nRDB looks OK\n"
                      "Background append only file rewriting started\nOK\nvalue\n42\nrewrite\n0\n"),
     "sqlite": (SQLITE, "100000\nwal\n50000|2500050000\n0|0|0\nok\n50100\nok\n"),
