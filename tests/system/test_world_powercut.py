@@ -48,7 +48,7 @@ for step in range(steps):
 """
 GIT_RUN = """
 cd /mnt; git init -q -b main g; cd g; git config user.email a@b; git config user.name n
-git config core.fsync all; git config gc.auto 0
+git config core.fsync all; git config gc.auto 0; sync # init itself makes nothing durable
 for step in $(seq 0 $(($2 - 1))); do
     seq $step $((step * 50)) >f$((step % 5)); echo $step >step; git add . && git commit -qm "step $step" || exit 1
     [ $((step % 10)) != 9 ] || git repack -qad || exit 1
@@ -80,6 +80,8 @@ def look(folder):
 """
 RUNS = {"sqlite": (["python3", "-c", SQLITE_RUN], SQLITE_LOOK, "world"),
         "git": (["bash", "-c", GIT_RUN, "bash"], GIT_LOOK, "world:full")}
+# Of what was answered, these many steps may be away: git renames a branch's file without an fsync of its folder.
+AWAY = {"sqlite": 0, "git": 1}
 CHECK = "\nimport sys\nprint(look('/mnt'))\n"
 
 
@@ -95,7 +97,7 @@ def boot(config, root, disk, argv):
     """A machine of Debian's packages that mounts the disk at /mnt and runs argv."""
     one = conftest.on_world(config, root)
     one.disks.append(disk)
-    return Machine(one, ["bash", "-c", 'mount /dev/vdb /mnt && exec "$@"', "bash", *argv])
+    return Machine(one, ["bash", "-c", 'mount /dev/vdb /mnt && exec "$@" 2>&1', "bash", *argv])
 
 
 def record(config, image, folder, name, seed):
@@ -132,14 +134,16 @@ def judge_on_host(path, folder, look):
 def judge_in_machine(config, root, path, source):
     """The last step, after our own recovery."""
     one = boot(config, root, machine.Disk(str(path)), ["python3", "-c", source + CHECK])
+    lines = []
     try:
-        line = one.line()
+        while (line := one.line()) is not None:
+            lines.append(line)
         status = one.end()
     finally:
         log = one.close()
-    assert status == 0 and line is not None, f"{line}\n{log[-3000:]}"
+    assert status == 0 and len(lines) == 1, f"{lines}\n{log[-3000:]}"
     fsck(path)
-    return int(line)
+    return int(lines[0])
 
 
 @pytest.mark.parametrize("name", RUNS)
@@ -162,4 +166,4 @@ def test_power_cuts(config, image, tmp_path, name):
             found = judge_in_machine(config, root, path, source)
         else:
             found = judge_on_host(path, tmp_path / "left", scope["look"])
-        assert least <= found <= least + 1
+        assert least - AWAY[name] <= found <= least + 1
