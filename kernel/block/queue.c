@@ -325,8 +325,8 @@ void block_submit(struct block_device *d, struct block_request *r)
     account_start(d, r);
     if (d != whole)
         account_start(whole, r);
-    err =
-        check(d, r) ?: block_fault(d); // who takes the sectors away waits for those counted before
+    // Counted first: who takes the sectors away waits for those that may have seen them.
+    err = check(d, r) ?: block_fault(d);
     if (unlikely(err || (r->op == BLOCK_FLUSH && !d->limits.volatile_cache))) {
         turn_away(r, err);
         return;

@@ -105,6 +105,16 @@ def on_world(config, root="world"):
     return mine
 
 
+@pytest.fixture(scope="module")
+def full(config):
+    """One machine with the larger programs of `--root world:full`."""
+    mine = on_world(config, "world:full")
+    mine.mem = "2G"
+    one = Guest(mine)
+    yield one
+    one.stop()
+
+
 class Guest:
     """One machine with the agent in it. run() boots it if need be, also after a panic."""
 

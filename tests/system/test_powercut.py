@@ -76,6 +76,17 @@ class Machine:
         """Its program's status, when it has powered off."""
         return self.run.wait(PATIENCE)
 
+    def finish(self):
+        """What it says up to its end, its status, and the console."""
+        said = []
+        try:
+            while (line := self.line()) is not None:
+                said.append(line)
+            status = self.end()
+        finally:
+            log = self.close()
+        return said, status, log
+
     def close(self):
         self.run.close()
         return self.run.console_text.decode(errors="replace")
@@ -84,13 +95,7 @@ class Machine:
 def check(config, path, seed, steps):
     """Boots from the image and looks at it; e2fsck does so afterwards."""
     one = start(config, machine.Disk(path), "check", seed, steps)
-    said = []
-    try:
-        while (line := one.line()) is not None:
-            said.append(line)
-        status = one.end()
-    finally:
-        log = one.close()
+    said, status, log = one.finish()
     assert (status, said) == (0, ["good"]), f"{said}\n{log[-2000:]}"
     fsck(path)
 
@@ -137,12 +142,9 @@ def test_record_is_what_qemu_logs(config, image, tmp_path):
     logged = f"driver=blklogwrites,{below},log.driver=file,log.filename={tmp_path}/log"
     one = start(config, machine.Disk("", blockdev=logged), "some", 7, 60)
     try:
-        lines = []
-        while (line := one.line()) is not None:
-            lines.append(line)
-        assert (one.end(), lines) == (0, [str(n) for n in range(61)])
+        said, status, _ = one.finish()
+        assert (status, said) == (0, [str(n) for n in range(61)])
     finally:
-        one.close()
         disk.close()
     writes, flushes = log_writes(tmp_path / "log")
     assert Counter(writes) == Counter((w.at, w.data) for w in disk.writes)

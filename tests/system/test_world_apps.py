@@ -2,7 +2,6 @@
 """Servers, databases, terminals and interpreters of `--root world:full`, each made to do its work."""
 import pytest
 
-import conftest
 from test_world_full import ENVIRONMENT
 
 pytestmark = [pytest.mark.one_config, pytest.mark.long]
@@ -212,15 +211,6 @@ WORK = {
     "python": (PYTHON, "fork 328350\n600 [0, 0, 0]\nspawn 328350\n600 [0, 0, 0]\nforkserver 328350\n"
                        "600 [0, 0, 0]\n900\nLOUD\n332833500\n9 a\nalarms\n77\nexpired\n"),
 }
-
-
-@pytest.fixture(scope="module")
-def full(config):
-    one = conftest.on_world(config, "world:full")
-    one.mem = "2G"
-    guest = conftest.Guest(one)
-    yield guest
-    guest.stop()
 
 
 @pytest.mark.parametrize("name", WORK)

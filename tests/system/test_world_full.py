@@ -2,8 +2,6 @@
 """The larger programs of `--root world:full`: compilers, git, interpreters. They are fetched for this."""
 import pytest
 
-import conftest
-
 pytestmark = [pytest.mark.one_config, pytest.mark.long]
 
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin", "HOME": "/root", "LANG": "C.UTF-8"}
@@ -66,15 +64,6 @@ E
         printf 'b\\na\\n' >v; vim -u NONE -es -c '%sort' -c 'wq' v; cat v
         """, "a\nb\n"),
 }
-
-
-@pytest.fixture(scope="module")
-def full(config):
-    one = conftest.on_world(config, "world:full")
-    one.mem = "2G"
-    guest = conftest.Guest(one)
-    yield guest
-    guest.stop()
 
 
 @pytest.mark.parametrize("program", VERSIONS)

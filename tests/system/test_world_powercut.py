@@ -134,13 +134,7 @@ def judge_on_host(path, folder, look):
 def judge_in_machine(config, root, path, source):
     """The last step, after our own recovery."""
     one = boot(config, root, machine.Disk(str(path)), ["python3", "-c", source + CHECK])
-    lines = []
-    try:
-        while (line := one.line()) is not None:
-            lines.append(line)
-        status = one.end()
-    finally:
-        log = one.close()
+    lines, status, log = one.finish()
     assert status == 0 and len(lines) == 1, f"{lines}\n{log[-3000:]}"
     fsck(path)
     return int(lines[0])

@@ -2,7 +2,6 @@
 """stress-ng of Debian: two workers of each stressor, a bounded number of rounds, checking what they get."""
 import pytest
 
-import conftest
 from test_world_full import ENVIRONMENT
 
 pytestmark = [pytest.mark.one_config, pytest.mark.long]
@@ -21,15 +20,6 @@ STRESSORS = """
     sysinfo tee timer timerfd tlb-shootdown touch umask urandom utime vdso vfork vm vm-rw vm-segv vm-splice wait
     zero
     """.split()
-
-
-@pytest.fixture(scope="module")
-def full(config):
-    one = conftest.on_world(config, "world:full")
-    one.mem = "2G"
-    guest = conftest.Guest(one)
-    yield guest
-    guest.stop()
 
 
 @pytest.mark.parametrize("name", STRESSORS)
