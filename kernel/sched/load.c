@@ -93,7 +93,7 @@ void sched_check(void)
 
         verify(runq_check(&h->rq));
         verify(!h->current->queued && h->current->on_hart);
-        verify(h->current->arch.hart == i);
+        verify(h->current->arch.hart == i && h->current->mode < CPU_MODES);
         verify(h->current == h->idle || h->tick != NS_NEVER);
         spin_unlock_irqrestore(&h->lock, irq);
     }

@@ -91,6 +91,7 @@ int thread_create(struct thread **out, const char *name, void (*fn)(void *), voi
 
 static void thread_free(struct thread *t)
 {
+    assert(t->state == THREAD_NEW || (t->state == THREAD_DEAD && !load_acquire(&t->on_hart)));
     if (thread_hooks.release)
         thread_hooks.release(t);
     kstack_free(t->stack);

@@ -294,6 +294,36 @@ static void space_scenario(void)
     world_user_end();
 }
 
+/* A space whose last users leave it, and then the harts that still have its tables */
+
+static void leaver(void *shared)
+{
+    struct vm_space *own;
+
+    verify(!vm_space_create(&own));
+    world_space_set(shared);
+    world_space_set(NULL);
+    vm_space_put(shared);
+    world_space_set(own);
+    world_space_set(NULL);
+    vm_space_put(own);
+}
+
+static void leave_scenario(void)
+{
+    for (int step = 0; step < STEPS; step++) {
+        struct vm_space *shared;
+
+        verify(!vm_space_create(&shared));
+        for (int i = 0; i < THREADS; i++) {
+            vm_space_get(shared);
+            host_spawn("leaver", leaver, shared);
+        }
+        vm_space_put(shared);
+        host_join();
+    }
+}
+
 /* No memory */
 
 static bool done(s64 err)
@@ -327,6 +357,7 @@ static void memory_scenario(void)
 
 HOST_TEST(file, RUNS)
 HOST_TEST(space, RUNS)
+HOST_TEST(leave, RUNS)
 HOST_FAIL_TEST(memory)
 
 int main(void)
@@ -334,6 +365,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_file),
         cmocka_unit_test(test_space),
+        cmocka_unit_test(test_leave),
         cmocka_unit_test(test_memory),
     };
 

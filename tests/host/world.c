@@ -74,7 +74,7 @@ void world_unmount(void)
     path_put(&at);
 }
 
-static void space_set(struct vm_space *s)
+void world_space_set(struct vm_space *s)
 {
     irqflags_t irq = irq_save();
 
@@ -94,7 +94,7 @@ uaddr_t world_user_begin(u64 size)
     arch_self()->fail_nth = 0;
     verify(!vm_space_create(&s) && !vm_map(s, &args, &at));
     arch_self()->fail_nth = fail_nth;
-    space_set(s);
+    world_space_set(s);
     return at;
 }
 
@@ -103,7 +103,7 @@ void world_user_end(void)
     struct vm_space *s = thread_self()->space;
 
     host_join();
-    space_set(NULL);
+    world_space_set(NULL);
     vm_space_check(s);
     vm_space_put(s);
 }

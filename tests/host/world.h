@@ -19,6 +19,8 @@ void world_unmount(void);
 // user memory at the address returned, of which no page is present yet; end takes it away.
 uaddr_t world_user_begin(u64 size);
 void world_user_end(void);
+// The running thread goes on in `s`, whose reference it has; NULL: in none.
+void world_space_set(struct vm_space *s);
 
 // read(2), write(2) on user memory, for the running thread.
 ssize_t world_read(struct file *f, uaddr_t to, size_t n);

@@ -21,8 +21,10 @@ struct shootdown {
 };
 
 struct hart {
-    struct mmu_space *space; // (a) written by own hart; whose tables satp points at, NULL: kernel's
-    u64 satp;                // (h)
+    struct mmu_space *space; // (a) written by own hart; what it runs or switches to, NULL: kernel's
+    struct mmu_space
+        *tables; // (a) written by own hart; whose tables satp points at, NULL: kernel's
+    u64 satp;    // (h)
     struct arch_thread *fpu_owner; // (h) whose state the FP registers hold, if its fpu_hart agrees
     u64 requests;                  // (a) bit per hart whose shootdown waits for this one
     u32 ipi;                       // (a) IPI_*

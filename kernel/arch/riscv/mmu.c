@@ -22,6 +22,10 @@
 // takes a fresh one. Interrupted harts flush what they run. A hart that comes back while it is
 // being taken out is missing from the set for a moment, so nobody else relies on the set then:
 // `narrowing` is read after the entries were changed and before the set.
+//
+// A hart that has named its next space walks the last one's tables until satp is written, and only
+// then stores hart->tables; meanwhile it counts as one that runs the last. Interrupts are off, so
+// its answer says that the switch is over, and tables are not freed under it.
 #include "abi/errno.h"
 #include "arch/boot.h"
 #include "arch/riscv/hart.h"
@@ -33,6 +37,7 @@
 
 #define SATP_MODE_SV39  (8UL << 60)
 #define SATP_ASID_SHIFT 44
+#define SATP_PPN        (BIT(SATP_ASID_SHIFT) - 1)
 #define ASID_BITS       16
 #define ASID_MASK       ((1UL << ASID_BITS) - 1)
 #define DEBUG_ASIDS     7
@@ -133,6 +138,7 @@ void mmu_space_switch(struct mmu_space *space)
     self->satp = SATP_MODE_SV39 | (asid & ASID_MASK) << SATP_ASID_SHIFT |
                  virt_to_phys(space->root) >> PAGE_SHIFT;
     csr_write(satp, self->satp);
+    store_release(&self->tables, space);
     if (unlikely(flush))
         sfence_all();
     fence_i(); // mmu_sync_icache tells only harts that run the space
@@ -142,6 +148,7 @@ static void leave_local(struct hart *self)
 {
     self->satp = kernel_satp();
     csr_write(satp, self->satp);
+    store_release(&self->tables, NULL);
     store_release(&self->space, NULL);
     if (!asid_max)
         sfence_all();
@@ -181,7 +188,13 @@ void mmu_shootdown_local(const struct shootdown *s)
     }
 }
 
-// Those harts of the set that run the space now; the others leave it. Preemption is off.
+// Runs it, switches to it, or away from it.
+static bool hart_uses(const struct hart *h, const struct mmu_space *space)
+{
+    return load_acquire(&h->space) == space || load_relaxed(&h->tables) == space;
+}
+
+// Those harts of the set that use the space now; the others leave it. Preemption is off.
 static u64 space_narrow(struct mmu_space *space)
 {
     u64 mask;
@@ -195,10 +208,10 @@ static u64 space_narrow(struct mmu_space *space)
         u64 bit = m & -m;
         const struct hart *h = &harts[bit_lowest(m)];
 
-        if (load_relaxed(&h->space) == space)
+        if (hart_uses(h, space))
             continue;
         atomic_fetch_and(&space->harts, ~bit);
-        if (load_relaxed(&h->space) == space)
+        if (hart_uses(h, space))
             atomic_fetch_or(&space->harts, bit); // it came back meanwhile
         else
             mask &= ~bit;
@@ -255,9 +268,19 @@ static void space_retire(struct mmu_space *space)
     preempt_enable();
 }
 
+// No hart walks the tables below this root.
+static void root_check(const pte_t *root)
+{
+    for (unsigned i = 0; i < hart_count; i++)
+        if ((load_relaxed(&harts[i].satp) & SATP_PPN) == virt_to_phys(root) >> PAGE_SHIFT)
+            up_panic(NULL, "page tables are freed that a hart uses");
+}
+
 void mmu_space_fini(struct mmu_space *space)
 {
     space_retire(space);
+    if (DEBUG)
+        root_check(space->root);
     pagetable_free_user(space);
     kernelmap_clear(space->root);
     up_table_free(space->root);
