@@ -154,16 +154,17 @@ struct process {
 enum { STOP_GROUP = 1, STOP_TRAP = 2, STOP_NEWS = 4 };
 
 struct task {
-    struct thread *thread;     // (c)
-    struct process *proc;      // (c) referenced
-    struct pid *pid;           // (c)
-    struct list link;          // (siglock)
-    u64 blocked;               // (h) written under siglock
-    u64 awaited;               // (siglock) blocked, but sigtimedwait sleeps for them
-    u64 saved_mask;            // (h) WORK_RESTORE puts it back
-    struct sigpending pending; // (siglock)
-    struct sigstack altstack;  // (h)
-    uaddr_t clear_child_tid, robust_list, set_child_tid; // (h)
+    struct thread *thread;                  // (c)
+    struct process *proc;                   // (c) referenced
+    struct pid *pid;                        // (c)
+    struct list link;                       // (siglock)
+    u64 blocked;                            // (h) written under siglock
+    u64 awaited;                            // (siglock) blocked, but sigtimedwait sleeps for them
+    u64 saved_mask;                         // (h) WORK_RESTORE puts it back
+    struct sigpending pending;              // (siglock)
+    struct sigstack altstack;               // (h)
+    uaddr_t clear_child_tid, set_child_tid; // (h)
+    uaddr_t robust_list;                    // (a) written by its own thread
     struct {
         uaddr_t area; // 0: none
         u32 length, signature;

@@ -2,6 +2,7 @@
 // Calls that move file data.
 
 #include "abi/limits.h"
+#include "abi/uio.h"
 #include "mm/slab.h"
 #include "syscall/args.h"
 #include "vfs/inotify.h"
@@ -78,7 +79,13 @@ static inline s64 buffer_io(u64 fd, uaddr_t buf, u64 count, loff_t pos, bool wri
     return likely(n >= 0) ? n : transfer_failed(f, n, write);
 }
 
-static s64 vector_io(u64 fd, uaddr_t iov, u64 count, loff_t pos, bool write)
+static bool has_pages(const struct file *f)
+{
+    return S_ISREG(f->inode->mode) || S_ISBLK(f->inode->mode);
+}
+
+// flags: RWF_*, of preadv2(2).
+static s64 vector_io(u64 fd, uaddr_t iov, u64 count, loff_t pos, u32 flags, bool write)
 {
     struct file *f SCOPED(file_end) = fd_get((int)fd);
     struct iov_arg a;
@@ -88,8 +95,13 @@ static s64 vector_io(u64 fd, uaddr_t iov, u64 count, loff_t pos, bool write)
     if (n)
         return n;
     uio_init_iov(&u, a.list, a.count);
-    n = transfer(f, &u, pos, write);
+    if (u.left && flags & ~(RWF_HIPRI | RWF_DSYNC | RWF_SYNC))
+        n = -EOPNOTSUPP;
+    else
+        n = transfer(f, &u, pos, write);
     iov_arg_fini(&a);
+    if (n > 0 && write && flags & (RWF_DSYNC | RWF_SYNC) && has_pages(f))
+        n = file_fsync(f, !(flags & RWF_SYNC)) ?: n;
     return n >= 0 ? n : transfer_failed(f, n, write);
 }
 
@@ -115,22 +127,32 @@ s64 sys_pwrite64(u64 fd, u64 buf, u64 count, u64 pos)
 
 s64 sys_readv(u64 fd, u64 iov, u64 count)
 {
-    return vector_io(fd, iov, count, OWN_POS, false);
+    return vector_io(fd, iov, count, OWN_POS, 0, false);
 }
 
 s64 sys_writev(u64 fd, u64 iov, u64 count)
 {
-    return vector_io(fd, iov, count, OWN_POS, true);
+    return vector_io(fd, iov, count, OWN_POS, 0, true);
 }
 
 s64 sys_preadv(u64 fd, u64 iov, u64 count, u64 pos, u64 pos_high)
 {
-    return (s64)pos < 0 ? -EINVAL : vector_io(fd, iov, count, pos, false);
+    return (s64)pos < 0 ? -EINVAL : vector_io(fd, iov, count, pos, 0, false);
 }
 
 s64 sys_pwritev(u64 fd, u64 iov, u64 count, u64 pos, u64 pos_high)
 {
-    return (s64)pos < 0 ? -EINVAL : vector_io(fd, iov, count, pos, true);
+    return (s64)pos < 0 ? -EINVAL : vector_io(fd, iov, count, pos, 0, true);
+}
+
+s64 sys_preadv2(u64 fd, u64 iov, u64 count, u64 pos, u64 pos_high, u64 flags)
+{
+    return (s64)pos < OWN_POS ? -EINVAL : vector_io(fd, iov, count, pos, (u32)flags, false);
+}
+
+s64 sys_pwritev2(u64 fd, u64 iov, u64 count, u64 pos, u64 pos_high, u64 flags)
+{
+    return (s64)pos < OWN_POS ? -EINVAL : vector_io(fd, iov, count, pos, (u32)flags, true);
 }
 
 s64 sys_lseek(u64 fd, u64 offset, u64 whence)
@@ -286,11 +308,6 @@ static u64 last_page(u64 offset, u64 length)
     u64 end = length ? offset + length : INT64_MAX;
 
     return (MIN(end, (u64)INT64_MAX) - 1) >> PAGE_SHIFT;
-}
-
-static bool has_pages(const struct file *f)
-{
-    return S_ISREG(f->inode->mode) || S_ISBLK(f->inode->mode);
 }
 
 // Pages that the range covers only in part stay.

@@ -219,8 +219,24 @@ s64 sys_set_robust_list(u64 head, u64 size)
 {
     if (size != ROBUST_HEAD_SIZE)
         return -EINVAL;
-    task_self()->robust_list = head;
+    store_relaxed(&task_self()->robust_list, head);
     return 0;
+}
+
+s64 sys_get_robust_list(u64 tid, u64 head, u64 size)
+{
+    struct task *t;
+    u64 list = 0;
+    int err = -ESRCH;
+
+    spin_lock(&proctree_lock);
+    t = (s32)tid ? task_find((s32)tid) : task_self();
+    if (t) {
+        list = load_relaxed(&t->robust_list);
+        err = process_may_access_locked(t->proc, false) ? 0 : -EPERM;
+    }
+    spin_unlock(&proctree_lock);
+    return err ?: put_user_u64(size, ROBUST_HEAD_SIZE) ?: put_user_u64(head, list);
 }
 
 s64 sys_rseq(u64 area, u64 length, u64 flags, u64 signature)

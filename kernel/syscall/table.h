@@ -14,7 +14,8 @@
     SYSCALL(read, 3, FAST, "fas") SYSCALL(write, 3, FAST, "fas") SYSCALL(readv, 3, FAST, "fau") \
     SYSCALL(writev, 3, FAST, "fau") SYSCALL(pread64, 4, FAST, "fasd") \
     SYSCALL(pwrite64, 4, FAST, "fasd") SYSCALL(preadv, 5, FAST, "fauuu") \
-    SYSCALL(pwritev, 5, FAST, "fauuu") SYSCALL(lseek, 3, FAST, "fdd") \
+    SYSCALL(pwritev, 5, FAST, "fauuu") SYSCALL(preadv2, 6, FAST, "fauuux") \
+    SYSCALL(pwritev2, 6, FAST, "fauuux") SYSCALL(lseek, 3, FAST, "fdd") \
     SYSCALL(sendfile, 4, FAST, "ffas") SYSCALL(copy_file_range, 6, FAST, "fafasx") \
     SYSCALL(splice, 6, FAST, "fafasx") SYSCALL(tee, 4, FAST, "ffsx") \
     SYSCALL(vmsplice, 4, FAST, "faux") \
@@ -85,7 +86,7 @@
     SYSCALL(execve, 3, FULL, "paa") SYSCALL(execveat, 5, FULL, "Fpaax") \
     SYSCALL(exit, 1, FAST, "d") SYSCALL(exit_group, 1, FAST, "d") SYSCALL(wait4, 4, FAST, "Paxa") \
     SYSCALL(waitid, 5, FAST, "dPaxa") SYSCALL(set_tid_address, 1, FAST, "a") \
-    SYSCALL(set_robust_list, 2, FAST, "as") SYSCALL(rseq, 4, FAST, "auxu") SYSCALL(futex, 6, FAST, "axuaau") \
+    SYSCALL(set_robust_list, 2, FAST, "as") SYSCALL(get_robust_list, 3, FAST, "Paa") SYSCALL(rseq, 4, FAST, "auxu") SYSCALL(futex, 6, FAST, "axuaau") \
     SYSCALL(getpid, 0, FAST, "") SYSCALL(getppid, 0, FAST, "") SYSCALL(gettid, 0, FAST, "") \
     SYSCALL(setpgid, 2, FAST, "PP") SYSCALL(getpgid, 1, FAST, "P") SYSCALL(getsid, 1, FAST, "P") \
     SYSCALL(setsid, 0, FAST, "") SYSCALL(prctl, 5, FAST, "daaaa") \

@@ -151,6 +151,30 @@ static void test_vectors(void)
     close(fd);
 }
 
+static void test_vector_flags(void)
+{
+    int fd = make("vector2"), p[2];
+    char a[3], b[5];
+    struct iovec out[] = {{"one", 3}, {"three", 5}}, in[] = {{a, 3}, {b, 5}};
+
+    EXPECT("own position", pwritev2(fd, out, 2, -1, 0), 8);
+    EXPECT("which moves", lseek(fd, 0, SEEK_CUR), 8);
+    EXPECT("written through", pwritev2(fd, out, 2, 8, RWF_SYNC), 8);
+    EXPECT("its data", pwritev2(fd, out, 1, 16, RWF_DSYNC | RWF_HIPRI), 3);
+    EXPECT("read at", preadv2(fd, in, 2, 8, RWF_DSYNC), 8);
+    CHECK("parts", memcmp(a, "one", 3) == 0 && memcmp(b, "three", 5) == 0);
+    EXPECT("position stays", lseek(fd, 16, SEEK_SET), 16);
+    EXPECT("read on", preadv2(fd, in, 2, -1, 0), 3);
+    EXPECT_ERR("no position", preadv2(fd, in, 2, -2, 0), EINVAL);
+    EXPECT_ERR("no such flag", pwritev2(fd, out, 2, 0, 1 << 30), EOPNOTSUPP);
+    EXPECT("of nothing it is not asked", preadv2(fd, in, 0, 0, 1 << 30), 0);
+    NEED(pipe(p) == 0);
+    EXPECT("a pipe, through", pwritev2(p[1], out, 2, -1, RWF_SYNC), 8);
+    EXPECT_ERR("has no places", pwritev2(p[1], out, 2, 0, 0), ESPIPE);
+    EXPECT("a pipe", preadv2(p[0], in, 2, -1, 0), 8);
+    close(p[0]), close(p[1]), close(fd);
+}
+
 static void test_sizes(void)
 {
     int fd = make("size");
@@ -739,6 +763,7 @@ int main(void)
     test_long_path();
     test_offsets();
     test_vectors();
+    test_vector_flags();
     test_sizes();
     test_links();
     test_symlinks();

@@ -267,6 +267,36 @@ static void robust_waiter(void *lock)
     NEED(futex(lock, FUTEX_WAIT, 5, NULL, NULL, 0) == 0);
 }
 
+static void robust_asked(void *other)
+{
+    void *head;
+    size_t size;
+
+    NEED(setuid(1000) == 0);
+    EXPECT_ERR("another's", syscall(SYS_get_robust_list, *(pid_t *)other, &head, &size), EPERM);
+}
+
+static void test_robust_list(void)
+{
+    static struct robust_head head;
+    struct robust_head *was = NULL, *is = NULL;
+    size_t size = 0;
+    pid_t self = getpid();
+
+    EXPECT("what the library set", syscall(SYS_get_robust_list, 0, &was, &size), 0);
+    EXPECT("its size", size, sizeof(head));
+    head = (struct robust_head){&head, 0, NULL};
+    EXPECT_ERR("another size", syscall(SYS_set_robust_list, &head, 23), EINVAL);
+    NEED(syscall(SYS_set_robust_list, &head, sizeof(head)) == 0);
+    EXPECT("by its id", syscall(SYS_get_robust_list, gettid(), &is, &size), 0);
+    CHECK("our own", is == &head);
+    NEED(syscall(SYS_set_robust_list, was, sizeof(head)) == 0);
+    EXPECT_ERR("nobody's", syscall(SYS_get_robust_list, 1 << 22, &is, &size), ESRCH);
+    EXPECT_ERR("nowhere", syscall(SYS_get_robust_list, 0, 8, &size), EFAULT);
+    EXPECT_ERR("its size nowhere", syscall(SYS_get_robust_list, 0, &is, 8), EFAULT);
+    EXPECT("who may not ask", child_run(robust_asked, &self), 0);
+}
+
 // Killed between giving the lock up and waking who waits for it.
 static void robust_giver(void *lock)
 {
@@ -530,6 +560,7 @@ int main(int argc, char **argv)
     test_futex_wake();
     test_futex_shared();
     test_robust();
+    test_robust_list();
     test_robust_ends();
     test_signals();
     test_ends();
