@@ -49,24 +49,17 @@ struct epoll {
     u32 paths;        // ways up
 };
 
-// An entry on one of the file's queues.
-struct watch {
-    struct wait_entry wait;
-    struct item *item; // NULL: not in use
-    struct watch *next;
-};
-
 struct item {
-    struct rb_node node;       // (m)
-    struct list ready;         // (l)
-    struct hnode file_node;    // (watches_lock) on file->watches
-    struct list inner;         // (epoll_mutex) on epoll->inner
-    struct epoll *epoll;       // (c)
-    struct file *file;         // (c) not referenced
-    int fd;                    // (c)
-    u32 events;                // (m; read anywhere) EPOLL*
-    u64 data;                  // (m)
-    struct watch first, *more; // (c) once added
+    struct rb_node node;         // (m)
+    struct list ready;           // (l)
+    struct hnode file_node;      // (watches_lock) on file->watches
+    struct list inner;           // (epoll_mutex) on epoll->inner
+    struct epoll *epoll;         // (c)
+    struct file *file;           // (c) not referenced
+    int fd;                      // (c)
+    u32 events;                  // (m; read anywhere) EPOLL*
+    u64 data;                    // (m)
+    struct poll_watches watches; // (c) once added
 };
 
 static struct mutex epoll_mutex = MUTEX_INIT(epoll_mutex, RANK_EPOLL);
@@ -83,7 +76,7 @@ bool file_is_epoll(const struct file *f)
 
 static bool item_woken(struct wait_entry *wait, u64 key)
 {
-    struct item *item = container_of(wait, struct watch, wait)->item;
+    struct item *item = poll_watch_owner(wait);
     struct epoll *e = item->epoll;
     u32 wanted = load_relaxed(&item->events);
 
@@ -289,15 +282,9 @@ static struct item *item_find(struct epoll *e, const struct file *f, int fd,
 static void item_remove(struct item *item)
 {
     struct epoll *e = item->epoll;
-    struct watch *w, *next;
     irqflags_t irq;
 
-    wait_entry_remove(&item->first.wait);
-    for (w = item->more; w; w = next) {
-        next = w->next;
-        wait_entry_remove(&w->wait);
-        kfree(w);
-    }
+    poll_watches_end(&item->watches);
     irq = spin_lock_irqsave(&e->lock);
     list_remove(&item->ready);
     spin_unlock_irqrestore(&e->lock, irq);
@@ -310,39 +297,10 @@ static void item_remove(struct item *item)
     user_count_sub(e->uid, USER_EPOLL_WATCHES, 1);
 }
 
-// What file_poll of a new item registers with.
-struct adding {
-    struct poll_table table;
-    struct item *item;
-    bool failed;
-};
-
-static void watch_add(struct poll_table *table, struct wait_queue *q)
-{
-    struct adding *a = container_of(table, struct adding, table);
-    struct item *item = a->item;
-    struct watch *w = &item->first;
-
-    if (w->item) {
-        w = kmalloc(sizeof(*w), 0);
-        if (!w) {
-            a->failed = true;
-            return;
-        }
-        w->next = item->more;
-        item->more = w;
-    }
-    w->item = item;
-    wait_entry_init(&w->wait);
-    w->wait.wake = item_woken;
-    w->wait.exclusive = item->events & EPOLLEXCLUSIVE;
-    wait_entry_add(q, &w->wait);
-}
-
 // A 25th of memory may be one user's items; most have one entry, a few two.
 static int item_charge(struct epoll *e)
 {
-    u64 size = sizeof(struct item) + sizeof(struct watch);
+    u64 size = sizeof(struct item) + sizeof(struct poll_watch);
     int err = user_count_add(e->uid, USER_EPOLL_WATCHES, 1, frames_total() * PAGE_SIZE / 25 / size);
 
     return err == -EAGAIN ? -ENOSPC : err;
@@ -458,8 +416,8 @@ static struct item *item_create(struct epoll *e, struct file *f, int fd,
 
 static int item_add(struct epoll *e, struct file *f, int fd, const struct epoll_event *event)
 {
-    struct adding a = {.table.add = watch_add};
     struct rb_node *parent, **link;
+    struct item *item;
     u32 ready;
     int err = 0;
 
@@ -468,31 +426,30 @@ static int item_add(struct epoll *e, struct file *f, int fd, const struct epoll_
     err = item_charge(e);
     if (err)
         return err;
-    a.item = item_create(e, f, fd, event);
-    if (!a.item) {
+    item = item_create(e, f, fd, event);
+    if (!item) {
         user_count_sub(e->uid, USER_EPOLL_WATCHES, 1);
         return -ENOMEM;
     }
-    rb_link(&e->items, &a.item->node, parent, link);
+    rb_link(&e->items, &item->node, parent, link);
     spin_lock(&watches_lock);
-    hlist_insert(&f->watches, &a.item->file_node);
+    hlist_insert(&f->watches, &item->file_node);
     spin_unlock(&watches_lock);
     if (file_is_epoll(f)) {
-        list_insert_tail(&e->inner, &a.item->inner);
+        list_insert_tail(&e->inner, &item->inner);
         err = nesting_check(e, f->private);
     } else if (is_watched(e)) {
         walk++;
         err = file_paths_fit(f) ? 0 : -EINVAL;
     }
     if (!err) {
-        ready = file_poll(f, &a.table);
-        if (a.failed)
-            err = -ENOMEM;
-        else
-            item_check(a.item, ready);
+        err = poll_watches_begin(&item->watches, f, item, item_woken, item->events & EPOLLEXCLUSIVE,
+                                 &ready);
+        if (!err)
+            item_check(item, ready);
     }
     if (err)
-        item_remove(a.item);
+        item_remove(item);
     return err;
 }
 

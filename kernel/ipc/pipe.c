@@ -696,4 +696,5 @@ static const struct file_ops pipe_ops = {
     .write = pipe_write,
     .ioctl = pipe_ioctl,
     .poll = pipe_poll,
+    .signals = true,
 };

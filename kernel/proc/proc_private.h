@@ -7,6 +7,8 @@
 #include "proc/process.h"
 #include "proc/signal.h"
 
+void sigio_init(void);
+
 // pid.c: all with proctree_lock held, but pid_alloc and pid_use_end which take it.
 int pid_alloc(struct pid **out); // one use; -EAGAIN, -ENOMEM
 void pid_use_begin_locked(struct pid *p);

@@ -318,6 +318,7 @@ void proc_init(void)
     vm_hooks.file_sync = area_file_sync;
     vm_hooks.space_next = space_next;
     socket_pid_hook = self_pid;
+    sigio_init();
     fd_limit_hook = fd_limit;
     file_size_limit_hook = file_size_limit;
     mqueue_limit_hook = mqueue_limit;

@@ -20,6 +20,14 @@ void work_init(struct work *w, void (*fn)(struct work *))
     list_init(&w->link);
 }
 
+// Interrupts are off.
+static inline void work_add(struct worker *worker, struct work *w)
+{
+    spin_lock_nested(&worker->lock); // of RANK_WAIT; a queue's callback may be the caller
+    list_insert_tail(&worker->queue, &w->link);
+    spin_unlock(&worker->lock);
+}
+
 void work_queue(struct work *w)
 {
     irqflags_t irq;
@@ -29,11 +37,19 @@ void work_queue(struct work *w)
         return;
     irq = irq_save();
     worker = &workers[hart_index()];
-    spin_lock_irqsave(&worker->lock);
-    list_insert_tail(&worker->queue, &w->link);
-    spin_unlock_irqrestore(&worker->lock, 0);
+    work_add(worker, w);
     wake_one(&worker->wait);
     irq_restore(irq);
+}
+
+void work_queue_nested(struct work *w)
+{
+    struct worker *worker = &workers[hart_index()];
+
+    if (atomic_xchg(&w->pending, 1U))
+        return;
+    work_add(worker, w);
+    wake_key_nested(&worker->wait, 0);
 }
 
 static struct work *worker_next(struct worker *worker)

@@ -13,4 +13,6 @@ struct work {
 void work_init(struct work *w, void (*fn)(struct work *));
 // Queues it on this hart's worker unless it is pending already; any context.
 void work_queue(struct work *w);
+// The same from the callback of a wait entry, whose queue's lock is held.
+void work_queue_nested(struct work *w);
 void workqueue_init(void); // starts the workers; panics if memory is out at boot

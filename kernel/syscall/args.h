@@ -79,7 +79,6 @@ int iov_arg_init(struct iov_arg *a, uaddr_t src, u64 count);
 void iov_arg_fini(struct iov_arg *a);
 
 void signal_self(int sig);
-void file_flags_change(struct file *f, u32 clear, u32 set);
 
 // Two descriptors for two files, told to the program; takes over the references if it succeeds.
 s64 publish_pair(struct file *first, struct file *second, bool cloexec, uaddr_t out);

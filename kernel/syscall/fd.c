@@ -4,6 +4,7 @@
 #include "abi/ioctl.h"
 #include "fs/tmpfs/tmpfs.h"
 #include "ipc/pipe.h"
+#include "proc/sigio.h"
 #include "syscall/args.h"
 #include "syscall/filelock.h"
 
@@ -47,42 +48,21 @@ static s64 fcntl_dup(struct file *f, u64 from, bool cloexec)
     return fd;
 }
 
-void file_flags_change(struct file *f, u32 clear, u32 set)
-{
-    u32 old;
-
-    do {
-        old = load_relaxed(&f->flags);
-    } while (!atomic_cas(&f->flags, old, (old & ~clear) | set));
-}
-
-static s64 fcntl_set_flags(struct file *f, u32 flags)
+static s64 fcntl_set_flags(struct file *f, int fd, u32 flags)
 {
     const u32 changeable = O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME;
+    int err;
 
     if (flags & ~f->flags & O_NOATIME && inode_check_owner(f->inode))
         return -EPERM;
     if (flags & O_DIRECT && S_ISFIFO(f->inode->mode)) // packet mode
         return -EINVAL;
+    if ((flags ^ f->flags) & O_ASYNC) {
+        err = sigio_set_async(f, fd, flags & O_ASYNC);
+        if (err && err != -ENOTTY)
+            return err;
+    }
     file_flags_change(f, changeable, flags & changeable);
-    return 0;
-}
-
-// Who would get SIGIO: a process, or (negative) a group.
-static s64 fcntl_set_owner(struct file *f, int owner)
-{
-    struct pid *pid;
-    bool found;
-
-    if (owner == INT32_MIN)
-        return -EINVAL;
-    spin_lock(&proctree_lock);
-    pid = owner ? pid_find(owner < 0 ? -owner : owner) : NULL;
-    found = pid && (owner < 0 ? pid->group != NULL : pid->process || pid->task);
-    spin_unlock(&proctree_lock);
-    if (owner && !found)
-        return -ESRCH;
-    store_relaxed(&f->owner, (u32)owner);
     return 0;
 }
 
@@ -109,7 +89,7 @@ static s64 fcntl_file(struct file *f, int fd, u32 command, u64 arg)
 {
     switch (command) {
     case F_SETFL:
-        return fcntl_set_flags(f, (u32)arg);
+        return fcntl_set_flags(f, fd, (u32)arg);
     case F_GETLK:
     case F_OFD_GETLK:
         return filelock_get(f, command, arg);
@@ -119,9 +99,12 @@ static s64 fcntl_file(struct file *f, int fd, u32 command, u64 arg)
     case F_OFD_SETLKW:
         return restartable(filelock_set(f, fd, command, arg));
     case F_SETOWN:
-        return fcntl_set_owner(f, (int)arg);
     case F_GETOWN:
-        return (s32)load_relaxed(&f->owner);
+    case F_SETOWN_EX:
+    case F_GETOWN_EX:
+    case F_SETSIG:
+    case F_GETSIG:
+        return sigio_fcntl(f, command, arg);
     case F_GETPIPE_SZ:
         return pipe_get_size(f);
     case F_SETPIPE_SZ:
@@ -169,6 +152,15 @@ static s64 ioctl_nonblock(struct file *f, uaddr_t arg)
     return 0;
 }
 
+static s64 ioctl_async(struct file *f, int fd, uaddr_t arg)
+{
+    u32 on;
+
+    if (copy_from_user(&on, arg, sizeof(on)))
+        return -EFAULT;
+    return !on == !(f->flags & O_ASYNC) ? 0 : sigio_set_async(f, fd, on);
+}
+
 static s64 ioctl_file(struct file *f, int fd, u32 command, u64 arg)
 {
     struct inode *i = f->inode;
@@ -180,6 +172,8 @@ static s64 ioctl_file(struct file *f, int fd, u32 command, u64 arg)
         return 0;
     case FIONBIO:
         return ioctl_nonblock(f, arg);
+    case FIOASYNC:
+        return ioctl_async(f, fd, arg);
     case FIGETBSZ:
         return put_user_u32(arg, i->sb->block_size);
     default:

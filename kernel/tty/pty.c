@@ -467,6 +467,7 @@ static const struct file_ops ptmx_ops = {
     .read = ptmx_read,
     .write = ptmx_write,
     .poll = ptmx_poll,
+    .signals = true,
     .ioctl = ptmx_ioctl,
 };
 

@@ -22,6 +22,7 @@ static struct slab_cache *file_cache; // (c)
 struct mount *anon_mount;             // (c)
 const struct file_ops *fifo_ops;      // (c)
 void (*file_unwatch_hook)(struct file *f);
+void (*file_sigio_end_hook)(struct file *f);
 static struct inode anon_inode;
 static const struct file_ops no_ops;
 static const struct inode_ops anon_inode_ops;
@@ -93,7 +94,7 @@ static struct file *file_alloc(u32 flags, const struct file_ops *ops)
     f->pos = 0;
     f->path = (struct path){0};
     f->private = NULL;
-    f->owner = 0;
+    f->sigio = NULL;
     f->error_seen = 0;
     f->watches.first = NULL;
     f->anon_name = NULL;
@@ -129,6 +130,15 @@ static void file_release_claims(struct file *f)
         inode_allow_write(f->inode);
 }
 
+void file_flags_change(struct file *f, u32 clear, u32 set)
+{
+    u32 old;
+
+    do {
+        old = load_relaxed(&f->flags);
+    } while (!atomic_cas(&f->flags, old, (old & ~clear) | set));
+}
+
 void file_destroy(struct file *f)
 {
     notify_close(f);
@@ -136,6 +146,8 @@ void file_destroy(struct file *f)
         file_locks_release(f);
     if (f->watches.first)
         file_unwatch_hook(f);
+    if (f->sigio)
+        file_sigio_end_hook(f);
     if (f->ops->release)
         f->ops->release(f);
     file_release_claims(f);

@@ -35,6 +35,7 @@ struct file_ops {
     void (*flush)(struct file *file);
     // What /proc/<pid>/fdinfo says of it besides.
     void (*show)(struct file *file, struct text *t);
+    bool signals; // O_ASYNC: what wakes its pollers sends SIGIO
 };
 
 enum { // file.mode
@@ -62,7 +63,7 @@ struct file {
     struct inode *inode;        // (c) referenced
     struct vm_object *object;   // (c) its pages: the inode's, unless open() has set another
     void *private;              // ops'
-    u32 owner;                  // F_SETOWN
+    struct sigio *sigio;        // (a) proc/sigio.c; set once
     u32 error_seen;             // (a) write errors of `object` that it was told of
     u32 sb_error_seen;          // (a) those of its superblock
     struct hlist watches;       // (ipc/epoll.c) epolls' items for it
@@ -73,6 +74,8 @@ struct file {
 // -errno.
 int file_open(const struct path *start, const char *name, u32 flags, mode_t mode, u32 walk_flags,
               struct file **out);
+// Status flags change, whatever others change meanwhile.
+void file_flags_change(struct file *f, u32 clear, u32 set);
 // Opens what is there already and asks for no permission; takes over the references of *p.
 int file_open_path(const struct path *p, u32 flags, struct file **out);
 // A file without a name: pipes, eventfd, ports. The inode reference is taken over (NULL: a shared
@@ -204,6 +207,8 @@ extern u64 (*file_size_limit_hook)(void);
 
 // Set by ipc/: the file goes, and nobody watches it any more.
 extern void (*file_unwatch_hook)(struct file *f);
+// Set by proc/: the file goes, and tells nobody by signal any more.
+extern void (*file_sigio_end_hook)(struct file *f);
 
 // The generic layer's start for *at calls: dirfd and AT_FDCWD. `out` has references (put it if 0 is
 // returned and out->dentry is not NULL). An absolute name needs no descriptor. -EBADF, -ENOTDIR.

@@ -497,6 +497,7 @@ static void inotify_release(struct file *f)
 static const struct file_ops inotify_ops = {
     .read = inotify_read,
     .poll = inotify_poll,
+    .signals = true,
     .ioctl = inotify_ioctl,
     .release = inotify_release,
     .show = inotify_show,

@@ -141,3 +141,59 @@ int poll_files(struct poll_item *items, unsigned count, ns_t deadline)
         return ready;
     return call.error ? call.error : err == -ETIMEDOUT ? 0 : err;
 }
+
+/* Entries that stay */
+
+struct watching {
+    struct poll_table table;
+    struct poll_watches *watches;
+    struct poll_watch model;
+    bool failed;
+};
+
+static void watch_add(struct poll_table *table, struct wait_queue *q)
+{
+    struct watching *a = container_of(table, struct watching, table);
+    struct poll_watch *w = &a->watches->first;
+
+    if (w->owner) {
+        w = kmalloc(sizeof(*w), 0);
+        if (!w) {
+            a->failed = true;
+            return;
+        }
+        w->next = a->watches->more;
+        a->watches->more = w;
+    }
+    w->owner = a->model.owner;
+    wait_entry_init(&w->wait);
+    w->wait.wake = a->model.wait.wake;
+    w->wait.exclusive = a->model.wait.exclusive;
+    wait_entry_add(q, &w->wait);
+}
+
+int poll_watches_begin(struct poll_watches *w, struct file *f, void *owner,
+                       bool (*wake)(struct wait_entry *entry, u64 key), bool exclusive, u32 *ready)
+{
+    struct watching a = {
+        .table.add = watch_add,
+        .watches = w,
+        .model = {.wait = {.wake = wake, .exclusive = exclusive}, .owner = owner},
+    };
+
+    *ready = file_poll(f, &a.table);
+    return a.failed ? -ENOMEM : 0;
+}
+
+void poll_watches_end(struct poll_watches *w)
+{
+    struct poll_watch *at = w->more, *next;
+
+    if (w->first.owner)
+        wait_entry_remove(&w->first.wait);
+    for (; at; at = next) {
+        next = at->next;
+        wait_entry_remove(&at->wait);
+        kfree(at);
+    }
+}

@@ -204,6 +204,7 @@ static const struct file_ops socket_file_ops = {
     .read = socket_file_read,
     .write = socket_file_write,
     .poll = socket_file_poll,
+    .signals = true,
     .ioctl = socket_file_ioctl,
     .flush = socket_file_flush,
 };

@@ -182,6 +182,20 @@ static int pipes(void)
     return 0;
 }
 
+static int pipes_signal(void)
+{
+    int fd[2];
+
+    TRY(pipe2(fd, O_NONBLOCK));
+    TRY(fcntl(fd[0], F_SETOWN, 0));
+    TRY(fcntl(fd[1], F_SETFL, O_ASYNC | O_NONBLOCK));
+    TRY(fcntl(fd[0], F_SETFL, O_ASYNC | O_NONBLOCK));
+    TRY(write_all(fd[1], 100));
+    TRY(close(fd[0]));
+    TRY(close(fd[1]));
+    return 0;
+}
+
 static int fifos(void)
 {
     int fd;
@@ -558,7 +572,7 @@ static int devices(void)
 const struct workload workloads_of_files[] = {
     WORKLOAD(files_create), WORKLOAD(directories), WORKLOAD(names), WORKLOAD(rename_over),
     WORKLOAD(long_symlink), WORKLOAD(open_unlinked), WORKLOAD(file_grow), WORKLOAD(file_truncate),
-    WORKLOAD(vectors), WORKLOAD(pipes), WORKLOAD(fifos), WORKLOAD(map_file), WORKLOAD(poll_many),
+    WORKLOAD(vectors), WORKLOAD(pipes), WORKLOAD(pipes_signal), WORKLOAD(fifos), WORKLOAD(map_file), WORKLOAD(poll_many),
     WORKLOAD(select_many), WORKLOAD(dup_growth), WORKLOAD(locks), WORKLOAD(directory_read),
     WORKLOAD(proc_system), WORKLOAD(proc_self), WORKLOAD(proc_links), WORKLOAD(proc_lists),
     WORKLOAD(mounts), WORKLOAD(own_mounts), WORKLOAD(mount_proc), WORKLOAD(path_deep), WORKLOAD(sends_file),
