@@ -91,6 +91,8 @@ int trace_signal(struct task *t, int sig, struct siginfo *info)
     if (!trace_stop(t, sig, info, 0, sig))
         return sig;
     sig = t->resume_signal;
+    if (sig && info->si_signo != sig)
+        siginfo_user(info, sig, SI_USER); // written by a tracer that ended before it resumed
     if (!sig || !(t->blocked & SIGMASK(sig)))
         return sig;
     signal_send_task(t, sig, info); // later

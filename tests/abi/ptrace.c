@@ -202,6 +202,47 @@ static void test_signals(void)
 }
 
 // A group stop without PTRACE_SEIZE has no siginfo.
+static int seen_pipe[2];
+
+static void see(int sig)
+{
+    NEED(write(seen_pipe[1], &sig, sizeof(sig)) == sizeof(sig));
+}
+
+static void raise_handled(void)
+{
+    sigaction(SIGUSR1, &(struct sigaction){.sa_handler = see, .sa_flags = SA_RESETHAND}, NULL);
+    trace(PTRACE_TRACEME, 0, 0, 0);
+    raise(SIGUSR1);
+    _exit(0);
+}
+
+// Ends with the stop's record changed, and nobody resumed.
+static void forger(void *unused)
+{
+    siginfo_t info;
+    pid_t pid = fork();
+
+    (void)unused;
+    if (!pid)
+        raise_handled();
+    while (trace(PTRACE_GETSIGINFO, pid, 0, (long)&info) < 0)
+        sched_yield();
+    info.si_signo = 0x40000000;
+    EXPECT("forge", trace(PTRACE_SETSIGINFO, pid, 0, (long)&info), 0);
+}
+
+static void test_forged_signal(void)
+{
+    int sig = 0;
+
+    NEED(pipe(seen_pipe) == 0);
+    EXPECT("tracer", child_run(forger, NULL), EXITED(0));
+    EXPECT("handler of the forged", read(seen_pipe[0], &sig, sizeof(sig)), (long)sizeof(sig));
+    EXPECT("its signal", sig, SIGUSR1);
+    close(seen_pipe[0]), close(seen_pipe[1]);
+}
+
 static void test_group_stop(void)
 {
     pid_t pid = tracee_start(raise_and_exit, (void *)SIGSTOP, 0);
@@ -729,6 +770,7 @@ int main(int argc, char **argv)
     abi_begin();
     test_errors();
     test_signals();
+    test_forged_signal();
     test_group_stop();
     test_second_stop();
     test_calls();
