@@ -24,7 +24,7 @@ struct proc_inode {
 static struct slab_cache *inode_cache; // (c)
 static struct superblock *proc_sb;     // (c)
 static const struct inode_ops dir_ops, text_ops, link_ops, magic_ops, fd_ops;
-static const struct file_ops dir_fops, text_fops;
+static const struct file_ops dir_fops, text_fops, raw_fops;
 
 static const struct proc_place *place_of(struct inode *i)
 {
@@ -71,7 +71,7 @@ static int proc_create(const struct proc_place *place, struct inode **out)
     i->ino = place_ino(place);
     i->nlink = S_ISDIR(mode) ? 2 : 1;
     i->ops = S_ISDIR(mode) ? &dir_ops : S_ISLNK(mode) ? link_ops_of(place->entry) : &text_ops;
-    i->fops = S_ISDIR(mode) ? &dir_fops : &text_fops;
+    i->fops = S_ISDIR(mode) ? &dir_fops : place->entry->read ? &raw_fops : &text_fops;
     if (place->id)
         proc_owner(place->id, &i->uid, &i->gid);
     *out = i;
@@ -251,22 +251,8 @@ static int text_make(struct text *t, struct inode *i)
     return err;
 }
 
-static ssize_t raw_act(struct file *f, struct uio *u, loff_t *pos, bool write)
-{
-    struct proc_place p = *place_of(f->inode);
-    ssize_t n = proc_place_begin(&p);
-
-    if (n)
-        return n;
-    n = write ? p.entry->poke(&p, u, pos) : p.entry->read(&p, u, pos);
-    proc_place_end(&p);
-    return n;
-}
-
 static ssize_t text_read(struct file *f, struct uio *u, loff_t *pos)
 {
-    if (place_of(f->inode)->entry->read)
-        return raw_act(f, u, pos, false);
     return text_file_read(f, u, pos, text_make);
 }
 
@@ -277,8 +263,6 @@ static ssize_t text_write(struct file *f, struct uio *u, loff_t *pos)
     char small[32], *text = small;
     int err;
 
-    if (p->entry->poke)
-        return raw_act(f, u, pos, true);
     if (n >= WRITE_MAX || !p->entry->write)
         return -EINVAL;
     if (n >= sizeof(small))
@@ -301,6 +285,58 @@ static const struct file_ops text_fops = {
     .release = text_file_release,
     .read = text_read,
     .write = text_write,
+};
+
+/* A process's memory: that of the program it ran at open(2), when rights were asked for */
+
+static int raw_open(struct inode *i, struct file *f)
+{
+    struct proc_place p = *place_of(i);
+    int err = proc_place_begin(&p);
+
+    if (err)
+        return err;
+    f->private = p.space;
+    if (p.space)
+        vm_space_pin(p.space);
+    proc_place_end(&p);
+    return 0;
+}
+
+static void raw_release(struct file *f)
+{
+    if (f->private)
+        vm_space_unpin(f->private);
+}
+
+static ssize_t raw_act(struct file *f, struct uio *u, loff_t *pos, bool write)
+{
+    struct proc_place p = *place_of(f->inode);
+    ssize_t n;
+
+    p.space = f->private;
+    if (!p.space || !vm_space_get_used(p.space))
+        return 0;
+    n = write ? p.entry->poke(&p, u, pos) : p.entry->read(&p, u, pos);
+    vm_space_put(p.space);
+    return n;
+}
+
+static ssize_t raw_read(struct file *f, struct uio *u, loff_t *pos)
+{
+    return raw_act(f, u, pos, false);
+}
+
+static ssize_t raw_write(struct file *f, struct uio *u, loff_t *pos)
+{
+    return place_of(f->inode)->entry->poke ? raw_act(f, u, pos, true) : -EINVAL;
+}
+
+static const struct file_ops raw_fops = {
+    .open = raw_open,
+    .release = raw_release,
+    .read = raw_read,
+    .write = raw_write,
 };
 
 /* Mounting: one superblock for all */

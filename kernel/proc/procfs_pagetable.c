@@ -47,7 +47,7 @@ ssize_t proc_read_pagemap(const struct proc_place *place, struct uio *u, loff_t 
 
     if (*pos % sizeof(u64) || u->left % sizeof(u64))
         return -EINVAL;
-    while (place->space && u->left && page < USER_TOP >> PAGE_SHIFT) {
+    while (u->left && page < USER_TOP >> PAGE_SHIFT) {
         n = MIN(MIN(u->left / sizeof(u64), PART_PAGES), (USER_TOP >> PAGE_SHIFT) - page);
         vm_space_pagemap(place->space, page << PAGE_SHIFT, part, n, frames);
         err = uio_put(u, part, n * sizeof(u64));

@@ -25,8 +25,9 @@ struct proc_entry {
     int (*show)(struct text *t, const struct proc_place *p);
     int (*write)(const char *s, const struct proc_place *p); // without the final newline
     void *arg;
-    ssize_t (*read)(const struct proc_place *p, struct uio *u, loff_t *pos); // instead of show
-    ssize_t (*poke)(const struct proc_place *p, struct uio *u, loff_t *pos); // instead of write
+    // Instead of show and write, of memory: p->space is that of the open, used by somebody still
+    ssize_t (*read)(const struct proc_place *p, struct uio *u, loff_t *pos);
+    ssize_t (*poke)(const struct proc_place *p, struct uio *u, loff_t *pos);
     // Links: to a text, or (follow) straight to a file
     int (*readlink)(const struct proc_place *p, char *buf, size_t size);
     int (*follow)(const struct proc_place *p, struct path *out);

@@ -47,7 +47,7 @@ static ssize_t space_move(struct vm_space *s, struct uio *u, uaddr_t at, size_t 
 
 static ssize_t mem_move(const struct proc_place *place, struct uio *u, loff_t *pos, bool write)
 {
-    ssize_t n = place->space ? space_move(place->space, u, *pos, u->left, write, true) : 0;
+    ssize_t n = space_move(place->space, u, *pos, u->left, write, true);
 
     *pos += MAX(n, 0L);
     return n;
@@ -76,7 +76,7 @@ size_t auxv_copy(struct vm_space *space, u64 words[AUXV_WORDS])
 ssize_t proc_read_auxv(const struct proc_place *place, struct uio *u, loff_t *pos)
 {
     u64 words[AUXV_WORDS];
-    size_t size = place->space ? auxv_copy(place->space, words) : 0, n;
+    size_t size = auxv_copy(place->space, words), n;
     int err;
 
     if (*pos < 0 || (size_t)*pos >= size)

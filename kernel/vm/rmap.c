@@ -18,7 +18,7 @@ static void area_unmap_pages(struct vm_space *s, uaddr_t start, uaddr_t end)
     gather_init(&g, s);
     gather_range(&g, start, end, PTE_ANON);
     gather_finish(&g);
-    space_unpin(s);
+    vm_space_unpin(s);
 }
 
 void vm_object_unmap_pages(struct vm_object *o, u64 first, u64 last)
@@ -43,7 +43,7 @@ void object_unmap_spare(struct vm_object *o, u64 first, u64 last, u32 spare)
         list_insert_head(&a->object_node, &mark.object_node);
         if (!s || from > to || load_relaxed(&a->flags) & spare)
             continue;
-        ref_get(&s->pins);
+        vm_space_pin(s);
         spin_unlock(&o->areas_lock);
         area_unmap_pages(s, start, end);
         spin_lock(&o->areas_lock);

@@ -64,7 +64,17 @@ void vm_space_get(struct vm_space *s)
     ref_get(&s->refs);
 }
 
-void space_unpin(struct vm_space *s)
+bool vm_space_get_used(struct vm_space *s)
+{
+    return ref_get_unless_zero(&s->refs);
+}
+
+void vm_space_pin(struct vm_space *s)
+{
+    ref_get(&s->pins);
+}
+
+void vm_space_unpin(struct vm_space *s)
 {
     if (!ref_put(&s->pins))
         return;
@@ -130,7 +140,7 @@ void vm_space_put(struct vm_space *s)
     space_drop_areas(s);
     if (s->exe)
         vm_hooks.file_put(s->exe);
-    space_unpin(s);
+    vm_space_unpin(s);
 }
 
 /* Numbers */

@@ -16,9 +16,9 @@
 struct file; // belongs to vfs; areas carry a reference through vm_hooks
 
 struct vm_space {
-    struct mmu_space mmu;           // first: up_fault converts
-    struct ref refs;                // users (threads); the last unmaps everything
-    struct ref pins;                // keep the page table and this struct: all users 1, rmap walks
+    struct mmu_space mmu; // first: up_fault converts
+    struct ref refs;      // users (threads); the last unmaps everything
+    struct ref pins; // keep the page table and this struct: all users 1, rmap walks, open mem files
     struct rwlock lock;             // RANK_SPACE: areas; faults take it as readers
     struct rb_root areas;           // (lock)
     struct vm_area *last_hit;       // (a) hint, valid only under lock
@@ -61,6 +61,10 @@ void vm_init(void);
 int vm_space_create(struct vm_space **out);
 void vm_space_get(struct vm_space *s);
 void vm_space_put(struct vm_space *s); // may sleep
+// As a further user, if there still is one, by who pins it.
+bool vm_space_get_used(struct vm_space *s);
+void vm_space_pin(struct vm_space *s);
+void vm_space_unpin(struct vm_space *s);
 // A copy of the running thread's space `s` (private pages shared copy-on-write); -ENOMEM.
 int vm_space_fork(struct vm_space *s, struct vm_space **out);
 

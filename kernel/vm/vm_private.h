@@ -181,7 +181,6 @@ struct vm_area *space_find(struct vm_space *s, uaddr_t va); // either lock held
 
 /* space.c */
 
-void space_unpin(struct vm_space *s);
 extern struct slab_cache *vm_area_cache; // (c)
 
 /* object.c */

@@ -177,9 +177,36 @@ static void as_user(void *unused)
     child_end(other);
 }
 
-int main(void)
+// Another program than the one whose memory was opened.
+static long secret = 5;
+
+static int next_program(int fd)
+{
+    long value = 6;
+
+    EXPECT("write to the one before", pwrite(fd, &value, sizeof(value), (long)&secret), 0);
+    EXPECT("not written", secret, 5);
+    EXPECT("read of the one before", pread(fd, &value, sizeof(value), (long)&secret), 0);
+    return abi_end();
+}
+
+static void open_and_exec(void *unused)
+{
+    int fd = open("/proc/self/mem", O_RDWR);
+    char text[16];
+
+    (void)unused;
+    snprintf(text, sizeof(text), "%d", fd);
+    EXPECT("read of one's own", pread(fd, &secret, sizeof(secret), (long)&secret), sizeof(secret));
+    execl("/proc/self/exe", "othermem", text, NULL);
+}
+
+int main(int count, char **words)
 {
     abi_begin();
+    if (count > 1)
+        return next_program(atoi(words[1]));
+    EXPECT("memory of a program that is gone", child_run(open_and_exec, NULL), EXITED(0));
     begin();
     test_move();
     test_vectors();
