@@ -167,7 +167,7 @@ static void schedule(bool preempted)
         irq_restore(irq);
         return;
     }
-    if (prev->restarts && (preempted || prev->arch.in_fault))
+    if (prev->restarts && (preempted || prev->arch.in_fault || prev->state == THREAD_STOPPED))
         atomic_fetch_or(&prev->arch.work, WORK_RSEQ);
     h->current = next;
     h->switches++;

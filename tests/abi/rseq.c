@@ -24,6 +24,8 @@ static long rseq_call(void *area, unsigned length, int flags, unsigned signature
     return syscall(SYS_rseq, area, length, flags, signature);
 }
 
+static struct rseq *registered;
+
 static void rseq_take(struct rseq *area)
 {
     if (__rseq_size) // the C library's own
@@ -175,6 +177,36 @@ static void spinner_end(struct spinner *s)
     for (int i = 0; !spinner_broken(s); i++)
         move(s->tid, i % harts());
     pthread_join(s->thread, NULL);
+}
+
+// With an area that the parent sees.
+static void stopped_main(void *shared)
+{
+    NEED(rseq_call(registered, sizeof(*registered), UNREGISTER, SIGNATURE) == 0);
+    NEED(rseq_call(shared, sizeof(struct rseq), 0, SIGNATURE) == 0);
+    NEED(move(0, 1) == 0);
+    spin(shared);
+}
+
+static void test_stopped(struct rseq *area)
+{
+    struct rseq *shared =
+        mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    int status;
+    pid_t pid;
+
+    if (harts() < 2)
+        return;
+    registered = area;
+    NEED(move(0, 0) == 0);
+    pid = child_start(stopped_main, shared);
+    while (!__atomic_load_n(&shared->rseq_cs, __ATOMIC_ACQUIRE))
+        sched_yield();
+    kill(pid, SIGSTOP);
+    NEED(waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status));
+    kill(pid, SIGCONT);
+    EXPECT("broken by a stop", child_end(pid), EXITED(0));
+    munmap(shared, PAGE);
 }
 
 static void test_preempted(void)
@@ -331,6 +363,7 @@ int main(void)
     sched_setaffinity(0, sizeof(all), &all);
     test_inherited(area);
     test_signal(area);
+    test_stopped(area);
     test_preempted();
     test_moved();
     test_wrong();
