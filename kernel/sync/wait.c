@@ -161,7 +161,7 @@ static int sleep_with_deadline(ns_t deadline)
     return clock_monotonic() >= deadline ? -ETIMEDOUT : 0;
 }
 
-static bool sleep_interrupted(enum wait_mode mode)
+bool wait_interrupted(enum wait_mode mode)
 {
     return mode != WAIT_UNINTERRUPTIBLE && thread_hooks.interrupted &&
            thread_hooks.interrupted(thread_self(), (enum thread_state)mode);
@@ -171,7 +171,7 @@ int wait_sleep(enum wait_mode mode, ns_t deadline)
 {
     int err = 0;
 
-    if (sleep_interrupted(mode))
+    if (wait_interrupted(mode))
         err = -EINTR;
     else if (likely(deadline == NS_NEVER))
         sched_switch();

@@ -98,5 +98,7 @@ int wait_sleep(enum wait_mode mode, ns_t deadline);
         __ret;                                        \
     })
 
+// Whether a sleep of this mode would end at once, for what takes long without one.
+bool wait_interrupted(enum wait_mode mode);
 // Sleeps until the deadline: 0; -EINTR.
 int sleep_until(ns_t deadline, enum wait_mode mode);

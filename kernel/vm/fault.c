@@ -359,29 +359,47 @@ static enum access populate_access(const struct vm_area *a)
     return ACCESS_READ;
 }
 
-// asked: NULL: what populate_access says of each area.
-static int populate(struct vm_space *s, uaddr_t start, uaddr_t end, const enum access *asked)
+// One page or one area further. asked: NULL: what populate_access says of the area.
+static int populate_step(struct vm_space *s, uaddr_t *start, uaddr_t end, const enum access *asked)
 {
+    enum access access = ACCESS_READ;
+    bool throttle = false;
+    struct vm_area *a;
     int err = 0;
 
-    while (start < end && (!err || err == -EAGAIN)) {
-        enum access access;
-        struct vm_area *a;
-
-        read_lock(&s->lock);
-        a = area_from(&s->areas, start);
-        start = a ? MAX(start, a->start) : end;
-        access = asked ? *asked : a ? populate_access(a) : ACCESS_READ;
-        if (start < end && !area_allows(a, access)) {
-            start = a->end; // nothing to be had in all of it
-        } else if (start < end) {
-            err = populate_page(s, a, start, access);
-            if (!err)
-                start += PAGE_SIZE;
-        }
-        read_unlock(&s->lock);
+    read_lock(&s->lock);
+    a = area_from(&s->areas, *start);
+    *start = a ? MAX(*start, a->start) : end;
+    if (a)
+        access = asked ? *asked : populate_access(a);
+    if (*start < end && !area_allows(a, access)) {
+        *start = a->end; // nothing to be had in all of it
+    } else if (*start < end) {
+        err = populate_page(s, a, *start, access);
+        throttle = !err && a->flags & AREA_SHARED && access & ACCESS_WRITE;
+        *start += err ? 0 : PAGE_SIZE;
     }
+    read_unlock(&s->lock);
+    if (throttle)
+        dirty_wait();
     return err;
+}
+
+static int populate(struct vm_space *s, uaddr_t start, uaddr_t end, const enum access *asked)
+{
+    unsigned tries = 0;
+
+    while (start < end) {
+        int err = populate_step(s, &start, end, asked);
+
+        if (!err)
+            tries = 0;
+        else if (err != -EAGAIN && !vm_try_again(err, &tries))
+            return err;
+        if (wait_interrupted(WAIT_KILLABLE))
+            return -EINTR;
+    }
+    return 0;
 }
 
 int space_populate(struct vm_space *s, uaddr_t start, uaddr_t end)

@@ -314,6 +314,8 @@ static void test_madvise(void)
     munmap(p, 4 * PAGE);
 }
 
+#define POPULATE_SIZE (128UL << 30) // its page tables alone would fill memory
+
 static void test_populate(void)
 {
     char *p = map(4, RW, ANON), *nothing = map(1, PROT_NONE, ANON), *shared;
@@ -345,6 +347,39 @@ static void test_populate(void)
     munmap(p, 3 * PAGE);
     munmap(shared, 2 * PAGE);
     close(fd);
+}
+
+static void populate_all(void *p)
+{
+    madvise(p, POPULATE_SIZE, MADV_POPULATE_READ);
+}
+
+// Whether the child has the first page.
+static bool begun(pid_t pid, const char *p)
+{
+    uint64_t entry = 0;
+    char path[64];
+    int fd;
+
+    snprintf(path, sizeof(path), "/proc/%d/pagemap", pid);
+    fd = open(path, O_RDONLY);
+    NEED(pread(fd, &entry, 8, (uintptr_t)p / PAGE * 8) == 8);
+    close(fd);
+    return entry >> 63;
+}
+
+static void test_populate_killed(void)
+{
+    char *p = mmap(NULL, POPULATE_SIZE, RW, ANON | MAP_NORESERVE, -1, 0);
+    pid_t pid;
+
+    NEED(p != MAP_FAILED);
+    pid = child_start(populate_all, p);
+    while (!begun(pid, p))
+        sched_yield();
+    kill(pid, SIGKILL);
+    EXPECT("killed in the middle", child_end(pid), SIGNALED(SIGKILL));
+    munmap(p, POPULATE_SIZE);
 }
 
 #define HUGE (2UL << 20)
@@ -534,6 +569,7 @@ int main(void)
     EXPECT("limit", child_run(remap_within_limit, NULL), 0);
     test_madvise();
     test_populate();
+    test_populate_killed();
     test_huge();
     test_brk();
     test_stack();
