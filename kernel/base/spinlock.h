@@ -50,6 +50,18 @@ static inline void spin_lock_nested(struct spinlock *l)
     spin_take(l, true);
 }
 
+static inline bool spin_trylock(struct spinlock *l)
+{
+    preempt_disable();
+    if (__atomic_exchange_n(&l->locked, 1, __ATOMIC_ACQUIRE)) {
+        preempt_enable();
+        return false;
+    }
+    if (DEBUG)
+        spin_debug_locked(l, false);
+    return true;
+}
+
 static inline void spin_unlock(struct spinlock *l)
 {
     if (DEBUG)

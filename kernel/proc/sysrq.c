@@ -17,7 +17,7 @@ static void hart_show(void *hart)
 // From outside, as a hart that hangs with interrupts off answers nobody.
 static void hart_describe(unsigned hart)
 {
-    const struct thread *t = sched_current(hart);
+    struct thread *t = sched_current_get(hart);
 
     log_raw("hart %u runs %s (%u), work %x, preemption %u deep", hart, t->name, t->tid,
             t->arch.work, t->arch.preempt);
@@ -26,6 +26,7 @@ static void hart_describe(unsigned hart)
             log_raw("  holds %s %p", lockorder_name(t->arch.lock_rank[i]), t->arch.lock[i]);
     if (t != sched_idle_thread(hart))
         arch_backtrace_of(&t->arch);
+    thread_put(t);
 }
 
 // The writer's hart first, then the others one by one: each prints where it was interrupted.

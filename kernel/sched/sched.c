@@ -37,6 +37,8 @@
 #include "sched/hart.h"
 #include "sched/timer.h"
 
+#define LOCK_TRIES 100000
+
 struct sched_hart *sched_harts;
 u64 sched_online;
 u64 sched_idle_mask;
@@ -98,9 +100,23 @@ void sched_kick(struct sched_hart *h)
         smp_reschedule(h->index);
 }
 
-struct thread *sched_current(unsigned hart)
+// Who never lets go of the lock does not change `current` either.
+struct thread *sched_current_get(unsigned hart)
 {
-    return READ_ONCE(sched_harts[hart].current);
+    struct sched_hart *h = &sched_harts[hart];
+    irqflags_t irq = irq_save();
+    unsigned tries = LOCK_TRIES;
+    struct thread *t;
+    bool locked;
+
+    while (!(locked = spin_trylock(&h->lock)) && --tries)
+        smp_serve();
+    t = READ_ONCE(h->current);
+    thread_get(t);
+    if (locked)
+        hart_unlock(h);
+    irq_restore(irq);
+    return t;
 }
 
 /* The switch */

@@ -7,7 +7,8 @@
 void sched_init(void);                // boot hart; makes the boot context the first thread
 void sched_start_hart(void) NORETURN; // each hart's idle loop; the boot hart enters it last
 struct thread *sched_idle_thread(unsigned hart); // made by sched_init for every hart
-struct thread *sched_current(unsigned hart);     // it may end meanwhile: for messages
+// What a hart runs, referenced; also of a hart that hangs with its run queue locked.
+struct thread *sched_current_get(unsigned hart);
 
 // Gives up the hart. The state was set by the caller: THREAD_RUNNING = yield, else sleep. A wake-up
 // between setting the state and this call makes it return at once.
