@@ -70,6 +70,8 @@ static int limit_change_locked(struct process *p, unsigned resource, const struc
 
     if (new->rlim_cur > new->rlim_max)
         return -EINVAL;
+    if (resource == RLIMIT_NOFILE && new->rlim_max > FDTABLE_MAX)
+        return -EPERM;
     if (new->rlim_max > slot->rlim_max && !cred_capable(thread_self()->cred, CAP_SYS_RESOURCE))
         return -EPERM;
     *slot = *new;
@@ -89,13 +91,15 @@ static bool prlimit_permitted_locked(const struct process *p)
 int process_prlimit(pid_t pid, unsigned resource, const struct rlimit64 *new, struct rlimit64 *old)
 {
     struct process *p;
+    struct task *t;
     irqflags_t flags;
     int err = 0;
 
     if (resource >= RLIM_NLIMITS)
         return -EINVAL;
     spin_lock(&proctree_lock);
-    p = pid ? process_find(pid) : process_self();
+    t = pid ? task_find(pid) : task_self();
+    p = t ? t->proc : process_find(pid);
     if (!p) {
         err = -ESRCH;
     } else if (!prlimit_permitted_locked(p)) {

@@ -22,6 +22,7 @@ static const struct proc_entry inotify_entries[] = {
 
 const struct proc_entry proc_fs_entries[] = {
     {"inotify", S_IFDIR | 0555, .entries = inotify_entries},
+    {"nr_open", S_IFREG | 0444, .show = proc_show_number, .arg = (u64[]){FDTABLE_MAX}},
     {"mqueue", S_IFDIR | 0555, .entries = proc_mqueue_entries},
     {"suid_dumpable", S_IFREG | 0644, .show = proc_show_number, .write = proc_write_suid_dumpable,
      .arg = &suid_dumpable},

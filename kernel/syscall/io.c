@@ -84,7 +84,16 @@ static bool has_pages(const struct file *f)
     return S_ISREG(f->inode->mode) || S_ISBLK(f->inode->mode);
 }
 
-// flags: RWF_*, of preadv2(2).
+// Whether preadv2's flags (RWF_*) can be obeyed.
+static bool rw_flags_fit(const struct file *f, u32 flags, bool write)
+{
+    const u32 sync = RWF_DSYNC | RWF_SYNC;
+
+    if (flags & ~(RWF_HIPRI | sync))
+        return false;
+    return !write || !(flags & sync) || !S_ISREG(f->inode->mode) || f->ops->fsync;
+}
+
 static s64 vector_io(u64 fd, uaddr_t iov, u64 count, loff_t pos, u32 flags, bool write)
 {
     struct file *f SCOPED(file_end) = fd_get((int)fd);
@@ -95,7 +104,7 @@ static s64 vector_io(u64 fd, uaddr_t iov, u64 count, loff_t pos, u32 flags, bool
     if (n)
         return n;
     uio_init_iov(&u, a.list, a.count);
-    if (u.left && flags & ~(RWF_HIPRI | RWF_DSYNC | RWF_SYNC))
+    if (u.left && !rw_flags_fit(f, flags, write))
         n = -EOPNOTSUPP;
     else
         n = transfer(f, &u, pos, write);

@@ -11,9 +11,8 @@
 #include "vfs/flock.h"
 #include "vfs/internal.h"
 
-#define SMALL_SIZE     64
-#define SIZE_MAX_FILES (1U << 20)
-#define WORDS(size)    ((size) / 64)
+#define SMALL_SIZE  64
+#define WORDS(size) ((size) / 64)
 
 // The usual table in one piece.
 struct small_table {
@@ -219,7 +218,7 @@ int fd_reserve(u32 from, u64 limit, bool cloexec)
     struct fdtable *t = self_table();
     u32 fd;
 
-    limit = MIN(limit, (u64)SIZE_MAX_FILES);
+    limit = MIN(limit, (u64)FDTABLE_MAX);
     for (;;) {
         u32 size, start;
 
@@ -279,7 +278,7 @@ int fd_dup_to(struct file *f, int fd, u64 limit, bool cloexec)
     struct fdtable *t = self_table();
     struct file *old;
 
-    if (fd < 0 || (u32)fd >= MIN(limit, (u64)SIZE_MAX_FILES))
+    if (fd < 0 || (u32)fd >= MIN(limit, (u64)FDTABLE_MAX))
         return -EBADF;
     while ((u32)fd >= load_relaxed(&t->size))
         if (fdtable_grow(t, MAX(t->size * 2, (u32)ALIGN_UP(fd + 1U, 64U))))

@@ -155,6 +155,7 @@ struct fdtable {
 
 int fdtable_create(struct fdtable **out);
 int fdtable_copy(struct fdtable *from, struct fdtable **out); // -ENOMEM
+#define FDTABLE_MAX (1U << 20)                                // descriptors of one table
 void fdtable_get(struct fdtable *t);
 void fdtable_put(struct fdtable *t); // the last closes all
 void fdtable_close_exec(struct fdtable *t);

@@ -168,6 +168,9 @@ static void test_vector_flags(void)
     EXPECT_ERR("no position", preadv2(fd, in, 2, -2, 0), EINVAL);
     EXPECT_ERR("no such flag", pwritev2(fd, out, 2, 0, 1 << 30), EOPNOTSUPP);
     EXPECT("of nothing it is not asked", preadv2(fd, in, 0, 0, 1 << 30), 0);
+    int proc = open("/proc/self/oom_score_adj", O_RDWR);
+    EXPECT_ERR("what cannot be synced", pwritev2(proc, out, 1, 0, RWF_SYNC), EOPNOTSUPP);
+    close(proc);
     NEED(pipe(p) == 0);
     EXPECT("a pipe, through", pwritev2(p[1], out, 2, -1, RWF_SYNC), 8);
     EXPECT_ERR("has no places", pwritev2(p[1], out, 2, 0, 0), ESPIPE);

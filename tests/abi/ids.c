@@ -3,6 +3,7 @@
 #include "abi.h"
 
 #include <grp.h>
+#include <pthread.h>
 #include <sys/resource.h>
 
 #define MOVED_UP   40 // descriptors of the program that is told when to look where it is
@@ -82,6 +83,15 @@ static void groups(void *unused)
     EXPECT("fork keeps groups", getgroups(0, NULL), 3);
 }
 
+static void *thread_limits(void *unused)
+{
+    struct rlimit l = {0};
+
+    EXPECT("prlimit of a thread", prlimit(gettid(), RLIMIT_NOFILE, NULL, &l), 0);
+    CHECK("is its process's", l.rlim_cur == 100);
+    return unused;
+}
+
 static void limits(void *unused)
 {
     struct rlimit l;
@@ -94,7 +104,11 @@ static void limits(void *unused)
     EXPECT_ERR("soft above hard", setrlimit(RLIMIT_CORE, &l), EINVAL);
     l = (struct rlimit){100, 200};
     EXPECT("set", setrlimit(RLIMIT_NOFILE, &l), 0);
-    struct rlimit old = {0};
+    struct rlimit old = {0}, all = {RLIM_INFINITY, RLIM_INFINITY};
+    EXPECT_ERR("more than nr_open", setrlimit(RLIMIT_NOFILE, &all), EPERM);
+    pthread_t thread;
+    NEED(pthread_create(&thread, NULL, thread_limits, NULL) == 0);
+    pthread_join(thread, NULL);
     EXPECT("prlimit of oneself", prlimit(getpid(), RLIMIT_NOFILE, NULL, &old), 0);
     CHECK("reads back", old.rlim_cur == 100 && old.rlim_max == 200);
     EXPECT("sysconf sees it", sysconf(_SC_OPEN_MAX), 100);
