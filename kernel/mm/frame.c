@@ -387,7 +387,7 @@ void frame_free(struct frame *f)
     struct frame_cache *c;
     irqflags_t irq;
 
-    assert(f->refs.count == 0 && f->kind > FRAME_FREE);
+    assert(f->refs.count == 0 && f->kind > FRAME_FREE && !(f->flags & FRAME_F_SLAB));
     f->kind = FRAME_RESERVED;
     irq = irq_save();
     c = &caches[hart_index()];

@@ -201,6 +201,7 @@ save_kernel_frame: // tp is the thread; caller-saved registers and sp are in the
 // The stack has run into its guard: go on, for the report only, on the emergency stack, which the
 // first hart to get here keeps.
 stack_overflow:
+    addi sp, sp, FRAME_SIZE // a fault from here on comes back: sp must not walk into other stacks
     csrrw tp, sscratch, zero
     sd t0, T_SCRATCH(tp)
     sd t1, T_CONTEXT(tp)
@@ -210,7 +211,6 @@ stack_overflow:
 2:  bnez t1, 2b
     mv t1, sp
     lla sp, emergency_stack_top - FRAME_SIZE
-    addi t1, t1, FRAME_SIZE
     sd t1, F_X(2)(sp)
     ld t0, T_SCRATCH(tp)
     ld t1, T_CONTEXT(tp)
