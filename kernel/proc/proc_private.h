@@ -47,6 +47,9 @@ void process_event_locked(struct process *p, int code, int status); // stop or c
 bool process_zombie_report_locked(struct process *p); // to the parent; true: nobody waits for it
 
 // signal_action.c
+// The thread's mask; signals to the whole process that it closes itself to go to others; siglock
+// held.
+void signal_block_locked(struct task *t, u64 mask);
 bool on_altstack(const struct task *t, uaddr_t sp);
 struct sighand *sighand_create(void); // all actions default; NULL
 
@@ -74,6 +77,9 @@ static inline enum disposition signal_disposition(const struct process *p, int s
 // reports it.
 int signal_send_locked(struct process *p, struct task *t, int sig, const struct siginfo *info);
 void task_signal_wake(struct task *t, bool fatal);
+// Of the signals to the whole process, these: a thread that was to take them does not; siglock
+// held.
+void signal_pass_on_locked(struct process *p, u64 set);
 // kill(2) for one process, sig 0 too; proctree_lock held. -EPERM, -EAGAIN.
 int signal_kill_one_locked(struct process *p, int sig, const struct siginfo *info);
 static inline bool task_must_die(const struct task *t)

@@ -174,7 +174,7 @@ struct task {
     uid_t charged_uid;         // (h) user whose count of processes holds this one
     u8 core_state;             // (siglock) enum core_state
     u8 stop_pending;           // (siglock) STOP_*: must stop at the next way out
-    bool trace_stopped;        // (proctree) in a stop that its tracer is to end
+    bool trace_stopped;        // (proctree) in a stop that its tracer is to end; read without, too
     bool trace_listens;        // (proctree) ... or SIGCONT, PTRACE_INTERRUPT
     s32 resume_signal;         // (proctree) with which it goes on
     struct siginfo *stop_info; // (proctree) of that stop, on its stack, or NULL

@@ -41,12 +41,19 @@ static void stop_park(struct task *t, bool ending)
 
 static void stop_leave(struct task *t)
 {
+    irqflags_t flags;
+
     spin_lock(&proctree_lock);
     if (t->trace_stopped && t->trace)
         t->trace->ready = false; // nothing to wait for any more
-    t->trace_stopped = t->trace_listens = false;
+    store_relaxed(&t->trace_stopped, false);
+    t->trace_listens = false;
     t->stop_info = NULL;
     spin_unlock(&proctree_lock);
+    flags = spin_lock_irqsave(&t->proc->siglock);
+    if (task_has_signal(t)) // one to the process may have passed it by
+        atomic_fetch_or(&t->thread->arch.work, WORK_SIGNAL);
+    spin_unlock_irqrestore(&t->proc->siglock, flags);
     arch_fpu_drop(&t->thread->arch); // the tracer may have changed it
 }
 

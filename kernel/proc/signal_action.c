@@ -38,13 +38,22 @@ int signal_action(int sig, const struct k_sigaction *new, struct k_sigaction *ol
     return 0;
 }
 
+void signal_block_locked(struct task *t, u64 mask)
+{
+    u64 closed = mask & ~t->blocked & ~t->awaited;
+
+    store_relaxed(&t->blocked, mask);
+    if (unlikely(t->proc->pending.set & closed))
+        signal_pass_on_locked(t->proc, closed);
+}
+
 void signal_set_mask(u64 mask)
 {
     struct task *t = task_self();
     struct process *p = t->proc;
     irqflags_t flags = spin_lock_irqsave(&p->siglock);
 
-    store_relaxed(&t->blocked, mask & ~UNBLOCKABLE);
+    signal_block_locked(t, mask & ~UNBLOCKABLE);
     if (task_has_signal(t))
         atomic_fetch_or(&t->thread->arch.work, WORK_SIGNAL);
     spin_unlock_irqrestore(&p->siglock, flags);
@@ -83,13 +92,16 @@ bool signal_ignored_or_blocked(int sig)
     return (t->blocked & SIGMASK(sig)) || sighand_action(t->proc->sighand, sig)->handler == SIG_IGN;
 }
 
-// Takes one of `set`, or has them wake the thread from now on.
+// Takes one of `set`, or has them wake the thread from now on. Of those that woke it before, what
+// it does not take is for others.
 static int signal_take_or_await(struct task *t, u64 set, struct siginfo *info)
 {
     irqflags_t flags = spin_lock_irqsave(&t->proc->siglock);
     int sig = signal_dequeue_locked(t, set, info);
+    u64 before = t->awaited;
 
     t->awaited = sig ? 0 : set;
+    signal_pass_on_locked(t->proc, before & ~t->awaited & t->blocked);
     spin_unlock_irqrestore(&t->proc->siglock, flags);
     return sig;
 }

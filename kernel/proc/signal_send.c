@@ -169,8 +169,16 @@ static int signal_queue_locked(const struct process *p, struct sigpending *pendi
     return 0;
 }
 
+// Its tracer holds the thread, or it is to take a signal. What another one took may have left the
+// bit.
+static bool task_is_busy_locked(const struct task *t)
+{
+    return load_relaxed(&t->trace_stopped) ||
+           ((load_relaxed(&t->thread->arch.work) & WORK_SIGNAL) && task_has_signal(t));
+}
+
 // The thread to wake for a signal to the whole process: the first, which is the main one, that may
-// take it and is not busy with another.
+// take it and is not busy; else one that does when it goes on.
 static struct task *signal_pick_locked(struct process *p, int sig)
 {
     struct task *t, *found = NULL;
@@ -178,12 +186,22 @@ static struct task *signal_pick_locked(struct process *p, int sig)
     LIST_FOR_EACH (t, &p->tasks, link) {
         if ((t->blocked & ~t->awaited & SIGMASK(sig)) && sig != SIGKILL)
             continue;
-        if (!(load_relaxed(&t->thread->arch.work) & WORK_SIGNAL))
+        if (!task_is_busy_locked(t))
             return t;
-        if (!found)
+        if (!found || load_relaxed(&found->trace_stopped))
             found = t;
     }
     return found;
+}
+
+void signal_pass_on_locked(struct process *p, u64 set)
+{
+    struct task *t;
+
+    assert(lock_held(&p->siglock));
+    for (u64 left = p->pending.set & set; left; left &= left - 1)
+        if ((t = signal_pick_locked(p, (int)bit_lowest(left) + 1)))
+            task_signal_wake(t, false);
 }
 
 int signal_send_locked(struct process *p, struct task *t, int sig, const struct siginfo *info)
