@@ -31,6 +31,21 @@ void trace_free(struct trace *tr)
     kfree(tr);
 }
 
+// Without its tracer it is to stop with the others, who may still be about to, unless it has left
+// the process.
+static void stop_again_locked(struct task *t)
+{
+    struct process *p = t->proc;
+
+    if (!(p->stopped || p->stop_count) || p->group_exit || list_empty(&t->link) ||
+        (t->stop_pending & STOP_GROUP))
+        return;
+    if (p->stop_count)
+        store_relaxed(&p->stop_count, p->stop_count + 1);
+    store_relaxed(&t->stop_pending, STOP_GROUP);
+    task_signal_wake(t, false);
+}
+
 static void task_trace_set(struct task *t, struct trace *tr)
 {
     irqflags_t flags = spin_lock_irqsave(&t->proc->siglock);
@@ -38,10 +53,7 @@ static void task_trace_set(struct task *t, struct trace *tr)
     store_relaxed(&t->trace, tr);
     if (!tr) {
         store_relaxed(&t->stop_pending, t->stop_pending & STOP_GROUP);
-        if (t->proc->stopped && !t->proc->group_exit) { // it is to stop with the others
-            store_relaxed(&t->stop_pending, STOP_GROUP);
-            task_signal_wake(t, false);
-        }
+        stop_again_locked(t);
     }
     spin_unlock_irqrestore(&t->proc->siglock, flags);
 }
@@ -144,7 +156,7 @@ static void attach_stop(struct task *t, bool seize)
     flags = spin_lock_irqsave(&p->siglock);
     if (!seize)
         signal_send_locked(p, t, SIGSTOP, &info);
-    if (p->stopped) {
+    if (p->stopped || p->stop_count) {
         store_relaxed(&t->stop_pending, t->stop_pending | STOP_TRAP);
         task_signal_wake(t, false);
         sched_wake(t->thread, 1 << THREAD_STOPPED);

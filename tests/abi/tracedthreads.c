@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Tracers and the threads of one process: which of them takes a signal to all.
+// Tracers and the threads of one process: which of them takes a signal to all, and stops of the
+// whole process that are not complete.
 #include "tracing.h"
 
 #include <pthread.h>
@@ -13,6 +14,7 @@ struct shared {
     volatile int taken[65]; // by which thread, of each signal
     volatile int blocked;   // the main thread has blocked its signals
     volatile int got;       // what it waited for
+    struct gate end;        // of the child of vfork
 };
 
 static struct shared *shared;
@@ -20,6 +22,7 @@ static struct shared *shared;
 static void shared_begin(void)
 {
     shared = shared_page();
+    gate_init(&shared->end);
 }
 
 static bool patience_ends(time_t *began)
@@ -49,6 +52,15 @@ static long next_soon(pid_t pid)
     pid_t got = 0;
 
     (void)COMES(got || (got = waitpid(pid, &status, __WALL | WNOHANG)));
+    return got == pid ? status : got ? -errno : 0;
+}
+
+static long stop_soon(pid_t pid)
+{
+    int status = 0;
+    pid_t got = 0;
+
+    (void)COMES(got || (got = waitpid(pid, &status, WUNTRACED | WNOHANG)));
     return got == pid ? status : got ? -errno : 0;
 }
 
@@ -217,6 +229,70 @@ static void test_waited_for(void)
     process_end(pid);
 }
 
+/* Group stops that one thread has not heard of: it waits for the child of its vfork */
+
+static void *vfork_main(void *unused)
+{
+    (void)unused;
+    shared->other = tid_self();
+    if (vfork() == 0) {
+        char c;
+
+        raw(SYS_read, shared->end.fd[0], (long)&c, 1, 0, 0, 0);
+        raw(SYS_exit, 0, 0, 0, 0, 0, 0);
+    }
+    return NULL;
+}
+
+static void vfork_and_pause(void *unused)
+{
+    other_start(vfork_main);
+    forever(unused);
+}
+
+static pid_t vfork_start(void)
+{
+    shared_begin();
+    pid_t pid = child_start(vfork_and_pause, NULL);
+
+    while (!shared->other)
+        sched_yield();
+    process_await(shared->other, "D");
+    process_await(pid, "S");
+    return pid;
+}
+
+static void test_detached_in_stop(void)
+{
+    pid_t pid = vfork_start();
+
+    NEED(trace(PTRACE_SEIZE, pid, 0, 0) == 0);
+    kill(pid, SIGSTOP);
+    EXPECT("stop signal", next(pid), STOPPED(SIGSTOP));
+    EXPECT("group stop", go(pid, PTRACE_CONT, SIGSTOP), EVENT_OF(SIGSTOP, PTRACE_EVENT_STOP));
+    EXPECT("detach", trace(PTRACE_DETACH, pid, 0, 0), 0);
+    CHECK("stops without its tracer", COMES(process_state(pid) == 'T'));
+    gate_post(&shared->end);
+    EXPECT("the stop is complete", stop_soon(pid), STOPPED(SIGSTOP));
+    EXPECT("and in effect", process_state(pid), 'T');
+    kill(pid, SIGCONT);
+    CHECK("goes on", COMES(process_state(pid) == 'S'));
+    process_end(pid);
+}
+
+static void test_attached_in_stop(bool seize)
+{
+    pid_t pid = vfork_start();
+    long stop = seize ? EVENT_OF(SIGSTOP, PTRACE_EVENT_STOP) : STOPPED(SIGSTOP);
+
+    kill(pid, SIGSTOP);
+    CHECK("one stops", COMES(process_state(pid) == 'T'));
+    EXPECT("attach", trace(seize ? PTRACE_SEIZE : PTRACE_ATTACH, pid, 0, 0), 0);
+    EXPECT("tells its tracer", next_soon(pid), stop);
+    gate_post(&shared->end);
+    process_end(pid);
+}
+
 int main(void)
 {
     abi_begin();
@@ -224,5 +300,8 @@ int main(void)
     test_held();
     test_all_held();
     test_waited_for();
+    test_detached_in_stop();
+    test_attached_in_stop(false);
+    test_attached_in_stop(true);
     return abi_end();
 }
