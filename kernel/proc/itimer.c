@@ -2,10 +2,13 @@
 // Interval timers (setitimer(2)): real time, and CPU time of the whole process; and its limit.
 //
 // ITIMER_REAL is a kernel timer. The CPU kinds are looked at by every tick that finds a thread of
-// the process running: precise to a tick, and a process that sleeps costs nothing.
+// the process running: precise to a tick, and a process that sleeps costs nothing. Its time is
+// summed over all threads, so a tick before the earliest time at which one can be due does not ask
+// for it.
 
 #include "abi/errno.h"
 #include "abi/time.h"
+#include "arch/smp.h"
 #include "proc/proc_private.h"
 
 static ns_t timeval_to_ns(const struct timeval *tv)
@@ -72,20 +75,43 @@ static void cpu_limit_check_locked(struct process *p, u64 seconds)
     }
 }
 
+static ns_t cpu_rest(ns_t next, ns_t now)
+{
+    return !next ? FAR_FUTURE : next > now ? next - now : 0;
+}
+
+// `now` is not after the time at which user and total were read. All harts may run the process.
+static void cpu_due_set_locked(struct process *p, ns_t now, ns_t user, ns_t total)
+{
+    u64 limit = p->limits[RLIMIT_CPU].rlim_cur;
+    ns_t rest = cpu_rest(MIN(limit, FAR_FUTURE / NS_PER_SEC) * NS_PER_SEC, total);
+
+    rest = MIN(rest, cpu_rest(p->itimers[ITIMER_VIRTUAL].next, user));
+    rest = MIN(rest, cpu_rest(p->itimers[ITIMER_PROF].next, total));
+    store_relaxed(&p->cpu_due, now + rest / hart_count);
+    store_release(&p->cpu_due_limit, limit);
+}
+
 void cpu_timers_tick(void)
 {
     struct process *p = process_self();
-    ns_t user, system;
+    ns_t user, system, now = clock_monotonic();
     irqflags_t flags;
+    u64 limit;
 
-    if (!p || (!(p->itimers[ITIMER_VIRTUAL].next | p->itimers[ITIMER_PROF].next) &&
-               load_relaxed(&p->limits[RLIMIT_CPU].rlim_cur) == RLIM_INFINITY))
+    if (!p)
+        return;
+    limit = load_relaxed(&p->limits[RLIMIT_CPU].rlim_cur);
+    if (!(p->itimers[ITIMER_VIRTUAL].next | p->itimers[ITIMER_PROF].next) && limit == RLIM_INFINITY)
+        return;
+    if (limit == load_acquire(&p->cpu_due_limit) && now < load_relaxed(&p->cpu_due))
         return;
     process_times(p, &user, &system);
     flags = spin_lock_irqsave(&p->siglock);
     cpu_timer_check_locked(p, ITIMER_VIRTUAL, user, SIGVTALRM);
     cpu_timer_check_locked(p, ITIMER_PROF, user + system, SIGPROF);
     cpu_limit_check_locked(p, (user + system) / NS_PER_SEC);
+    cpu_due_set_locked(p, now, user, user + system);
     spin_unlock_irqrestore(&p->siglock, flags);
 }
 
@@ -127,6 +153,7 @@ int itimer_set(int which, const struct itimerval *new, struct itimerval *old)
     itimer_read(it, now, old);
     it->interval = timeval_to_ns(&new->it_interval);
     it->next = value ? now + value : 0;
+    store_relaxed(&p->cpu_due, (ns_t)0);
     if (value && which == ITIMER_REAL) {
         if (!p->real_timer.fn)
             timer_init(&p->real_timer, real_timer_fired);

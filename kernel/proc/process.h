@@ -127,6 +127,8 @@ struct process {
 
     struct timer real_timer;              // ITIMER_REAL
     struct itimer itimers[3];             // (siglock)
+    ns_t cpu_due;                         // (siglock) CPU timers, limit: none is met before this
+    u64 cpu_due_limit;                    // (siglock) if RLIMIT_CPU is this; both read without
     struct list posix_timers;             // (siglock)
     u32 next_timer_id, posix_timer_count; // (siglock)
     uid_t uid;                            // (a) real user; of a zombie: charged for it

@@ -325,8 +325,70 @@ static void ended_by_limit(void *hard)
         ;
 }
 
+static volatile int *turn; // shared
+
+static void works_long(void *unused)
+{
+    (void)unused;
+    limit_cpu(3600, RLIM_INFINITY);
+    spend(compute, 50 * MS);
+    *turn = 1;
+    for (;;)
+        ;
+}
+
+// Another process lowers the limit of one that was far from it.
+static void test_limit_lowered(void)
+{
+    struct rlimit soon = {0, RLIM_INFINITY};
+    pid_t pid;
+
+    turn = shared_page();
+    pid = child_start(works_long, NULL);
+    while (!*turn)
+        sched_yield();
+    EXPECT("lower", prlimit(pid, RLIMIT_CPU, &soon, NULL), 0);
+    EXPECT("a lower limit counts at once", child_end(pid) & 0x7f, SIGXCPU);
+}
+
+static void sets_timer_twice(void *unused)
+{
+    const struct itimerval far = {.it_value = {1000, 0}}, soon = {.it_value = {0, 5000}};
+
+    (void)unused;
+    NEED(setitimer(ITIMER_PROF, &far, NULL) == 0);
+    spend(compute, 50 * MS);
+    NEED(setitimer(ITIMER_PROF, &soon, NULL) == 0);
+    for (;;)
+        ;
+}
+
+static void *work_main(void *unused)
+{
+    for (;;)
+        compute();
+    return unused;
+}
+
+static void limited_threads(void *unused)
+{
+    pthread_t t;
+
+    (void)unused;
+    signal(SIGXCPU, on_xcpu);
+    limit_cpu(1, RLIM_INFINITY);
+    for (int i = 0; i < 3; i++)
+        NEED(pthread_create(&t, NULL, work_main, NULL) == 0);
+    while (!xcpus)
+        ;
+    _exit(clock() < CLOCKS_PER_SEC || clock() > CLOCKS_PER_SEC * 3 / 2);
+}
+
 static void test_limit(void)
 {
+    test_limit_lowered();
+    EXPECT("a timer set anew counts at once", child_run(sets_timer_twice, NULL), SIGNALED(SIGPROF));
+    EXPECT("threads reach a limit together", child_run(limited_threads, NULL), EXITED(0));
     EXPECT("a signal each second", child_run(told_of_limit, NULL), EXITED(0));
     EXPECT("which ends a process", child_run(ended_by_limit, (void *)RLIM_INFINITY),
            SIGNALED(SIGXCPU));
