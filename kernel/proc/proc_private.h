@@ -52,6 +52,8 @@ bool process_zombie_report_locked(struct process *p); // to the parent; true: no
 void signal_block_locked(struct task *t, u64 mask);
 bool on_altstack(const struct task *t, uaddr_t sp);
 struct sighand *sighand_create(void); // all actions default; NULL
+// What the signal does now; with SA_RESETHAND the handler is gone from then on. siglock held.
+void sighand_take_locked(struct process *p, int sig, struct k_sigaction *out);
 
 static inline struct siginfo_used *siginfo_used(const struct siginfo *info)
 {

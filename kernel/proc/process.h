@@ -70,7 +70,7 @@ struct sighand {
     struct ref refs;
     struct spinlock lock; // RANK_SIGNAL, inside siglock (nested)
     u64 set;              // (l) bit signal-1: its slot counts; without, the action is the default
-    struct k_sigaction action[64]; // (l)
+    struct k_sigaction action[64]; // (l); one word is read without, as is `set`
 };
 
 static inline const struct k_sigaction *sighand_action(const struct sighand *h, int sig)

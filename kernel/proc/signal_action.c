@@ -171,6 +171,18 @@ struct sighand *sighand_create(void)
     return h;
 }
 
+void sighand_take_locked(struct process *p, int sig, struct k_sigaction *out)
+{
+    struct sighand *h = p->sighand;
+
+    assert(lock_held(&p->siglock));
+    spin_lock_nested(&h->lock);
+    *out = *sighand_action(h, sig);
+    if ((out->flags & SA_RESETHAND) && out->handler != SIG_IGN)
+        store_relaxed(&h->action[sig - 1].handler, (u64)SIG_DFL);
+    spin_unlock(&h->lock);
+}
+
 // `to` may be `from`. `reset`: only that signals are ignored is kept.
 static void sighand_copy(struct sighand *to, const struct sighand *from, bool reset)
 {
@@ -191,6 +203,7 @@ static void sighand_copy(struct sighand *to, const struct sighand *from, bool re
 int signal_fork(struct task *child, struct process *proc, u64 flags)
 {
     struct process *self = process_self();
+    irqflags_t irq;
 
     child->blocked = task_self()->blocked;
     child->personality = task_self()->personality;
@@ -206,7 +219,9 @@ int signal_fork(struct task *child, struct process *proc, u64 flags)
     proc->sighand = sighand_create();
     if (!proc->sighand)
         return -ENOMEM;
+    irq = spin_lock_irqsave(&self->sighand->lock);
     sighand_copy(proc->sighand, self->sighand, flags & CLONE_CLEAR_SIGHAND);
+    spin_unlock_irqrestore(&self->sighand->lock, irq);
     return 0;
 }
 

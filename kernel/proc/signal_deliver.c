@@ -198,7 +198,7 @@ static bool signal_next(struct task *t, struct delivery *d)
             if (!sig || task_must_die(t))
                 continue;
         }
-        d->action = *sighand_action(p->sighand, sig);
+        sighand_take_locked(p, sig, &d->action);
         effect = signal_disposition(p, sig, d->action.handler);
         found = effect == SIGNAL_HANDLED;
         if (found)

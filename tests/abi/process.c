@@ -436,6 +436,71 @@ static int executed(char **argv)
     return 8;
 }
 
+/* Signal actions that two processes share */
+
+static volatile int torn, whole, flips, flips_end;
+
+static void own_mask_is(bool blocked)
+{
+    unsigned long mask = 0;
+
+    raw(SYS_rt_sigprocmask, SIG_BLOCK, 0, (long)&mask, 8, 0, 0);
+    if (!(mask & 1UL << (SIGUSR2 - 1)) == blocked)
+        torn++;
+    else
+        whole++;
+}
+
+static void handle_blocked(int number)
+{
+    (void)number;
+    own_mask_is(true);
+}
+
+static void handle_open(int number)
+{
+    (void)number;
+    own_mask_is(false);
+}
+
+struct raw_action {
+    void (*handler)(int);
+    unsigned long flags, mask;
+};
+
+static int flip_actions(void *unused)
+{
+    static const struct raw_action actions[2] = {{handle_blocked, 0, 1UL << (SIGUSR2 - 1)},
+                                                 {handle_open, 0, 0}};
+
+    (void)unused;
+    for (unsigned i = 0; !flips_end; i++) {
+        raw(SYS_rt_sigaction, SIGUSR1, (long)&actions[i % 2], 0, 8, 0, 0);
+        flips = 1;
+    }
+    return 0;
+}
+
+static void test_shared_actions(void)
+{
+    static char stack[65536] __attribute__((aligned(16)));
+    const int rounds = 50000;
+    pid_t self = getpid();
+    pid_t pid =
+        clone(flip_actions, stack + sizeof(stack), CLONE_VM | CLONE_SIGHAND | SIGCHLD, NULL);
+
+    NEED(pid > 0);
+    while (!flips)
+        sched_yield();
+    for (int i = 0; i < rounds; i++)
+        raw(SYS_kill, self, SIGUSR1, 0, 0, 0, 0);
+    flips_end = 1;
+    EXPECT("sharer's end", child_end(pid), EXITED(0));
+    EXPECT("each action is whole", torn, 0);
+    EXPECT("each signal handled", whole, rounds);
+    signal(SIGUSR1, SIG_DFL);
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 1)
@@ -462,5 +527,6 @@ int main(int argc, char **argv)
     test_setpgid_after_exec();
     test_orphaned_group();
     test_misc();
+    test_shared_actions();
     return abi_end();
 }
