@@ -272,7 +272,9 @@ static int exec_alone(struct process *p)
     }
     spin_unlock_irqrestore(&p->siglock, flags);
     wait_event(&p->exit_wait, load_acquire(&p->task_count) == 1, WAIT_UNINTERRUPTIBLE, NS_NEVER);
+    flags = spin_lock_irqsave(&p->siglock);
     store_release(&p->exec_task, NULL);
+    spin_unlock_irqrestore(&p->siglock, flags);
     if (own == p->pid)
         return 0;
     // The main thread clears its place just after it left the count.

@@ -132,13 +132,16 @@ static void process_become_zombie(struct process *p)
 
 void task_leave_memory(struct task *t, bool ends)
 {
-    if (t->robust_list)
-        futex_exit_robust(t->robust_list, t->pid->id);
+    uaddr_t robust = load_relaxed(&t->robust_list);
+
+    if (robust)
+        futex_exit_robust(robust, t->pid->id);
     if (t->clear_child_tid && ref_read(&t->thread->space->refs) > 1) {
         put_user_u32(t->clear_child_tid, 0);
         futex_wake(t->clear_child_tid, 1, ~0U, false);
     }
-    t->clear_child_tid = t->robust_list = 0;
+    t->clear_child_tid = 0;
+    store_relaxed(&t->robust_list, (uaddr_t)0);
     rseq_forget(t);
     donation_cut(ends);
 }

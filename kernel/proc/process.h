@@ -115,7 +115,7 @@ struct process {
     struct sighand *sighand;     // (c) but exec unshares it
     bool group_exit;             // (siglock) all threads must end with group_exit_status
     s32 group_exit_status;       // (siglock) wait status
-    struct task *exec_task;      // (siglock) the thread that execs or dumps core: others end
+    struct task *exec_task;      // (siglock), read without; it execs or dumps core: others end
     bool killed;                 // (siglock) SIGKILL came after group_exit
     bool stopped;                // (siglock) job-control stop in effect
     bool continued;              // (siglock) SIGCONT ended a stop: to be reported
@@ -160,9 +160,9 @@ struct task {
     struct process *proc;                   // (c) referenced
     struct pid *pid;                        // (c)
     struct list link;                       // (siglock)
-    u64 blocked;                            // (h) written under siglock
+    u64 blocked;                            // (h), its tracer's in a stop; written under siglock
     u64 awaited;                            // (siglock) blocked, but sigtimedwait sleeps for them
-    u64 saved_mask;                         // (h) WORK_RESTORE puts it back
+    u64 saved_mask;                         // (h), its tracer's in a stop; for WORK_RESTORE
     struct sigpending pending;              // (siglock)
     struct sigstack altstack;               // (h)
     uaddr_t clear_child_tid, set_child_tid; // (h)
