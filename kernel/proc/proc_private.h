@@ -47,13 +47,27 @@ void process_event_locked(struct process *p, int code, int status); // stop or c
 bool process_zombie_report_locked(struct process *p); // to the parent; true: nobody waits for it
 
 // signal_action.c
-// The thread's mask; signals to the whole process that it closes itself to go to others; siglock
-// held.
-void signal_block_locked(struct task *t, u64 mask);
 bool on_altstack(const struct task *t, uaddr_t sp);
 struct sighand *sighand_create(void); // all actions default; NULL
-// What the signal does now; with SA_RESETHAND the handler is gone from then on. siglock held.
-void sighand_take_locked(struct process *p, int sig, struct k_sigaction *out);
+void sighand_take_shared_locked(struct sighand *h, int sig, struct k_sigaction *out);
+
+static inline void sighand_take_own_locked(struct sighand *h, int sig, struct k_sigaction *out)
+{
+    *out = *sighand_action(h, sig);
+    if (unlikely(out->flags & SA_RESETHAND) && out->handler != SIG_IGN)
+        store_relaxed(&h->action[sig - 1].handler, (u64)SIG_DFL);
+}
+
+// What the signal does now; with SA_RESETHAND the handler is gone from then on. siglock held, which
+// is enough while no other process shares the actions.
+static inline void sighand_take_locked(struct process *p, int sig, struct k_sigaction *out)
+{
+    assert(lock_held(&p->siglock));
+    if (unlikely(ref_read(&p->sighand->refs) > 1))
+        sighand_take_shared_locked(p->sighand, sig, out);
+    else
+        sighand_take_own_locked(p->sighand, sig, out);
+}
 
 static inline struct siginfo_used *siginfo_used(const struct siginfo *info)
 {

@@ -38,22 +38,17 @@ int signal_action(int sig, const struct k_sigaction *new, struct k_sigaction *ol
     return 0;
 }
 
-void signal_block_locked(struct task *t, u64 mask)
-{
-    u64 closed = mask & ~t->blocked & ~t->awaited;
-
-    store_relaxed(&t->blocked, mask);
-    if (unlikely(t->proc->pending.set & closed))
-        signal_pass_on_locked(t->proc, closed);
-}
-
+// What the thread closes itself to and was to take goes to others.
 void signal_set_mask(u64 mask)
 {
     struct task *t = task_self();
     struct process *p = t->proc;
     irqflags_t flags = spin_lock_irqsave(&p->siglock);
+    u64 before = t->blocked;
 
-    signal_block_locked(t, mask & ~UNBLOCKABLE);
+    store_relaxed(&t->blocked, mask & ~UNBLOCKABLE);
+    if (unlikely(p->pending.set))
+        signal_pass_on_locked(p, t->blocked & ~before & ~t->awaited);
     if (task_has_signal(t))
         atomic_fetch_or(&t->thread->arch.work, WORK_SIGNAL);
     spin_unlock_irqrestore(&p->siglock, flags);
@@ -171,15 +166,10 @@ struct sighand *sighand_create(void)
     return h;
 }
 
-void sighand_take_locked(struct process *p, int sig, struct k_sigaction *out)
+void sighand_take_shared_locked(struct sighand *h, int sig, struct k_sigaction *out)
 {
-    struct sighand *h = p->sighand;
-
-    assert(lock_held(&p->siglock));
     spin_lock_nested(&h->lock);
-    *out = *sighand_action(h, sig);
-    if ((out->flags & SA_RESETHAND) && out->handler != SIG_IGN)
-        store_relaxed(&h->action[sig - 1].handler, (u64)SIG_DFL);
+    sighand_take_own_locked(h, sig, out);
     spin_unlock(&h->lock);
 }
 
@@ -212,8 +202,10 @@ int signal_fork(struct task *child, struct process *proc, u64 flags)
     if (flags & CLONE_THREAD)
         return 0;
     if (flags & CLONE_SIGHAND) {
+        irq = spin_lock_irqsave(&self->siglock); // no thread is reading what it believes its own
         proc->sighand = self->sighand;
         ref_get(&self->sighand->refs);
+        spin_unlock_irqrestore(&self->siglock, irq);
         return 0;
     }
     proc->sighand = sighand_create();

@@ -158,16 +158,18 @@ struct delivery {
     u64 mask; // blocked before
 };
 
-// A handler will run; its mask is in force from now on.
-static void signal_handler_begin_locked(struct task *t, struct delivery *d)
+// A handler will run; its mask is in force from now on. Whether there is more to deliver.
+static bool signal_handler_begin_locked(struct task *t, struct delivery *d)
 {
-    int sig = d->info.si_signo;
-    u64 own = d->action.flags & SA_NODEFER ? 0 : SIGMASK(sig);
+    u64 own = d->action.flags & SA_NODEFER ? 0 : SIGMASK(d->info.si_signo), before = t->blocked;
+    struct process *p = t->proc;
 
-    if (d->action.flags & SA_RESETHAND)
-        t->proc->sighand->action[sig - 1].handler = SIG_DFL;
-    d->mask = t->blocked;
-    store_relaxed(&t->blocked, t->blocked | d->action.mask | own);
+    store_relaxed(&t->blocked, before | d->action.mask | own);
+    d->mask = before;
+    if (likely(!(t->pending.set | p->pending.set)))
+        return false;
+    signal_pass_on_locked(p, t->blocked & ~before & ~t->awaited);
+    return task_has_pending(t); // it need not stop or end
 }
 
 // The tracer's choice, made without the lock: the signal to deliver, or 0.
@@ -187,13 +189,13 @@ static bool signal_next(struct task *t, struct delivery *d)
 {
     struct process *p = t->proc;
     irqflags_t flags = spin_lock_irqsave(&p->siglock);
+    bool found = false, more = false;
     enum disposition effect;
-    bool found = false;
     int sig;
 
     while (!found && !t->stop_pending && !task_must_die(t) &&
            (sig = signal_dequeue_locked(t, ~t->blocked, &d->info))) {
-        if (task_is_traced(t) && sig != SIGKILL) {
+        if (unlikely(task_is_traced(t)) && sig != SIGKILL) {
             sig = signal_ask(t, sig, d, flags);
             if (!sig || task_must_die(t))
                 continue;
@@ -201,8 +203,8 @@ static bool signal_next(struct task *t, struct delivery *d)
         sighand_take_locked(p, sig, &d->action);
         effect = signal_disposition(p, sig, d->action.handler);
         found = effect == SIGNAL_HANDLED;
-        if (found)
-            signal_handler_begin_locked(t, d);
+        if (likely(found))
+            more = signal_handler_begin_locked(t, d);
         else if (effect == SIGNAL_ENDS && core_begin_locked(t, sig))
             break;
         else if (effect == SIGNAL_ENDS)
@@ -210,7 +212,7 @@ static bool signal_next(struct task *t, struct delivery *d)
         else if (effect == SIGNAL_STOPS)
             stop_begin_locked(p, sig);
     }
-    if (!(found ? task_has_pending(t) : task_has_signal(t))) // found: it need not stop or end
+    if (likely(!(found ? more : task_has_signal(t))))
         atomic_fetch_and(&arch_self()->work, ~(u32)WORK_SIGNAL);
     spin_unlock_irqrestore(&p->siglock, flags);
     return found;

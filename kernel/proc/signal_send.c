@@ -171,20 +171,20 @@ static int signal_queue_locked(const struct process *p, struct sigpending *pendi
 
 // Its tracer holds the thread, or it is to take a signal. What another one took may have left the
 // bit.
-static bool task_is_busy_locked(const struct task *t)
+static inline bool task_is_busy_locked(const struct task *t)
 {
-    return load_relaxed(&t->trace_stopped) ||
-           ((load_relaxed(&t->thread->arch.work) & WORK_SIGNAL) && task_has_signal(t));
+    return unlikely(load_relaxed(&t->trace_stopped)) ||
+           (unlikely(load_relaxed(&t->thread->arch.work) & WORK_SIGNAL) && task_has_signal(t));
 }
 
 // The thread to wake for a signal to the whole process: the first, which is the main one, that may
 // take it and is not busy; else one that does when it goes on.
-static struct task *signal_pick_locked(struct process *p, int sig)
+static inline struct task *signal_pick_locked(struct process *p, int sig)
 {
     struct task *t, *found = NULL;
 
     LIST_FOR_EACH (t, &p->tasks, link) {
-        if ((t->blocked & ~t->awaited & SIGMASK(sig)) && sig != SIGKILL)
+        if (t->blocked & ~t->awaited & SIGMASK(sig)) // never SIGKILL
             continue;
         if (!task_is_busy_locked(t))
             return t;
