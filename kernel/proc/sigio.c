@@ -54,13 +54,6 @@ static void sigio_put(struct sigio *s)
 
 /* Telling */
 
-// Signals that have si_codes of their own, which those of SIGIO would be taken for.
-static bool has_codes(int sig)
-{
-    return SIGMASK(sig) & (SIGMASK(SIGILL) | SIGMASK(SIGFPE) | SIGMASK(SIGSEGV) | SIGMASK(SIGBUS) |
-                           SIGMASK(SIGTRAP) | SIGMASK(SIGCHLD) | SIGMASK(SIGSYS));
-}
-
 // With the rights of who named the owner.
 static bool permitted_locked(const struct sigio *s, const struct process *p)
 {
@@ -81,7 +74,7 @@ static void process_tell_locked(const struct sigio *s, struct process *p, struct
     if (!permitted_locked(s, p))
         return;
     if (s->signal) {
-        siginfo_kernel(&info, s->signal, has_codes(s->signal) ? SI_SIGIO : code);
+        siginfo_kernel(&info, s->signal, signal_has_codes(s->signal) ? SI_SIGIO : code);
         info.si_band = band;
         info.si_fd = s->fd;
         err = t ? signal_send_task(t, s->signal, &info) : signal_send_process(p, s->signal, &info);
@@ -127,7 +120,7 @@ static void sigio_work(struct work *w)
     u32 events = atomic_xchg(&s->events, 0U);
 
     mutex_lock(&s->mutex);
-    if (s->file && s->owner)
+    if (s->file && s->owner && load_relaxed(&s->file->flags) & O_ASYNC)
         sigio_tell(s, events);
     mutex_unlock(&s->mutex);
     sigio_put(s);
@@ -136,9 +129,10 @@ static void sigio_work(struct work *w)
 static bool sigio_woken(struct wait_entry *wait, u64 key)
 {
     struct sigio *s = poll_watch_owner(wait);
+    u32 events = key ? (u32)key : ANY_EVENT;
 
-    if (atomic_fetch_or(&s->events, key ? (u32)key : ANY_EVENT))
-        return false; // the work is on its way
+    if (!events || atomic_fetch_or(&s->events, events))
+        return false; // wake_next: nothing is new; or the work is on its way
     ref_get(&s->refs);
     work_queue_nested(&s->work);
     return false;
@@ -170,7 +164,6 @@ static int async_begin(struct sigio *s, int fd)
     u32 ready;
     int err;
 
-    s->watches = (struct poll_watches){0};
     err = poll_watches_begin(&s->watches, s->file, s, sigio_woken, false, &ready);
     if (err) {
         poll_watches_end(&s->watches);
@@ -196,7 +189,6 @@ int sigio_set_async(struct file *f, int fd, bool on)
         err = async_begin(s, fd);
     } else if (!on && load_relaxed(&f->flags) & O_ASYNC) {
         poll_watches_end(&s->watches);
-        s->watches = (struct poll_watches){0};
         file_flags_change(f, O_ASYNC, 0);
     }
     mutex_unlock(&s->mutex);

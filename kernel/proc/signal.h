@@ -16,6 +16,13 @@
 void siginfo_user(struct siginfo *info, int sig, int code);
 void siginfo_kernel(struct siginfo *info, int sig, int code);
 
+// Whether it has si_codes of its own, above 0, which those of SIGIO would be taken for.
+static inline bool signal_has_codes(int sig)
+{
+    return SIGMASK(sig) & (SIGMASK(SIGILL) | SIGMASK(SIGFPE) | SIGMASK(SIGSEGV) | SIGMASK(SIGBUS) |
+                           SIGMASK(SIGTRAP) | SIGMASK(SIGCHLD) | SIGMASK(SIGSYS));
+}
+
 // Queue a signal to a whole process, a thread, a group. info may be NULL (SI_KERNEL). 0, -EAGAIN
 // (RLIMIT_SIGPENDING). Caller holds a reference; no permission check; any context.
 int signal_send_process(struct process *p, int sig, const struct siginfo *info);

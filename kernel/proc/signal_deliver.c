@@ -169,7 +169,7 @@ static bool signal_handler_begin_locked(struct task *t, struct delivery *d)
     if (likely(!(t->pending.set | p->pending.set)))
         return false;
     signal_pass_on_locked(p, t->blocked & ~before & ~t->awaited);
-    return task_has_pending(t); // it need not stop or end
+    return task_has_pending(t);
 }
 
 // The tracer's choice, made without the lock: the signal to deliver, or 0.
@@ -212,7 +212,7 @@ static bool signal_next(struct task *t, struct delivery *d)
         else if (effect == SIGNAL_STOPS)
             stop_begin_locked(p, sig);
     }
-    if (likely(!(found ? more : task_has_signal(t))))
+    if (likely(!(found ? more || t->stop_pending : task_has_signal(t)))) // found: it need not end
         atomic_fetch_and(&arch_self()->work, ~(u32)WORK_SIGNAL);
     spin_unlock_irqrestore(&p->siglock, flags);
     return found;

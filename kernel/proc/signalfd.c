@@ -110,10 +110,22 @@ static bool signals_pending(const struct signalfd *s)
            load_relaxed(&s->mask);
 }
 
+// Signals of faults and of children have codes of their own with these numbers.
+static bool siginfo_is_sigio(const struct siginfo *info)
+{
+    return info->si_code == SI_SIGIO || (info->si_code >= POLL_IN && info->si_code <= POLL_HUP &&
+                                         !signal_has_codes(info->si_signo));
+}
+
 static void info_fill(struct signalfd_siginfo *out, const struct siginfo *info)
 {
     *out = (struct signalfd_siginfo){
         .ssi_signo = info->si_signo, .ssi_errno = info->si_errno, .ssi_code = info->si_code};
+    if (siginfo_is_sigio(info)) {
+        out->ssi_band = (u32)info->si_band;
+        out->ssi_fd = info->si_fd;
+        return;
+    }
     if (info->si_code == SI_TIMER) {
         out->ssi_tid = info->si_timerid;
         out->ssi_overrun = info->si_overrun;

@@ -196,4 +196,5 @@ void poll_watches_end(struct poll_watches *w)
         wait_entry_remove(&at->wait);
         kfree(at);
     }
+    *w = (struct poll_watches){0};
 }

@@ -40,7 +40,7 @@ static inline void *poll_watch_owner(struct wait_entry *wait)
 // *ready: what the file says, once the entries are there. -ENOMEM: end them all the same.
 int poll_watches_begin(struct poll_watches *w, struct file *f, void *owner,
                        bool (*wake)(struct wait_entry *entry, u64 key), bool exclusive, u32 *ready);
-// No callback runs any more.
+// No callback runs any more, and there are none: they may begin again.
 void poll_watches_end(struct poll_watches *w);
 
 // One set of files for poll(2): events wanted and found.

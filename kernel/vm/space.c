@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Address spaces: life cycle, the switch, what others ask about them, and the check.
 //
-// `refs` counts threads. The last unmaps everything; `pins` then keeps the struct and the tables
-// for a truncation that is just walking them. Nobody runs in the space any more, so frames are
-// freed without a flush; mmu_space_fini() sees to harts that still have it.
+// `refs` counts threads. The last unmaps everything; `pins` then keeps the struct and the root
+// table for a truncation that is just walking it, or for who has opened /proc/PID/mem. Nobody runs
+// in the space any more, so frames are freed without a flush; mmu_space_fini() sees to harts that
+// still have it.
 #include "mm/slab.h"
 #include "sched/thread.h"
 #include "vm/vm_private.h"
@@ -109,6 +110,7 @@ static void free_shared_frames(struct vm_space *s)
 
     gather_init(&g, s);
     gather_range(&g, 0, USER_TOP, 0);
+    gather_prune(&g, 0, USER_TOP);
     gather_finish(&g);
 }
 

@@ -76,7 +76,7 @@ void gather_finish(struct gather *g)
         mmu_tables_free(g->tables);
 }
 
-static void gather_prune(struct gather *g, uaddr_t start, uaddr_t end)
+void gather_prune(struct gather *g, uaddr_t start, uaddr_t end)
 {
     struct vm_space *s = g->space;
 

@@ -117,6 +117,8 @@ void gather_init(struct gather *g, struct vm_space *s);
 // Clears the present entries of [start, end) that have no bit of `keep`. The caller holds the space
 // lock either way, or a pin of the space. May flush (no spinlock held).
 void gather_range(struct gather *g, uaddr_t start, uaddr_t end, u64 keep);
+// The tables that cover no more than this, empty by now.
+void gather_prune(struct gather *g, uaddr_t start, uaddr_t end);
 void gather_finish(struct gather *g);
 
 // Unmaps [start, end), at whose ends no area goes on; the areas are chained to *dead, to be given

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 
 #define USER  1000
@@ -216,6 +217,51 @@ static void test_socket(void)
     drain(SIGIO, SIGRTMIN);
 }
 
+// Events that come while nobody could be told yet: each of them once, and none is told after the
+// end.
+static void test_bursts(void)
+{
+    siginfo_t info;
+    int p[2];
+
+    for (int i = 0; i < 200; i++) {
+        NEED(pipe2(p, O_NONBLOCK) == 0 && fcntl(p[1], F_SETOWN, getpid()) == 0);
+        async(p[1], true);
+        NEED(write(p[1], "a", 1) == 1 && write(p[1], "b", 1) == 1);
+        close(p[0]);
+        close(p[1]);
+    }
+    drain(SIGIO, SIGURG);
+    NEED(pipe(p) == 0 && fcntl(p[0], F_SETOWN, getpid()) == 0);
+    async(p[0], true);
+    NEED(write(p[1], "a", 1) == 1);
+    async(p[0], false);
+    while (next(SIGIO, SIGURG, &info, &at_once)) // told before
+        ;
+    CHECK("no more", told_nothing(SIGIO));
+    close(p[0]);
+    close(p[1]);
+}
+
+static void test_signalfd(void)
+{
+    struct signalfd_siginfo info;
+    sigset_t set = set_of(SIGRTMIN, SIGRTMIN);
+    int fd = signalfd(-1, &set, 0), p[2];
+
+    NEED(fd >= 0 && pipe(p) == 0 && fcntl(p[0], F_SETOWN, getpid()) == 0);
+    NEED(fcntl(p[0], F_SETSIG, SIGRTMIN) == 0);
+    async(p[0], true);
+    NEED(write(p[1], "a", 1) == 1 && read(fd, &info, sizeof(info)) == sizeof(info));
+    EXPECT("signalfd's descriptor", info.ssi_fd, p[0]);
+    EXPECT("signalfd's band", info.ssi_band, POLLIN | POLLRDNORM);
+    EXPECT("from nobody", info.ssi_pid, 0);
+    close(fd);
+    close(p[0]);
+    close(p[1]);
+    drain(SIGIO, SIGRTMIN);
+}
+
 static void test_inotify(void)
 {
     int fd = inotify_init1(IN_NONBLOCK);
@@ -351,6 +397,8 @@ int main(void)
     test_pipe();
     test_room();
     test_socket();
+    test_bursts();
+    test_signalfd();
     test_inotify();
     test_thread();
     test_rights();
