@@ -63,7 +63,7 @@ static inline void sighand_take_own_locked(struct sighand *h, int sig, struct k_
 static inline void sighand_take_locked(struct process *p, int sig, struct k_sigaction *out)
 {
     assert(lock_held(&p->siglock));
-    if (unlikely(load_acquire(&p->sighand->refs.count) > 1))
+    if (unlikely(p->sighand->shared))
         sighand_take_shared_locked(p->sighand, sig, out);
     else
         sighand_take_own_locked(p->sighand, sig, out);

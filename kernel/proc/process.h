@@ -69,6 +69,7 @@ struct sigpending {
 struct sighand {
     struct ref refs;
     struct spinlock lock; // RANK_SIGNAL, inside siglock (nested)
+    bool shared;          // (siglock) another process has had it, too
     u64 set;              // (l) bit signal-1: its slot counts; without, the action is the default
     struct k_sigaction action[64]; // (l); one word is read without, as is `set`
 };

@@ -163,6 +163,7 @@ struct sighand *sighand_create(void)
     ref_init(&h->refs, 1);
     spin_init(&h->lock, RANK_SIGNAL);
     h->set = 0;
+    h->shared = false;
     return h;
 }
 
@@ -204,6 +205,7 @@ int signal_fork(struct task *child, struct process *proc, u64 flags)
     if (flags & CLONE_SIGHAND) {
         irq = spin_lock_irqsave(&self->siglock); // no thread is reading what it believes its own
         proc->sighand = self->sighand;
+        self->sighand->shared = true;
         ref_get(&self->sighand->refs);
         spin_unlock_irqrestore(&self->siglock, irq);
         return 0;

@@ -166,10 +166,10 @@ static bool signal_handler_begin_locked(struct task *t, struct delivery *d)
 
     store_relaxed(&t->blocked, before | d->action.mask | own);
     d->mask = before;
-    if (likely(!(t->pending.set | p->pending.set)))
+    if (likely(!(t->pending.set | p->pending.set | t->stop_pending)))
         return false;
     signal_pass_on_locked(p, t->blocked & ~before & ~t->awaited);
-    return task_has_pending(t);
+    return task_has_pending(t) || t->stop_pending; // it need not end
 }
 
 // The tracer's choice, made without the lock: the signal to deliver, or 0.
@@ -212,7 +212,7 @@ static bool signal_next(struct task *t, struct delivery *d)
         else if (effect == SIGNAL_STOPS)
             stop_begin_locked(p, sig);
     }
-    if (likely(!(found ? more || t->stop_pending : task_has_signal(t)))) // found: it need not end
+    if (likely(!(found ? more : task_has_signal(t))))
         atomic_fetch_and(&arch_self()->work, ~(u32)WORK_SIGNAL);
     spin_unlock_irqrestore(&p->siglock, flags);
     return found;
