@@ -20,6 +20,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PAGE        4096UL
@@ -337,3 +338,27 @@ static inline const char *file_text(const char *path)
         close(fd);
     return text;
 }
+
+// Waiting for what should come at once, and whether it ever does.
+
+#define PATIENCE 20 // seconds
+
+static inline bool patience_ends(time_t *began)
+{
+    struct timespec now;
+
+    sched_yield();
+    NEED(clock_gettime(CLOCK_MONOTONIC, &now) == 0);
+    if (!*began)
+        *began = now.tv_sec;
+    return now.tv_sec - *began > PATIENCE;
+}
+
+// Whether it ever comes to that.
+#define COMES(condition)                                \
+    ({                                                  \
+        time_t began_ = 0;                              \
+        while (!(condition) && !patience_ends(&began_)) \
+            ;                                           \
+        (condition);                                    \
+    })

@@ -6,9 +6,11 @@
 #include <grp.h>
 #include <pthread.h>
 #include <sys/auxv.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/procfs.h>
 #include <sys/resource.h>
+#include <sys/statfs.h>
 #include <sys/utsname.h>
 
 #define USER   1234
@@ -396,6 +398,26 @@ static void test_limits(void)
     unlink("core");
 }
 
+// Linux leaves what fits; we leave nothing, and say so.
+static void test_full_disk(void)
+{
+    struct limits l = {RLIM_INFINITY, RLIM_INFINITY};
+    struct statfs before, after;
+    int status;
+
+    NEED(mkdir("small", 0755) == 0 && mount("none", "small", "tmpfs", 0, "size=256k") == 0);
+    pattern_set("small/core");
+    NEED(statfs("small", &before) == 0);
+    status = child_run(limited, &l);
+    EXPECT("full disk", status & ~DUMPED, SIGABRT);
+    EXPECT("a file if it is told of", access("small/core", F_OK), status & DUMPED ? 0 : -1);
+    unlink("small/core");
+    NEED(statfs("small", &after) == 0);
+    EXPECT("the disk is empty again", after.f_bfree, before.f_bfree);
+    pattern_set("core");
+    NEED(umount("small") == 0 && rmdir("small") == 0);
+}
+
 /* Names */
 
 static void aborts(void *unused)
@@ -700,6 +722,7 @@ int main(int argc, char **argv)
     test_contents();
     test_filter();
     test_limits();
+    test_full_disk();
     test_names();
     test_files();
     test_rights();

@@ -201,12 +201,56 @@ static void open_and_exec(void *unused)
     execl("/proc/self/exe", "othermem", text, NULL);
 }
 
+// Its page tables, one for each page, go with it, however long its memory file stays open.
+#define APART (2UL << 20)
+#define PAGES 4096UL
+
+static void touches_apart(void *unused)
+{
+    volatile char *at = mmap(NULL, PAGES * APART, PROT_READ | PROT_WRITE,
+                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    (void)unused;
+    NEED(at != MAP_FAILED && !madvise((void *)at, PAGES * APART, MADV_NOHUGEPAGE));
+    for (unsigned long i = 0; i < PAGES; i++)
+        at[i * APART] = 1;
+    forever(NULL);
+}
+
+static long free_kib(void)
+{
+    const char *line = strstr(file_text("/proc/meminfo"), "MemFree:");
+
+    NEED(line);
+    return atol(line + 8);
+}
+
+static void test_tables_given_back(void)
+{
+    pid_t pid = child_start(touches_apart, NULL);
+    char path[32];
+    long with;
+    int fd;
+
+    process_await(pid, "S");
+    snprintf(path, sizeof(path), "/proc/%d/mem", pid);
+    fd = open(path, O_RDONLY);
+    NEED(fd >= 0);
+    with = free_kib();
+    kill(pid, SIGKILL);
+    child_end(pid);
+    CHECK("page tables go though the memory file is open",
+          COMES(free_kib() - with > (long)(PAGES * PAGE * 2 >> 10) * 9 / 10));
+    close(fd);
+}
+
 int main(int count, char **words)
 {
     abi_begin();
     if (count > 1)
         return next_program(atoi(words[1]));
     EXPECT("memory of a program that is gone", child_run(open_and_exec, NULL), EXITED(0));
+    test_tables_given_back();
     begin();
     test_move();
     test_vectors();

@@ -4,9 +4,6 @@
 #include "tracing.h"
 
 #include <pthread.h>
-#include <time.h>
-
-#define PATIENCE 20 // seconds, for what comes at once
 
 // What tracer and tracee know of each other; in shared memory.
 struct shared {
@@ -24,26 +21,6 @@ static void shared_begin(void)
     shared = shared_page();
     gate_init(&shared->end);
 }
-
-static bool patience_ends(time_t *began)
-{
-    struct timespec now;
-
-    sched_yield();
-    NEED(clock_gettime(CLOCK_MONOTONIC, &now) == 0);
-    if (!*began)
-        *began = now.tv_sec;
-    return now.tv_sec - *began > PATIENCE;
-}
-
-// Whether it ever comes to that.
-#define COMES(condition)                                \
-    ({                                                  \
-        time_t began_ = 0;                              \
-        while (!(condition) && !patience_ends(&began_)) \
-            ;                                           \
-        (condition);                                    \
-    })
 
 // As next(), but for what might never come: 0.
 static long next_soon(pid_t pid)
@@ -293,6 +270,54 @@ static void test_attached_in_stop(bool seize)
     process_end(pid);
 }
 
+/* Stops while the tracer is asked about a signal */
+
+static void loop_on(int sig)
+{
+    (void)sig;
+    for (;;)
+        shared->taken[SIGUSR1]++;
+}
+
+static void loops_on_signal(void *unused)
+{
+    signal(SIGUSR1, loop_on);
+    forever(unused);
+}
+
+// The handler that the tracer lets run makes no call in which the stop could be seen.
+static void test_stop_asked_meanwhile(void)
+{
+    shared_begin();
+    pid_t pid = child_start(loops_on_signal, NULL);
+
+    process_await(pid, "S");
+    NEED(trace(PTRACE_SEIZE, pid, 0, 0) == 0);
+    kill(pid, SIGUSR1);
+    EXPECT("asked", next(pid), STOPPED(SIGUSR1));
+    NEED(trace(PTRACE_INTERRUPT, pid, 0, 0) == 0);
+    NEED(trace(PTRACE_CONT, pid, 0, SIGUSR1) == 0);
+    EXPECT("stops in a handler that loops", next_soon(pid), EVENT(PTRACE_EVENT_STOP));
+    NEED(trace(PTRACE_CONT, pid, 0, 0) == 0);
+    CHECK("the handler runs", COMES(shared->taken[SIGUSR1]));
+    process_end(pid);
+}
+
+// A stop of the whole process is under way, in which the tracer leaves.
+static void test_detached_when_asked(void)
+{
+    pid_t pid = vfork_start();
+
+    NEED(trace(PTRACE_SEIZE, pid, 0, 0) == 0);
+    kill(pid, SIGSTOP);
+    EXPECT("asked about the stop signal", next(pid), STOPPED(SIGSTOP));
+    EXPECT("detach with it", trace(PTRACE_DETACH, pid, 0, SIGSTOP), 0);
+    CHECK("the signal counts", COMES(process_state(pid) == 'T'));
+    gate_post(&shared->end);
+    EXPECT("the stop is told", stop_soon(pid), STOPPED(SIGSTOP));
+    process_end(pid);
+}
+
 int main(void)
 {
     abi_begin();
@@ -303,5 +328,7 @@ int main(void)
     test_detached_in_stop();
     test_attached_in_stop(false);
     test_attached_in_stop(true);
+    test_stop_asked_meanwhile();
+    test_detached_when_asked();
     return abi_end();
 }
