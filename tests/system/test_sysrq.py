@@ -40,6 +40,18 @@ def test_seen_from_outside(guest):
         guest.out("kill $(cat /tmp/spinner); rm /tmp/spinner")
 
 
+@pytest.mark.configs("smp4", "debug")
+def test_while_threads_end(guest):
+    """What a hart runs may have ended by the time it is told."""
+    try:
+        guest.out("(while ! [ -e /tmp/enough ]; do for i in 1 2 3 4; do busybox true & done; wait; done; "
+                  "rm /tmp/enough) >/dev/null 2>&1 &")
+        for _ in range(50):
+            assert len(re.findall(r"^hart \d+: ", told(guest, "l"), re.MULTILINE)) == guest.config.smp
+    finally:
+        guest.out("touch /tmp/enough; while [ -e /tmp/enough ]; do busybox true; done")
+
+
 def test_other_letters(guest):
     for letters in "x", "''", "xl":
         assert told(guest, letters).startswith("no such letter"), letters
