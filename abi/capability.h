@@ -50,6 +50,16 @@
 #define CAP_BPF                     39
 #define CAP_CHECKPOINT_RESTORE      40
 #define CAP_LAST_CAP                40
+#define CAP_ALL                     ((2UL << CAP_LAST_CAP) - 1)
+
+/* PR_SET_SECUREBITS: each bit, and above it its lock */
+#define SECBIT_NOROOT               0x1
+#define SECBIT_NO_SETUID_FIXUP      0x4
+#define SECBIT_KEEP_CAPS            0x10
+#define SECBIT_KEEP_CAPS_LOCKED     0x20
+#define SECBIT_NO_CAP_AMBIENT_RAISE 0x40
+#define SECURE_ALL_BITS             0x55
+#define SECURE_ALL_LOCKS            0xaa
 
 struct cap_user_header {
     abi_u32 version;

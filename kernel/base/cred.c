@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Credentials.
 #include "base/cred.h"
-
-#define CAP_ALL ((1UL << 41) - 1)
+#include "abi/capability.h"
 
 struct cred cred_root = {
     .refs = {1},

@@ -13,6 +13,7 @@ struct cred {
     u32 group_count;              // (c)
     gid_t groups[CRED_GROUPS_MAX];
     u64 cap_effective, cap_permitted, cap_inheritable, cap_bounding, cap_ambient; // (c)
+    u64 securebits;                                                               // (c) SECBIT_*
 };
 
 extern struct cred cred_root; // (c) of init and kernel threads

@@ -8,6 +8,7 @@
 // A program with other rights also gets root, working directory and umask of its own: who shares
 // them by CLONE_FS would move them in mid-run. (Linux has it run without the rights then.)
 
+#include "abi/capability.h"
 #include "abi/errno.h"
 #include "abi/fcntl.h"
 #include "abi/limits.h"
@@ -219,6 +220,7 @@ static struct cred exec_cred(const struct exec *x, bool may_gain)
     struct inode *inode = x->file->inode;
     const struct mount *mount = x->file->path.mount;
     struct cred c = *old;
+    bool as_root;
 
     may_gain = may_gain && !process_self()->no_new_privs;
     if (may_gain && mount && !(mount->flags & MS_NOSUID) && inode->mode & (S_ISUID | S_ISGID))
@@ -227,12 +229,14 @@ static struct cred exec_cred(const struct exec *x, bool may_gain)
         c.cap_ambient = 0;
     c.suid = c.fsuid = c.euid;
     c.sgid = c.fsgid = c.egid;
+    c.securebits &= ~(u64)SECBIT_KEEP_CAPS;
+    as_root = !(c.securebits & SECBIT_NOROOT);
     c.cap_permitted = c.cap_ambient;
-    if (!c.uid || !c.euid)
+    if (as_root && (!c.uid || !c.euid))
         c.cap_permitted |= c.cap_inheritable | c.cap_bounding;
     if (!may_gain)
         c.cap_permitted &= old->cap_permitted;
-    c.cap_effective = c.euid ? c.cap_ambient : c.cap_permitted;
+    c.cap_effective = as_root && !c.euid ? c.cap_permitted : c.cap_ambient;
     return c;
 }
 

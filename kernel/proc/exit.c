@@ -27,23 +27,6 @@ static void child_move_locked(struct process *child, struct process *to)
         group_orphaned_locked(child->group);
 }
 
-// To the reaper of all, which may not know what else it is to be told of.
-static void children_give_away_locked(struct process *p)
-{
-    struct process *child;
-    bool zombies = false;
-
-    while ((child = list_first(&p->children, struct process, sibling))) {
-        child->exit_signal = SIGCHLD;
-        zombies = zombies || child->state == PROCESS_ZOMBIE;
-        child_move_locked(child, init_process);
-    }
-    if (zombies) {
-        signal_send_process(init_process, SIGCHLD, NULL);
-        wake_all(&init_process->child_wait);
-    }
-}
-
 // A signal (0: none) that says what happened to p, and a wake-up.
 static void parent_notify_locked(struct process *p, int sig, int code, int status)
 {
@@ -101,9 +84,66 @@ bool process_zombie_report_locked(struct process *p)
     return reaped;
 }
 
+/* Orphans */
+
+static u32 subreapers; // (proctree) processes that are one and not yet zombies
+
+void process_subreaper_set(bool on)
+{
+    struct process *p = process_self();
+
+    spin_lock(&proctree_lock);
+    subreapers += on - p->subreaper;
+    store_relaxed(&p->subreaper, on);
+    spin_unlock(&proctree_lock);
+}
+
+// Who is the parent of p's children when p has ended: the nearest subreaper above, or the first
+// process.
+static struct process *reaper_find_locked(struct process *p)
+{
+    struct process *reaper = subreapers ? p->parent : init_process;
+
+    while (reaper != init_process && !reaper->subreaper)
+        reaper = reaper->parent;
+    return reaper;
+}
+
+static void death_signal_send_locked(struct process *child)
+{
+    struct siginfo info;
+    int sig = load_relaxed(&child->death_signal);
+
+    if (!sig)
+        return;
+    siginfo_user(&info, sig, SI_USER);
+    signal_kill_one_locked(child, sig, &info);
+}
+
+// The reaper may not know what else than SIGCHLD it is to be told of. Those it does not wait for go
+// to `gone`, to be put.
+static void children_give_away_locked(struct process *p, struct list *gone)
+{
+    struct process *child, *reaper;
+
+    if (list_empty(&p->children))
+        return;
+    reaper = reaper_find_locked(p);
+    while ((child = list_first(&p->children, struct process, sibling))) {
+        child->exit_signal = SIGCHLD;
+        child_move_locked(child, reaper);
+        death_signal_send_locked(child);
+        if (child->state == PROCESS_ZOMBIE && !child->pid->trace &&
+            process_zombie_report_locked(child))
+            list_insert_tail(gone, &child->sibling);
+    }
+}
+
 // The last thread of p is leaving.
 static void process_become_zombie(struct process *p)
 {
+    struct process *child, *next;
+    struct list gone = LIST_INIT(gone);
     bool reaped, last_outside;
 
     verify(p != init_process);
@@ -121,11 +161,14 @@ static void process_become_zombie(struct process *p)
     p->state = PROCESS_ZOMBIE;
     if (p->group->session->leader == p)
         p->group->session->leader = NULL;
-    children_give_away_locked(p);
+    subreapers -= p->subreaper;
+    children_give_away_locked(p, &gone);
     if (last_outside && p->group->outside == 0)
         group_orphaned_locked(p->group);
     reaped = !trace_holds_zombie_locked(p) && process_zombie_report_locked(p);
     spin_unlock(&proctree_lock);
+    LIST_FOR_EACH_SAFE (child, next, &gone, sibling)
+        process_put(child);
     if (reaped)
         process_put(p);
 }

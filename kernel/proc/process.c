@@ -95,8 +95,10 @@ void thread_cred_set(struct cred *c)
 
     // Who had other rights knows what the new ids alone may not (PR_SET_DUMPABLE).
     if (c->euid != old->euid || c->egid != old->egid || c->fsuid != old->fsuid ||
-        c->fsgid != old->fsgid || (c->cap_permitted & ~old->cap_permitted))
+        c->fsgid != old->fsgid || (c->cap_permitted & ~old->cap_permitted)) {
         store_relaxed(&process_self()->dumpable, (u8)load_relaxed(&suid_dumpable));
+        store_relaxed(&process_self()->death_signal, 0);
+    }
     spin_lock(&proctree_lock);
     thread_self()->cred = c;
     spin_unlock(&proctree_lock);

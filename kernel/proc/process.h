@@ -104,6 +104,9 @@ struct process {
     u32 execs;                       // (proctree) programs begun; if any setpgid is refused
     u32 parent_execs;                // (proctree) the parent's at the fork
     s32 exit_signal;                 // (proctree) to the parent, usually SIGCHLD; 0 none
+    s32 death_signal;                // (a) sent to it when its parent ends; 0 none
+    bool subreaper;                  // (a) written under proctree_lock: children of descendants
+                                     // that end become its
     s32 exit_status;                 // (proctree) wait status when a zombie
     s32 exit_code;                   // (siglock) what was given to exit, all 32 bits
     s32 event_status;             // (proctree) wait status of a stop or continue to report, 0: none
@@ -236,6 +239,7 @@ int process_exec(const struct path *start, const char *name, const char *shown, 
                  uaddr_t envp, u32 flags);
 int files_unshare(void); // the running thread's descriptor table becomes its own; -ENOMEM
 int process_unshare(u64 flags);
+void process_subreaper_set(bool on); // prctl(2), PR_SET_CHILD_SUBREAPER
 // The first program, from kmain: never returns on success.
 int process_start_init(const char *path);
 

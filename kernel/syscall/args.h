@@ -33,6 +33,8 @@ int path_arg_lookup(u64 dirfd, uaddr_t name, u32 at_flags, struct path *out);
 
 // A copy of the running thread's cred, to change before thread_cred_set; NULL: no memory.
 struct cred *cred_copy(void);
+// The options of prctl(2) that are about capabilities.
+s64 prctl_capability(int option, u64 a1, u64 a2, u64 a3, u64 a4);
 
 // A user string of at most PATH_MAX bytes in fresh memory (kfree it): -EFAULT -ENAMETOOLONG
 // -ENOMEM.

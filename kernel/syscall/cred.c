@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Credentials: user and group ids, groups, capabilities (credentials(7), capabilities(7)).
+// Credentials: user and group ids, groups (credentials(7)).
 //
 // A thread's cred is immutable while shared: each change copies it, edits the copy, and swaps.
 
@@ -57,12 +57,18 @@ static void cred_caps_follow(struct cred *c, const struct cred *old)
     bool was = !old->uid || !old->euid || !old->suid;
     bool is = !c->uid || !c->euid || !c->suid;
 
-    if (was && !is)
-        c->cap_permitted = c->cap_effective = c->cap_ambient = 0;
-    else if (!old->euid && c->euid)
+    if (c->securebits & SECBIT_NO_SETUID_FIXUP)
+        return;
+    if (was && !is) {
+        if (!(c->securebits & SECBIT_KEEP_CAPS))
+            c->cap_permitted = 0;
+        c->cap_ambient = 0;
+    }
+    if (!old->euid && c->euid)
         c->cap_effective = 0;
     else if (old->euid && !c->euid)
         c->cap_effective = c->cap_permitted;
+    c->cap_effective &= c->cap_permitted;
 }
 
 static void cred_swap(struct cred *c)
@@ -169,9 +175,11 @@ static s64 set_file_id(bool group, u32 id)
     if (!c)
         return old;
     *(group ? &c->fsgid : &c->fsuid) = id;
-    if (!group && !old)
+    if (group || c->securebits & SECBIT_NO_SETUID_FIXUP)
+        ;
+    else if (!old)
         c->cap_effective &= ~FILE_CAPS;
-    else if (!group && !id)
+    else if (!id)
         c->cap_effective |= c->cap_permitted & FILE_CAPS;
     thread_cred_set(c);
     return old;
@@ -255,78 +263,5 @@ s64 sys_setgroups(u64 size, u64 list)
     }
     c->group_count = (u32)size;
     cred_swap(c);
-    return 0;
-}
-
-static int cap_header(uaddr_t at, s32 *pid)
-{
-    struct cap_user_header h;
-
-    if (copy_from_user(&h, at, sizeof(h)))
-        return -EFAULT;
-    *pid = h.pid;
-    if (h.version == _LINUX_CAPABILITY_VERSION_3)
-        return 0;
-    return put_user_u32(at, _LINUX_CAPABILITY_VERSION_3) ? -EFAULT : -EINVAL;
-}
-
-static int caps_of(pid_t pid, struct cap_user_data *out)
-{
-    struct task *t;
-
-    spin_lock(&proctree_lock);
-    t = pid ? task_find(pid) : task_self();
-    if (t) {
-        const struct cred *c = t->thread->cred;
-
-        for (int i = 0; i < 2; i++) {
-            out[i].effective = c->cap_effective >> 32 * i;
-            out[i].permitted = c->cap_permitted >> 32 * i;
-            out[i].inheritable = c->cap_inheritable >> 32 * i;
-        }
-    }
-    spin_unlock(&proctree_lock);
-    return t ? 0 : -ESRCH;
-}
-
-s64 sys_capget(u64 header, u64 data)
-{
-    struct cap_user_data caps[2];
-    s32 pid;
-    int err = cap_header(header, &pid);
-
-    if (err)
-        return err == -EINVAL && !data ? 0 : err;
-    if (pid < 0)
-        return -EINVAL;
-    return optional_result(caps_of(pid, caps), data, caps, sizeof(caps));
-}
-
-s64 sys_capset(u64 header, u64 data)
-{
-    struct cap_user_data d[2];
-    u64 effective, permitted, inheritable;
-    struct cred *c;
-    s32 pid;
-    int err = cap_header(header, &pid);
-
-    if (err)
-        return err;
-    if (pid && pid != thread_self()->tid)
-        return -EPERM;
-    if (copy_from_user(d, data, sizeof(d)))
-        return -EFAULT;
-    effective = d[0].effective | (u64)d[1].effective << 32;
-    permitted = d[0].permitted | (u64)d[1].permitted << 32;
-    inheritable = d[0].inheritable | (u64)d[1].inheritable << 32;
-    if ((permitted & ~self()->cap_permitted) || (effective & ~permitted))
-        return -EPERM;
-    c = cred_copy();
-    if (!c)
-        return -ENOMEM;
-    c->cap_inheritable = inheritable;
-    cred_swap(c);
-    c->cap_permitted = permitted;
-    c->cap_effective = effective;
     return 0;
 }

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Calls on processes and threads.
 
-#include "abi/capability.h"
 #include "abi/fcntl.h"
 #include "abi/futex.h"
 #include "abi/limits.h"
-#include "abi/prctl.h"
 #include "abi/rseq.h"
 #include "abi/wait.h"
 #include "ipc/futex.h"
@@ -372,53 +370,4 @@ s64 sys_getsid(u64 pid)
 s64 sys_setsid(void)
 {
     return process_setsid();
-}
-
-static s64 prctl_name(bool set, uaddr_t at)
-{
-    char name[sizeof(thread_self()->name)] = {0};
-    ssize_t n;
-
-    if (!set)
-        return copy_to_user(at, thread_self()->name, sizeof(name));
-    n = strncpy_from_user(name, at, sizeof(name));
-    if (n < 0 && n != -ENAMETOOLONG)
-        return n;
-    name[sizeof(name) - 1] = '\0';
-    memcpy(thread_self()->name, name, sizeof(name));
-    return 0;
-}
-
-s64 sys_prctl(u64 option, u64 a1, u64 a2, u64 a3, u64 a4)
-{
-    struct process *p = process_self();
-    const struct cred *cred = thread_self()->cred;
-
-    switch ((int)option) {
-    case PR_SET_NAME:
-    case PR_GET_NAME:
-        return prctl_name((int)option == PR_SET_NAME, a1);
-    case PR_GET_DUMPABLE:
-        return p->dumpable;
-    case PR_SET_DUMPABLE:
-        if (a1 > 1)
-            return -EINVAL;
-        p->dumpable = a1;
-        return 0;
-    case PR_SET_NO_NEW_PRIVS:
-        if (a1 != 1 || a2 || a3 || a4)
-            return -EINVAL;
-        p->no_new_privs = true;
-        return 0;
-    case PR_GET_NO_NEW_PRIVS:
-        return a1 || a2 || a3 || a4 ? -EINVAL : p->no_new_privs;
-    case PR_CAPBSET_READ:
-        return a1 > CAP_LAST_CAP ? -EINVAL : cred->cap_bounding >> a1 & 1;
-    case PR_GET_KEEPCAPS:
-    case PR_GET_SECUREBITS:
-    case PR_GET_SECCOMP:
-        return 0;
-    default:
-        return -EINVAL;
-    }
 }
