@@ -10,6 +10,19 @@ static const struct cred *self(void)
     return thread_self()->cred;
 }
 
+// A change of what the thread is now.
+static s64 cred_become(const struct cred *changed)
+{
+    struct cred *c = kmalloc(sizeof(*c), 0);
+
+    if (!c)
+        return -ENOMEM;
+    *c = *changed;
+    ref_init(&c->refs, 1);
+    thread_cred_set(c);
+    return 0;
+}
+
 /* capget, capset */
 
 static int cap_header(uaddr_t at, s32 *pid)
@@ -71,7 +84,7 @@ s64 sys_capset(u64 header, u64 data)
 {
     struct cap_user_data d[2];
     u64 effective, permitted, inheritable;
-    struct cred *c;
+    struct cred c;
     s32 pid;
     int err = cap_header(header, &pid);
 
@@ -86,44 +99,34 @@ s64 sys_capset(u64 header, u64 data)
     inheritable = (d[0].inheritable | (u64)d[1].inheritable << 32) & CAP_ALL;
     if (!caps_permitted(effective, permitted, inheritable))
         return -EPERM;
-    c = cred_copy();
-    if (!c)
-        return -ENOMEM;
-    c->cap_inheritable = inheritable;
-    c->cap_permitted = permitted;
-    c->cap_effective = effective;
-    c->cap_ambient &= permitted & inheritable;
-    thread_cred_set(c);
-    return 0;
+    c = *self();
+    c.cap_inheritable = inheritable;
+    c.cap_permitted = permitted;
+    c.cap_effective = effective;
+    c.cap_ambient &= permitted & inheritable;
+    return cred_become(&c);
 }
 
 /* prctl */
 
 static s64 bounding_drop(u64 cap)
 {
-    struct cred *c;
+    struct cred c = *self();
 
-    if (!cred_capable(self(), CAP_SETPCAP))
+    if (!cred_capable(&c, CAP_SETPCAP))
         return -EPERM;
     if (cap > CAP_LAST_CAP)
         return -EINVAL;
-    c = cred_copy();
-    if (!c)
-        return -ENOMEM;
-    c->cap_bounding &= ~(1UL << cap);
-    thread_cred_set(c);
-    return 0;
+    c.cap_bounding &= ~(1UL << cap);
+    return cred_become(&c);
 }
 
 static s64 ambient_set(u64 caps)
 {
-    struct cred *c = cred_copy();
+    struct cred c = *self();
 
-    if (!c)
-        return -ENOMEM;
-    c->cap_ambient = caps;
-    thread_cred_set(c);
-    return 0;
+    c.cap_ambient = caps;
+    return cred_become(&c);
 }
 
 static s64 ambient(u64 act, u64 cap)
@@ -153,13 +156,10 @@ static s64 ambient(u64 act, u64 cap)
 
 static s64 securebits_set(u32 bits)
 {
-    struct cred *c = cred_copy();
+    struct cred c = *self();
 
-    if (!c)
-        return -ENOMEM;
-    c->securebits = bits;
-    thread_cred_set(c);
-    return 0;
+    c.securebits = bits;
+    return cred_become(&c);
 }
 
 // A lock stays, and so does the bit beneath it.
