@@ -19,6 +19,7 @@ struct sched_hart {
     ns_t times[CPU_MODES];  // (l) up to run_start of `current`
     u64 waited;             // (l) integral over ticks of queued threads, thread-ns
     u64 switches;           // (l)
+    u32 roused;             // (h) the waiting hart that was last told of queued threads
     struct runq rq;         // (l)
 };
 

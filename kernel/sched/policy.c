@@ -37,17 +37,20 @@ void sched_set_nice(struct thread *t, int nice)
     spin_unlock(&donation_lock);
 }
 
-int sched_set_policy(struct thread *t, enum sched_policy policy, unsigned rt_priority)
+int sched_set_policy(struct thread *t, enum sched_policy policy, unsigned rt_priority, u8 flags)
 {
     bool rt = policy == SCHED_CLASS_RT_FIFO || policy == SCHED_CLASS_RT_RR;
 
     if (policy > SCHED_CLASS_IDLE || (rt ? rt_priority < 1 || rt_priority > 99 : rt_priority != 0))
         return -EINVAL;
     spin_lock(&donation_lock);
-    t->own_priority = rt_priority;
-    sched_change(t, policy, t->nice, donation_priority_locked(t));
-    if (t->donation)
-        donation_update_locked(t->donation->to);
+    t->policy_flags = flags;
+    if (t->policy != policy || t->own_priority != rt_priority) {
+        t->own_priority = rt_priority;
+        sched_change(t, policy, t->nice, donation_priority_locked(t));
+        if (t->donation)
+            donation_update_locked(t->donation->to);
+    }
     spin_unlock(&donation_lock);
     return 0;
 }

@@ -97,6 +97,7 @@ static inline void runq_place(struct runq *q, struct thread *t, bool slept)
     ns_t start = q->floor - (slept ? RUNQ_SLICE / 2 : 0);
 
     t->slice_left = t->policy == SCHED_CLASS_RT_RR ? RUNQ_RR_SLICE : RUNQ_SLICE;
+    t->turn_over = false;
     if (runq_before(t->vruntime, start))
         t->vruntime = start;
     t->deadline = t->vruntime + runq_scale(t, RUNQ_SLICE);

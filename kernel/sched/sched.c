@@ -129,7 +129,8 @@ static void requeue(struct sched_hart *h, struct thread *prev, bool preempted)
     if (unlikely(allowed && !(allowed >> h->index & 1)))
         h->evicted = prev;
     else
-        runq_insert(&h->rq, prev, preempted && prev->slice_left != RUNQ_RR_SLICE);
+        runq_insert(&h->rq, prev, preempted && !prev->turn_over);
+    prev->turn_over = false;
 }
 
 static struct thread *pick(struct sched_hart *h, struct thread *prev, bool preempted)
@@ -298,12 +299,14 @@ bool sched_wake(struct thread *t, unsigned states)
 /* Interrupts */
 
 // Gives one waiting hart, if any, the chance to steal.
-static void rouse_idle(void)
+static void rouse_idle(struct sched_hart *h)
 {
-    u64 idle = load_relaxed(&sched_idle_mask);
+    u64 idle = load_relaxed(&sched_idle_mask), after = idle & ~((2UL << h->roused) - 1);
 
-    if (idle)
-        smp_reschedule(bit_lowest(idle));
+    if (!idle)
+        return;
+    h->roused = bit_lowest(after ?: idle); // in turn: some may not run what is queued
+    smp_reschedule(h->roused);
 }
 
 void sched_tick(bool user)
@@ -320,13 +323,15 @@ void sched_tick(bool user)
     over = sched_charge(h, now);
     if (h->current != h->idle) {
         h->current->mode = user ? CPU_USER : CPU_SYSTEM;
-        if (over && runq_outranks(&h->rq, h->current))
+        if (over && runq_outranks(&h->rq, h->current)) {
+            h->current->turn_over = true;
             sched_kick(h);
+        }
     }
     sched_need_tick(h, now);
     hart_unlock(h);
     if (h->rq.count)
-        rouse_idle();
+        rouse_idle(h);
     sched_load_sample(now);
     if (thread_hooks.tick)
         thread_hooks.tick();

@@ -2,6 +2,7 @@
 // The scheduler: per-hart run queues, a fair class (earliest virtual deadline) under a real-time
 // class.
 #pragma once
+#include "abi/sched.h"
 #include "sched/thread.h"
 
 void sched_init(void);                // boot hart; makes the boot context the first thread
@@ -29,8 +30,15 @@ bool sched_wake(struct thread *t, unsigned states);
 // Timer interrupt, of a program or of the kernel: charge, preempt if the slice is over.
 void sched_tick(bool user);
 void sched_set_nice(struct thread *t, int nice);
-int sched_set_policy(struct thread *t, enum sched_policy policy, unsigned rt_priority); // -EINVAL
-int sched_set_affinity(struct thread *t, u64 mask);                                     // -EINVAL
+// flags: THREAD_BATCH, THREAD_RESET_ON_FORK. -EINVAL.
+int sched_set_policy(struct thread *t, enum sched_policy policy, unsigned rt_priority, u8 flags);
+// What sched_getscheduler(2) says: SCHED_*.
+static inline int thread_policy(const struct thread *t)
+{
+    return t->policy_flags & THREAD_BATCH ? SCHED_BATCH : t->policy;
+}
+
+int sched_set_affinity(struct thread *t, u64 mask); // -EINVAL
 
 // Processor time up to now: exact in sum, split by what ticks found. Neither part ever decreases.
 void sched_times(struct thread *t, ns_t *user, ns_t *system);

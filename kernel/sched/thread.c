@@ -8,6 +8,7 @@
 #include "mm/kstack.h"
 #include "mm/slab.h"
 #include "sched/hart.h"
+#include "sched/inherit.h"
 
 static struct slab_cache *thread_cache; // (c)
 
@@ -59,6 +60,19 @@ static void thread_reset_policy(struct thread *t)
     t->policy_flags &= ~THREAD_RESET_ON_FORK;
 }
 
+static void thread_inherit_policy(struct thread *t, const struct thread *self)
+{
+    spin_lock(&donation_lock);
+    t->policy = self->policy;
+    t->nice = self->nice;
+    t->rt_priority = t->own_priority = self->own_priority; // not what is lent
+    t->weight = self->weight;
+    t->policy_flags = self->policy_flags;
+    spin_unlock(&donation_lock);
+    if (unlikely(t->policy_flags & THREAD_RESET_ON_FORK))
+        thread_reset_policy(t);
+}
+
 int thread_create(struct thread **out, const char *name, void (*fn)(void *), void *arg)
 {
     struct thread *self = thread_self(), *t = slab_alloc(thread_cache, ALLOC_ZERO);
@@ -72,13 +86,7 @@ int thread_create(struct thread **out, const char *name, void (*fn)(void *), voi
     }
     thread_set_fields(t, name);
     t->mode = self->mode;
-    t->policy = self->policy;
-    t->nice = self->nice;
-    t->rt_priority = t->own_priority = self->own_priority; // not what is lent
-    t->weight = self->weight;
-    t->policy_flags = self->policy_flags;
-    if (unlikely(self->policy_flags & THREAD_RESET_ON_FORK))
-        thread_reset_policy(t);
+    thread_inherit_policy(t, self);
     t->affinity = self->affinity;
     t->state = THREAD_NEW;
     t->start_fn = fn;

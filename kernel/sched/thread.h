@@ -54,7 +54,8 @@ struct thread {
     s8 nice;         // (q) -20..19
     u8 rt_priority;  // (q) 1..99 for real-time policies, else 0; or what a waiter lends (inherit.h)
     u8 own_priority; // (donation) what rt_priority is without loans
-    u8 policy_flags; // (proctree_lock) THREAD_BATCH, THREAD_RESET_ON_FORK
+    u8 policy_flags; // (donation) THREAD_BATCH, THREAD_RESET_ON_FORK
+    bool turn_over;  // (q) its slice has ended: it queues behind its equals
     u8 mode;    // (q) enum cpu_mode, as the last tick found it: its time counts so until the next
     u32 weight; // (q) from nice
     ns_t deadline;           // (q) virtual deadline, by which fair threads queue

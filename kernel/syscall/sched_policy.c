@@ -36,16 +36,6 @@ static const struct policy_kind *kind_of(int policy)
     return (u32)policy < ARRAY_SIZE(kinds) && kinds[policy].known ? &kinds[policy] : NULL;
 }
 
-static int policy_of(const struct thread *t)
-{
-    int policy = SCHED_NORMAL;
-
-    while (kinds[policy].class != t->policy ||
-           kinds[policy].flags != (t->policy_flags & THREAD_BATCH))
-        policy++;
-    return policy;
-}
-
 static bool policy_is_fair(int policy)
 {
     return policy == SCHED_NORMAL || policy == SCHED_BATCH;
@@ -58,7 +48,7 @@ static bool policy_resets(const struct thread *t)
 
 static struct sched_attr policy_get_locked(const struct thread *t)
 {
-    struct sched_attr a = {.sched_policy = policy_of(t)};
+    struct sched_attr a = {.sched_policy = thread_policy(t)};
 
     a.sched_flags = policy_resets(t) ? SCHED_FLAG_RESET_ON_FORK : 0;
     if (kinds[a.sched_policy].highest)
@@ -102,7 +92,7 @@ static bool policy_permitted(const struct thread *t, const struct sched_attr *a)
     if (policy_is_fair(policy) && a->sched_nice < t->nice && !sched_may_be_nice(t, a->sched_nice))
         return false;
     if (kinds[policy].highest &&
-        ((policy != policy_of(t) && !limit) ||
+        ((policy != thread_policy(t) && !limit) ||
          (a->sched_priority > t->own_priority && a->sched_priority > limit)))
         return false;
     if (t->policy == SCHED_CLASS_IDLE && policy != SCHED_IDLE && !sched_may_be_nice(t, t->nice))
@@ -114,12 +104,15 @@ static bool policy_permitted(const struct thread *t, const struct sched_attr *a)
 static void policy_apply(struct thread *t, const struct sched_attr *a)
 {
     const struct policy_kind *k = &kinds[a->sched_policy];
+    u8 reset = a->sched_flags & SCHED_FLAG_RESET_ON_FORK ? THREAD_RESET_ON_FORK : 0;
 
-    t->policy_flags = k->flags | (t->policy_flags & THREAD_RESET_ON_FORK);
+    if (a->sched_flags & SCHED_FLAG_KEEP_PARAMS) { // Linux takes the policy for one of them
+        sched_set_policy(t, t->policy, t->own_priority, (t->policy_flags & THREAD_BATCH) | reset);
+        return;
+    }
     if (policy_is_fair(a->sched_policy) && a->sched_nice != t->nice)
         sched_set_nice(t, a->sched_nice);
-    if (k->class != t->policy || a->sched_priority != t->own_priority)
-        sched_set_policy(t, k->class, a->sched_priority);
+    sched_set_policy(t, k->class, a->sched_priority, k->flags | reset);
 }
 
 static int policy_set_locked(struct thread *t, struct sched_attr *a)
@@ -140,11 +133,7 @@ static int policy_set_locked(struct thread *t, struct sched_attr *a)
         return err;
     if (!policy_permitted(t, a))
         return -EPERM;
-    t->policy_flags &= ~THREAD_RESET_ON_FORK;
-    if (a->sched_flags & SCHED_FLAG_RESET_ON_FORK)
-        t->policy_flags |= THREAD_RESET_ON_FORK;
-    if (!(a->sched_flags & SCHED_FLAG_KEEP_PARAMS)) // Linux takes the policy for one of them
-        policy_apply(t, a);
+    policy_apply(t, a);
     return 0;
 }
 

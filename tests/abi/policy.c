@@ -235,6 +235,94 @@ static void as_user(void *unused)
     EXPECT("ask of root's", get(getppid()).sched_policy, SCHED_OTHER);
 }
 
+/* Who runs */
+
+struct turns {
+    volatile int last, changes;
+};
+
+static struct turns *turns;
+
+// On hart 0, until it has changed hands a few times.
+static void takes_turns(void *name)
+{
+    time_t began = 0;
+
+    while (turns->changes < 4 && !patience_ends(&began))
+        if (turns->last != *(int *)name) {
+            turns->last = *(int *)name;
+            turns->changes++;
+        }
+}
+
+static void pin(pid_t pid, unsigned long harts)
+{
+    NEED(raw(SYS_sched_setaffinity, pid, sizeof(harts), (long)&harts, 0, 0, 0) == 0);
+}
+
+static pid_t pinned_start(void (*main)(void *), void *argument)
+{
+    pid_t pid = child_start(main, argument);
+
+    pin(pid, 1);
+    return pid;
+}
+
+static void round_robin(void *name)
+{
+    NEED(change(SCHED_RR, 1, 0, 0) == 0);
+    takes_turns(name);
+}
+
+static void test_round_robin(void)
+{
+    static int names[] = {1, 2};
+    pid_t pids[2];
+
+    turns = shared_page();
+    for (int i = 0; i < 2; i++)
+        pids[i] = pinned_start(round_robin, &names[i]);
+    for (int i = 0; i < 2; i++)
+        child_end(pids[i]);
+    CHECK("equals take turns", turns->changes >= 4);
+}
+
+static void moves(void *unused)
+{
+    time_t began = 0;
+
+    (void)unused;
+    turns->last = 1;
+    while (sched_getcpu() != 2)
+        if (patience_ends(&began))
+            _exit(1);
+    _exit(0);
+}
+
+static void spins(void *unused)
+{
+    (void)unused;
+    turns->changes = 1;
+    for (;;)
+        ;
+}
+
+// One of two on hart 0 may also run on the last of those that wait.
+static void test_may_move(void)
+{
+    if (sysconf(_SC_NPROCESSORS_ONLN) < 3)
+        return;
+    *turns = (struct turns){0};
+    pid_t spinner = pinned_start(spins, NULL), mover = pinned_start(moves, NULL);
+
+    while (!turns->changes || !turns->last)
+        sched_yield();
+    pin(mover, 5);
+    EXPECT("moves to a hart that waits", child_end(mover), EXITED(0));
+    kill(spinner, SIGKILL);
+    child_end(spinner);
+}
+
 int main(void)
 {
     abi_begin();
@@ -244,5 +332,7 @@ int main(void)
     test_sizes();
     test_reset();
     child_run(as_user, NULL);
+    test_round_robin();
+    test_may_move();
     return abi_end();
 }
