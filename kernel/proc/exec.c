@@ -398,13 +398,15 @@ static int exec_commit(struct exec *x)
     x->file = NULL;
     if (thread_self()->space)
         task_leave_memory(task_self(), false);
+    own = readable && cred->uid == cred->euid && cred->gid == cred->egid;
+    if (!own) // before others can see the new memory
+        store_relaxed(&process_self()->dumpable, (u8)load_relaxed(&suid_dumpable));
     exec_swap_space(x);
+    if (own)
+        store_relaxed(&process_self()->dumpable, (u8)DUMPABLE_OWNER);
     fdtable_close_exec(thread_self()->files);
     if (changes_id)
         task_self()->personality = 0;
-    own = readable && cred->uid == cred->euid && cred->gid == cred->egid;
-    store_relaxed(&process_self()->dumpable,
-                  own ? DUMPABLE_OWNER : (u8)load_relaxed(&suid_dumpable));
     if (x->cred) {
         thread_cred_set(x->cred);
         x->cred = NULL;

@@ -78,7 +78,6 @@ bool process_zombie_report_locked(struct process *p)
     child_insert_locked(p);
     parent_notify_locked(p, exit_signal(p), status_code(status),
                          WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-    wake_all(&p->exit_wait); // pidfds
     if (reaped)
         process_unlink_zombie_locked(p);
     return reaped;
@@ -147,6 +146,8 @@ static void process_become_zombie(struct process *p)
     bool reaped, last_outside;
 
     verify(p != init_process);
+    // The main thread tells its tracer nothing more.
+    wait_event(&p->exit_wait, !load_acquire(&p->pid->task), WAIT_UNINTERRUPTIBLE, NS_NEVER);
     itimer_fini(p);
     posix_timers_fini(p);
     signalfd_leave(p);
@@ -159,6 +160,7 @@ static void process_become_zombie(struct process *p)
         session_leader_exit_hook(p->group->session);
     last_outside = tree_detach_locked(p);
     p->state = PROCESS_ZOMBIE;
+    wake_all(&p->exit_wait); // pidfds
     if (p->group->session->leader == p)
         p->group->session->leader = NULL;
     subreapers -= p->subreaper;
@@ -223,17 +225,6 @@ static struct vm_space *space_leave(struct task *t)
     return space;
 }
 
-// A signal for any thread may have been left to the one that ends.
-static void signals_pass_on_locked(struct process *p)
-{
-    struct task *t;
-
-    if (!p->pending.set)
-        return;
-    LIST_FOR_EACH (t, &p->tasks, link)
-        task_signal_wake(t, false);
-}
-
 // Out of the process's list; true for the last thread.
 static bool task_leave(struct task *t, int status)
 {
@@ -253,16 +244,15 @@ static bool task_leave(struct task *t, int status)
     p->switches += thread->switches;
     p->voluntary_switches += thread->voluntary_switches;
     stopped = task_stop_count_locked(t) && !last && !p->group_exit;
-    signals_pass_on_locked(p);
+    signal_pass_on_locked(p, ~0UL); // that it was to take
     if (last) {
         p->uid = t->charged_uid;
         p->exit_status = p->group_exit ? p->group_exit_status : status;
         p->space = NULL;
+        t->charged_uid = UID_NONE;
     }
     spin_unlock_irqrestore(&p->siglock, flags);
     wake_all(&p->exit_wait);
-    if (!last)
-        user_uncharge(t->charged_uid);
     if (stopped)
         process_report(p, true);
     return last;
@@ -289,11 +279,12 @@ void task_end(int status)
     vm_space_put(space);
     spin_lock(&proctree_lock);
     trace = trace_task_ends_locked(t, p->group_exit ? p->group_exit_status : status);
-    t->pid->task = NULL;
+    store_release(&t->pid->task, NULL);
     if (t->pid == p->pid)
-        wake_all(&p->exit_wait); // exec_alone waits for the id
+        wake_all(&p->exit_wait); // who waits for the id: exec_alone, process_become_zombie
     pid_use_end_locked(t->pid);
     spin_unlock(&proctree_lock);
+    user_uncharge(t->charged_uid);
     trace_free(trace);
     if (last)
         process_become_zombie(p);

@@ -6,6 +6,7 @@
 
 #include "abi/errno.h"
 #include "arch/uaccess.h"
+#include "lib/bitmap.h"
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "proc/pidfd.h"
@@ -27,6 +28,7 @@ struct birth {
     struct file *pidfd; // NULL: none; installed at pidfd_number in the end
     int pidfd_number;
     struct trace *trace; // NULL: the child is not to be traced
+    struct birth_signals signals;
 };
 
 static int clone_check(const struct clone_args *a)
@@ -270,6 +272,40 @@ static int task_publish_locked(struct birth *b)
     return err;
 }
 
+// From now on the child misses no signal to many; what came before is the parent's alone.
+static int birth_begin(struct birth *b)
+{
+    struct process *self = process_self();
+    irqflags_t flags = spin_lock_irqsave(&self->siglock);
+    int err = 0;
+
+    if (signal_pending())
+        err = -ERESTARTNOINTR;
+    else
+        hlist_insert(&self->births, &b->signals.node);
+    spin_unlock_irqrestore(&self->siglock, flags);
+    return err;
+}
+
+static void birth_end(struct birth *b)
+{
+    struct process *self = process_self();
+    irqflags_t flags = spin_lock_irqsave(&self->siglock);
+
+    hlist_remove(&b->signals.node);
+    spin_unlock_irqrestore(&self->siglock, flags);
+}
+
+static void signals_missed_locked(const struct birth *b)
+{
+    struct siginfo info;
+
+    for (u64 left = b->signals.missed; left; left &= left - 1) {
+        siginfo_kernel(&info, (int)bit_lowest(left) + 1, SI_USER);
+        signal_send_process(b->proc, info.si_signo, &info);
+    }
+}
+
 static int birth_publish(struct birth *b)
 {
     struct process *self = process_self();
@@ -281,6 +317,7 @@ static int birth_publish(struct birth *b)
         b->proc->group = self->group;
         group_get(self->group);
         process_link(b->proc, self);
+        signals_missed_locked(b);
     }
     if (!err && b->trace && trace_birth_locked(b->trace, b->task))
         b->trace = NULL; // it is the tracer's now
@@ -321,13 +358,17 @@ s64 process_clone(const struct clone_args *args, const struct trapframe *frame)
     err = thread_create(&b.thread, thread_self()->name, user_thread_start, NULL);
     if (err)
         return err;
-    err = birth_parts(&b);
+    err = args->flags & CLONE_THREAD ? 0 : birth_begin(&b);
+    if (!err)
+        err = birth_parts(&b);
     if (!err && (args->flags & CLONE_PARENT_SETTID))
         err = put_user_u32(args->parent_tid, b.pid->id);
     if (!err) {
         child_start_state(&b, frame);
         err = birth_publish(&b);
     }
+    if (!(args->flags & CLONE_THREAD))
+        birth_end(&b);
     if (err) {
         birth_undo(&b);
         return err;

@@ -33,6 +33,8 @@ int user_charge(struct task *t, uid_t uid)
 
 void user_uncharge(uid_t uid)
 {
+    if (uid == UID_NONE)
+        return;
     user_count_sub(uid, USER_PROCESSES, 1);
     atomic_fetch_sub(&tasks, 1UL);
 }

@@ -16,7 +16,7 @@ struct spinlock proctree_lock = SPINLOCK_INIT(RANK_PROCTREE);
 static struct slab_cache *pid_cache;    // (c)
 static struct hlist pids[PID_BUCKETS];  // (proctree) by id
 static u64 pid_map[PID_MAX / 64] = {1}; // (proctree) ids in use; 0 never is
-static u32 pid_last;                    // (proctree)
+static u32 pid_last;                    // (proctree), read without
 
 void pid_init(void)
 {
@@ -45,17 +45,23 @@ int pid_alloc(struct pid **out)
     id = pid_pick_locked();
     if (id < PID_MAX) {
         bitmap_set(pid_map, id);
-        pid_last = id;
+        store_relaxed(&pid_last, id);
         p->id = id;
         p->uses = p->refs = 1;
         hlist_insert(&pids[id % PID_BUCKETS], &p->node);
     }
     spin_unlock(&proctree_lock);
+    if (id >= PID_MAX) {
+        slab_free(pid_cache, p);
+        return -EAGAIN;
+    }
     *out = p;
-    if (id < PID_MAX)
-        return 0;
-    slab_free(pid_cache, p);
-    return -EAGAIN;
+    return 0;
+}
+
+pid_t pid_newest(void)
+{
+    return (pid_t)load_relaxed(&pid_last);
 }
 
 void pid_use_begin_locked(struct pid *p)

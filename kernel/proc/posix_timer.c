@@ -2,7 +2,7 @@
 // POSIX timers (timer_create(2)): a signal at a time, once or at intervals.
 //
 // All clocks but the CPU-time ones; expiry runs in interrupt context, re-arms the timer, and queues
-// the signal at most once: expiries while it is still pending count as overruns.
+// the signal at most once: expiries while it is still pending count as its overruns.
 
 #include "abi/errno.h"
 #include "abi/time.h"
@@ -14,14 +14,15 @@
 struct posix_timer {
     struct list link; // (siglock)
     struct timer timer;
-    struct process *proc;      // (c)
-    s32 id;                    // (c)
-    s32 clock;                 // (c)
-    s32 notify, signo;         // (c) SIGEV_*
-    pid_t tid;                 // (c) SIGEV_THREAD_ID
-    u64 value;                 // (c) sigev_value
-    ns_t next, interval;       // (siglock) next is monotonic, 0 = disarmed
-    u32 overrun, overrun_last; // (siglock)
+    struct process *proc; // (c)
+    s32 id;               // (c)
+    s32 clock;            // (c)
+    s32 notify, signo;    // (c) SIGEV_*
+    pid_t tid;            // (c) SIGEV_THREAD_ID
+    u64 value;            // (c) sigev_value
+    ns_t next, interval;  // (siglock) next is monotonic, 0 = disarmed
+    u32 overrun;          // (siglock) told by the signal that was queued last
+    u32 overrun_before;   // (siglock) by the one before
 };
 
 // The timer of the running process with siglock held; NULL, and it is not, if there is none.
@@ -50,47 +51,57 @@ static struct task *timer_task_locked(struct posix_timer *t)
     return NULL;
 }
 
-// Counts the intervals that have passed and sets the next.
-static void timer_advance_locked(struct posix_timer *t)
+// Sets the next expiry; how many have passed.
+static u64 timer_advance_locked(struct posix_timer *t)
 {
     u64 steps;
 
     if (!t->interval) {
         t->next = 0;
-        return;
+        return 1;
     }
     steps = timer_steps(t->next, t->interval);
-    t->overrun += steps - 1;
     t->next += steps * t->interval;
     timer_start(&t->timer, t->next);
+    return steps;
+}
+
+// Its signal, if nobody has taken it yet.
+static struct siginfo *timer_queued_locked(const struct posix_timer *t, struct task *task)
+{
+    return signal_timer_locked(task ? &task->pending : &t->proc->pending, t->signo, t->id);
+}
+
+static void timer_tell_locked(struct posix_timer *t, u64 steps)
+{
+    struct task *task = timer_task_locked(t);
+    struct siginfo info, *queued;
+
+    if (t->notify == SIGEV_NONE || (t->notify == SIGEV_THREAD_ID && !task))
+        return;
+    queued = timer_queued_locked(t, task);
+    if (queued) {
+        t->overrun = MIN(t->overrun + steps, (u64)INT32_MAX);
+        queued->si_overrun = t->overrun;
+        return;
+    }
+    t->overrun_before = t->overrun;
+    t->overrun = MIN(steps - 1, (u64)INT32_MAX);
+    siginfo_kernel(&info, t->signo, SI_TIMER);
+    info.si_timerid = t->id;
+    info.si_value = t->value;
+    info.si_overrun = t->overrun;
+    signal_send_locked(t->proc, task, t->signo, &info);
 }
 
 static void timer_fired(struct timer *timer)
 {
     struct posix_timer *t = container_of(timer, struct posix_timer, timer);
     struct process *p = t->proc;
-    struct siginfo info;
-    irqflags_t flags;
-    struct task *task;
+    irqflags_t flags = spin_lock_irqsave(&p->siglock);
 
-    siginfo_kernel(&info, t->signo, SI_TIMER);
-    info.si_timerid = t->id;
-    info.si_value = t->value;
-    flags = spin_lock_irqsave(&p->siglock);
-    if (!t->next || clock_monotonic() < t->next) { // disarmed or set again meanwhile
-        spin_unlock_irqrestore(&p->siglock, flags);
-        return;
-    }
-    task = timer_task_locked(t);
-    if ((task ? task->pending.set : p->pending.set) & SIGMASK(t->signo)) {
-        t->overrun++;
-    } else {
-        info.si_overrun = t->overrun_last = t->overrun;
-        t->overrun = 0;
-        if (t->notify != SIGEV_NONE && (task || t->notify != SIGEV_THREAD_ID))
-            signal_send_locked(p, task, t->signo, &info);
-    }
-    timer_advance_locked(t);
+    if (t->next && clock_monotonic() >= t->next) // not disarmed or set again meanwhile
+        timer_tell_locked(t, timer_advance_locked(t));
     spin_unlock_irqrestore(&p->siglock, flags);
 }
 
@@ -160,7 +171,7 @@ int posix_timer_set(s32 id, bool absolute, ns_t value, ns_t interval, ns_t *left
     now = clock_monotonic();
     value = MIN(value, FAR_FUTURE);
     t->interval = MIN(interval, FAR_FUTURE);
-    t->overrun = 0;
+    t->overrun = t->overrun_before = 0;
     if (!value)
         t->next = 0;
     else if (!absolute)
@@ -195,7 +206,7 @@ s64 posix_timer_overrun(s32 id)
 
     if (!t)
         return -EINVAL;
-    ret = t->overrun_last;
+    ret = timer_queued_locked(t, timer_task_locked(t)) ? t->overrun_before : t->overrun;
     spin_unlock_irqrestore(&t->proc->siglock, flags);
     return ret;
 }

@@ -11,6 +11,7 @@ void sigio_init(void);
 
 // pid.c: all with proctree_lock held, but pid_alloc and pid_use_end which take it.
 int pid_alloc(struct pid **out); // one use; -EAGAIN, -ENOMEM
+pid_t pid_newest(void);          // the id given out last
 void pid_use_begin_locked(struct pid *p);
 void pid_use_end_locked(struct pid *p);
 void pid_put_locked(struct pid *p); // struct process keeps it longer than the number
@@ -93,9 +94,14 @@ static inline enum disposition signal_disposition(const struct process *p, int s
 // reports it.
 int signal_send_locked(struct process *p, struct task *t, int sig, const struct siginfo *info);
 void task_signal_wake(struct task *t, bool fatal);
+// What a POSIX timer has queued and nobody has taken, as far as struct siginfo_used goes; NULL:
+// none.
+struct siginfo *signal_timer_locked(struct sigpending *pending, int sig, s32 timer);
 // Of the signals to the whole process, these: a thread that was to take them does not; siglock
 // held.
 void signal_pass_on_locked(struct process *p, u64 set);
+// Of the main thread, or what is left of it.
+void process_uids_locked(const struct process *p, uid_t *uid, uid_t *suid);
 // kill(2) for one process, sig 0 too; proctree_lock held. -EPERM, -EAGAIN.
 int signal_kill_one_locked(struct process *p, int sig, const struct siginfo *info);
 static inline bool task_must_die(const struct task *t)
@@ -218,7 +224,7 @@ void limits_copy(struct vm_space *space, const struct process *p); // what mappi
 #define THREADS_MAX 32768 // ids there are
 extern u64 threads_max;   // (a) threads and zombies there may be; sysctl kernel.threads-max
 int user_charge(struct task *t, uid_t uid); // one more of uid; -EAGAIN at RLIMIT_NPROC
-void user_uncharge(uid_t uid);
+void user_uncharge(uid_t uid);              // but UID_NONE
 void oom_init(void);
 #define OOM_ADJUST_MAX   1000
 #define OOM_ADJUST_NEVER (-1000) // such a process is not chosen

@@ -65,6 +65,12 @@ struct sigpending {
     struct list queue;        // struct sigqueue of the others, in order of arrival
 };
 
+// Signals to many that came while a process was making a child.
+struct birth_signals {
+    struct hnode node; // (siglock) of the parent
+    u64 missed;        // (siglock)
+};
+
 // Handlers, shared by CLONE_SIGHAND.
 struct sighand {
     struct ref refs;
@@ -128,6 +134,7 @@ struct process {
     struct wait_queue exit_wait; // exec waits for the other threads here
 
     struct hlist signalfds; // (siglock) those to wake
+    struct hlist births;    // (siglock) struct birth_signals
 
     struct timer real_timer;              // ITIMER_REAL
     struct itimer itimers[3];             // (siglock)
@@ -159,6 +166,8 @@ struct process {
 // tracer of job control.
 enum { STOP_GROUP = 1, STOP_TRAP = 2, STOP_NEWS = 4 };
 
+#define UID_NONE ((uid_t)-1)
+
 struct task {
     struct thread *thread;                  // (c)
     struct process *proc;                   // (c) referenced
@@ -177,7 +186,7 @@ struct task {
     } rseq;                    // (h) what rseq(2) registered
     u32 personality;           // (h) what personality(2) set
     struct vfork *vfork;       // (h) the parent waits for exec or exit, or NULL
-    uid_t charged_uid;         // (h) user whose count of processes holds this one
+    uid_t charged_uid;         // (h) user whose count of processes holds this one, or UID_NONE
     u8 core_state;             // (siglock) enum core_state
     u8 stop_pending;           // (siglock) STOP_*: must stop at the next way out
     bool trace_stopped;        // (proctree) in a stop that its tracer is to end; read without, too

@@ -205,7 +205,15 @@ static int proc_readdir(struct file *f, struct dir_sink *sink)
 
 static int proc_readlink(struct inode *i, char *buf, size_t size)
 {
-    return place_of(i)->entry->readlink(place_of(i), buf, size);
+    struct proc_place p = *place_of(i);
+    int err = p.id ? proc_place_begin(&p) : 0;
+
+    if (err)
+        return err;
+    err = p.entry->readlink(&p, buf, size);
+    if (p.id)
+        proc_place_end(&p);
+    return err;
 }
 
 static int proc_follow(struct inode *i, struct path *out)

@@ -109,22 +109,17 @@ static void stat_identity(struct text *t, const struct view *v, pid_t id)
                 p->parent_pid, group, session, tty, foreground);
 }
 
-static int policy_number(const struct thread *t)
-{
-    return t->policy_flags & THREAD_BATCH ? SCHED_BATCH : t->policy;
-}
-
 static int show_stat(struct text *t, const struct proc_place *place)
 {
     const struct process *p = place->process;
-    const struct vm_space *m;
+    const struct vm_space *m; // addresses are for those who may look into the process
     struct rusage usage;
     struct view v;
     int rt, err = view_begin(&v, t, place);
 
     if (err)
         return err;
-    m = v.space;
+    m = process_may_access_locked(p, true) ? v.space : &no_space;
     rt = v.thread->rt_priority;
     stat_identity(t, &v, place->id);
     process_rusage(place->process, RUSAGE_SELF, &usage);
@@ -132,12 +127,12 @@ static int show_stat(struct text *t, const struct proc_place *place)
                 p->child_minor_faults, v.user / TICK_NS, v.system / TICK_NS,
                 p->child_user / TICK_NS, p->child_system / TICK_NS,
                 rt ? -1 - rt : 20 + v.thread->nice, v.thread->nice, p->task_count,
-                p->start_time / TICK_NS, m->mapped_pages << PAGE_SHIFT, vm_space_resident(m),
-                p->limits[RLIMIT_RSS].rlim_cur);
+                p->start_time / TICK_NS, v.space->mapped_pages << PAGE_SHIFT,
+                vm_space_resident(v.space), p->limits[RLIMIT_RSS].rlim_cur);
     text_printf(t, "%lu %lu %lu 0 0 %lu %lu %lu %lu 0 0 0 %d %d %d %d 0 0 0 ", m->code_start,
                 m->code_end, m->stack_start, v.task->pending.set | p->pending.set, v.task->blocked,
                 v.ignored, v.caught, p->exit_signal, v.thread->arch.hart, v.thread->own_priority,
-                policy_number(v.thread));
+                thread_policy(v.thread));
     text_printf(t, "%lu %lu %lu %lu %lu %lu %lu %d\n", m->data_start, m->data_end, m->brk_start,
                 m->arg_start, m->arg_end, m->env_start, m->env_end, p->exit_status);
     return view_end();
@@ -569,13 +564,14 @@ static bool next_thread(pid_t id, u32 *tid)
 
 static const struct proc_entry fd_entry = {
     .mode = S_IFLNK | 0700, .guarded = true, .readlink = read_fd, .follow = follow_fd};
-static const struct proc_entry fdinfo_entry = {.mode = S_IFREG | 0444, .show = show_fdinfo};
+static const struct proc_entry fdinfo_entry = {
+    .mode = S_IFREG | 0400, .guarded = true, .show = show_fdinfo};
 static const struct proc_entry thread_entry;
 
 static const struct proc_entry entries[] = {
     {"task", S_IFDIR | 0555, .next = next_thread, .numbered = &thread_entry},
     {"fd", S_IFDIR | 0500, .next = next_fd, .numbered = &fd_entry},
-    {"fdinfo", S_IFDIR | 0555, .next = next_fd, .numbered = &fdinfo_entry},
+    {"fdinfo", S_IFDIR | 0500, .next = next_fd, .numbered = &fdinfo_entry},
     {"stat", S_IFREG | 0444, .show = show_stat},
     {"status", S_IFREG | 0444, .show = show_status},
     {"statm", S_IFREG | 0444, .show = show_statm},

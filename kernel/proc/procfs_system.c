@@ -135,18 +135,14 @@ static int show_uptime(struct text *t, const struct proc_place *p)
 static int show_loadavg(struct text *t, const struct proc_place *p)
 {
     struct sched_stats stats;
-    u64 count = 0;
-    u32 last = 0;
 
     sched_stats_get(&stats);
-    for (u32 id = 1; proc_next_process(0, &id); last = id++)
-        count++;
     for (unsigned i = 0; i < 3; i++) {
         u64 load = stats.load[i] + 10; // rounds to hundredths
 
         text_printf(t, "%lu.%02lu ", load >> 11, (load & 2047) * 100 >> 11);
     }
-    text_printf(t, "%lu/%lu %u\n", stats.running, count, last);
+    text_printf(t, "%lu/%lu %u\n", stats.running, process_count(), pid_newest());
     return 0;
 }
 

@@ -19,6 +19,7 @@ struct trace {
     bool ready;             // (proctree) `status` is to be reported
     bool dead;              // (proctree) the thread has ended
     bool reaped;            // (proctree) the process has no other use: its tree's reference goes
+    uid_t charged_uid;      // (proctree) holds the ended thread's charge; or UID_NONE
     s32 status;             // (proctree) wait status
     u64 message;            // (proctree) PTRACE_GETEVENTMSG
 };

@@ -15,8 +15,10 @@ static struct trace *trace_create(void)
 {
     struct trace *tr = kmalloc(sizeof(*tr), ALLOC_ZERO);
 
-    if (tr)
-        list_init(&tr->link);
+    if (!tr)
+        return NULL;
+    list_init(&tr->link);
+    tr->charged_uid = UID_NONE;
     return tr;
 }
 
@@ -102,6 +104,8 @@ void trace_unlink_locked(struct trace *tr)
     } else if (tr->pid == p->pid && p->state == PROCESS_ZOMBIE) {
         tr->reaped = process_zombie_report_locked(p);
     }
+    user_uncharge(tr->charged_uid);
+    tr->charged_uid = UID_NONE;
     pid_use_end_locked(tr->pid);
 }
 
@@ -268,15 +272,18 @@ int trace_birth(const struct clone_args *args, struct trace **out)
 bool trace_birth_locked(struct trace *tr, struct task *child)
 {
     const struct trace *mine = task_self()->trace;
+    irqflags_t flags;
 
     if (!mine)
         return false;
     tr->capable = mine->capable;
     trace_link_locked(tr, child, mine->tracer, mine->options);
+    flags = spin_lock_irqsave(&child->proc->siglock);
     if (mine->options & TRACE_SEIZED)
-        store_relaxed(&child->stop_pending, STOP_TRAP);
+        store_relaxed(&child->stop_pending, child->stop_pending | STOP_TRAP);
     else
         store_relaxed(&child->pending.set, child->pending.set | SIGMASK(SIGSTOP));
+    spin_unlock_irqrestore(&child->proc->siglock, flags);
     atomic_fetch_or(&child->thread->arch.work, WORK_SIGNAL);
     return true;
 }
@@ -326,6 +333,8 @@ struct trace *trace_task_ends_locked(struct task *t, int status)
     tr->ready = false;
     if (t->pid == t->proc->pid)
         return NULL;
+    tr->charged_uid = t->charged_uid;
+    t->charged_uid = UID_NONE;
     if (tracer_waits(tr)) {
         trace_report_end_locked(tr, status);
         return NULL;

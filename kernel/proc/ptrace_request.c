@@ -153,14 +153,16 @@ static ssize_t tracee_access(pid_t tid, uaddr_t at, u64 *word, bool write)
 {
     struct trace *tr = tracee_lock(tid, true);
     struct vm_space *space;
+    bool hidden;
     ssize_t n;
 
     if (!tr)
         return -ESRCH;
-    space = process_space_get(tr->proc);
+    hidden = load_relaxed(&tr->proc->dumpable) != DUMPABLE_OWNER && !tr->capable;
+    space = hidden ? NULL : process_space_get(tr->proc);
     tracee_unlock();
     if (!space)
-        return -ESRCH;
+        return hidden ? -EIO : -ESRCH;
     n = vm_access(space, at, word, sizeof(*word), write, true);
     vm_space_put(space);
     return n == sizeof(*word) ? 0 : -EIO;

@@ -57,10 +57,9 @@ static void sigio_put(struct sigio *s)
 // With the rights of who named the owner.
 static bool permitted_locked(const struct sigio *s, const struct process *p)
 {
-    const struct task *main = p->pid->task;
-    uid_t uid = main ? main->thread->cred->uid : p->uid;
-    uid_t suid = main ? main->thread->cred->suid : uid;
+    uid_t uid, suid;
 
+    process_uids_locked(p, &uid, &suid);
     return !s->euid || s->euid == suid || s->euid == uid || s->uid == suid || s->uid == uid;
 }
 

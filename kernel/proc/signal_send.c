@@ -275,12 +275,25 @@ int signal_send_task(struct task *t, int sig, const struct siginfo *info)
     return signal_send(t->proc, t, sig, info);
 }
 
+// To one of many: also to children that it is making, which nobody finds yet.
+static void births_tell_locked(struct process *p, int sig)
+{
+    irqflags_t flags = spin_lock_irqsave(&p->siglock);
+    struct birth_signals *b;
+
+    HLIST_FOR_EACH (b, &p->births, node)
+        b->missed |= SIGMASK(sig);
+    spin_unlock_irqrestore(&p->siglock, flags);
+}
+
 void signal_send_group_locked(struct group *g, int sig, const struct siginfo *info)
 {
     struct process *p;
 
-    LIST_FOR_EACH (p, &g->members, group_node)
+    LIST_FOR_EACH (p, &g->members, group_node) {
+        births_tell_locked(p, sig);
         signal_send_process(p, sig, info);
+    }
 }
 
 // A fault: if the handler cannot run (blocked or ignored) the default action applies.
@@ -310,14 +323,21 @@ void signal_force(int sig, int code, uaddr_t addr)
     spin_unlock_irqrestore(&p->siglock, flags);
 }
 
+void process_uids_locked(const struct process *p, uid_t *uid, uid_t *suid)
+{
+    const struct task *main = p->pid->task;
+
+    *uid = main ? main->thread->cred->uid : p->uid;
+    *suid = main ? main->thread->cred->suid : *uid;
+}
+
 // kill(2): the same user, or CAP_KILL; SIGCONT also within the session.
 static bool signal_permitted_locked(struct process *p, int sig)
 {
     const struct cred *self = thread_self()->cred;
-    const struct task *main = p->pid->task;
-    uid_t uid = main ? main->thread->cred->uid : p->uid;
-    uid_t suid = main ? main->thread->cred->suid : uid;
+    uid_t uid, suid;
 
+    process_uids_locked(p, &uid, &suid);
     if (!process_self() || cred_capable(self, CAP_KILL) || self->euid == uid ||
         self->euid == suid || self->uid == uid || self->uid == suid)
         return true;
@@ -337,6 +357,8 @@ static void signal_kill_next_locked(struct process *p, int sig, const struct sig
 {
     int err = signal_kill_one_locked(p, sig, info);
 
+    if (!err && sig)
+        births_tell_locked(p, sig);
     if (!err || *result == -ESRCH)
         *result = err;
 }
@@ -417,6 +439,27 @@ static __attribute__((noinline)) int queue_take(struct sigpending *pending, int 
     if (sig < SIGRTMIN || !queue_find(pending, sig))
         store_relaxed(&pending->set, pending->set & ~SIGMASK(sig));
     return sig;
+}
+
+static struct siginfo *info_of_timer(struct siginfo_used *used, s32 timer)
+{
+    struct siginfo *info = (struct siginfo *)used;
+
+    return info->si_code == SI_TIMER && info->si_timerid == timer ? info : NULL;
+}
+
+struct siginfo *signal_timer_locked(struct sigpending *pending, int sig, s32 timer)
+{
+    struct siginfo *info = NULL;
+    struct sigqueue *q;
+
+    if (pending->first == sig)
+        info = info_of_timer(&pending->info, timer);
+    if (pending->set & SIGMASK(sig))
+        LIST_FOR_EACH (q, &pending->queue, link)
+            if (q->sig == sig && !info)
+                info = info_of_timer(&q->info, timer);
+    return info;
 }
 
 int signal_dequeue_locked(struct task *t, u64 from, struct siginfo *info)

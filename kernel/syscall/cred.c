@@ -114,8 +114,10 @@ static s64 ids_set(bool group, u32 real, u32 effective, u32 saved)
         *(group ? &c->egid : &c->euid) = effective;
     if (saved != ID_KEEP)
         *(group ? &c->sgid : &c->suid) = saved;
-    c->fsuid = c->euid;
-    c->fsgid = c->egid;
+    if (group)
+        c->fsgid = c->egid;
+    else
+        c->fsuid = c->euid;
     cred_swap(c);
     return 0;
 }

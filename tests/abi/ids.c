@@ -4,6 +4,7 @@
 
 #include <grp.h>
 #include <pthread.h>
+#include <sys/fsuid.h>
 #include <sys/resource.h>
 
 #define MOVED_UP   40 // descriptors of the program that is told when to look where it is
@@ -44,6 +45,17 @@ static void seteuid_back(void *unused)
     unlink("/tmp/abi.ids");
     EXPECT("back", seteuid(0), 0);
     ids_expect("root again", 0, 0, 0);
+}
+
+static void file_ids(void *unused)
+{
+    (void)unused;
+    setfsuid(1000);
+    NEED(setresgid(-1, 1000, -1) == 0);
+    EXPECT("a new group leaves the file system's user", setfsuid(-1), 1000);
+    setfsgid(77);
+    NEED(setresuid(-1, 1000, -1) == 0);
+    EXPECT("a new user leaves the file system's group", setfsgid(-1), 77);
 }
 
 static void setresuid_rules(void *unused)
@@ -238,6 +250,7 @@ int main(int argc, char **argv)
     umask(022);
     EXPECT("setuid", child_run(setuid_root, NULL), 0);
     EXPECT("seteuid", child_run(seteuid_back, NULL), 0);
+    EXPECT("setresuid", child_run(file_ids, NULL), 0);
     EXPECT("setresuid", child_run(setresuid_rules, NULL), 0);
     EXPECT("groups", child_run(groups, NULL), 0);
     unlink("/tmp/abi.group");

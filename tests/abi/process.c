@@ -501,6 +501,51 @@ static void test_shared_actions(void)
     signal(SIGUSR1, SIG_DFL);
 }
 
+// A signal to a process group, while one of it is making a child, reaches the child.
+#define LARGE (8UL << 20)
+
+static void ends(int sig)
+{
+    (void)sig;
+    _exit(0);
+}
+
+static void forks_on(void *started)
+{
+    struct sigaction act = {.sa_handler = ends};
+
+    NEED(setpgid(0, 0) == 0);
+    memset(mmap(NULL, LARGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), 1, LARGE);
+    sigaction(SIGUSR1, &act, NULL);
+    for (;;) {
+        pid_t pid = fork();
+
+        if (!pid)
+            for (;;)
+                pause();
+        *(volatile int *)started = 1;
+    }
+}
+
+static void test_group_signal_at_fork(void)
+{
+    volatile int *started = shared_page();
+    int rounds = 0, missed = 0;
+
+    for (; rounds < 20 && !missed; rounds++) {
+        *started = 0;
+        pid_t pid = child_start(forks_on, (void *)started);
+
+        while (!*started)
+            sched_yield();
+        NEED(kill(-pid, SIGUSR1) == 0);
+        child_end(pid);
+        missed = !COMES(kill(-pid, 0) == -1 && errno == ESRCH);
+        kill(-pid, SIGKILL);
+    }
+    EXPECT("children that missed a signal to their group", missed, 0);
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 1)
@@ -528,5 +573,6 @@ int main(int argc, char **argv)
     test_orphaned_group();
     test_misc();
     test_shared_actions();
+    test_group_signal_at_fork();
     return abi_end();
 }

@@ -270,6 +270,52 @@ static void test_cpu_time(void)
     EXPECT_OK("clock()", clock());
 }
 
+// Timers that share a signal are told one by one; what passes meanwhile counts for each.
+static void test_timers_of_one_signal(void)
+{
+    struct itimerspec soon = {.it_value = {0, 1}}, often = {{0, 1000000}, {0, 1000000}}, none = {0};
+    struct timespec now, end;
+    timer_t timers[2];
+    siginfo_t info;
+    sigset_t set;
+    int seen = 0;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGRTMIN);
+    NEED(sigprocmask(SIG_BLOCK, &set, NULL) == 0);
+    for (int i = 0; i < 2; i++) {
+        struct sigevent event = {
+            .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN, .sigev_value.sival_int = i + 1};
+
+        NEED(timer_create(CLOCK_MONOTONIC, &event, &timers[i]) == 0);
+        NEED(timer_settime(timers[i], 0, &soon, NULL) == 0);
+    }
+    for (int i = 0; i < 2; i++)
+        seen += sigtimedwait(&set, &info, &(struct timespec){10, 0}) == SIGRTMIN
+                    ? info.si_value.sival_int
+                    : 0;
+    EXPECT("both are told", seen, 3);
+    NEED(sigqueue(getpid(), SIGRTMIN, (union sigval){.sival_int = 7}) == 0);
+    NEED(timer_settime(timers[0], 0, &often, NULL) == 0);
+    NEED(clock_gettime(CLOCK_MONOTONIC, &end) == 0);
+    end.tv_sec += (end.tv_nsec + 100000000) / 1000000000;
+    end.tv_nsec = (end.tv_nsec + 100000000) % 1000000000;
+    do
+        NEED(clock_gettime(CLOCK_MONOTONIC, &now) == 0);
+    while (now.tv_sec < end.tv_sec || (now.tv_sec == end.tv_sec && now.tv_nsec < end.tv_nsec));
+    NEED(timer_settime(timers[1], 0, &none, NULL) == 0);
+    EXPECT("what was sent", sigwaitinfo(&set, &info), SIGRTMIN);
+    EXPECT("is no timer's", info.si_value.sival_int, 7);
+    EXPECT("the timer's", sigwaitinfo(&set, &info), SIGRTMIN);
+    CHECK("overruns of the wait are told with it", info.si_overrun >= 90);
+    CHECK("and so they are later", timer_getoverrun(timers[0]) >= 90);
+    for (int i = 0; i < 2; i++)
+        NEED(timer_delete(timers[i]) == 0);
+    while (sigtimedwait(&set, &info, &(struct timespec){0}) == SIGRTMIN)
+        ;
+    NEED(sigprocmask(SIG_UNBLOCK, &set, NULL) == 0);
+}
+
 int main(void)
 {
     abi_begin();
@@ -278,6 +324,7 @@ int main(void)
     test_sleep();
     test_itimers();
     test_posix_timers();
+    test_timers_of_one_signal();
     test_set_clock();
     test_extreme_timers();
     test_inheritance();
