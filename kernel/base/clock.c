@@ -2,6 +2,7 @@
 // Nanoseconds from the time counter.
 #include "base/clock.h"
 #include "arch/timer.h"
+#include "base/spinlock.h"
 #include "lib/atomic.h"
 
 #define INEXACT_SHIFT 32
@@ -9,7 +10,8 @@
 u64 clock_hz = NS_PER_SEC;
 void (*clock_changed_hook)(void);
 static struct clock_params params = {.mult = 1}; // (c) after clock_init
-static s64 realtime_offset;                      // (a) ns
+static s64 realtime_offset;                      // (a) ns; written under set_lock
+static struct spinlock set_lock = SPINLOCK_INIT(RANK_NONE);
 
 void clock_init(u64 hz)
 {
@@ -40,9 +42,11 @@ ns_t clock_realtime(void)
 
 void clock_set_realtime(ns_t now)
 {
+    spin_lock(&set_lock);
     store_relaxed(&realtime_offset, (s64)(now - clock_monotonic()));
     if (clock_changed_hook)
         clock_changed_hook();
+    spin_unlock(&set_lock);
 }
 
 // Rounded up, so that a timer never fires before its time.

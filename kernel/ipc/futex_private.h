@@ -30,7 +30,7 @@ extern struct bucket futex_buckets[FUTEX_BUCKETS];
 
 static inline struct bucket *bucket_of(const struct vm_key *key)
 {
-    return &futex_buckets[hash_u64((u64)key->who + key->offset) % FUTEX_BUCKETS];
+    return &futex_buckets[hash_u64(key->who + key->offset) % FUTEX_BUCKETS];
 }
 
 static inline bool key_equal(const struct vm_key *a, const struct vm_key *b)

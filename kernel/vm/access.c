@@ -59,6 +59,8 @@ ssize_t vm_access(struct vm_space *s, uaddr_t va, void *buf, size_t n, bool writ
         read_unlock(&s->lock);
         if (err == -ENOMEM)
             err = vm_hooks.out_of_memory() ?: -EAGAIN;
+        if (err == -EAGAIN && wait_interrupted(WAIT_KILLABLE))
+            err = -EINTR;
         if (err && err != -EAGAIN)
             break;
         if (!err)
@@ -69,12 +71,24 @@ ssize_t vm_access(struct vm_space *s, uaddr_t va, void *buf, size_t n, bool writ
     return done ? (ssize_t)done : err;
 }
 
+// Its memory may be another object's while somebody still waits: its number never is.
+static u64 object_number(struct vm_object *o)
+{
+    static u64 last; // (a)
+    u64 number = load_relaxed(&o->number), none = 0;
+
+    if (number)
+        return number;
+    number = atomic_fetch_add(&last, 1UL) + 1;
+    return atomic_cas(&o->number, none, number) ? number : load_relaxed(&o->number);
+}
+
 int vm_key(struct vm_space *s, uaddr_t va, bool private_only, struct vm_key *out)
 {
     struct vm_area *a;
     int err = 0;
 
-    *out = (struct vm_key){.who = s, .offset = va};
+    *out = (struct vm_key){.who = (u64)s, .offset = va};
     if (va >= USER_TOP)
         return -EFAULT;
     if (private_only)
@@ -84,7 +98,7 @@ int vm_key(struct vm_space *s, uaddr_t va, bool private_only, struct vm_key *out
     if (!a)
         err = -EFAULT;
     else if (a->flags & AREA_SHARED)
-        *out = (struct vm_key){.who = a->object,
+        *out = (struct vm_key){.who = object_number(a->object),
                                .offset = (area_index(a, va) << PAGE_SHIFT) + (va & ~PAGE_MASK)};
     read_unlock(&s->lock);
     return err;

@@ -212,29 +212,64 @@ static int fault_reuse(struct fault *f, struct frame *frame)
     return err;
 }
 
+// Takes the rights of an entry, so that no hart reads the old page any more when another one can
+// already write the new. The entry stays, without rights.
+static int fault_withdraw(struct fault *f)
+{
+    const u64 rights = PTE_R | PTE_W | PTE_X;
+    bool mine;
+
+    spin_lock(&f->s->pagetable_lock);
+    mine = fault_unchanged(f);
+    if (mine)
+        f->seen = pte_xchg(f->pte, f->seen & ~rights) & ~rights;
+    spin_unlock(&f->s->pagetable_lock);
+    if (mine)
+        mmu_flush(&f->s->mmu, f->va, f->va + PAGE_SIZE);
+    return mine ? 0 : -EAGAIN;
+}
+
+// The copy takes the place of the page seen.
+static int fault_copy_enter(struct fault *f, struct frame *copy, struct frame *old)
+{
+    int err = 0;
+
+    spin_lock(&f->s->pagetable_lock);
+    if (!fault_unchanged(f)) {
+        err = -EAGAIN;
+    } else {
+        page_copy(frame_address(copy), frame_address(old));
+        pte_xchg(f->pte, pte_make(frame_to_pfn(copy), fault_bits(f->a) | PTE_ANON));
+        if (!(f->seen & PTE_ANON))
+            space_count(f->s, 1, -1);
+    }
+    spin_unlock(&f->s->pagetable_lock);
+    return err;
+}
+
 static int fault_cow(struct fault *f)
 {
     struct frame *old = pte_frame(f->seen), *frame;
-    bool own = f->seen & PTE_ANON;
+    bool alone = ref_read(&f->s->refs) == 1; // no other thread
+    int err = 0;
 
-    if (own && ref_read(&old->refs) == 1)
+    if (f->seen & PTE_ANON && ref_read(&old->refs) == 1)
         return fault_reuse(f, old);
     frame = frame_alloc(0, 0);
     if (!frame)
         return -ENOMEM;
     frame->kind = FRAME_ANON;
-    spin_lock(&f->s->pagetable_lock);
-    if (!fault_unchanged(f)) {
-        spin_unlock(&f->s->pagetable_lock);
+    preempt_disable(); // others that touch the page try again until it is there
+    if (!alone)
+        err = fault_withdraw(f);
+    err = err ?: fault_copy_enter(f, frame, old);
+    preempt_enable();
+    if (err) {
         frame_put(frame);
-        return -EAGAIN;
+        return err;
     }
-    page_copy(frame_address(frame), frame_address(old));
-    pte_xchg(f->pte, pte_make(frame_to_pfn(frame), fault_bits(f->a) | PTE_ANON));
-    if (!own)
-        space_count(f->s, 1, -1);
-    spin_unlock(&f->s->pagetable_lock);
-    mmu_flush(&f->s->mmu, f->va, f->va + PAGE_SIZE);
+    if (alone)
+        mmu_flush(&f->s->mmu, f->va, f->va + PAGE_SIZE);
     frame_put(old);
     if (f->a->prot & PROT_EXEC)
         mmu_sync_icache(&f->s->mmu);

@@ -71,6 +71,7 @@ struct vm_object {
     u32 read_window;            // (fill_lock) pages to fill at once
     bool closed;                // (a) see vm_object_close
     struct write_errors errors;
+    u64 number; // (a) for vm_key; 0: none yet
 };
 
 // Whether a mapping can change its pages, now or after mprotect.

@@ -146,7 +146,7 @@ bool vm_area_begins(const struct vm_area *a, const void *bytes, size_t n);
 int vm_space_copy_next(struct vm_space *s, uaddr_t *va, uaddr_t end, void *page);
 // Futex key of a word: private areas (space, va), shared ones (object, offset). 0, -EFAULT.
 struct vm_key {
-    void *who;
+    u64 who; // the space's address, or the object's number
     u64 offset;
 };
 int vm_key(struct vm_space *s, uaddr_t va, bool private_only, struct vm_key *out);

@@ -27,7 +27,7 @@ void hart_init(void)
 {
     csr_write(stvec, trap_entry);
     csr_write(sscratch, 0UL);
-    csr_clear(sstatus, STATUS_SIE | STATUS_SPP | STATUS_FS | STATUS_SUM);
+    csr_clear(sstatus, STATUS_SIE | STATUS_SPP | STATUS_FS | STATUS_VS | STATUS_SUM);
     csr_set(sstatus, STATUS_SPIE);
     arch_self()->fpu_hart = FPU_NO_HART;
     csr_write(scounteren, 7UL); // user code reads cycle, time and instret

@@ -60,9 +60,10 @@ static inline bool pte_present(pte_t pte)
     return pte & PTE_V;
 }
 
+// A user's page without rights has U; a table has not.
 static inline bool pte_is_table(pte_t pte)
 {
-    return (pte & (PTE_V | PTE_R | PTE_W | PTE_X)) == PTE_V;
+    return (pte & (PTE_V | PTE_R | PTE_W | PTE_X | PTE_U)) == PTE_V;
 }
 
 static inline pte_t pte_xchg(pte_t *p, pte_t pte)
