@@ -231,13 +231,16 @@ static void setattr_generic(struct inode *i, const struct attr *a)
 
 int inode_setattr(struct inode *i, const struct attr *attr)
 {
+    struct attr a = *attr;
     int err = 0;
 
     write_lock(&i->lock);
-    if (i->ops->setattr)
-        err = i->ops->setattr(i, attr);
+    if (a.permitted)
+        err = a.permitted(i, &a);
+    if (!err && i->ops->setattr)
+        err = i->ops->setattr(i, &a);
     if (!err) {
-        setattr_generic(i, attr);
+        setattr_generic(i, &a);
         err = inode_changed(i);
     }
     write_unlock(&i->lock);

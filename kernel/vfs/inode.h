@@ -40,6 +40,9 @@ struct attr {
     gid_t gid;
     u64 size;
     ns_t atime, mtime, ctime; // realtime
+    // Whether the running thread may do it, or less of it; NULL: it may. The inode's lock is held,
+    // so that it is the owner of the moment who decides.
+    int (*permitted)(struct inode *inode, struct attr *attr);
 };
 
 // What create makes: mode has the S_IF type.
@@ -240,7 +243,7 @@ int xattr_list_add(char *names, size_t size, size_t *used, const char *prefix, c
                    size_t length);
 // A generic stat answer, then ops->getattr.
 int inode_stat(struct inode *i, struct linux_stat *out);
-// chmod, chown, truncate, utimes with permission checks done by the caller; takes the lock.
+// chmod, chown, truncate, utimes; takes the lock. Permission is asked for by attr->permitted.
 int inode_setattr(struct inode *i, const struct attr *attr);
 void inode_touch_atime(struct inode *i); // relatime
 void inode_touch_mtime(struct inode *i); // mtime and ctime; lock held
