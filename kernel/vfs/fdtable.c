@@ -126,7 +126,8 @@ static void file_close(struct fdtable *t, struct file *f)
 {
     if (f->ops->flush)
         f->ops->flush(f);
-    file_locks_close(f, t);
+    if (!(f->mode & FILE_F_PATH))
+        file_locks_close(f, t);
     file_put(f);
 }
 
