@@ -379,6 +379,7 @@ static void mount_user(void *unused)
     for (int i = 0; i < STEPS / 3; i++) {
         struct path at;
         struct file *f;
+        bool lazy;
         int err;
 
         host_expect(path_lookup(NULL, "/m", 0, &at), 0);
@@ -387,7 +388,11 @@ static void mount_user(void *unused)
             ONE_OF(vfs_mount("none", &at, "tmpfs", 0, NULL), -EINVAL);
             break;
         case 1:
-            ONE_OF(mount_detach(&at, machine_below(2) ? MNT_DETACH : 0), -EINVAL, -EBUSY);
+            lazy = machine_below(2);
+            err = mount_detach(&at, lazy ? MNT_DETACH : 0);
+            ONE_OF(err, -EINVAL, -EBUSY);
+            if (!err && !lazy)
+                host_expect(ref_read(&at.mount->refs), 1); // nobody is inside
             break;
         case 2:
             err = file_make(NULL, "/m/file", 0, &f);
