@@ -470,12 +470,11 @@ static void fd_copier(void *unused)
 {
     for (int i = 0; i < STEPS; i++) {
         struct fdtable *copy;
-        int fd = 0, count = 0;
-        struct file *f;
+        u32 fd = 0, count = 0, mode;
 
         host_expect(fdtable_copy(thread_self()->files, &copy), 0);
-        for (; (f = fdtable_next(copy, &fd)); fd++, count++)
-            file_put(f);
+        for (; fdtable_next(copy, &fd, &mode); fd++)
+            count++;
         verify(count <= THREADS * OWN);
         fdtable_put(copy);
     }
@@ -484,7 +483,7 @@ static void fd_copier(void *unused)
 static void fd_scenario(void)
 {
     struct fdtable *table;
-    int fd = 0;
+    u32 fd = 0, mode;
 
     host_expect(fdtable_create(&table), 0);
     thread_self()->files = table;
@@ -493,7 +492,7 @@ static void fd_scenario(void)
         host_spawn("user", fd_user, (void *)i);
     host_spawn("copier", fd_copier, NULL);
     host_join();
-    verify(!fdtable_next(table, &fd));
+    verify(!fdtable_next(table, &fd, &mode));
     thread_self()->files = NULL;
     fdtable_put(table);
     fdtable_put(table);
