@@ -46,15 +46,22 @@ static const struct inode_ops *link_ops_of(const struct proc_entry *e)
     return e->readlink ? &fd_ops : &magic_ops;
 }
 
+// Whether the descriptor is open, and its FILE_F_*.
+static bool place_fd_mode(const struct proc_place *p, u32 *mode)
+{
+    u32 fd = p->fd;
+
+    return proc_next_fd(p->id, &fd, mode) && fd == p->fd;
+}
+
 // The link of a descriptor shows how it is open.
 static mode_t place_mode(const struct proc_place *p)
 {
-    mode_t mode = p->entry->mode;
-    struct file *f SCOPED(file_end) = S_ISLNK(mode) && p->fd >= 0 ? proc_file_of(p) : NULL;
+    u32 mode;
 
-    if (f)
-        mode &= ~((f->mode & FILE_F_READ ? 0 : 0400) | (f->mode & FILE_F_WRITE ? 0 : 0200));
-    return mode;
+    if (!S_ISLNK(p->entry->mode) || p->fd < 0 || !place_fd_mode(p, &mode))
+        return p->entry->mode;
+    return S_IFLNK | (mode & FILE_F_READ ? 0500 : 0) | (mode & FILE_F_WRITE ? 0300 : 0);
 }
 
 static int proc_create(const struct proc_place *place, struct inode **out)
@@ -86,9 +93,9 @@ static void proc_evict(struct inode *i)
 
 static bool place_exists(const struct proc_place *p)
 {
-    struct file *f SCOPED(file_end) = p->fd >= 0 ? proc_file_of(p) : NULL;
+    u32 mode;
 
-    return p->fd >= 0 ? f != NULL : proc_is_alive(p->id);
+    return p->fd >= 0 ? place_fd_mode(p, &mode) : proc_is_alive(p->id);
 }
 
 static bool proc_valid(struct inode *i)

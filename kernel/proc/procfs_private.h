@@ -94,3 +94,5 @@ void proc_place_end(struct proc_place *p);
 void proc_owner(pid_t id, uid_t *uid, gid_t *gid);
 int proc_root_of(pid_t id, struct path *out);          // referenced; -ESRCH, -ENOENT (a zombie)
 struct file *proc_file_of(const struct proc_place *p); // open as p->fd; referenced, NULL
+// The first descriptor at or after *fd that is open, and its FILE_F_*; an inode's lock may be held.
+bool proc_next_fd(pid_t id, u32 *fd, u32 *mode);

@@ -383,30 +383,31 @@ void proc_owner(pid_t id, uid_t *uid, gid_t *gid)
     spin_unlock(&proctree_lock);
 }
 
-// The first open descriptor at or after *fd.
-static struct file *file_next(pid_t id, u32 *fd)
+bool proc_next_fd(pid_t id, u32 *fd, u32 *mode)
 {
-    struct file *f = NULL;
     irqflags_t flags;
     struct task *t = task_lock(id, &flags);
+    bool found;
 
     if (!t)
-        return NULL;
-    if (t->thread->files)
-        f = fdtable_next(t->thread->files, (int *)fd);
+        return false;
+    found = t->thread->files && fdtable_next(t->thread->files, fd, mode);
     task_unlock(t, flags);
-    return f;
+    return found;
 }
 
 struct file *proc_file_of(const struct proc_place *p)
 {
-    u32 fd = p->fd;
-    struct file *f = file_next(p->id, &fd);
+    struct file *f = NULL;
+    irqflags_t flags;
+    struct task *t = task_lock(p->id, &flags);
 
-    if (!f || fd == p->fd)
-        return f;
-    file_put(f);
-    return NULL;
+    if (!t)
+        return NULL;
+    if (t->thread->files)
+        f = fd_get_shared(t->thread->files, p->fd, 0);
+    task_unlock(t, flags);
+    return f;
 }
 
 /* Links */
@@ -536,9 +537,9 @@ bool proc_next_process(pid_t unused, u32 *id)
 
 static bool next_fd(pid_t id, u32 *fd)
 {
-    struct file *f SCOPED(file_end) = file_next(id, fd);
+    u32 mode;
 
-    return f != NULL;
+    return proc_next_fd(id, fd, &mode);
 }
 
 // A process's threads are few, and their list is in order of creation.

@@ -9,22 +9,23 @@
 
 /* Mode */
 
-static s64 chmod_file(const struct at_file *a, u32 mode)
+static int chmod_permitted(struct inode *inode, struct attr *attr)
 {
-    struct attr attr = {.valid = ATTR_MODE, .mode = mode & S_IALLUGO};
-    struct inode *inode = a->inode;
     const struct cred *c = thread_self()->cred;
-    int err = at_file_may_write(a);
+    int err = inode_check_owner(inode);
 
-    if (!err)
-        err = inode_check_owner(inode);
-    if (!err && S_ISLNK(inode->mode))
-        err = -EOPNOTSUPP;
     if (err)
         return err;
     if (!cred_in_group(c, inode->gid) && !cred_capable(c, CAP_FSETID))
-        attr.mode &= ~S_ISGID;
-    return inode_setattr_at(&a->path, inode, &attr);
+        attr->mode &= ~S_ISGID;
+    return S_ISLNK(inode->mode) ? -EOPNOTSUPP : 0;
+}
+
+static s64 chmod_file(const struct at_file *a, u32 mode)
+{
+    struct attr attr = {.valid = ATTR_MODE, .mode = mode & S_IALLUGO, .permitted = chmod_permitted};
+
+    return at_file_may_write(a) ?: inode_setattr_at(&a->path, a->inode, &attr);
 }
 
 static s64 chmod_at(u64 dirfd, uaddr_t name, u32 mode, u32 flags)
@@ -68,27 +69,26 @@ s64 sys_umask(u64 mask)
 /* Owner */
 
 // The owner may give the file to one of their groups; all else takes CAP_CHOWN.
-static int chown_permitted(const struct inode *inode, u32 uid, u32 gid)
+static int chown_permitted(struct inode *inode, struct attr *a)
 {
     const struct cred *c = thread_self()->cred;
     bool owner = c->fsuid == inode->uid;
 
     if (cred_capable(c, CAP_CHOWN))
         return 0;
-    if (uid != AT_KEEP && !(owner && uid == inode->uid))
+    if (a->valid & ATTR_UID && !(owner && a->uid == inode->uid))
         return -EPERM;
-    if (gid != AT_KEEP && !(owner && (gid == inode->gid || cred_in_group(c, gid))))
+    if (a->valid & ATTR_GID && !(owner && (a->gid == inode->gid || cred_in_group(c, a->gid))))
         return -EPERM;
     return 0;
 }
 
 static s64 chown_file(const struct at_file *a, u32 uid, u32 gid)
 {
-    struct attr attr = {.uid = uid, .gid = gid};
+    struct attr attr = {.uid = uid, .gid = gid, .permitted = chown_permitted};
 
     attr.valid = (uid != AT_KEEP ? ATTR_UID : 0) | (gid != AT_KEEP ? ATTR_GID : 0);
-    return at_file_may_write(a)
-               ?: chown_permitted(a->inode, uid, gid) ?: inode_setattr_at(&a->path, a->inode, &attr);
+    return at_file_may_write(a) ?: inode_setattr_at(&a->path, a->inode, &attr);
 }
 
 s64 sys_fchown(u64 fd, u64 uid, u64 gid)
@@ -125,12 +125,15 @@ static ns_t utime_ns(const struct timespec *t, ns_t now)
     return MIN((u64)t->tv_sec, NS_NEVER / NS_PER_SEC - 1) * NS_PER_SEC + t->tv_nsec;
 }
 
-// Setting both to now takes write permission; anything else takes ownership.
-static int utime_permitted(struct inode *inode, bool both_now)
+static int utime_permitted(struct inode *inode, struct attr *unused)
 {
-    int err = inode_check_owner(inode);
+    return inode_check_owner(inode);
+}
 
-    return err && both_now ? inode_permission(inode, MAY_WRITE) : err;
+// Setting both to now takes write permission; anything else takes ownership.
+static int touch_permitted(struct inode *inode, struct attr *unused)
+{
+    return inode_check_owner(inode) ? inode_permission(inode, MAY_WRITE) : 0;
 }
 
 static s64 utime_file(const struct at_file *a, const struct timespec t[2])
@@ -141,8 +144,8 @@ static s64 utime_file(const struct at_file *a, const struct timespec t[2])
 
     attr.valid = (t[0].tv_nsec != UTIME_OMIT ? ATTR_ATIME : 0) |
                  (t[1].tv_nsec != UTIME_OMIT ? ATTR_MTIME : 0);
-    return at_file_may_write(a)
-               ?: utime_permitted(a->inode, both_now) ?: inode_setattr_at(&a->path, a->inode, &attr);
+    attr.permitted = both_now ? touch_permitted : utime_permitted;
+    return at_file_may_write(a) ?: inode_setattr_at(&a->path, a->inode, &attr);
 }
 
 s64 sys_utimensat(u64 dirfd, u64 name, u64 times, u64 flags)

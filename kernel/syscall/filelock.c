@@ -81,7 +81,8 @@ s64 filelock_get(struct file *f, u32 command, uaddr_t at)
     return copy_to_user(at, &l, sizeof(l));
 }
 
-// A lock that came when another thread had closed the descriptor would be nobody's.
+// A lock that came when another thread had closed the descriptor would be nobody's. Cutting a part
+// out of one may take memory; without any all locks go, as by that close.
 static int lock_keep(struct file *f, int fd, struct file_range *range)
 {
     struct file *now SCOPED(file_end) = fd_get(fd);
@@ -89,7 +90,8 @@ static int lock_keep(struct file *f, int fd, struct file_range *range)
     if (now == f)
         return 0;
     range->type = F_UNLCK;
-    file_lock_set(f, thread_self()->files, range, false);
+    if (file_lock_set(f, thread_self()->files, range, false))
+        file_locks_close(f, thread_self()->files);
     return -EBADF;
 }
 

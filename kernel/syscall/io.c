@@ -221,6 +221,18 @@ static s64 offset_result(s64 n, uaddr_t dst, loff_t pos)
     return n;
 }
 
+// Whether what is copied, up to the end of the file, is in the way of the copy.
+static bool copy_overlaps(const struct file *in, loff_t in_pos, const struct file *out,
+                          loff_t out_pos, u64 count)
+{
+    u64 size = load_relaxed(&in->inode->size), from, to;
+
+    from = in_pos == OWN_POS ? in->pos : in_pos;
+    to = out_pos == OWN_POS ? out->pos : out_pos;
+    count = from < size ? MIN(count, size - from) : 0;
+    return in->inode == out->inode && from < to + count && to < from + count;
+}
+
 static s64 copy_between(u64 in_fd, uaddr_t in_at, u64 out_fd, uaddr_t out_at, u64 count,
                         bool regular)
 {
@@ -236,6 +248,8 @@ static s64 copy_between(u64 in_fd, uaddr_t in_at, u64 out_fd, uaddr_t out_at, u6
     if (regular && !(S_ISREG(in->inode->mode) && S_ISREG(out->inode->mode)))
         return -EINVAL;
     n = offset_arg(in_at, &in_pos) ?: offset_arg(out_at, &out_pos);
+    if (!n && regular && copy_overlaps(in, in_pos, out, out_pos, count))
+        n = -EINVAL;
     if (n)
         return n;
     n = copy_loop(in, &in_pos, out, &out_pos, MIN(count, MAX_RW_COUNT));

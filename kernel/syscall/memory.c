@@ -63,6 +63,11 @@ static int map_anonymous(struct vm_map_args *m, u32 flags, uaddr_t *out)
     return err;
 }
 
+static bool is_noexec(const struct file *f)
+{
+    return f->path.mount && f->path.mount->flags & MS_NOEXEC;
+}
+
 static int map_file_check(const struct file *f, u32 prot, u32 flags)
 {
     u32 type = flags & MAP_TYPE;
@@ -75,7 +80,7 @@ static int map_file_check(const struct file *f, u32 prot, u32 flags)
     if (!(f->mode & FILE_F_READ) ||
         (type != MAP_PRIVATE && prot & PROT_WRITE && !(f->mode & FILE_F_WRITE)))
         return -EACCES;
-    if (prot & PROT_EXEC && f->path.mount && f->path.mount->flags & MS_NOEXEC)
+    if (prot & PROT_EXEC && is_noexec(f))
         return -EPERM;
     if (!f->ops->mmap)
         return -ENODEV;
@@ -90,6 +95,7 @@ static int map_file(struct file *f, struct vm_map_args *m, u32 flags, u64 offset
         return err;
     if (offset > (u64)INT64_MAX - m->length)
         return -EOVERFLOW;
+    m->flags |= is_noexec(f) ? AREA_NOEXEC : 0;
     if ((flags & MAP_TYPE) != MAP_PRIVATE) {
         m->flags |= AREA_SHARED;
         if (!(f->mode & FILE_F_WRITE) || f->inode->seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))

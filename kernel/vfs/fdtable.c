@@ -126,7 +126,8 @@ static void file_close(struct fdtable *t, struct file *f)
 {
     if (f->ops->flush)
         f->ops->flush(f);
-    file_locks_close(f, t);
+    if (!(f->mode & FILE_F_PATH))
+        file_locks_close(f, t);
     file_put(f);
 }
 
@@ -157,7 +158,7 @@ struct file *fd_get_shared(struct fdtable *t, u32 fd, u32 refused)
     return f;
 }
 
-struct file *fdtable_next(struct fdtable *t, int *fd)
+bool fdtable_next(struct fdtable *t, u32 *fd, u32 *mode)
 {
     struct file *f = NULL;
     u32 at = *fd;
@@ -168,9 +169,9 @@ struct file *fdtable_next(struct fdtable *t, int *fd)
         *fd = at;
     }
     if (f)
-        file_get(f);
+        *mode = f->mode;
     spin_unlock(&t->lock);
-    return f;
+    return f != NULL;
 }
 
 int fd_start_path(int dirfd, const char *name, struct path *out)

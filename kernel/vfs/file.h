@@ -197,9 +197,10 @@ int fd_dup_to(struct file *f, int fd, u64 limit,
 void fd_close_range(u32 first, u32 last, bool cloexec);
 bool fd_get_cloexec(int fd);
 void fd_set_cloexec(int fd, bool on);
-// For /proc/<pid>/fd: a reference, or NULL; *fd is advanced to the descriptor found, >= the given
-// one.
-struct file *fdtable_next(struct fdtable *t, int *fd);
+// For /proc/<pid>/fd: whether one is open at *fd or after it; which, and its FILE_F_*. It takes no
+// reference: that might become the last, and its caller may hold an inode's lock, under which no
+// file may end.
+bool fdtable_next(struct fdtable *t, u32 *fd, u32 *mode);
 
 // RLIMIT_NOFILE of the running process; set by proc/ (default 1024).
 extern u64 (*fd_limit_hook)(void);

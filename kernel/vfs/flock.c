@@ -3,9 +3,10 @@
 // kind.
 //
 // A hashed spinlock guards the inode's list and comes with the queue where all who wait for a
-// lock of those inodes sleep; each change wakes them to look again. Setting a range first carves
-// it out of the owner's own locks (which may split one: its second half is allocated beforehand),
-// then inserts it and joins equal neighbours. Deadlocks between owners are not detected.
+// lock of those inodes sleep; whatever frees one wakes them to look again. Setting a range first
+// carves it out of the owner's own locks (which may split one: its second half is allocated
+// beforehand), then inserts it and joins equal neighbours. Deadlocks between owners are not
+// detected.
 #include "vfs/flock.h"
 #include "abi/errno.h"
 #include "lib/hash.h"
@@ -89,14 +90,20 @@ static void lock_carve(struct lock *l, loff_t start, loff_t end, struct lock **s
     }
 }
 
-static void owner_carve(struct inode *i, const struct lock *want, struct lock **spare)
+// Whether there was anything.
+static bool owner_carve(struct inode *i, const struct lock *want, struct lock **spare)
 {
     struct lock *l, *next;
+    bool any = false;
 
-    LIST_FOR_EACH_SAFE (l, next, &i->locks, link)
-        if (l->flock == want->flock && l->owner == want->owner &&
-            l->range.start <= want->range.end && want->range.start <= l->range.end)
-            lock_carve(l, want->range.start, want->range.end, spare);
+    LIST_FOR_EACH_SAFE (l, next, &i->locks, link) {
+        if (l->flock != want->flock || l->owner != want->owner ||
+            l->range.start > want->range.end || want->range.start > l->range.end)
+            continue;
+        lock_carve(l, want->range.start, want->range.end, spare);
+        any = true;
+    }
+    return any;
 }
 
 static bool joins(const struct lock *a, const struct lock *b)
@@ -125,23 +132,23 @@ static void lock_insert(struct lock_table *t, struct lock *new)
     list_insert_tail(&t->all, &new->all_link);
 }
 
-// 0 or -EAGAIN. new (NULL: unlocking) and *spare are used up or not.
+// 0 or -EAGAIN. new (NULL: unlocking) and *spare are used up or not. flock(2) gives up the lock
+// that it is to convert, whether or not it gets another: two who share one and want it alone would
+// else wait for each other.
 static int try_set(struct inode *i, const struct lock *want, struct lock **new, struct lock **spare)
 {
     struct lock_table *t = table_lock(i);
     int err = find_conflict(i, want) ? -EAGAIN : 0;
+    bool freed = (!err || want->flock) && owner_carve(i, want, spare);
 
-    if (!err) {
-        owner_carve(i, want, spare);
-        if (*new) {
-            **new = *want;
-            (*new)->inode = i;
-            lock_insert(t, *new);
-            *new = NULL;
-        }
+    if (!err && *new) {
+        **new = *want;
+        (*new)->inode = i;
+        lock_insert(t, *new);
+        *new = NULL;
     }
     spin_unlock(&t->lock);
-    if (!err)
+    if (freed)
         wake_all(&t->queue);
     return err;
 }

@@ -3,7 +3,8 @@
 #pragma once
 #include "vfs/file.h"
 
-// flock(2): operation is LOCK_SH, LOCK_EX or LOCK_UN, maybe with LOCK_NB.
+// flock(2): operation is LOCK_SH, LOCK_EX or LOCK_UN, maybe with LOCK_NB. A lock of the other kind
+// is given up first, and lost if the call fails.
 // `pid` is for /proc/locks. 0, -EWOULDBLOCK, -EINTR, -ENOMEM.
 int file_flock(struct file *f, int operation, pid_t pid);
 

@@ -231,13 +231,16 @@ static void setattr_generic(struct inode *i, const struct attr *a)
 
 int inode_setattr(struct inode *i, const struct attr *attr)
 {
+    struct attr a = *attr;
     int err = 0;
 
     write_lock(&i->lock);
-    if (i->ops->setattr)
-        err = i->ops->setattr(i, attr);
+    if (a.permitted)
+        err = a.permitted(i, &a);
+    if (!err && i->ops->setattr)
+        err = i->ops->setattr(i, &a);
     if (!err) {
-        setattr_generic(i, attr);
+        setattr_generic(i, &a);
         err = inode_changed(i);
     }
     write_unlock(&i->lock);
@@ -249,13 +252,21 @@ void inode_touch_atime(struct inode *i)
 {
     ns_t now;
 
-    if (i->sb->flags & (MS_RDONLY | MS_NOATIME))
+    if (load_relaxed(&i->sb->flags) & MS_RDONLY)
         return;
     now = clock_realtime();
     if (i->atime > i->mtime && i->atime > i->ctime && now < i->atime + DAY)
         return;
     store_relaxed(&i->atime, now);
     inode_changed(i);
+}
+
+void inode_touch_atime_at(const struct path *p, struct inode *i)
+{
+    u32 flags = p->mount ? load_relaxed(&p->mount->flags) : 0;
+
+    if (!(flags & (MS_RDONLY | MS_NOATIME)) && !(flags & MS_NODIRATIME && S_ISDIR(i->mode)))
+        inode_touch_atime(i);
 }
 
 void inode_touch_mtime(struct inode *i)

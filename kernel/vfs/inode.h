@@ -40,6 +40,9 @@ struct attr {
     gid_t gid;
     u64 size;
     ns_t atime, mtime, ctime; // realtime
+    // Whether the running thread may do it, or less of it; NULL: it may. The inode's lock is held,
+    // so that it is the owner of the moment who decides.
+    int (*permitted)(struct inode *inode, struct attr *attr);
 };
 
 // What create makes: mode has the S_IF type.
@@ -240,9 +243,11 @@ int xattr_list_add(char *names, size_t size, size_t *used, const char *prefix, c
                    size_t length);
 // A generic stat answer, then ops->getattr.
 int inode_stat(struct inode *i, struct linux_stat *out);
-// chmod, chown, truncate, utimes with permission checks done by the caller; takes the lock.
+// chmod, chown, truncate, utimes; takes the lock. Permission is asked for by attr->permitted.
 int inode_setattr(struct inode *i, const struct attr *attr);
-void inode_touch_atime(struct inode *i); // relatime
+void inode_touch_atime(struct inode *i); // relatime, unless the superblock is read-only
+// The same of a read by a path in its mount (NULL: in none), unless the mount's flags forbid it.
+void inode_touch_atime_at(const struct path *p, struct inode *i);
 void inode_touch_mtime(struct inode *i); // mtime and ctime; lock held
 // New contents take the set-user-id bits, unless who makes them is privileged; lock held.
 void inode_drop_set_id(struct inode *i);

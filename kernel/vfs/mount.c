@@ -2,10 +2,11 @@
 // The mount tree: what covers what, attaching and detaching.
 //
 // A mount in the tree has one reference for the tree; every struct path has one more, so a mount
-// whose count is 2 while its own root is being unmounted is used by nobody else. mount_lock
-// (sleeping) orders writers and protects the list; tree_lock (spinning) protects parent, point and
-// the hash, which path walks read only where dentry->mounted says that there is something to find.
-// A detached mount (MNT_DETACH) lives on until its last path is put.
+// whose count is 2 while its own root is being unmounted is used by nobody else, nor will be if it
+// leaves the hash under the same tree_lock. mount_lock (sleeping) orders writers and protects the
+// list; tree_lock (spinning) protects parent, point and the hash, which path walks read only where
+// dentry->mounted says that there is something to find. A detached mount (MNT_DETACH) lives on
+// until its last path is put.
 #include "abi/mount.h"
 #include "abi/capability.h"
 #include "abi/errno.h"
@@ -140,17 +141,30 @@ void mount_join_locked(struct mount *m, const struct path *at)
     spin_unlock(&tree_lock);
 }
 
-void mount_leave_locked(struct mount *m)
+// Takes it away unless it has more than `most` references. Walks enter under the same lock, so
+// that none does after the count.
+static bool leave_if_locked(struct mount *m, u32 most)
 {
     struct path was = {m->parent, m->point};
+    bool leaves;
 
     spin_lock(&tree_lock);
-    hlist_remove(&m->hash_node);
-    m->point->mounted--;
-    m->parent = NULL;
-    m->point = NULL;
+    leaves = ref_read(&m->refs) <= most;
+    if (leaves) {
+        hlist_remove(&m->hash_node);
+        m->point->mounted--;
+        m->parent = NULL;
+        m->point = NULL;
+    }
     spin_unlock(&tree_lock);
-    path_put(&was);
+    if (leaves)
+        path_put(&was);
+    return leaves;
+}
+
+void mount_leave_locked(struct mount *m)
+{
+    leave_if_locked(m, ~0U);
 }
 
 int mount_root(struct superblock *sb, const char *source)
@@ -258,7 +272,7 @@ int mount_detach(struct path *at, int flags)
     write_lock(&mount_lock);
     if (!mount_is_ours_locked(m))
         err = -EINVAL;
-    else if (!m->parent || (!(flags & MNT_DETACH) && ref_read(&m->refs) > 2))
+    else if (!m->parent || (!(flags & MNT_DETACH) && !leave_if_locked(m, 2)))
         err = -EBUSY;
     else
         mount_detach_tree_locked(m);

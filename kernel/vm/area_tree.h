@@ -26,6 +26,7 @@ enum {                  // vm_area.flags
     AREA_NORESERVE = 1024,
     AREA_HUGE = 2048,        // MADV_HUGEPAGE
     AREA_LOCKONFAULT = 4096, // with AREA_LOCKED: pages come when they are touched
+    AREA_NOEXEC = 8192,      // of a mount with MS_NOEXEC: no mprotect adds PROT_EXEC
 };
 
 struct vm_area {

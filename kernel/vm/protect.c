@@ -42,7 +42,8 @@ static int protect_allowed(struct vm_space *s, uaddr_t start, uaddr_t end, u32 p
 
     for (struct vm_area *a = area_from(&s->areas, start); !err && a && a->start < end;
          a = area_next(a))
-        if (prot & PROT_WRITE && (a->flags & (AREA_SHARED | AREA_MAYWRITE)) == AREA_SHARED)
+        if ((prot & PROT_WRITE && (a->flags & (AREA_SHARED | AREA_MAYWRITE)) == AREA_SHARED) ||
+            (prot & PROT_EXEC && a->flags & AREA_NOEXEC))
             err = -EACCES;
     return err;
 }

@@ -379,6 +379,7 @@ static void mount_user(void *unused)
     for (int i = 0; i < STEPS / 3; i++) {
         struct path at;
         struct file *f;
+        bool lazy;
         int err;
 
         host_expect(path_lookup(NULL, "/m", 0, &at), 0);
@@ -387,7 +388,11 @@ static void mount_user(void *unused)
             ONE_OF(vfs_mount("none", &at, "tmpfs", 0, NULL), -EINVAL);
             break;
         case 1:
-            ONE_OF(mount_detach(&at, machine_below(2) ? MNT_DETACH : 0), -EINVAL, -EBUSY);
+            lazy = machine_below(2);
+            err = mount_detach(&at, lazy ? MNT_DETACH : 0);
+            ONE_OF(err, -EINVAL, -EBUSY);
+            if (!err && !lazy)
+                host_expect(ref_read(&at.mount->refs), 1); // nobody is inside
             break;
         case 2:
             err = file_make(NULL, "/m/file", 0, &f);
@@ -465,12 +470,11 @@ static void fd_copier(void *unused)
 {
     for (int i = 0; i < STEPS; i++) {
         struct fdtable *copy;
-        int fd = 0, count = 0;
-        struct file *f;
+        u32 fd = 0, count = 0, mode;
 
         host_expect(fdtable_copy(thread_self()->files, &copy), 0);
-        for (; (f = fdtable_next(copy, &fd)); fd++, count++)
-            file_put(f);
+        for (; fdtable_next(copy, &fd, &mode); fd++)
+            count++;
         verify(count <= THREADS * OWN);
         fdtable_put(copy);
     }
@@ -479,7 +483,7 @@ static void fd_copier(void *unused)
 static void fd_scenario(void)
 {
     struct fdtable *table;
-    int fd = 0;
+    u32 fd = 0, mode;
 
     host_expect(fdtable_create(&table), 0);
     thread_self()->files = table;
@@ -488,7 +492,7 @@ static void fd_scenario(void)
         host_spawn("user", fd_user, (void *)i);
     host_spawn("copier", fd_copier, NULL);
     host_join();
-    verify(!fdtable_next(table, &fd));
+    verify(!fdtable_next(table, &fd, &mode));
     thread_self()->files = NULL;
     fdtable_put(table);
     fdtable_put(table);
