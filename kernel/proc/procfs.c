@@ -73,6 +73,10 @@ static int proc_create(const struct proc_place *place, struct inode **out)
     if (!p)
         return -ENOMEM;
     p->place = *place;
+    if (place->id && !proc_place_bind(&p->place)) {
+        slab_free(inode_cache, p);
+        return -ENOENT;
+    }
     i = &p->inode;
     inode_init(i, proc_sb, mode);
     i->ino = place_ino(place);
@@ -88,6 +92,7 @@ static int proc_create(const struct proc_place *place, struct inode **out)
 static void proc_evict(struct inode *i)
 {
     vm_object_fini(&i->object);
+    proc_place_unbind(place_of(i));
     slab_free(inode_cache, i);
 }
 
@@ -95,7 +100,7 @@ static bool place_exists(const struct proc_place *p)
 {
     u32 mode;
 
-    return p->fd >= 0 ? place_fd_mode(p, &mode) : proc_is_alive(p->id);
+    return proc_place_lives(p) && (p->fd < 0 || place_fd_mode(p, &mode));
 }
 
 static bool proc_valid(struct inode *i)
@@ -130,7 +135,7 @@ static struct proc_place numbered_place(const struct proc_place *dir, u32 number
 
     if (S_ISDIR(e->mode))
         return (struct proc_place){.entry = e, .id = number, .fd = -1};
-    return (struct proc_place){.entry = e, .id = dir->id, .fd = number};
+    return (struct proc_place){.entry = e, .id = dir->id, .pid = dir->pid, .fd = number};
 }
 
 // Threads are in the root, too, but not listed there.
@@ -147,7 +152,7 @@ static bool number_exists(const struct proc_place *dir, u32 number)
 static int proc_lookup(struct inode *i, const struct name *name, struct inode **out)
 {
     const struct proc_place *dir = place_of(i);
-    struct proc_place place = {.id = dir->id, .fd = -1};
+    struct proc_place place = {.id = dir->id, .pid = dir->pid, .fd = -1};
     s64 number;
 
     for (const struct proc_entry *e = dir->entry->entries; e && e->name; e++) {
@@ -271,14 +276,26 @@ static ssize_t text_read(struct file *f, struct uio *u, loff_t *pos)
     return text_file_read(f, u, pos, text_make);
 }
 
+static int place_write(struct proc_place *p, const char *text)
+{
+    int err = p->id ? proc_place_begin(p) : 0;
+
+    if (err)
+        return err;
+    err = p->entry->write(text, p);
+    if (p->id)
+        proc_place_end(p);
+    return err;
+}
+
 static ssize_t text_write(struct file *f, struct uio *u, loff_t *pos)
 {
-    const struct proc_place *p = place_of(f->inode);
+    struct proc_place p = *place_of(f->inode);
     size_t n = u->left;
     char small[32], *text = small;
     int err;
 
-    if (n >= WRITE_MAX || !p->entry->write)
+    if (n >= WRITE_MAX || !p.entry->write)
         return -EINVAL;
     if (n >= sizeof(small))
         text = kmalloc(n + 1, 0);
@@ -288,8 +305,7 @@ static ssize_t text_write(struct file *f, struct uio *u, loff_t *pos)
     text[n] = '\0';
     if (n && text[n - 1] == '\n')
         text[n - 1] = '\0';
-    if (!err)
-        err = p->entry->write(text, p);
+    err = err ?: place_write(&p, text);
     if (text != small)
         kfree(text);
     return err ?: (ssize_t)n;

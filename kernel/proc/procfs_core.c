@@ -59,11 +59,8 @@ int proc_write_core_filter(const char *s, const struct proc_place *place)
 {
     u64 value;
     int err = proc_write_number(s, 0, UINT32_MAX, &value);
-    struct process *p = err ? NULL : process_get(place->id);
 
-    if (err || !p)
-        return err ?: -ESRCH;
-    store_relaxed(&p->coredump_filter, (u32)value & CORE_FILTER_ALL);
-    process_put(p);
-    return 0;
+    if (!err)
+        store_relaxed(&place->process->coredump_filter, (u32)value & CORE_FILTER_ALL);
+    return err;
 }

@@ -33,16 +33,10 @@ static int adjust(struct process *p, s64 value)
 int proc_write_oom_adjust(const char *s, const struct proc_place *place)
 {
     bool negative = *s == '-';
-    struct process *p;
     u64 value;
     int err = parse_u64(s + negative, NULL, 0, &value);
 
     if (err || value > OOM_ADJUST_MAX)
         return -EINVAL;
-    p = process_get(place->id);
-    if (!p)
-        return -ESRCH;
-    err = adjust(p, negative ? -(s64)value : (s64)value);
-    process_put(p);
-    return err;
+    return adjust(place->process, negative ? -(s64)value : (s64)value);
 }

@@ -10,6 +10,7 @@
 struct proc_place {
     const struct proc_entry *entry; // (c)
     pid_t id;                       // (c) process or thread; 0: none
+    struct pid *pid;                // (c) whose it is, if another has the id later; NULL: not yet
     int fd;                         // (c) descriptor of it; -1: none
     // While a callback of a place with an id runs, with references:
     struct process *process;
@@ -88,7 +89,9 @@ ssize_t proc_read_mem(const struct proc_place *p, struct uio *u, loff_t *pos);
 ssize_t proc_write_mem(const struct proc_place *p, struct uio *u, loff_t *pos);
 bool proc_next_process(pid_t unused, u32 *id);
 
-bool proc_is_alive(pid_t id);               // a process or thread
+bool proc_place_lives(const struct proc_place *p); // its process or thread has the id, still
+bool proc_place_bind(struct proc_place *p);        // to who has the id now; false: nobody
+void proc_place_unbind(const struct proc_place *p);
 int proc_place_begin(struct proc_place *p); // gets process and space; -ESRCH -EACCES
 void proc_place_end(struct proc_place *p);
 void proc_owner(pid_t id, uid_t *uid, gid_t *gid);

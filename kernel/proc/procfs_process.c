@@ -330,13 +330,46 @@ static void task_unlock(struct task *t, irqflags_t flags)
     spin_unlock(&proctree_lock);
 }
 
+// The process or thread that a place is of, as long as it has its id. proctree_lock held.
+static struct pid *place_pid_locked(const struct proc_place *p)
+{
+    struct pid *now = pid_find(p->id);
+
+    return now && (!p->pid || p->pid == now) && (now->process || now->task) ? now : NULL;
+}
+
+bool proc_place_lives(const struct proc_place *p)
+{
+    return spin_read(&proctree_lock, place_pid_locked(p) != NULL);
+}
+
+bool proc_place_bind(struct proc_place *p)
+{
+    spin_lock(&proctree_lock);
+    p->pid = place_pid_locked(p);
+    if (p->pid)
+        p->pid->refs++;
+    spin_unlock(&proctree_lock);
+    return p->pid != NULL;
+}
+
+void proc_place_unbind(const struct proc_place *p)
+{
+    if (!p->pid)
+        return;
+    spin_lock(&proctree_lock);
+    pid_put_locked(p->pid);
+    spin_unlock(&proctree_lock);
+}
+
 static int place_begin_locked(struct proc_place *p)
 {
-    struct task *t = task_find(p->id);
-    struct process *process = t ? t->proc : process_find(p->id);
+    struct pid *pid = place_pid_locked(p);
+    struct process *process;
 
-    if (!process)
+    if (!pid)
         return -ESRCH;
+    process = pid->task ? pid->task->proc : pid->process;
     if (p->entry->guarded && !process_may_access_locked(process, true))
         return -EACCES;
     p->process = process;
@@ -360,16 +393,6 @@ void proc_place_end(struct proc_place *p)
     if (p->space)
         vm_space_put(p->space);
     process_put(p->process);
-}
-
-bool proc_is_alive(pid_t id)
-{
-    bool alive;
-
-    spin_lock(&proctree_lock);
-    alive = process_find(id) || task_find(id);
-    spin_unlock(&proctree_lock);
-    return alive;
 }
 
 void proc_owner(pid_t id, uid_t *uid, gid_t *gid)

@@ -31,3 +31,13 @@ def test_stress(guest, kind):
 def test_many_processes(guest, kind, count):
     result = guest.run([stress(guest), "memcheck", kind, str(count)], timeout=600)
     assert result.status == 0, result
+
+
+@pytest.mark.rivulet
+@pytest.mark.configs("smp4", "debug")
+def test_ids(rv):
+    """All are in use, and one is given out again."""
+    program = machine.cross_program("tests/stress/ids.c")
+    done = rv("exec", "--root", "memory", "--mem", "2G", "--timeout", "300", "--put", f"{program}:/ids", "--",
+              "/ids", timeout=360)
+    assert done.returncode == 0, done.stdout.decode() + done.stderr.decode()
