@@ -7,7 +7,7 @@
 #include <pthread.h>
 
 #define USER   1234
-#define ROUNDS 300
+#define ROUNDS 150
 #define WIDE   (64UL << 10)
 
 // Two processes meet before each round and after it.
