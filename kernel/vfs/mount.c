@@ -341,7 +341,8 @@ void mount_each(void (*fn)(struct mount *m, void *arg), void *arg)
 
 void mount_flags_text(u32 flags, char *buf, size_t size)
 {
-    snformat(buf, size, "%s%s%s%s,%s", flags & MS_RDONLY ? "ro" : "rw",
+    snformat(buf, size, "%s%s%s%s%s%s%s", flags & MS_RDONLY ? "ro" : "rw",
              flags & MS_NOSUID ? ",nosuid" : "", flags & MS_NODEV ? ",nodev" : "",
-             flags & MS_NOEXEC ? ",noexec" : "", flags & MS_NOATIME ? "noatime" : "relatime");
+             flags & MS_NOEXEC ? ",noexec" : "", flags & MS_NOATIME ? ",noatime" : "",
+             flags & MS_NODIRATIME ? ",nodiratime" : "", flags & MS_NOATIME ? "" : ",relatime");
 }

@@ -59,14 +59,12 @@ int inode_xattr_get(struct inode *i, const char *name, void *value, size_t size)
 
 int inode_xattr_set(struct inode *i, const char *name, const void *value, size_t size, int flags)
 {
-    int err = xattr_permission(i, name, MAY_WRITE);
+    int err;
 
-    if (err)
-        return err;
-    if (!i->ops->xattr)
-        return -EOPNOTSUPP;
-    write_lock(&i->lock);
-    err = i->ops->xattr->set(i, name, value, size, flags);
+    write_lock(&i->lock); // the owner of the moment decides
+    err = xattr_permission(i, name, MAY_WRITE);
+    if (!err)
+        err = i->ops->xattr ? i->ops->xattr->set(i, name, value, size, flags) : -EOPNOTSUPP;
     write_unlock(&i->lock);
     return err;
 }
