@@ -21,12 +21,38 @@ static void area_unmap_pages(struct vm_space *s, uaddr_t start, uaddr_t end)
     vm_space_unpin(s);
 }
 
-void vm_object_unmap_pages(struct vm_object *o, u64 first, u64 last)
+// The next store to one of the object's pages faults.
+static void area_protect_pages(struct vm_space *s, uaddr_t start, uaddr_t end)
 {
-    object_unmap_spare(o, first, last, 0);
+    struct pte_run run = pte_run(s, start, end);
+    bool any = false;
+    pte_t *p;
+
+    spin_lock(&s->pagetable_lock);
+    while ((p = pte_next(&run))) {
+        if ((*p & (PTE_W | PTE_ANON)) != PTE_W)
+            continue;
+        pte_clear_bits(p, PTE_W | PTE_D);
+        any = true;
+    }
+    spin_unlock(&s->pagetable_lock);
+    if (any)
+        mmu_flush(&s->mmu, start, end);
+    vm_space_unpin(s);
 }
 
-void object_unmap_spare(struct vm_object *o, u64 first, u64 last, u32 spare)
+void vm_object_unmap_pages(struct vm_object *o, u64 first, u64 last)
+{
+    object_unmap_spare(o, first, last, 0, NULL);
+}
+
+void object_clean_mappings(struct vm_object *o, u64 first, u64 last)
+{
+    object_unmap_spare(o, first, last, AREA_LOCKED, area_protect_pages);
+}
+
+void object_unmap_spare(struct vm_object *o, u64 first, u64 last, u32 spare,
+                        void (*instead)(struct vm_space *s, uaddr_t start, uaddr_t end))
 {
     struct vm_area mark = {.space = NULL};
     struct vm_area *a;
@@ -38,14 +64,15 @@ void object_unmap_spare(struct vm_object *o, u64 first, u64 last, u32 spare)
         struct vm_space *s = a->space;
         uaddr_t start = a->start + ((from - a->offset) << PAGE_SHIFT);
         uaddr_t end = a->start + ((to + 1 - a->offset) << PAGE_SHIFT);
+        bool spared = load_relaxed(&a->flags) & spare;
 
         list_remove(&mark.object_node);
         list_insert_head(&a->object_node, &mark.object_node);
-        if (!s || from > to || load_relaxed(&a->flags) & spare)
+        if (!s || from > to || (spared && !instead))
             continue;
         vm_space_pin(s);
         spin_unlock(&o->areas_lock);
-        area_unmap_pages(s, start, end);
+        (spared ? instead : area_unmap_pages)(s, start, end);
         spin_lock(&o->areas_lock);
     }
     list_remove(&mark.object_node);

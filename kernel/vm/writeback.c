@@ -156,7 +156,7 @@ unsigned vm_object_take_dirty(struct vm_object *o, u64 *index, u64 last, struct 
         return 0;
     smp_mb();
     dirty_pages_add(-(s64)taken);
-    vm_object_unmap_pages(o, *index, *index + taken - 1);
+    object_clean_mappings(o, *index, *index + taken - 1);
     return taken;
 }
 

@@ -164,6 +164,26 @@ static void limit_set(size_t pages)
     NEED(setrlimit(RLIMIT_MEMLOCK, &r) == 0);
 }
 
+// Write-back and advice leave what is locked where it is.
+static void test_written_back(void)
+{
+    int fd = open("locked", O_RDWR | O_CREAT, 0600);
+    char *p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    char c = 0;
+
+    NEED(fd >= 0 && p != MAP_FAILED && ftruncate(fd, PAGE) == 0 && mlock(p, PAGE) == 0);
+    for (char next = 1; next < 4; next++) {
+        *p = next;
+        NEED(fsync(fd) == 0 && posix_fadvise(fd, 0, PAGE, POSIX_FADV_DONTNEED) == 0);
+        EXPECT("locked pages of a file stay", resident(p, 1), 1);
+        EXPECT("read", pread(fd, &c, 1, 0), 1);
+        EXPECT("what was stored", c, next);
+    }
+    munmap(p, PAGE);
+    close(fd);
+    unlink("locked");
+}
+
 static void test_limited(char *p)
 {
     EXPECT_ERR("more than allowed", mlock(p, 17 * PAGE), ENOMEM);
@@ -212,6 +232,9 @@ int main(void)
     test_on_fault();
     test_remap();
     test_map_locked();
+    scratch_enter();
+    test_written_back();
+    scratch_leave();
     child_run(all_main, NULL);
     child_run(as_user, NULL);
     return abi_end();
