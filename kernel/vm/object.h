@@ -23,8 +23,12 @@ struct vm_object_ops {
     // Sets every byte of the pages from `index` on: `frames` are new and nobody else's yet, the
     // object's fill_lock is held; may sleep. 0, -EIO, -ENOMEM. NULL: pages start as zeroes.
     int (*fill)(struct vm_object *o, u64 index, struct frame **frames, unsigned n);
-    // Before a page may be written by a mapping or a write; may start a journal handle. NULL: free.
+    // Before a page may be written by a shared mapping or a write; may start a journal handle.
+    // NULL: free.
     int (*make_writable)(struct vm_object *o, u64 index);
+    // Objects without a fill: before a mapping's other touches, which make the page if it is
+    // absent. NULL: free.
+    int (*make_page)(struct vm_object *o, u64 index);
     // Writes the changed pages of [first, last], which it gets from vm_object_take_dirty, and waits
     // for them; write_lock is held; may sleep. The first error: what failed is lost and counts as
     // clean, but after -ENOMEM it is marked again: see vm_write_back_join.

@@ -55,9 +55,11 @@ void tmpfs_dir_fini(struct tmpfs_inode *t);
 extern const struct xattr_ops tmpfs_xattr_ops;
 void tmpfs_xattrs_fini(struct tmpfs_inode *t);
 
-/* memfd.c: whether seals let a file have this size, be written to, have these rights; -EPERM */
+/* memfd.c: whether seals let a file have this size, be written to, be stored to through a mapping,
+ * have these rights; -EPERM */
 int tmpfs_seals_size(const struct inode *i, u64 size);
 int tmpfs_seals_write(const struct inode *i);
+int tmpfs_seals_store(const struct inode *i);
 int tmpfs_seals_mode(const struct inode *i, mode_t mode);
 
 /* tmpfs.c */

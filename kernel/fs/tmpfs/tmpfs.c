@@ -26,14 +26,12 @@ static void charge_update(struct inode *i)
         atomic_fetch_add(&tmpfs_of(i)->pages, now - old);
 }
 
-static int file_make_writable(struct vm_object *o, u64 index)
+static int file_make_page(struct vm_object *o, u64 index)
 {
     struct inode *i = o->owner;
     struct tmpfs *fs = tmpfs_of(i);
     struct frame *f;
 
-    if (unlikely(tmpfs_seals_write(i)))
-        return -EPERM;
     charge_update(i);
     if (likely(load_relaxed(&fs->pages) < fs->page_limit))
         return 0;
@@ -44,7 +42,13 @@ static int file_make_writable(struct vm_object *o, u64 index)
     return 0;
 }
 
-static const struct vm_object_ops file_object_ops = {.make_writable = file_make_writable};
+static int file_make_writable(struct vm_object *o, u64 index)
+{
+    return unlikely(tmpfs_seals_store(o->owner)) ? -EPERM : file_make_page(o, index);
+}
+
+static const struct vm_object_ops file_object_ops = {.make_writable = file_make_writable,
+                                                     .make_page = file_make_page};
 
 static int file_setattr(struct inode *i, const struct attr *a)
 {
@@ -75,7 +79,7 @@ static int allocate_pages(struct inode *i, u64 first, u64 end)
     for (u64 index = first; !err && index < end; index++) {
         struct frame *f;
 
-        err = file_make_writable(&i->object, index);
+        err = file_make_page(&i->object, index);
         if (!err)
             err = vm_object_page(&i->object, index, &f);
         if (!err)
@@ -84,15 +88,19 @@ static int allocate_pages(struct inode *i, u64 first, u64 end)
     return err;
 }
 
-static ssize_t regular_write(struct file *f, struct uio *u, loff_t *pos)
+static ssize_t write_pages(struct file *f, struct uio *u, loff_t *pos, u64 limit)
 {
     struct inode *i = f->inode;
-    u64 at = f->flags & O_APPEND ? load_relaxed(&i->size) : (u64)*pos;
     int err = 0;
 
-    if (unlikely(load_relaxed(&i->seals) & ~F_SEAL_SEAL) && u->left)
-        err = tmpfs_seals_write(i) ?: tmpfs_seals_size(i, MAX(at + u->left, i->size));
-    return err ?: generic_file_write(f, u, pos);
+    if (unlikely(i->seals & ~F_SEAL_SEAL))
+        err = tmpfs_seals_write(i) ?: tmpfs_seals_size(i, MAX(*pos + u->left, i->size));
+    return err ?: generic_write_pages(f, u, pos, limit);
+}
+
+static ssize_t regular_write(struct file *f, struct uio *u, loff_t *pos)
+{
+    return generic_file_write_by(f, u, pos, INT64_MAX, write_pages);
 }
 
 static int file_fallocate(struct file *f, int mode, loff_t offset, loff_t length)
