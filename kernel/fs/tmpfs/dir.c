@@ -10,13 +10,12 @@
 #include "fs/tmpfs/internal.h"
 #include "lib/string.h"
 #include "mm/slab.h"
-
-#define FIRST_COOKIE 2 // after "." and ".."
+#include "vfs/pseudo.h"
 
 void tmpfs_dir_init(struct tmpfs_inode *t)
 {
     t->by_name = t->by_cookie = (struct rb_root){0};
-    t->next_cookie = FIRST_COOKIE;
+    t->next_cookie = DIR_FIRST_POS;
     t->inode.nlink = 2;
     t->inode.size = 2 * TMPFS_ENTRY_SIZE;
 }
@@ -257,25 +256,6 @@ static int dir_rename(struct inode *old_dir, const struct name *old_name, struct
 
 /* readdir */
 
-static bool emit_dots(struct file *f, struct dir_sink *sink)
-{
-    if (f->pos == 0) {
-        if (!sink->emit(sink, ".", 1, f->inode->ino, DT_DIR, 1))
-            return false;
-        f->pos = 1;
-    }
-    if (f->pos == 1) {
-        struct inode *parent = dentry_parent_inode(f->path.dentry);
-        ino_t ino = parent->ino;
-
-        inode_put(parent);
-        if (!sink->emit(sink, "..", 2, ino, DT_DIR, FIRST_COOKIE))
-            return false;
-        f->pos = FIRST_COOKIE;
-    }
-    return true;
-}
-
 // The first entry with cookie >= at.
 static struct tmpfs_entry *entry_from(struct tmpfs_inode *dir, u64 at)
 {
@@ -298,7 +278,7 @@ static int dir_readdir(struct file *f, struct dir_sink *sink)
     struct inode *i = f->inode;
     struct tmpfs_entry *e;
 
-    if (f->pos < 0 || !emit_dots(f, sink))
+    if (f->pos < 0 || !dir_emit_dots(f, sink))
         return 0;
     read_lock(&i->lock);
     e = entry_from(tmpfs_inode(i), f->pos);
