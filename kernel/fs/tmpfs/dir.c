@@ -167,10 +167,17 @@ static int dir_tmpfile(struct inode *dir, const struct create_args *args, struct
 
 static int dir_link(struct inode *dir, const struct name *name, struct inode *target)
 {
-    struct tmpfs_entry *e = entry_alloc(name, target);
+    u64 space = target->nlink ? TMPFS_INODE_SPACE : 0;
+    int err = tmpfs_space_take(tmpfs_of(dir), space);
+    struct tmpfs_entry *e;
 
-    if (!e)
+    if (err)
+        return err;
+    e = entry_alloc(name, target);
+    if (!e) {
+        tmpfs_space_give(tmpfs_of(dir), space);
         return -ENOMEM;
+    }
     inode_get(target);
     target->nlink++;
     inode_touch_ctime(target);
@@ -186,8 +193,8 @@ static int victim_drop(struct inode *dir, struct inode *victim)
             return -ENOTEMPTY;
         victim->nlink = 0;
         dir->nlink--;
-    } else {
-        victim->nlink--;
+    } else if (--victim->nlink) {
+        tmpfs_space_give(tmpfs_of(dir), TMPFS_INODE_SPACE);
     }
     inode_touch_ctime(victim);
     return 0;

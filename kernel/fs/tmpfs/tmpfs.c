@@ -143,6 +143,13 @@ static const struct file_ops file_ops = {
 
 /* Links and nodes */
 
+#define LONG_TARGET 128 // what is shorter is part of what an inode takes; else it counts as a page
+
+static bool target_is_long(const struct inode *i)
+{
+    return i->size >= LONG_TARGET;
+}
+
 static int link_readlink(struct inode *i, char *buf, size_t size)
 {
     size_t n = MIN(size, i->size);
@@ -157,15 +164,30 @@ static const struct inode_ops node_inode_ops = {.xattr = &tmpfs_xattr_ops};
 
 static int link_init(struct tmpfs_inode *t, const char *target)
 {
+    struct tmpfs *fs = tmpfs_of(&t->inode);
     size_t n = strlen(target);
+    bool charge;
 
-    t->target = kmalloc(n + 1, 0);
-    if (!t->target)
-        return -ENOMEM;
-    memcpy(t->target, target, n + 1);
     t->inode.size = n;
+    charge = target_is_long(&t->inode);
+    if (charge && atomic_fetch_add(&fs->pages, 1) >= fs->page_limit) {
+        atomic_fetch_sub(&fs->pages, 1);
+        return -ENOSPC;
+    }
+    t->target = kmalloc(n + 1, 0);
+    if (!t->target) {
+        atomic_fetch_sub(&fs->pages, charge);
+        return -ENOMEM;
+    }
+    memcpy(t->target, target, n + 1);
     t->inode.ops = &link_inode_ops;
     return 0;
+}
+
+static void link_fini(struct tmpfs_inode *t)
+{
+    atomic_fetch_sub(&tmpfs_of(&t->inode)->pages, target_is_long(&t->inode));
+    kfree(t->target);
 }
 
 static int type_init(struct tmpfs_inode *t, const struct create_args *args)
@@ -196,16 +218,27 @@ static int type_init(struct tmpfs_inode *t, const struct create_args *args)
 
 /* Inodes */
 
+int tmpfs_space_take(struct tmpfs *fs, u64 n)
+{
+    if (atomic_fetch_add(&fs->space, n) + n <= fs->space_limit)
+        return 0;
+    tmpfs_space_give(fs, n);
+    return -ENOSPC;
+}
+
+void tmpfs_space_give(struct tmpfs *fs, u64 n)
+{
+    atomic_fetch_sub(&fs->space, n);
+}
+
 int tmpfs_inode_create(struct superblock *sb, const struct create_args *args, struct inode **out)
 {
     struct tmpfs *fs = sb->private;
     struct tmpfs_inode *t;
-    int err;
+    int err = tmpfs_space_take(fs, TMPFS_INODE_SPACE);
 
-    if (atomic_fetch_add(&fs->inodes, 1) >= fs->inode_limit) {
-        atomic_fetch_sub(&fs->inodes, 1);
-        return -ENOSPC;
-    }
+    if (err)
+        return err;
     t = slab_alloc(inode_cache, 0);
     err = t ? 0 : -ENOMEM;
     if (!err) {
@@ -217,7 +250,7 @@ int tmpfs_inode_create(struct superblock *sb, const struct create_args *args, st
     }
     if (err) {
         slab_free(inode_cache, t);
-        atomic_fetch_sub(&fs->inodes, 1);
+        tmpfs_space_give(fs, TMPFS_INODE_SPACE);
         return err;
     }
     *out = &t->inode;
@@ -233,10 +266,10 @@ void tmpfs_evict(struct inode *i)
     else if (S_ISDIR(i->mode))
         tmpfs_dir_fini(t);
     else if (S_ISLNK(i->mode))
-        kfree(t->target);
+        link_fini(t);
     tmpfs_xattrs_fini(t);
     vm_object_fini(&i->object);
-    atomic_fetch_sub(&tmpfs_of(i)->inodes, 1);
+    tmpfs_space_give(tmpfs_of(i), TMPFS_INODE_SPACE);
     slab_free(inode_cache, t);
 }
 
@@ -246,8 +279,8 @@ static int tmpfs_statfs(struct superblock *sb, struct statfs64 *out)
 
     out->f_blocks = fs->page_limit;
     out->f_bfree = out->f_bavail = fs->page_limit - MIN(fs->pages, fs->page_limit);
-    out->f_files = fs->inode_limit;
-    out->f_ffree = fs->inode_limit - MIN(fs->inodes, fs->inode_limit);
+    out->f_files = fs->space_limit / TMPFS_INODE_SPACE;
+    out->f_ffree = (fs->space_limit - MIN(fs->space, fs->space_limit)) / TMPFS_INODE_SPACE;
     return 0;
 }
 
@@ -257,6 +290,8 @@ static void tmpfs_unmount(struct superblock *sb)
 }
 
 /* Mounting */
+
+#define INODES_MAX ((u64)INT64_MAX / TMPFS_INODE_SPACE)
 
 struct options {
     struct tmpfs *fs;
@@ -284,6 +319,11 @@ static int parse_size(const char *s, u64 *out)
     return __builtin_mul_overflow(*out, scale, out) ? -EINVAL : 0;
 }
 
+static u64 inodes_space(u64 n)
+{
+    return MIN(n, INODES_MAX) * TMPFS_INODE_SPACE;
+}
+
 // Words without a value are flags that mount(8) passes on.
 static int option_apply(void *arg, const char *key, const char *value)
 {
@@ -306,7 +346,7 @@ static int option_apply(void *arg, const char *key, const char *value)
     else if (!strcmp(key, "nr_blocks"))
         o->fs->page_limit = n ? n : ~0UL >> 1;
     else if (!strcmp(key, "nr_inodes"))
-        o->fs->inode_limit = n ? n : ~0UL >> 1;
+        o->fs->space_limit = inodes_space(n ? n : INODES_MAX);
     else if (!strcmp(key, "uid"))
         o->root.uid = n;
     else if (!strcmp(key, "gid"))
@@ -347,7 +387,8 @@ int tmpfs_create(const char *options, struct superblock **out)
     sb->private = o.fs = kmalloc(sizeof(*o.fs), ALLOC_ZERO);
     err = o.fs ? 0 : -ENOMEM;
     if (!err) {
-        o.fs->page_limit = o.fs->inode_limit = frames_total() / 2;
+        o.fs->page_limit = frames_total() / 2;
+        o.fs->space_limit = inodes_space(o.fs->page_limit);
         err = options_each(options, option_apply, &o);
     }
     if (!err)
