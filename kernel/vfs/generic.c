@@ -51,6 +51,8 @@ ssize_t generic_file_read(struct file *f, struct uio *u, loff_t *pos)
             return done ? done : n;
         *pos += n;
         done += n;
+        if (u->left && *pos < size && wait_interrupted(WAIT_KILLABLE))
+            return done ? done : -EINTR;
     }
     return done;
 }

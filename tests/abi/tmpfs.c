@@ -142,6 +142,38 @@ static void test_targets(void)
     mount_end();
 }
 
+// What fallocate cannot have all of, it leaves as it was.
+static void test_fallocate(void)
+{
+    struct stat st;
+    uint64_t before;
+    int fd, other;
+    char byte;
+
+    mount_begin("size=64k");
+    other = open("mounted/other", O_RDWR | O_CREAT, 0600);
+    fd = open("mounted/file", O_RDWR | O_CREAT, 0600);
+    NEED(other >= 0 && fallocate(other, 0, 0, 4 * PAGE) == 0);
+    NEED(fd >= 0 && pwrite(fd, "x", 1, 2 * PAGE) == 1);
+    NEED(fallocate(fd, 0, 4 * PAGE, 3 * PAGE) == 0);
+    before = mounted().f_bfree;
+    NEED(fstat(fd, &st) == 0);
+    EXPECT("four pages", st.st_blocks, 4 * PAGE / 512);
+    EXPECT_ERR("more than there are", fallocate(fd, 0, 0, 24 * PAGE), ENOSPC);
+    EXPECT("as many are free as before", mounted().f_bfree, before);
+    NEED(fallocate(fd, 0, 7 * PAGE, 4 * PAGE) == 0);
+    before = mounted().f_bfree;
+    EXPECT_ERR("some more than there are", fallocate(fd, 0, PAGE, 16 * PAGE), ENOSPC);
+    EXPECT("as many as before that", mounted().f_bfree, before);
+    NEED(fstat(fd, &st) == 0);
+    EXPECT("what was there stays", st.st_blocks, 8 * PAGE / 512);
+    EXPECT("the size, too", st.st_size, 11 * PAGE);
+    CHECK("and the bytes", pread(fd, &byte, 1, 2 * PAGE) == 1 && byte == 'x');
+    close(other);
+    close(fd);
+    mount_end();
+}
+
 int main(void)
 {
     abi_begin();
@@ -150,6 +182,7 @@ int main(void)
     test_tmpfile();
     test_attributes();
     test_targets();
+    test_fallocate();
     scratch_leave();
     return abi_end();
 }

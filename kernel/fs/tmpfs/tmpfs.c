@@ -71,21 +71,41 @@ int tmpfs_fsync(struct file *f, bool data_only)
     return 0;
 }
 
-// Makes the pages of a range, as far as the limit allows; the inode is locked.
+static int allocate_page(struct vm_object *o, u64 index)
+{
+    struct frame *f;
+    int err = wait_interrupted(WAIT_KILLABLE) ? -EINTR : file_make_page(o, index);
+
+    err = err ?: vm_object_page(o, index, &f);
+    if (!err)
+        frame_put(f);
+    return err;
+}
+
+// Makes the pages of a range, or none: those that were there have been found. The inode is locked.
 static int allocate_pages(struct inode *i, u64 first, u64 end)
 {
+    u64 index = first;
     int err = 0;
 
-    for (u64 index = first; !err && index < end; index++) {
-        struct frame *f;
-
-        err = file_make_page(&i->object, index);
-        if (!err)
-            err = vm_object_page(&i->object, index, &f);
-        if (!err)
-            frame_put(f);
-    }
+    while (index < end && !(err = allocate_page(&i->object, index)))
+        index++;
+    if (err && index > first)
+        vm_object_drop_new(&i->object, first, index);
     return err;
+}
+
+// In rounds, for all of which the inode stays locked.
+static ssize_t write_long(struct file *f, struct uio *u, loff_t *pos, u64 limit)
+{
+    ssize_t done = 0, n;
+
+    do {
+        n = wait_interrupted(WAIT_KILLABLE) ? -EINTR : 0;
+        n = n ?: generic_write_pages(f, u, pos, MIN(limit, *pos + UIO_ROUND));
+        done += MAX(n, 0L);
+    } while (n == UIO_ROUND && u->left);
+    return done ? done : n;
 }
 
 static ssize_t write_pages(struct file *f, struct uio *u, loff_t *pos, u64 limit)
@@ -95,7 +115,10 @@ static ssize_t write_pages(struct file *f, struct uio *u, loff_t *pos, u64 limit
 
     if (unlikely(i->seals & ~F_SEAL_SEAL))
         err = tmpfs_seals_write(i) ?: tmpfs_seals_size(i, MAX(*pos + u->left, i->size));
-    return err ?: generic_write_pages(f, u, pos, limit);
+    if (err)
+        return err;
+    return u->left > UIO_ROUND ? write_long(f, u, pos, limit)
+                               : generic_write_pages(f, u, pos, limit);
 }
 
 static ssize_t regular_write(struct file *f, struct uio *u, loff_t *pos)
