@@ -173,8 +173,8 @@ s64 sys_lseek(u64 fd, u64 offset, u64 whence)
 
 #define COPY_CHUNK (16UL << 10)
 
-// Copies through a kernel buffer until `count`, the end of input, or a short write. Positions are
-// the files' own (OWN_POS) or the caller's.
+// Copies through a kernel buffer until `count`, the end of input, a short write, or a signal that
+// kills. Positions are the files' own (OWN_POS) or the caller's.
 static s64 copy_loop(struct file *in, loff_t *in_pos, struct file *out, loff_t *out_pos, u64 count)
 {
     char *buf = kmalloc(COPY_CHUNK, 0);
@@ -199,6 +199,8 @@ static s64 copy_loop(struct file *in, loff_t *in_pos, struct file *out, loff_t *
         *in_pos += *in_pos != OWN_POS ? written : 0;
         *out_pos += *out_pos != OWN_POS ? written : 0;
         done += written;
+        if (count > (u64)written && wait_interrupted(WAIT_KILLABLE))
+            break;
     }
     kfree(buf);
     return done ? done : n;

@@ -76,7 +76,7 @@ s64 sys_getdents64(u64 fd, u64 dst, u64 size)
     n = l.buf ? list_entries(f, &l, dst) : -ENOMEM;
     kfree(l.buf);
     if (n >= 0 && !(f->flags & O_NOATIME))
-        inode_touch_atime_at(&f->path, f->inode);
+        inode_touch_atime(&f->path, f->inode);
     notify_file(f, IN_ACCESS);
     return n;
 }

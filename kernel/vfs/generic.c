@@ -39,7 +39,7 @@ ssize_t generic_file_read(struct file *f, struct uio *u, loff_t *pos)
     if (err)
         return err;
     if (!(f->flags & O_NOATIME))
-        inode_touch_atime_at(&f->path, i);
+        inode_touch_atime(&f->path, i);
     while (u->left && *pos < size) {
         ssize_t n = vm_object_read(&i->object, u, *pos, MIN(u->left, size - *pos));
 
@@ -51,6 +51,8 @@ ssize_t generic_file_read(struct file *f, struct uio *u, loff_t *pos)
             return done ? done : n;
         *pos += n;
         done += n;
+        if (u->left && *pos < size && wait_interrupted(WAIT_KILLABLE))
+            return done ? done : -EINTR;
     }
     return done;
 }

@@ -248,7 +248,7 @@ int inode_setattr(struct inode *i, const struct attr *attr)
 }
 
 // relatime: a read is noted if nothing was noted since the last change, or for a day.
-void inode_touch_atime(struct inode *i)
+static void touch_atime(struct inode *i)
 {
     ns_t now;
 
@@ -261,12 +261,12 @@ void inode_touch_atime(struct inode *i)
     inode_changed(i);
 }
 
-void inode_touch_atime_at(const struct path *p, struct inode *i)
+void inode_touch_atime(const struct path *p, struct inode *i)
 {
     u32 flags = p->mount ? load_relaxed(&p->mount->flags) : 0;
 
     if (!(flags & (MS_RDONLY | MS_NOATIME)) && !(flags & MS_NODIRATIME && S_ISDIR(i->mode)))
-        inode_touch_atime(i);
+        touch_atime(i);
 }
 
 void inode_touch_mtime(struct inode *i)

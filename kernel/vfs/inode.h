@@ -245,9 +245,9 @@ int xattr_list_add(char *names, size_t size, size_t *used, const char *prefix, c
 int inode_stat(struct inode *i, struct linux_stat *out);
 // chmod, chown, truncate, utimes; takes the lock. Permission is asked for by attr->permitted.
 int inode_setattr(struct inode *i, const struct attr *attr);
-void inode_touch_atime(struct inode *i); // relatime, unless the superblock is read-only
-// The same of a read by a path in its mount (NULL: in none), unless the mount's flags forbid it.
-void inode_touch_atime_at(const struct path *p, struct inode *i);
+// relatime, of a read by a path in its mount (NULL: in none), unless the flags of the mount or the
+// superblock forbid it.
+void inode_touch_atime(const struct path *p, struct inode *i);
 void inode_touch_mtime(struct inode *i); // mtime and ctime; lock held
 // New contents take the set-user-id bits, unless who makes them is privileged; lock held.
 void inode_drop_set_id(struct inode *i);

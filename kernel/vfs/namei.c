@@ -263,7 +263,7 @@ int vfs_readlink(const struct path *p, char *buf, size_t size)
 
     if (!S_ISLNK(inode->mode))
         return -EINVAL;
-    inode_touch_atime_at(p, inode);
+    inode_touch_atime(p, inode);
     if (inode->ops->readlink)
         return inode->ops->readlink(inode, buf, size);
     return inode->ops->follow(inode, &to) ?: path_to_text(&to, buf, size);

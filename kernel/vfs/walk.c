@@ -166,7 +166,7 @@ static int walk_link(struct walk *w, struct inode *inode, const char **rest)
         return -ELOOP;
     if (w->flags & WALK_CACHED && !inode->ops->follow)
         return -EAGAIN; // its text may have to be read
-    inode_touch_atime_at(&w->at, inode);
+    inode_touch_atime(&w->at, inode);
     return inode->ops->follow ? walk_magic(w, inode) : walk_text_link(w, inode, rest);
 }
 

@@ -144,13 +144,11 @@ static int fault_object_copy(struct fault *f, struct frame *from)
 }
 
 // A page of a file in memory comes into being when it is touched: that, too, its owner must allow.
-static bool fault_makes_page(struct vm_object *o, u64 index)
+static int fault_ask(struct vm_object *o, u64 index, bool store)
 {
-    struct frame *there = o->ops->fill ? NULL : vm_object_find(o, index);
-
-    if (there)
-        frame_put(there);
-    return !o->ops->fill && !there;
+    if (store)
+        return object_allow_write(o, index);
+    return o->ops->make_page ? o->ops->make_page(o, index) : 0;
 }
 
 // A page that is filled is had first: while it stays, so does what make_writable saw to.
@@ -159,12 +157,12 @@ static int fault_object(struct fault *f)
     struct vm_object *o = f->a->object;
     u64 index = area_index(f->a, f->va), bits = fault_bits(f->a);
     bool shared = f->a->flags & AREA_SHARED, write = f->access & ACCESS_WRITE;
+    bool store = write && shared, late = store && o->ops->fill;
     struct frame *frame;
-    bool ask = (write && shared) || fault_makes_page(o, index), late = o->ops->fill;
-    int err = ask && !late ? object_allow_write(o, index) : 0;
+    int err = late ? 0 : fault_ask(o, index, store);
 
     err = err ?: object_page(o, index, true, &frame);
-    if (!err && ask && late && (err = object_allow_write(o, index)))
+    if (!err && late && (err = object_allow_write(o, index)))
         frame_put(frame);
     if (err)
         return err;

@@ -23,8 +23,12 @@ struct vm_object_ops {
     // Sets every byte of the pages from `index` on: `frames` are new and nobody else's yet, the
     // object's fill_lock is held; may sleep. 0, -EIO, -ENOMEM. NULL: pages start as zeroes.
     int (*fill)(struct vm_object *o, u64 index, struct frame **frames, unsigned n);
-    // Before a page may be written by a mapping or a write; may start a journal handle. NULL: free.
+    // Before a page may be written by a shared mapping or a write; may start a journal handle.
+    // NULL: free.
     int (*make_writable)(struct vm_object *o, u64 index);
+    // Objects without a fill: before a mapping's other touches, which make the page if it is
+    // absent. NULL: free.
+    int (*make_page)(struct vm_object *o, u64 index);
     // Writes the changed pages of [first, last], which it gets from vm_object_take_dirty, and waits
     // for them; write_lock is held; may sleep. The first error: what failed is lost and counts as
     // clean, but after -ENOMEM it is marked again: see vm_write_back_join.
@@ -102,10 +106,11 @@ bool vm_object_mark_buffers(struct vm_object *o, struct frame *f);
 
 struct uio;
 // Copies between the buffer and pages, from byte `pos` on; the caller holds the inode lock and
-// bounds the range by the size (read); writes raise the object's size. Holes read as zeroes
-// and are not filled by reads if ops->fill is NULL. Bytes moved, or an error when none were. User
-// memory is not faulted in: the copy stops at the first page that is not ready, and -EFAULT means
-// that this is the very first; the caller then unlocks, calls uio_prefault() and tries again.
+// bounds the range by the size and the buffer (read); writes raise the object's size. Holes read as
+// zeroes and are not filled by reads if ops->fill is NULL. Bytes moved, or an error when none were.
+// User memory is not faulted in: the copy stops at the first page that is not ready, and -EFAULT
+// means that this is the very first; the caller then unlocks, calls uio_prefault() and tries again.
+// A read also stops after UIO_ROUND.
 ssize_t vm_object_read(struct vm_object *o, struct uio *u, u64 pos, size_t n);
 ssize_t vm_object_write(struct vm_object *o, struct uio *u, u64 pos, size_t n);
 // Sets the size; drops the pages past it, removes them from all mappings, zeroes the rest of the
@@ -119,6 +124,9 @@ int vm_object_zero(struct vm_object *o, u64 start, u64 end);
 int vm_object_clear_tail(struct vm_object *o);
 // Zeroes the byte range and drops its whole pages (hole punching).
 void vm_object_punch(struct vm_object *o, u64 start, u64 end);
+// Drops the pages of [first, end) that nobody has found or changed since they were made, of an
+// object without a fill.
+void vm_object_drop_new(struct vm_object *o, u64 first, u64 end);
 
 /* Write-back */
 

@@ -95,7 +95,6 @@ static inline ssize_t by_page(struct vm_object *o, struct uio *u, u64 pos, size_
 {
     size_t done = 0;
 
-    n = MIN(n, u->left);
     while (done < n) {
         size_t chunk = MIN(n - done, PAGE_SIZE - ((pos + done) & ~PAGE_MASK));
         ssize_t moved = fn(o, u, pos + done, chunk);
@@ -110,12 +109,12 @@ static inline ssize_t by_page(struct vm_object *o, struct uio *u, u64 pos, size_
 
 ssize_t vm_object_read(struct vm_object *o, struct uio *u, u64 pos, size_t n)
 {
-    return by_page(o, u, pos, n, read_chunk);
+    return by_page(o, u, pos, MIN(n, UIO_ROUND), read_chunk);
 }
 
 ssize_t vm_object_write(struct vm_object *o, struct uio *u, u64 pos, size_t n)
 {
-    return by_page(o, u, pos, n, write_chunk);
+    return by_page(o, u, pos, MIN(n, u->left), write_chunk);
 }
 
 // Zeroes [start, end), which lies in one page, if that page is here.
@@ -161,6 +160,11 @@ int vm_object_clear_tail(struct vm_object *o)
     bool any = o->size & ~PAGE_MASK && o->ops->fill;
 
     return any ? vm_object_zero(o, o->size, ALIGN_UP(o->size, PAGE_SIZE)) : 0;
+}
+
+void vm_object_drop_new(struct vm_object *o, u64 first, u64 end)
+{
+    object_drop(o, first, end - 1, FRAME_F_USED | FRAME_F_DIRTY);
 }
 
 void vm_object_punch(struct vm_object *o, u64 start, u64 end)

@@ -14,6 +14,9 @@ struct uio {
     bool kernel;              // addresses are kernel pointers
 };
 
+// What a long transfer moves at most before it looks whether its thread is to die.
+#define UIO_ROUND (1UL << 20)
+
 static inline void uio_init_user(struct uio *u, uaddr_t base, size_t n)
 {
     *u = (struct uio){.base = base, .length = n, .left = n};

@@ -93,7 +93,7 @@ static bool mark(struct vm_object *o, struct frame *f, u16 flags)
     if ((load_relaxed(&f->flags) & flags) == flags)
         return true;
     spin_lock(&o->pages_lock);
-    here = !cached || f->owner == o;
+    here = f->owner == o;
     if (here) {
         marked = cached && !(f->flags & FRAME_F_DIRTY);
         f->flags |= flags;

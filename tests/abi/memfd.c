@@ -2,6 +2,7 @@
 // memfd_create(2), and the seals of fcntl(2).
 #include "abi.h"
 
+#include <pthread.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
@@ -124,6 +125,112 @@ static void test_future(void)
     close(fd);
 }
 
+// Pages that nobody touched before the seal: they read as zeroes, and are there to be copied.
+static void test_untouched(void)
+{
+    int fd = memfd_create("untouched", MFD_ALLOW_SEALING);
+    char *shared, *private, byte = 'x';
+
+    NEED(fd >= 0 && ftruncate(fd, 16 * PAGE) == 0 && write(fd, "0123456789", 10) == 10);
+    EXPECT("seal with holes", fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE), 0);
+    shared = mmap(NULL, 16 * PAGE, PROT_READ, MAP_PRIVATE, fd, 0);
+    private = mmap(NULL, 16 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+    NEED(shared != MAP_FAILED && private != MAP_FAILED);
+    EXPECT_NO_FAULT("a hole is read", touch_read, shared + 5 * PAGE);
+    EXPECT_NO_FAULT("a hole is copied", touch_write, private + 6 * PAGE);
+    EXPECT_NO_FAULT("a page is copied", touch_write, private + 5 * PAGE);
+    EXPECT("the file has it not", pread(fd, &byte, 1, 6 * PAGE), 1);
+    EXPECT("but a zero", byte, 0);
+    EXPECT("pages may come", fallocate(fd, 0, 8 * PAGE, PAGE), 0);
+    munmap(shared, 16 * PAGE);
+    munmap(private, 16 * PAGE);
+    close(fd);
+}
+
+// F_SEAL_FUTURE_WRITE leaves a mapping that is there all of its pages, touched or not.
+static void test_future_untouched(void)
+{
+    int fd = memfd_create("future", MFD_ALLOW_SEALING);
+    char bytes[2] = "", *old;
+
+    NEED(fd >= 0 && ftruncate(fd, 16 * PAGE) == 0);
+    old = mmap(NULL, 16 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    NEED(old != MAP_FAILED);
+    touch_read(old + PAGE);
+    EXPECT("from now on, untouched", fcntl(fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE), 0);
+    EXPECT_NO_FAULT("store where it was read", touch_write, old + PAGE);
+    EXPECT_NO_FAULT("store where nothing was", touch_write, old + 8 * PAGE);
+    EXPECT("read the one", pread(fd, bytes, 1, PAGE), 1);
+    EXPECT("read the other", pread(fd, bytes + 1, 1, 8 * PAGE), 1);
+    CHECK("both are in the file", bytes[0] == 1 && bytes[1] == 1);
+    munmap(old, 16 * PAGE);
+    close(fd);
+}
+
+static void test_grow_partly(void)
+{
+    static char bytes[4 * PAGE];
+    int fd = memfd_create("grow", MFD_ALLOW_SEALING);
+
+    NEED(fd >= 0 && ftruncate(fd, 2 * PAGE + 100) == 0);
+    EXPECT("no growth", fcntl(fd, F_ADD_SEALS, F_SEAL_GROW), 0);
+    EXPECT_ERR("across the end", pwrite(fd, bytes, 4 * PAGE, 0), EPERM);
+    EXPECT_ERR("not at all", lseek(fd, 0, SEEK_DATA), ENXIO);
+    EXPECT_ERR("in the last", pwrite(fd, bytes, 200, 2 * PAGE), EPERM);
+    EXPECT("up to the end", pwrite(fd, bytes, 100, 2 * PAGE), 100);
+    EXPECT("nothing", pwrite(fd, bytes, 0, 3 * PAGE), 0);
+    close(fd);
+}
+
+struct writer {
+    int fd;
+    char *bytes;
+};
+
+#define MUCH  (64 * PAGE)
+#define TURNS 20
+
+static void *write_much(void *argument)
+{
+    struct writer *w = argument;
+
+    while (write(w->fd, w->bytes, MUCH) > 0)
+        ;
+    return NULL;
+}
+
+// How far a file grows that is sealed while it is written from pages that are not there yet.
+static off_t grown_after_seal(int seal)
+{
+    struct writer w = {.fd = memfd_create("grow", MFD_ALLOW_SEALING)};
+    struct stat before, after;
+    pthread_t thread;
+
+    w.bytes = mmap(NULL, MUCH, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    NEED(w.fd >= 0 && w.bytes != MAP_FAILED);
+    NEED(pthread_create(&thread, NULL, write_much, &w) == 0);
+    do
+        NEED(fstat(w.fd, &before) == 0);
+    while (before.st_size == 0);
+    NEED(fcntl(w.fd, F_ADD_SEALS, seal) == 0 && fstat(w.fd, &before) == 0);
+    NEED(pthread_join(thread, NULL) == 0 && fstat(w.fd, &after) == 0);
+    munmap(w.bytes, MUCH);
+    close(w.fd);
+    return after.st_size - before.st_size;
+}
+
+static void test_under_way(void)
+{
+    off_t grow = 0, future = 0;
+
+    for (int i = 0; i < TURNS; i++) {
+        grow += grown_after_seal(F_SEAL_GROW);
+        future += grown_after_seal(F_SEAL_FUTURE_WRITE);
+    }
+    EXPECT("a write under way grows nothing", grow, 0);
+    EXPECT("nor does it go on", future, 0);
+}
+
 static void test_exec(void)
 {
     int fd = memfd_create("exec", MFD_NOEXEC_SEAL);
@@ -161,6 +268,10 @@ int main(void)
     test_size();
     test_write();
     test_future();
+    test_untouched();
+    test_future_untouched();
+    test_grow_partly();
+    test_under_way();
     test_exec();
     test_others();
     return abi_end();

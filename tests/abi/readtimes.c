@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-// Which mounts keep reading from being noted: MS_NOATIME, MS_RDONLY; of a bind mount, its own
-// flags. As root.
+// Which mounts keep reading from being noted: MS_NOATIME, MS_RDONLY, of directories MS_NODIRATIME;
+// of a bind mount, its own flags. As root.
 #include "abi.h"
 
+#include <dirent.h>
 #include <sys/mount.h>
 
 #define OLD 1000 // before the last change, so that a read is noted
@@ -46,6 +47,34 @@ static void test_times_of(unsigned long flags, const char *directory, bool noted
         EXPECT(noted ? "noted" : "not noted", is_old(files[i]), !noted);
 }
 
+static void list(const char *directory)
+{
+    DIR *d = opendir(directory);
+
+    NEED(d);
+    while (readdir(d))
+        ;
+    closedir(d);
+}
+
+static void test_directory(unsigned long flags, bool noted)
+{
+    NEED(mount(NULL, "bound", NULL, MS_REMOUNT | MS_BIND | flags, NULL) == 0);
+    make_old("plain/dir");
+    list("bound/dir");
+    EXPECT(noted ? "noted of a directory" : "not noted of a directory", is_old("plain/dir"),
+           !noted);
+}
+
+static void test_directories(void)
+{
+    NEED(mkdir("plain/dir", 0755) == 0);
+    test_directory(0, true);
+    test_directory(MS_NODIRATIME, false);
+    test_directory(MS_NOATIME, false);
+    test_directory(0, true);
+}
+
 static void test_times(void)
 {
     file_write("plain/read", "text", 0644);
@@ -67,6 +96,7 @@ int main(void)
     NEED(mount("plain", "plain", "tmpfs", 0, NULL) == 0);
     NEED(mount("plain", "bound", NULL, MS_BIND, NULL) == 0);
     test_times();
+    test_directories();
     NEED(umount("bound") == 0 && umount("plain") == 0);
     scratch_leave();
     return abi_end();

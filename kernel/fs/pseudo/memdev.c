@@ -18,12 +18,24 @@ static ssize_t sink_write(struct file *f, struct uio *u, loff_t *pos)
     return n;
 }
 
+// -EINTR: after another round of n bytes, and before the last, the thread is to die.
+static int rounds_end(size_t n, const struct uio *u)
+{
+    bool ask = u->left && (n - u->left) % UIO_ROUND == 0;
+
+    return ask && wait_interrupted(WAIT_KILLABLE) ? -EINTR : 0;
+}
+
 static __attribute__((noinline)) ssize_t zero_many(struct uio *u)
 {
     size_t n = u->left;
-    int err = uio_zero(u, n);
+    int err = 0;
 
-    return !err ? (ssize_t)n : n > u->left ? (ssize_t)(n - u->left) : err;
+    while (u->left && !err) {
+        err = uio_zero(u, MIN(u->left, UIO_ROUND));
+        err = err ?: rounds_end(n, u);
+    }
+    return n > u->left ? (ssize_t)(n - u->left) : err;
 }
 
 static ssize_t zero_read(struct file *f, struct uio *u, loff_t *pos)
@@ -54,6 +66,7 @@ static ssize_t random_transfer(struct uio *u, bool write)
         err = write ? uio_get(u, block, part) : uio_put(u, block, part);
         if (write && !err)
             random_mix(block, part);
+        err = err ?: rounds_end(n, u);
     }
     return n > u->left ? (ssize_t)(n - u->left) : err;
 }

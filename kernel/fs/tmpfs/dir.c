@@ -10,13 +10,12 @@
 #include "fs/tmpfs/internal.h"
 #include "lib/string.h"
 #include "mm/slab.h"
-
-#define FIRST_COOKIE 2 // after "." and ".."
+#include "vfs/pseudo.h"
 
 void tmpfs_dir_init(struct tmpfs_inode *t)
 {
     t->by_name = t->by_cookie = (struct rb_root){0};
-    t->next_cookie = FIRST_COOKIE;
+    t->next_cookie = DIR_FIRST_POS;
     t->inode.nlink = 2;
     t->inode.size = 2 * TMPFS_ENTRY_SIZE;
 }
@@ -168,10 +167,17 @@ static int dir_tmpfile(struct inode *dir, const struct create_args *args, struct
 
 static int dir_link(struct inode *dir, const struct name *name, struct inode *target)
 {
-    struct tmpfs_entry *e = entry_alloc(name, target);
+    u64 space = target->nlink ? TMPFS_INODE_SPACE : 0;
+    int err = tmpfs_space_take(tmpfs_of(dir), space);
+    struct tmpfs_entry *e;
 
-    if (!e)
+    if (err)
+        return err;
+    e = entry_alloc(name, target);
+    if (!e) {
+        tmpfs_space_give(tmpfs_of(dir), space);
         return -ENOMEM;
+    }
     inode_get(target);
     target->nlink++;
     inode_touch_ctime(target);
@@ -187,8 +193,8 @@ static int victim_drop(struct inode *dir, struct inode *victim)
             return -ENOTEMPTY;
         victim->nlink = 0;
         dir->nlink--;
-    } else {
-        victim->nlink--;
+    } else if (--victim->nlink) {
+        tmpfs_space_give(tmpfs_of(dir), TMPFS_INODE_SPACE);
     }
     inode_touch_ctime(victim);
     return 0;
@@ -257,25 +263,6 @@ static int dir_rename(struct inode *old_dir, const struct name *old_name, struct
 
 /* readdir */
 
-static bool emit_dots(struct file *f, struct dir_sink *sink)
-{
-    if (f->pos == 0) {
-        if (!sink->emit(sink, ".", 1, f->inode->ino, DT_DIR, 1))
-            return false;
-        f->pos = 1;
-    }
-    if (f->pos == 1) {
-        struct inode *parent = dentry_parent_inode(f->path.dentry);
-        ino_t ino = parent->ino;
-
-        inode_put(parent);
-        if (!sink->emit(sink, "..", 2, ino, DT_DIR, FIRST_COOKIE))
-            return false;
-        f->pos = FIRST_COOKIE;
-    }
-    return true;
-}
-
 // The first entry with cookie >= at.
 static struct tmpfs_entry *entry_from(struct tmpfs_inode *dir, u64 at)
 {
@@ -298,7 +285,7 @@ static int dir_readdir(struct file *f, struct dir_sink *sink)
     struct inode *i = f->inode;
     struct tmpfs_entry *e;
 
-    if (f->pos < 0 || !emit_dots(f, sink))
+    if (f->pos < 0 || !dir_emit_dots(f, sink))
         return 0;
     read_lock(&i->lock);
     e = entry_from(tmpfs_inode(i), f->pos);
@@ -312,7 +299,6 @@ static int dir_readdir(struct file *f, struct dir_sink *sink)
         e = next ? container_of(next, struct tmpfs_entry, by_cookie) : NULL;
     }
     read_unlock(&i->lock);
-    inode_touch_atime(i);
     return 0;
 }
 

@@ -29,11 +29,13 @@ struct tmpfs_inode {
 };
 
 struct tmpfs {
-    u64 page_limit, inode_limit; // (c)
-    u64 pages, inodes;           // (a) in use
+    u64 page_limit, space_limit; // (c)
+    u64 pages;                   // (a) in use, of files and long symbolic links
+    u64 space;                   // (a) bytes: of inodes, names after the first, and attributes
 };
 
-#define TMPFS_ENTRY_SIZE 20 // what a name adds to a directory's size
+#define TMPFS_INODE_SPACE 1024 // of struct tmpfs.space: an inode with its name, or a further name
+#define TMPFS_ENTRY_SIZE  20   // what a name adds to a directory's size
 
 static inline struct tmpfs_inode *tmpfs_inode(struct inode *i)
 {
@@ -55,12 +57,17 @@ void tmpfs_dir_fini(struct tmpfs_inode *t);
 extern const struct xattr_ops tmpfs_xattr_ops;
 void tmpfs_xattrs_fini(struct tmpfs_inode *t);
 
-/* memfd.c: whether seals let a file have this size, be written to, have these rights; -EPERM */
+/* memfd.c: whether seals let a file have this size, be written to, be stored to through a mapping,
+ * have these rights; -EPERM */
 int tmpfs_seals_size(const struct inode *i, u64 size);
 int tmpfs_seals_write(const struct inode *i);
+int tmpfs_seals_store(const struct inode *i);
 int tmpfs_seals_mode(const struct inode *i, mode_t mode);
 
 /* tmpfs.c */
+// Takes n bytes of struct tmpfs.space, or gives them back; -ENOSPC.
+int tmpfs_space_take(struct tmpfs *fs, u64 n);
+void tmpfs_space_give(struct tmpfs *fs, u64 n);
 int tmpfs_fsync(struct file *f, bool data_only); // 0: nothing is elsewhere
 // A new inode of any type; -ENOMEM, -ENOSPC.
 int tmpfs_inode_create(struct superblock *sb, const struct create_args *args, struct inode **out);

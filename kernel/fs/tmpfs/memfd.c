@@ -2,9 +2,9 @@
 // memfd_create(2), and seals: what may never again be done to a file, by anybody (fcntl(2)).
 //
 // A memfd is a file of a tmpfs that is mounted nowhere, made with the first of them. Seals are set
-// under the inode's lock, under which sizes change. They are asked for before a write, and again
-// for each page that is to be changed, so that neither a write under way nor a mapping that is just
-// being made outlasts F_SEAL_WRITE.
+// under the inode's lock, under which sizes change and files are written. A shared mapping's first
+// store to each page asks for F_SEAL_WRITE once more, so that one that is just being made does not
+// outlast it. F_SEAL_FUTURE_WRITE leaves the mappings that are there alone.
 #include "abi/errno.h"
 #include "abi/mman.h"
 #include "fs/tmpfs/internal.h"
@@ -64,6 +64,11 @@ int tmpfs_seals_size(const struct inode *i, u64 size)
 int tmpfs_seals_write(const struct inode *i)
 {
     return load_acquire(&i->seals) & WRITES ? -EPERM : 0;
+}
+
+int tmpfs_seals_store(const struct inode *i)
+{
+    return load_acquire(&i->seals) & F_SEAL_WRITE ? -EPERM : 0;
 }
 
 int tmpfs_seals_mode(const struct inode *i, mode_t mode)

@@ -26,14 +26,12 @@ static void charge_update(struct inode *i)
         atomic_fetch_add(&tmpfs_of(i)->pages, now - old);
 }
 
-static int file_make_writable(struct vm_object *o, u64 index)
+static int file_make_page(struct vm_object *o, u64 index)
 {
     struct inode *i = o->owner;
     struct tmpfs *fs = tmpfs_of(i);
     struct frame *f;
 
-    if (unlikely(tmpfs_seals_write(i)))
-        return -EPERM;
     charge_update(i);
     if (likely(load_relaxed(&fs->pages) < fs->page_limit))
         return 0;
@@ -44,7 +42,13 @@ static int file_make_writable(struct vm_object *o, u64 index)
     return 0;
 }
 
-static const struct vm_object_ops file_object_ops = {.make_writable = file_make_writable};
+static int file_make_writable(struct vm_object *o, u64 index)
+{
+    return unlikely(tmpfs_seals_store(o->owner)) ? -EPERM : file_make_page(o, index);
+}
+
+static const struct vm_object_ops file_object_ops = {.make_writable = file_make_writable,
+                                                     .make_page = file_make_page};
 
 static int file_setattr(struct inode *i, const struct attr *a)
 {
@@ -67,32 +71,59 @@ int tmpfs_fsync(struct file *f, bool data_only)
     return 0;
 }
 
-// Makes the pages of a range, as far as the limit allows; the inode is locked.
+static int allocate_page(struct vm_object *o, u64 index)
+{
+    struct frame *f;
+    int err = wait_interrupted(WAIT_KILLABLE) ? -EINTR : file_make_page(o, index);
+
+    err = err ?: vm_object_page(o, index, &f);
+    if (!err)
+        frame_put(f);
+    return err;
+}
+
+// Makes the pages of a range, or none: those that were there have been found. The inode is locked.
 static int allocate_pages(struct inode *i, u64 first, u64 end)
 {
+    u64 index = first;
     int err = 0;
 
-    for (u64 index = first; !err && index < end; index++) {
-        struct frame *f;
-
-        err = file_make_writable(&i->object, index);
-        if (!err)
-            err = vm_object_page(&i->object, index, &f);
-        if (!err)
-            frame_put(f);
-    }
+    while (index < end && !(err = allocate_page(&i->object, index)))
+        index++;
+    if (err && index > first)
+        vm_object_drop_new(&i->object, first, index);
     return err;
+}
+
+// In rounds, for all of which the inode stays locked.
+static ssize_t write_long(struct file *f, struct uio *u, loff_t *pos, u64 limit)
+{
+    ssize_t done = 0, n;
+
+    do {
+        n = wait_interrupted(WAIT_KILLABLE) ? -EINTR : 0;
+        n = n ?: generic_write_pages(f, u, pos, MIN(limit, *pos + UIO_ROUND));
+        done += MAX(n, 0L);
+    } while (n == UIO_ROUND && u->left);
+    return done ? done : n;
+}
+
+static ssize_t write_pages(struct file *f, struct uio *u, loff_t *pos, u64 limit)
+{
+    struct inode *i = f->inode;
+    int err = 0;
+
+    if (unlikely(i->seals & ~F_SEAL_SEAL))
+        err = tmpfs_seals_write(i) ?: tmpfs_seals_size(i, MAX(*pos + u->left, i->size));
+    if (err)
+        return err;
+    return u->left > UIO_ROUND ? write_long(f, u, pos, limit)
+                               : generic_write_pages(f, u, pos, limit);
 }
 
 static ssize_t regular_write(struct file *f, struct uio *u, loff_t *pos)
 {
-    struct inode *i = f->inode;
-    u64 at = f->flags & O_APPEND ? load_relaxed(&i->size) : (u64)*pos;
-    int err = 0;
-
-    if (unlikely(load_relaxed(&i->seals) & ~F_SEAL_SEAL) && u->left)
-        err = tmpfs_seals_write(i) ?: tmpfs_seals_size(i, MAX(at + u->left, i->size));
-    return err ?: generic_file_write(f, u, pos);
+    return generic_file_write_by(f, u, pos, INT64_MAX, write_pages);
 }
 
 static int file_fallocate(struct file *f, int mode, loff_t offset, loff_t length)
@@ -135,6 +166,13 @@ static const struct file_ops file_ops = {
 
 /* Links and nodes */
 
+#define LONG_TARGET 128 // what is shorter is part of what an inode takes; else it counts as a page
+
+static bool target_is_long(const struct inode *i)
+{
+    return i->size >= LONG_TARGET;
+}
+
 static int link_readlink(struct inode *i, char *buf, size_t size)
 {
     size_t n = MIN(size, i->size);
@@ -149,15 +187,30 @@ static const struct inode_ops node_inode_ops = {.xattr = &tmpfs_xattr_ops};
 
 static int link_init(struct tmpfs_inode *t, const char *target)
 {
+    struct tmpfs *fs = tmpfs_of(&t->inode);
     size_t n = strlen(target);
+    bool charge;
 
-    t->target = kmalloc(n + 1, 0);
-    if (!t->target)
-        return -ENOMEM;
-    memcpy(t->target, target, n + 1);
     t->inode.size = n;
+    charge = target_is_long(&t->inode);
+    if (charge && atomic_fetch_add(&fs->pages, 1) >= fs->page_limit) {
+        atomic_fetch_sub(&fs->pages, 1);
+        return -ENOSPC;
+    }
+    t->target = kmalloc(n + 1, 0);
+    if (!t->target) {
+        atomic_fetch_sub(&fs->pages, charge);
+        return -ENOMEM;
+    }
+    memcpy(t->target, target, n + 1);
     t->inode.ops = &link_inode_ops;
     return 0;
+}
+
+static void link_fini(struct tmpfs_inode *t)
+{
+    atomic_fetch_sub(&tmpfs_of(&t->inode)->pages, target_is_long(&t->inode));
+    kfree(t->target);
 }
 
 static int type_init(struct tmpfs_inode *t, const struct create_args *args)
@@ -188,16 +241,27 @@ static int type_init(struct tmpfs_inode *t, const struct create_args *args)
 
 /* Inodes */
 
+int tmpfs_space_take(struct tmpfs *fs, u64 n)
+{
+    if (atomic_fetch_add(&fs->space, n) + n <= fs->space_limit)
+        return 0;
+    tmpfs_space_give(fs, n);
+    return -ENOSPC;
+}
+
+void tmpfs_space_give(struct tmpfs *fs, u64 n)
+{
+    atomic_fetch_sub(&fs->space, n);
+}
+
 int tmpfs_inode_create(struct superblock *sb, const struct create_args *args, struct inode **out)
 {
     struct tmpfs *fs = sb->private;
     struct tmpfs_inode *t;
-    int err;
+    int err = tmpfs_space_take(fs, TMPFS_INODE_SPACE);
 
-    if (atomic_fetch_add(&fs->inodes, 1) >= fs->inode_limit) {
-        atomic_fetch_sub(&fs->inodes, 1);
-        return -ENOSPC;
-    }
+    if (err)
+        return err;
     t = slab_alloc(inode_cache, 0);
     err = t ? 0 : -ENOMEM;
     if (!err) {
@@ -209,7 +273,7 @@ int tmpfs_inode_create(struct superblock *sb, const struct create_args *args, st
     }
     if (err) {
         slab_free(inode_cache, t);
-        atomic_fetch_sub(&fs->inodes, 1);
+        tmpfs_space_give(fs, TMPFS_INODE_SPACE);
         return err;
     }
     *out = &t->inode;
@@ -225,10 +289,10 @@ void tmpfs_evict(struct inode *i)
     else if (S_ISDIR(i->mode))
         tmpfs_dir_fini(t);
     else if (S_ISLNK(i->mode))
-        kfree(t->target);
+        link_fini(t);
     tmpfs_xattrs_fini(t);
     vm_object_fini(&i->object);
-    atomic_fetch_sub(&tmpfs_of(i)->inodes, 1);
+    tmpfs_space_give(tmpfs_of(i), TMPFS_INODE_SPACE);
     slab_free(inode_cache, t);
 }
 
@@ -238,8 +302,8 @@ static int tmpfs_statfs(struct superblock *sb, struct statfs64 *out)
 
     out->f_blocks = fs->page_limit;
     out->f_bfree = out->f_bavail = fs->page_limit - MIN(fs->pages, fs->page_limit);
-    out->f_files = fs->inode_limit;
-    out->f_ffree = fs->inode_limit - MIN(fs->inodes, fs->inode_limit);
+    out->f_files = fs->space_limit / TMPFS_INODE_SPACE;
+    out->f_ffree = (fs->space_limit - MIN(fs->space, fs->space_limit)) / TMPFS_INODE_SPACE;
     return 0;
 }
 
@@ -249,6 +313,8 @@ static void tmpfs_unmount(struct superblock *sb)
 }
 
 /* Mounting */
+
+#define INODES_MAX ((u64)INT64_MAX / TMPFS_INODE_SPACE)
 
 struct options {
     struct tmpfs *fs;
@@ -276,6 +342,11 @@ static int parse_size(const char *s, u64 *out)
     return __builtin_mul_overflow(*out, scale, out) ? -EINVAL : 0;
 }
 
+static u64 inodes_space(u64 n)
+{
+    return MIN(n, INODES_MAX) * TMPFS_INODE_SPACE;
+}
+
 // Words without a value are flags that mount(8) passes on.
 static int option_apply(void *arg, const char *key, const char *value)
 {
@@ -298,7 +369,7 @@ static int option_apply(void *arg, const char *key, const char *value)
     else if (!strcmp(key, "nr_blocks"))
         o->fs->page_limit = n ? n : ~0UL >> 1;
     else if (!strcmp(key, "nr_inodes"))
-        o->fs->inode_limit = n ? n : ~0UL >> 1;
+        o->fs->space_limit = inodes_space(n ? n : INODES_MAX);
     else if (!strcmp(key, "uid"))
         o->root.uid = n;
     else if (!strcmp(key, "gid"))
@@ -339,7 +410,8 @@ int tmpfs_create(const char *options, struct superblock **out)
     sb->private = o.fs = kmalloc(sizeof(*o.fs), ALLOC_ZERO);
     err = o.fs ? 0 : -ENOMEM;
     if (!err) {
-        o.fs->page_limit = o.fs->inode_limit = frames_total() / 2;
+        o.fs->page_limit = frames_total() / 2;
+        o.fs->space_limit = inodes_space(o.fs->page_limit);
         err = options_each(options, option_apply, &o);
     }
     if (!err)

@@ -71,6 +71,14 @@ static struct tmpfs_xattr *create(const char *name, const void *value, size_t si
     return x;
 }
 
+// Takes it off the list and frees it.
+static void drop(struct inode *i, struct tmpfs_xattr *x)
+{
+    list_remove(&x->link);
+    tmpfs_space_give(tmpfs_of(i), weight(x));
+    kfree(x);
+}
+
 static int xattr_set(struct inode *i, const char *name, const void *value, size_t size, int flags)
 {
     struct tmpfs_xattr *new = NULL, *old;
@@ -86,16 +94,15 @@ static int xattr_set(struct inode *i, const char *name, const void *value, size_
         new = create(name, value, size);
         if (!new)
             return -ENOMEM;
-        if (total - (old ? weight(old) : 0) + weight(new) > TOTAL_MAX) {
+        if (total - (old ? weight(old) : 0) + weight(new) > TOTAL_MAX ||
+            tmpfs_space_take(tmpfs_of(i), weight(new))) {
             kfree(new);
             return -ENOSPC;
         }
         list_insert_tail(&tmpfs_inode(i)->xattrs, &new->link);
     }
-    if (old) {
-        list_remove(&old->link);
-        kfree(old);
-    }
+    if (old)
+        drop(i, old);
     inode_touch_ctime(i);
     return 0;
 }
@@ -121,10 +128,8 @@ void tmpfs_xattrs_fini(struct tmpfs_inode *t)
 {
     struct tmpfs_xattr *x;
 
-    while ((x = list_first(&t->xattrs, struct tmpfs_xattr, link))) {
-        list_remove(&x->link);
-        kfree(x);
-    }
+    while ((x = list_first(&t->xattrs, struct tmpfs_xattr, link)))
+        drop(&t->inode, x);
 }
 
 const struct xattr_ops tmpfs_xattr_ops = {
