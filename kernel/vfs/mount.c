@@ -17,7 +17,8 @@
 #include "vfs/internal.h"
 
 #define HASH_SIZE  64
-#define KEPT_FLAGS (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME)
+#define TIME_FLAGS (MS_NOATIME | MS_NODIRATIME)
+#define KEPT_FLAGS (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | TIME_FLAGS)
 
 struct rwlock mount_lock;
 struct list mount_list = LIST_INIT(mount_list);
@@ -296,6 +297,8 @@ static int remount(const struct path *at, u32 flags, const char *options)
         err = sb->ops->remount(sb, flags, options);
     if (err)
         return err;
+    if (!(flags & (TIME_FLAGS | MS_RELATIME | MS_STRICTATIME))) // mount(2): then they stay
+        flags |= at->mount->flags & TIME_FLAGS;
     store_relaxed(&at->mount->flags, flags & KEPT_FLAGS);
     return 0;
 }
