@@ -31,6 +31,11 @@ int user_charge(struct task *t, uid_t uid)
     return user_add(uid, held ? process_limit(RLIMIT_NPROC) : RLIM_INFINITY);
 }
 
+u64 threads_count(void)
+{
+    return load_relaxed(&tasks);
+}
+
 void user_uncharge(uid_t uid)
 {
     if (uid == UID_NONE)

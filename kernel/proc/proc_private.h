@@ -225,6 +225,7 @@ void limits_copy(struct vm_space *space, const struct process *p); // what mappi
 extern u64 threads_max;   // (a) threads and zombies there may be; sysctl kernel.threads-max
 int user_charge(struct task *t, uid_t uid); // one more of uid; -EAGAIN at RLIMIT_NPROC
 void user_uncharge(uid_t uid);              // but UID_NONE
+u64 threads_count(void);                    // and zombies
 void oom_init(void);
 #define OOM_ADJUST_MAX   1000
 #define OOM_ADJUST_NEVER (-1000) // such a process is not chosen

@@ -142,7 +142,7 @@ static int show_loadavg(struct text *t, const struct proc_place *p)
 
         text_printf(t, "%lu.%02lu ", load >> 11, (load & 2047) * 100 >> 11);
     }
-    text_printf(t, "%lu/%lu %u\n", stats.running, process_count(), pid_newest());
+    text_printf(t, "%lu/%lu %u\n", stats.running, threads_count(), pid_newest());
     return 0;
 }
 
