@@ -50,7 +50,6 @@
 #define CAP_BPF                     39
 #define CAP_CHECKPOINT_RESTORE      40
 #define CAP_LAST_CAP                40
-#define CAP_ALL                     ((2UL << CAP_LAST_CAP) - 1)
 
 /* PR_SET_SECUREBITS: each bit, and above it its lock */
 #define SECBIT_NOROOT               0x1

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Credentials.
 #include "base/cred.h"
-#include "abi/capability.h"
 
 struct cred cred_root = {
     .refs = {1},

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Credentials: immutable once shared; a change makes a new struct.
 #pragma once
+#include "abi/capability.h"
 #include "lib/atomic.h"
 #include "lib/types.h"
 
 #define CRED_GROUPS_MAX 32
+#define CAP_ALL         ((2UL << CAP_LAST_CAP) - 1)
 
 struct cred {
     struct ref refs;

@@ -399,8 +399,11 @@ static int exec_commit(struct exec *x)
     if (thread_self()->space)
         task_leave_memory(task_self(), false);
     own = readable && cred->uid == cred->euid && cred->gid == cred->egid;
-    if (!own) // before others can see the new memory
+    if (!own) { // before others can see the new memory: they look under this lock
+        spin_lock(&proctree_lock);
         store_relaxed(&process_self()->dumpable, (u8)load_relaxed(&suid_dumpable));
+        spin_unlock(&proctree_lock);
+    }
     exec_swap_space(x);
     if (own)
         store_relaxed(&process_self()->dumpable, (u8)DUMPABLE_OWNER);

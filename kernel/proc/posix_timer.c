@@ -62,7 +62,6 @@ static u64 timer_advance_locked(struct posix_timer *t)
     }
     steps = timer_steps(t->next, t->interval);
     t->next += steps * t->interval;
-    timer_start(&t->timer, t->next);
     return steps;
 }
 
@@ -100,8 +99,11 @@ static void timer_fired(struct timer *timer)
     struct process *p = t->proc;
     irqflags_t flags = spin_lock_irqsave(&p->siglock);
 
-    if (t->next && clock_monotonic() >= t->next) // not disarmed or set again meanwhile
+    if (t->next && clock_monotonic() >= t->next) { // not disarmed or set again meanwhile
         timer_tell_locked(t, timer_advance_locked(t));
+        if (t->next)
+            timer_start(&t->timer, t->next);
+    }
     spin_unlock_irqrestore(&p->siglock, flags);
 }
 

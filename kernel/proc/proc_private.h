@@ -14,7 +14,7 @@ int pid_alloc(struct pid **out); // one use; -EAGAIN, -ENOMEM
 pid_t pid_newest(void);          // the id given out last
 void pid_use_begin_locked(struct pid *p);
 void pid_use_end_locked(struct pid *p);
-void pid_put_locked(struct pid *p); // struct process keeps it longer than the number
+void pid_put_locked(struct pid *p); // processes and places of /proc keep it longer than the number
 void pid_init(void);
 
 // process.c

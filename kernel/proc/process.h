@@ -68,7 +68,7 @@ struct sigpending {
 // Signals to many that came while a process was making a child.
 struct birth_signals {
     struct hnode node; // (siglock) of the parent
-    u64 missed;        // (siglock)
+    u64 missed;        // (siglock) and (proctree): read under either
 };
 
 // Handlers, shared by CLONE_SIGHAND.

@@ -146,7 +146,7 @@ static bool number_exists(const struct proc_place *dir, u32 number)
 
     if (!dir->id)
         return number && place_exists(&place);
-    return dir->entry->next(dir->id, &found) && found == number;
+    return proc_place_lives(dir) && dir->entry->next(dir->id, &found) && found == number;
 }
 
 static int proc_lookup(struct inode *i, const struct name *name, struct inode **out)

@@ -57,8 +57,8 @@ static void show_flags(struct text *t, const struct vm_area *a)
     text_printf(t, "VmFlags:%s%s%s%s", a->prot & PROT_READ ? " rd" : "",
                 a->prot & PROT_WRITE ? " wr" : "", a->prot & PROT_EXEC ? " ex" : "",
                 shared ? " sh" : "");
-    text_printf(t, " mr%s me%s", !shared || a->flags & AREA_MAYWRITE ? " mw" : "",
-                shared ? " ms" : "");
+    text_printf(t, " mr%s%s%s", !shared || a->flags & AREA_MAYWRITE ? " mw" : "",
+                a->flags & AREA_NOEXEC ? "" : " me", shared ? " ms" : "");
     for (unsigned i = 0; i < ARRAY_SIZE(names); i++)
         if (a->flags & names[i].flag)
             text_printf(t, " %s", names[i].name);

@@ -275,14 +275,18 @@ int signal_send_task(struct task *t, int sig, const struct siginfo *info)
     return signal_send(t->proc, t, sig, info);
 }
 
-// To one of many: also to children that it is making, which nobody finds yet.
+// One of many has got it: so do children that it is making, which nobody finds yet. SIGCONT and the
+// stop signals undo each other.
 static void births_tell_locked(struct process *p, int sig)
 {
+    u64 undone = sig == SIGCONT                 ? SIG_MASK_STOP
+                 : SIG_MASK_STOP & SIGMASK(sig) ? SIGMASK(SIGCONT)
+                                                : 0;
     irqflags_t flags = spin_lock_irqsave(&p->siglock);
     struct birth_signals *b;
 
     HLIST_FOR_EACH (b, &p->births, node)
-        b->missed |= SIGMASK(sig);
+        b->missed = (b->missed & ~undone) | SIGMASK(sig);
     spin_unlock_irqrestore(&p->siglock, flags);
 }
 
@@ -291,8 +295,8 @@ void signal_send_group_locked(struct group *g, int sig, const struct siginfo *in
     struct process *p;
 
     LIST_FOR_EACH (p, &g->members, group_node) {
-        births_tell_locked(p, sig);
         signal_send_process(p, sig, info);
+        births_tell_locked(p, sig);
     }
 }
 
@@ -455,10 +459,11 @@ struct siginfo *signal_timer_locked(struct sigpending *pending, int sig, s32 tim
 
     if (pending->first == sig)
         info = info_of_timer(&pending->info, timer);
-    if (pending->set & SIGMASK(sig))
-        LIST_FOR_EACH (q, &pending->queue, link)
-            if (q->sig == sig && !info)
-                info = info_of_timer(&q->info, timer);
+    if (info || !(pending->set & SIGMASK(sig)))
+        return info;
+    LIST_FOR_EACH (q, &pending->queue, link)
+        if (q->sig == sig && (info = info_of_timer(&q->info, timer)))
+            break;
     return info;
 }
 

@@ -177,7 +177,7 @@ static void schedule(bool preempted)
     hart_lock(h);
     if (load_relaxed(&prev->arch.work) & WORK_RESCHED)
         atomic_fetch_and(&prev->arch.work, ~WORK_RESCHED);
-    sched_charge(h, now);
+    prev->turn_over |= sched_charge(h, now);
     next = pick(h, prev, preempted);
     if (next == prev) {
         hart_unlock(h);

@@ -137,24 +137,12 @@ s64 sys_mmap(u64 addr, u64 length, u64 prot, u64 flags, u64 fd, u64 offset)
 
 s64 sys_munmap(u64 addr, u64 length)
 {
-    unsigned tries = 0;
-    int err;
-
-    do
-        err = vm_unmap(self_space(), addr, length);
-    while (vm_try_again(err, &tries));
-    return err;
+    return vm_unmap(self_space(), addr, length);
 }
 
 s64 sys_mprotect(u64 addr, u64 length, u64 prot)
 {
-    unsigned tries = 0;
-    int err;
-
-    do
-        err = vm_protect(self_space(), addr, length, (u32)prot);
-    while (vm_try_again(err, &tries));
-    return err;
+    return vm_protect(self_space(), addr, length, (u32)prot);
 }
 
 s64 sys_mremap(u64 old, u64 old_length, u64 new_length, u64 flags, u64 new_address)

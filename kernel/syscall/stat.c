@@ -125,7 +125,7 @@ static s64 statfs_result(const struct at_file *a, uaddr_t out)
 
     if (err)
         return err;
-    st.f_flags = statfs_flags(sb->flags | (a->path.mount ? a->path.mount->flags : 0));
+    st.f_flags = statfs_flags((sb->flags & MS_RDONLY) | (a->path.mount ? a->path.mount->flags : 0));
     return copy_to_user(out, &st, sizeof(st));
 }
 

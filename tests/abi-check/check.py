@@ -26,7 +26,7 @@ sys/inotify.h sys/shm.h sys/sem.h sys/msg.h mqueue.h sys/procfs.h'''.split()
 
 LINUX = '''linux/stat.h asm/ioctls.h asm/termbits.h linux/termios.h linux/tty.h linux/fs.h
 linux/random.h linux/sched.h linux/sched/types.h linux/futex.h linux/magic.h linux/prctl.h
-linux/reboot.h linux/membarrier.h linux/rseq.h linux/capability.h linux/ptrace.h asm/signal.h linux/signal.h
+linux/reboot.h linux/membarrier.h linux/rseq.h linux/capability.h linux/securebits.h linux/ptrace.h asm/signal.h linux/signal.h
 asm/siginfo.h asm/sigcontext.h asm/ucontext.h asm/hwcap.h asm/auxvec.h linux/auxvec.h linux/mman.h linux/memfd.h
 linux/limits.h linux/elf.h linux/errno.h asm/unistd.h linux/wait.h linux/fcntl.h asm/stat.h
 asm/statfs.h linux/times.h linux/utsname.h linux/sysinfo.h linux/resource.h linux/uio.h

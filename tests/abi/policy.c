@@ -270,6 +270,7 @@ static pid_t pinned_start(void (*main)(void *), void *argument)
 
 static void round_robin(void *name)
 {
+    pin(0, 1);
     NEED(change(SCHED_RR, 1, 0, 0) == 0);
     takes_turns(name);
 }
@@ -280,10 +281,12 @@ static void test_round_robin(void)
     pid_t pids[2];
 
     turns = shared_page();
+    NEED(change(SCHED_FIFO, 2, 0, 0) == 0); // runs before both until it waits
     for (int i = 0; i < 2; i++)
-        pids[i] = pinned_start(round_robin, &names[i]);
+        pids[i] = child_start(round_robin, &names[i]);
     for (int i = 0; i < 2; i++)
         child_end(pids[i]);
+    NEED(change(SCHED_OTHER, 0, 0, 0) == 0);
     CHECK("equals take turns", turns->changes >= 4);
 }
 

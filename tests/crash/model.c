@@ -259,12 +259,15 @@ struct versions { // of a file
     u32 count;
     u64 least, most; // sizes
     bool holes;
+    bool lost, born; // an error was reported; the file was not there when it was last promised
 };
 
 static void versions_find(struct versions *v, u32 life, u32 first, u32 last)
 {
     *v = (struct versions){.least = ~0UL};
-    if (first < birth_of(life))
+    v->lost = fault_reported();
+    v->born = first < birth_of(life);
+    if (v->born)
         v->least = 0; // creating and writing it is one operation here
     for (u32 n = first; n <= last; n++) {
         const struct seen *e = life_find(&trees[n], life);
@@ -278,12 +281,24 @@ static void versions_find(struct versions *v, u32 life, u32 first, u32 last)
     }
 }
 
-// Zeroes may be seen where the file was cut off: the rest of its last block is written first.
+// Written since the last promise.
+static bool is_new(const struct versions *v, u64 at)
+{
+    const struct seen *first = v->all[0];
+
+    for (u32 i = 1; i < v->count; i++)
+        if (at >= first->size || at >= v->all[i]->size || v->all[i]->bytes[at] != first->bytes[at])
+            return true;
+    return v->born;
+}
+
+// Zeroes may be seen where the file was cut off: the rest of its last block is written first; and
+// where what nobody was promised got no block, which was reported.
 static bool may_have(const struct versions *v, u64 at, u8 byte)
 {
     bool had = false;
 
-    if (!byte && v->holes)
+    if (!byte && (v->holes || (v->lost && is_new(v, at))))
         return true;
     for (u32 i = 0; i < v->count; i++) {
         if (at < v->all[i]->size ? v->all[i]->bytes[at] == byte : had && !byte)
