@@ -272,7 +272,7 @@ static int task_publish_locked(struct birth *b)
     return err;
 }
 
-// From now on the child misses no signal to many; what came before is the parent's alone.
+// What kill(2) and terminals send to many from now on, the child gets; before, the parent alone.
 static int birth_begin(struct birth *b)
 {
     struct process *self = process_self();

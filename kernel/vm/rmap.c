@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// From an object to its mappings: removes pages from every space that maps them.
+// From an object to its mappings: removes pages, or the right to write, from all that map them.
 //
 // The caller holds the inode's lock, which ranks below the space locks, so areas are read under the
 // object's areas_lock alone, and that is dropped (it ranks below pagetable_lock) while one area's
@@ -7,8 +7,8 @@
 //
 // The range read may be out of date by then. Clearing too much does no harm, since an object's page
 // comes back at the next fault; nothing is missed, because an area that changes its range moves to
-// the end of the list and so is met again (area.c), and because the pages left the object before
-// the walk, so that no new entry for them appears (object.c).
+// the end of the list and so is met again (area.c), and because the pages left the object, or
+// lost their mark (writeback.c), before the walk, so that no such new entry appears (object.c).
 #include "vm/vm_private.h"
 
 static void area_unmap_pages(struct vm_space *s, uaddr_t start, uaddr_t end)

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What a mount with MS_NOEXEC has is no program: not by mmap(2), and not by mprotect(2). As root.
-#include "abi.h"
-
-#include <sys/mount.h>
+#include "bound.h"
 
 static void inherited(void *page)
 {
@@ -34,7 +32,7 @@ static void test_noexec(void)
 {
     file_write("plain/file", "text", 0755);
     NEED(truncate("plain/file", 3 * PAGE) == 0);
-    NEED(mount(NULL, "bound", NULL, MS_REMOUNT | MS_BIND | MS_NOEXEC, NULL) == 0);
+    bound_flags(MS_NOEXEC);
     test_protect("bound/file", MAP_PRIVATE, EACCES);
     test_protect("bound/file", MAP_SHARED, EACCES);
     test_protect("plain/file", MAP_PRIVATE, 0);
@@ -44,13 +42,8 @@ static void test_noexec(void)
 int main(void)
 {
     abi_begin();
-    umask(022);
-    scratch_enter();
-    NEED(mkdir("plain", 0755) == 0 && mkdir("bound", 0755) == 0);
-    NEED(mount("plain", "plain", "tmpfs", 0, NULL) == 0);
-    NEED(mount("plain", "bound", NULL, MS_BIND, NULL) == 0);
+    bound_enter();
     test_noexec();
-    NEED(umount("bound") == 0 && umount("plain") == 0);
-    scratch_leave();
+    bound_leave();
     return abi_end();
 }

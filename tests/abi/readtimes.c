@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Which mounts keep reading from being noted: MS_NOATIME, MS_RDONLY, of directories MS_NODIRATIME;
 // of a bind mount, its own flags. As root.
-#include "abi.h"
+#include "bound.h"
 
 #include <dirent.h>
-#include <sys/mount.h>
 
 #define OLD 1000 // before the last change, so that a read is noted
 
@@ -39,7 +38,7 @@ static void test_times_of(unsigned long flags, const char *directory, bool noted
 {
     static const char *const files[] = {"plain/read", "plain/link", "plain/followed"};
 
-    NEED(mount(NULL, "bound", NULL, MS_REMOUNT | MS_BIND | flags, NULL) == 0);
+    bound_flags(flags);
     for (int i = 0; i < 3; i++)
         make_old(files[i]);
     read_all(directory);
@@ -59,7 +58,7 @@ static void list(const char *directory)
 
 static void test_directory(unsigned long flags, bool noted)
 {
-    NEED(mount(NULL, "bound", NULL, MS_REMOUNT | MS_BIND | flags, NULL) == 0);
+    bound_flags(flags);
     make_old("plain/dir");
     list("bound/dir");
     EXPECT(noted ? "noted of a directory" : "not noted of a directory", is_old("plain/dir"),
@@ -91,14 +90,9 @@ static void test_times(void)
 int main(void)
 {
     abi_begin();
-    umask(022);
-    scratch_enter();
-    NEED(mkdir("plain", 0755) == 0 && mkdir("bound", 0755) == 0);
-    NEED(mount("plain", "plain", "tmpfs", 0, NULL) == 0);
-    NEED(mount("plain", "bound", NULL, MS_BIND, NULL) == 0);
+    bound_enter();
     test_times();
     test_directories();
-    NEED(umount("bound") == 0 && umount("plain") == 0);
-    scratch_leave();
+    bound_leave();
     return abi_end();
 }
