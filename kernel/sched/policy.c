@@ -55,6 +55,14 @@ int sched_set_policy(struct thread *t, enum sched_policy policy, unsigned rt_pri
     return 0;
 }
 
+// Whether t's registers are on a hart on which it may not be.
+static bool is_astray(struct thread *t)
+{
+    const struct sched_hart *h = &sched_harts[load_relaxed(&t->arch.hart)];
+
+    return READ_ONCE(h->current) == t && !(load_relaxed(&t->affinity) >> h->index & 1);
+}
+
 int sched_set_affinity(struct thread *t, u64 mask)
 {
     irqflags_t irq;
@@ -64,7 +72,7 @@ int sched_set_affinity(struct thread *t, u64 mask)
         return -EINVAL;
     irq = irq_save();
     h = sched_lock_thread(t);
-    t->affinity = mask;
+    store_relaxed(&t->affinity, mask);
     if (mask >> h->index & 1) {
         hart_unlock(h);
     } else if (h->current == t) {
@@ -74,11 +82,12 @@ int sched_set_affinity(struct thread *t, u64 mask)
         sched_remove(h, t);
         sched_place(h, t, false);
     } else {
+        sched_leave(t);
         hart_unlock(h);
     }
     irq_restore(irq);
-    preempt_disable();
-    preempt_enable();
+    while (is_astray(t))
+        sched_yield();
     return 0;
 }
 

@@ -238,14 +238,19 @@ static int claim_idle(const struct thread *t, u64 allowed, unsigned last)
     return atomic_fetch_and(&sched_idle_mask, ~BIT(hart)) >> hart & 1 ? (int)hart : -1;
 }
 
-// The hart that t should go to; h is its last one, locked.
-static struct sched_hart *place_for(struct sched_hart *h, const struct thread *t)
+// The hart that t should go to; h is its last one, locked, and keeps it while it saves its registers.
+static struct sched_hart *place_for(struct sched_hart *h, struct thread *t)
 {
     u64 allowed = t->affinity & load_relaxed(&sched_online);
     int idle;
 
-    if (hart_count == 1 || load_acquire(&t->on_hart) || !allowed)
+    if (hart_count == 1 || !allowed)
         return h;
+    if (load_acquire(&t->on_hart)) {
+        if (!(allowed >> h->index & 1))
+            sched_leave(t);
+        return h;
+    }
     idle = claim_idle(t, allowed, h->index);
     if (idle >= 0)
         return &sched_harts[idle];

@@ -69,10 +69,18 @@ s64 sys_sched_setaffinity(u64 tid, u64 size, u64 mask)
 {
     struct thread *t;
     u64 bits = 0;
+    int err;
 
     if (copy_from_user(&bits, mask, MIN((u32)size, sizeof(bits))))
         return -EFAULT;
-    return sched_thread_begin((s32)tid, true, &t) ?: sched_thread_end(sched_set_affinity(t, bits));
+    err = sched_thread_begin((s32)tid, true, &t);
+    if (err)
+        return err;
+    thread_get(t);
+    sched_thread_end(0);
+    err = sched_set_affinity(t, bits);
+    thread_put(t);
+    return err;
 }
 
 // Sets the nice value; tells it, as 1..40 so that an error is not taken for a value, if set is

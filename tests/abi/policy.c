@@ -326,6 +326,79 @@ static void test_may_move(void)
     child_end(spinner);
 }
 
+/* Where it runs */
+
+#define MOVES 2000
+
+struct place {
+    volatile int asked, told, hart;
+};
+
+static int ask[2], tell[2];
+
+static void tells_woken(void *unused)
+{
+    char c;
+
+    (void)unused;
+    while (read(ask[0], &c, 1) == 1) {
+        c = (char)sched_getcpu();
+        NEED(write(tell[1], &c, 1) == 1);
+    }
+}
+
+static void tells_running(void *place)
+{
+    struct place *p = place;
+
+    for (;;)
+        if (p->told != p->asked) {
+            p->hart = sched_getcpu();
+            p->told = p->asked;
+        }
+}
+
+static int hart_woken(void)
+{
+    char c;
+
+    NEED(write(ask[1], "?", 1) == 1 && read(tell[0], &c, 1) == 1);
+    return c;
+}
+
+static int hart_running(struct place *p)
+{
+    p->asked++;
+    while (p->told != p->asked)
+        sched_yield();
+    return p->hart;
+}
+
+// Whoever is told to run on one hart is there when the call returns, or when it wakes.
+static void test_pinned(void)
+{
+    struct place *place = shared_page();
+    int harts = (int)sysconf(_SC_NPROCESSORS_ONLN), strays[2] = {0};
+
+    NEED(pipe2(ask, O_CLOEXEC) == 0 && pipe2(tell, O_CLOEXEC) == 0);
+    pid_t woken = child_start(tells_woken, NULL), running = child_start(tells_running, place);
+
+    for (int i = 0; i < MOVES; i++) {
+        int hart = i * 7 / 3 % harts;
+
+        pin(woken, 1UL << hart);
+        strays[0] += hart_woken() != hart;
+        pin(running, 1UL << hart);
+        strays[1] += hart_running(place) != hart;
+    }
+    EXPECT("strays that were woken", strays[0], 0);
+    EXPECT("strays that ran", strays[1], 0);
+    for (int i = 0; i < 2; i++)
+        kill(i ? woken : running, SIGKILL);
+    child_end(woken);
+    child_end(running);
+}
+
 int main(void)
 {
     abi_begin();
@@ -337,5 +410,6 @@ int main(void)
     child_run(as_user, NULL);
     test_round_robin();
     test_may_move();
+    test_pinned();
     return abi_end();
 }

@@ -19,7 +19,15 @@ void host_setup(void)
 /* Interruption: what a signal is to the layers above */
 
 static u64 interrupted; // (a) bit per number of a thread: its sleeps are to end
-static struct thread *numbered[THREADS];
+static struct thread *numbered[THREADS]; // (numbered_lock)
+static struct spinlock numbered_lock = SPINLOCK_INIT(RANK_SIGNAL);
+
+static void number(void *n, struct thread *t)
+{
+    spin_lock(&numbered_lock);
+    numbered[(u64)n] = t;
+    spin_unlock(&numbered_lock);
+}
 
 static bool is_interrupted(struct thread *t, enum thread_state sleep)
 {
@@ -33,18 +41,26 @@ static void interrupt_some(void *unused)
 {
     for (int i = 0; i < 2 * ROUNDS; i++) {
         u64 n = machine_below(THREADS);
+        struct thread *t;
 
         atomic_fetch_or(&interrupted, BIT(n));
-        if (numbered[n])
-            sched_wake(numbered[n], SLEEP_ANY & ~BIT(THREAD_UNINTERRUPTIBLE));
+        spin_lock(&numbered_lock);
+        t = numbered[n];
+        if (t)
+            thread_get(t);
+        spin_unlock(&numbered_lock);
+        if (t) {
+            sched_wake(t, SLEEP_ANY & ~BIT(THREAD_UNINTERRUPTIBLE));
+            thread_put(t);
+        }
         sleep_until(clock_monotonic() + machine_below(20000), WAIT_UNINTERRUPTIBLE);
     }
 }
 
-static void interrupted_clear(void *number)
+static void interrupted_clear(void *n)
 {
-    verify(load_relaxed(&interrupted) >> (u64)number & 1);
-    atomic_fetch_and(&interrupted, ~BIT((u64)number));
+    verify(load_relaxed(&interrupted) >> (u64)n & 1);
+    atomic_fetch_and(&interrupted, ~BIT((u64)n));
 }
 
 static void spawn_all(void (*fn)(void *))
@@ -60,16 +76,16 @@ static struct mutex mutex;
 static struct rwlock rwlock;
 static unsigned readers, writers, total;
 
-static void mutex_user(void *number)
+static void mutex_user(void *n)
 {
-    numbered[(u64)number] = thread_self();
+    number(n, thread_self());
     for (int i = 0; i < ROUNDS; i++) {
         bool interruptible = machine_below(2);
 
         if (!interruptible)
             mutex_lock(&mutex);
         else if (mutex_lock_interruptible(&mutex)) {
-            interrupted_clear(number);
+            interrupted_clear(n);
             continue;
         }
         verify(mutex_held(&mutex) && writers++ == 0);
@@ -79,7 +95,7 @@ static void mutex_user(void *number)
         mutex_unlock(&mutex);
         verify(!mutex_held(&mutex));
     }
-    numbered[(u64)number] = NULL;
+    number(n, NULL);
 }
 
 static void mutex_scenario(void)
@@ -128,9 +144,9 @@ static void rwlock_scenario(void)
 
 static struct semaphore sem;
 
-static void sem_user(void *number)
+static void sem_user(void *n)
 {
-    numbered[(u64)number] = thread_self();
+    number(n, thread_self());
     for (int i = 0; i < ROUNDS; i++) {
         ns_t deadline = machine_below(2) ? NS_NEVER : clock_monotonic() + machine_below(30000);
         enum wait_mode mode = machine_below(2) ? WAIT_INTERRUPTIBLE : WAIT_UNINTERRUPTIBLE;
@@ -138,7 +154,7 @@ static void sem_user(void *number)
 
         if (err == -EINTR) {
             verify(mode == WAIT_INTERRUPTIBLE);
-            interrupted_clear(number);
+            interrupted_clear(n);
         } else if (err) {
             host_expect(err, -ETIMEDOUT);
             verify(clock_monotonic() >= deadline);
@@ -149,7 +165,7 @@ static void sem_user(void *number)
             sem_up(&sem);
         }
     }
-    numbered[(u64)number] = NULL;
+    number(n, NULL);
 }
 
 static void sem_scenario(void)
@@ -285,6 +301,67 @@ static void thread_scenario(void)
     host_join();
 }
 
+/* Affinity */
+
+static struct pin {
+    struct thread *thread; // (a)
+    struct mutex lock;     // held by who changes it
+    u64 mask;              // (a) 0: is being changed
+} pins[THREADS];
+
+// A thread that is about to choose again is not yet where a program sees it.
+static void pinned_thread(void *number)
+{
+    struct pin *p = &pins[(u64)number];
+
+    store_release(&p->thread, thread_self());
+    for (int i = 0; i < 2 * ROUNDS; i++) {
+        u64 mask;
+
+        preempt_disable();
+        mask = load_acquire(&p->mask);
+        verify(!mask || mask >> hart_index() & 1 || arch_self()->work & WORK_RESCHED);
+        preempt_enable();
+        if (!machine_below(3))
+            sleep_until(clock_monotonic() + machine_below(5000), WAIT_UNINTERRUPTIBLE);
+        else
+            sched_yield();
+    }
+    mutex_lock(&p->lock);
+    store_release(&p->thread, NULL);
+    mutex_unlock(&p->lock);
+}
+
+static void pinning_thread(void *unused)
+{
+    for (int i = 0; i < 4 * ROUNDS; i++) {
+        struct pin *p = &pins[machine_below(THREADS)];
+        u64 mask = (machine_random() & (BIT(hart_count) - 1)) ?: BIT(0);
+
+        mutex_lock(&p->lock);
+        if (p->thread) {
+            store_release(&p->mask, 0);
+            host_expect(sched_set_affinity(p->thread, mask), 0);
+            store_release(&p->mask, mask);
+        }
+        mutex_unlock(&p->lock);
+        host_pause();
+    }
+}
+
+// When sched_set_affinity returns the thread runs nowhere that it may not.
+static void affinity_scenario(void)
+{
+    for (int i = 0; i < THREADS; i++) {
+        pins[i] = (struct pin){0};
+        mutex_init(&pins[i].lock, RANK_PIPE);
+    }
+    spawn_all(pinned_thread);
+    host_spawn("pins", pinning_thread, NULL);
+    host_spawn("pins", pinning_thread, NULL);
+    host_join();
+}
+
 /* Work queues */
 
 static struct job {
@@ -331,15 +408,17 @@ HOST_TEST(completion, RUNS)
 HOST_TEST(queue, RUNS)
 HOST_TEST(timer, RUNS)
 HOST_TEST(thread, RUNS)
+HOST_TEST(affinity, RUNS)
 HOST_TEST(workqueue, RUNS)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_mutex),  cmocka_unit_test(test_rwlock),
-        cmocka_unit_test(test_sem),    cmocka_unit_test(test_completion),
-        cmocka_unit_test(test_queue),  cmocka_unit_test(test_timer),
-        cmocka_unit_test(test_thread), cmocka_unit_test(test_workqueue),
+        cmocka_unit_test(test_mutex),     cmocka_unit_test(test_rwlock),
+        cmocka_unit_test(test_sem),       cmocka_unit_test(test_completion),
+        cmocka_unit_test(test_queue),     cmocka_unit_test(test_timer),
+        cmocka_unit_test(test_thread),    cmocka_unit_test(test_affinity),
+        cmocka_unit_test(test_workqueue),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
