@@ -69,8 +69,8 @@ void sched_move(struct sched_hart *from, struct sched_hart *to, struct thread *t
 void sched_need_tick(struct sched_hart *h, ns_t now);
 // Makes the current thread of h give way soon; h->lock is held.
 void sched_kick(struct sched_hart *h);
-// Makes a thread that is off its hart, or about to be, choose again before it next runs its program:
-// it may not be where it will wake. Its hart's lock is held.
+// Makes a thread that is off its hart, or about to be, choose again before it next runs its
+// program: it may not be where it will wake. Its hart's lock is held.
 static inline void sched_leave(struct thread *t)
 {
     atomic_fetch_or(&t->arch.work, WORK_RESCHED);

@@ -238,7 +238,8 @@ static int claim_idle(const struct thread *t, u64 allowed, unsigned last)
     return atomic_fetch_and(&sched_idle_mask, ~BIT(hart)) >> hart & 1 ? (int)hart : -1;
 }
 
-// The hart that t should go to; h is its last one, locked, and keeps it while it saves its registers.
+// The hart that t should go to; h is its last one, locked, and keeps it while it saves its
+// registers.
 static struct sched_hart *place_for(struct sched_hart *h, struct thread *t)
 {
     u64 allowed = t->affinity & load_relaxed(&sched_online);

@@ -209,8 +209,9 @@ static void barrier_here(void *arg)
     (MEMBARRIER_CMD_GLOBAL | MEMBARRIER_CMD_GLOBAL_EXPEDITED | BARRIER_PRIVATE | \
      BARRIER_REGISTER | MEMBARRIER_CMD_GET_REGISTRATIONS)
 
-// Each reaches every hart, so there is nothing to prepare: what is registered is only kept. The
-// commands are bits; of a private one, the next bit registers for it.
+// A global one reaches every hart, a private one those that run the space, so there is nothing to
+// prepare: what is registered is only kept. The commands are bits; of a private one, the next bit
+// registers for it.
 static s64 memory_barrier(struct vm_space *s, u32 command, int hart)
 {
     if (command & BARRIER_REGISTER) {
@@ -222,10 +223,10 @@ static s64 memory_barrier(struct vm_space *s, u32 command, int hart)
     smp_mb();
     if (command == MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ)
         rseq_break_others(s, hart);
+    else if (command & BARRIER_PRIVATE)
+        mmu_sync_icache(&s->mmu); // the interrupt orders memory, too
     else
         smp_call_others(barrier_here, NULL);
-    if (command == MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE)
-        mmu_sync_icache(&s->mmu);
     return 0;
 }
 

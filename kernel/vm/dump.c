@@ -9,7 +9,7 @@
 bool vm_area_is_touched(const struct vm_area *a)
 {
     struct vm_space *s = a->space;
-    struct pte_run run = pte_run(s, a->start, a->end);
+    struct pte_run run = pte_run_pausing(s, a->start, a->end);
     bool own = false;
     pte_t *p;
 

@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: MIT
 // Copies of address spaces: areas and entries are copied, pages are shared until written.
 //
-// Both page-table locks are held while entries are copied, parent's first: truncation may already
-// find the child through an object's list, on which its areas are put before they get entries (and
-// behind the parent's, see rmap.c). Private entries lose W in both spaces; the parent's cached ones
-// are flushed once at the end, also after a failure: entries without W are not flushed next time.
+// Both page-table locks are held while a table's entries are copied, parent's first: truncation may
+// already find the child through an object's list, on which its areas are put before they get
+// entries (and behind the parent's, see rmap.c). Private entries lose W in both spaces; the
+// parent's cached ones are flushed once at the end, also after a failure: entries without W are not
+// flushed next time.
 #include "lib/string.h"
 #include "vm/vm_private.h"
 
 struct fork {
     struct vm_space *parent, *child;
     uaddr_t low, high; // parent's entries that lost W
-    u64 anon, object;  // entries copied
+    u64 anon, object;  // entries copied of the table at hand
 };
 
 // Copies the present entries of one leaf table: [p, end) at va.
@@ -49,7 +50,22 @@ static void fork_table(struct fork *f, pte_t *p, pte_t *end, pte_t *dst, uaddr_t
     f->object += all - anon / PTE_ANON;
 }
 
-static int fork_entries(struct fork *f, const struct vm_area *a)
+static void fork_lock(struct fork *f)
+{
+    spin_lock(&f->parent->pagetable_lock);
+    spin_lock_nested(&f->child->pagetable_lock);
+}
+
+static void fork_unlock(struct fork *f)
+{
+    space_count(f->child, f->anon, f->object);
+    f->anon = 0;
+    f->object = 0;
+    spin_unlock(&f->child->pagetable_lock);
+    spin_unlock(&f->parent->pagetable_lock);
+}
+
+static int fork_entries_locked(struct fork *f, const struct vm_area *a)
 {
     u64 lose = a->flags & AREA_SHARED ? 0 : PTE_W;
     uaddr_t va = a->start;
@@ -68,6 +84,10 @@ static int fork_entries(struct fork *f, const struct vm_area *a)
             fork_table(f, p, end, dst, va, lose);
         }
         va = stop;
+        if (va < a->end) {
+            fork_unlock(f);
+            fork_lock(f);
+        }
     }
     return 0;
 }
@@ -83,14 +103,9 @@ static int fork_area(struct fork *f, const struct vm_area *a)
     space_insert(f->child, copy);
     if (a->flags & AREA_WIPEONFORK)
         return 0;
-    spin_lock(&f->parent->pagetable_lock);
-    spin_lock_nested(&f->child->pagetable_lock);
-    err = fork_entries(f, a);
-    space_count(f->child, f->anon, f->object);
-    spin_unlock(&f->child->pagetable_lock);
-    spin_unlock(&f->parent->pagetable_lock);
-    f->anon = 0;
-    f->object = 0;
+    fork_lock(f);
+    err = fork_entries_locked(f, a);
+    fork_unlock(f);
     return err;
 }
 

@@ -48,8 +48,6 @@ void vm_space_pagemap(struct vm_space *s, uaddr_t va, u64 *out, u64 pages, bool 
 
 /* By area */
 
-#define USAGE_BATCH 512 // entries for which the lock is held
-
 // How many map the page; an object has a reference of its own.
 static u64 entry_users(pte_t e)
 {
@@ -77,19 +75,13 @@ static void usage_add(const struct vm_area *a, pte_t e, struct vm_usage *u)
 
 void vm_area_usage(const struct vm_area *a, struct vm_usage *u)
 {
-    uaddr_t va = a->start;
+    struct pte_run run = pte_run_pausing(a->space, a->start, a->end);
     pte_t *p;
 
-    do {
-        struct pte_run run = pte_run(a->space, va, a->end);
-
-        spin_lock(&a->space->pagetable_lock);
-        for (int i = 0; i < USAGE_BATCH && (p = pte_next(&run)); i++) {
-            usage_add(a, *p, u);
-            va = pte_run_after(&run);
-        }
-        spin_unlock(&a->space->pagetable_lock);
-    } while (p);
+    spin_lock(&a->space->pagetable_lock);
+    while ((p = pte_next(&run)))
+        usage_add(a, *p, u);
+    spin_unlock(&a->space->pagetable_lock);
 }
 
 /* By frame */
@@ -103,7 +95,7 @@ struct window {
 
 static void window_look(struct window *w, struct vm_space *s)
 {
-    struct pte_run run = pte_run(s, 0, USER_TOP);
+    struct pte_run run = pte_run_pausing(s, 0, USER_TOP);
     pte_t *p;
 
     spin_lock(&s->pagetable_lock);
@@ -119,7 +111,7 @@ static void window_look(struct window *w, struct vm_space *s)
 // Whoever uses a page after this sets A again.
 static void window_mark(struct window *w, struct vm_space *s)
 {
-    struct pte_run run = pte_run(s, 0, USER_TOP);
+    struct pte_run run = pte_run_pausing(s, 0, USER_TOP);
     uaddr_t low = USER_TOP, high = 0;
     pte_t *p;
 

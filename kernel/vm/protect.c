@@ -20,7 +20,7 @@ static pte_t protect_entry(pte_t e, u64 rights)
 // True if any entry lost a right.
 static bool protect_entries(struct vm_space *s, const struct vm_area *a, u64 rights)
 {
-    struct pte_run run = pte_run(s, a->start, a->end);
+    struct pte_run run = pte_run_pausing(s, a->start, a->end);
     u64 lost = 0;
     pte_t *p;
 

@@ -15,7 +15,7 @@ struct remap {
 
 static int tables_make(struct remap *r, u64 length)
 {
-    struct pte_run run = pte_run(r->s, r->old, r->old + length);
+    struct pte_run run = pte_run_pausing(r->s, r->old, r->old + length);
     int err = 0;
 
     spin_lock(&r->s->pagetable_lock);
@@ -28,7 +28,7 @@ static int tables_make(struct remap *r, u64 length)
 
 static void entries_move(struct remap *r, u64 length)
 {
-    struct pte_run run = pte_run(r->s, r->old, r->old + length);
+    struct pte_run run = pte_run_pausing(r->s, r->old, r->old + length);
     pte_t *p, *to;
 
     spin_lock(&r->s->pagetable_lock);

@@ -24,7 +24,7 @@ static void area_unmap_pages(struct vm_space *s, uaddr_t start, uaddr_t end)
 // The next store to one of the object's pages faults.
 static void area_protect_pages(struct vm_space *s, uaddr_t start, uaddr_t end)
 {
-    struct pte_run run = pte_run(s, start, end);
+    struct pte_run run = pte_run_pausing(s, start, end);
     bool any = false;
     pte_t *p;
 

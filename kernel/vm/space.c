@@ -194,6 +194,12 @@ static void check_entry(struct vm_space *s, uaddr_t va, pte_t e, struct space_su
     sum->object += !(e & PTE_ANON);
 }
 
+void space_pause(struct vm_space *s)
+{
+    spin_unlock(&s->pagetable_lock);
+    spin_lock(&s->pagetable_lock);
+}
+
 void vm_space_check(struct vm_space *s)
 {
     struct pte_run run = pte_run(s, 0, USER_TOP);

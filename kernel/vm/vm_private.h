@@ -40,23 +40,35 @@ static inline uaddr_t pte_table_stop(uaddr_t va, uaddr_t end)
 // The present entries of [va, end), one after the other. The tables stay while it runs. As for
 // mmu_next(), pagetable_lock is held.
 struct pte_run {
-    struct mmu_space *mmu;
+    struct vm_space *space;
     pte_t *next, *limit; // of the table at hand
     uaddr_t stop;        // the address of `limit`
     uaddr_t end;
+    bool pauses; // between two tables, others may have the lock
 };
 
 static inline struct pte_run pte_run(struct vm_space *s, uaddr_t va, uaddr_t end)
 {
-    return (struct pte_run){.mmu = &s->mmu, .stop = va, .end = end};
+    return (struct pte_run){.space = s, .stop = va, .end = end};
 }
+
+static inline struct pte_run pte_run_pausing(struct vm_space *s, uaddr_t va, uaddr_t end)
+{
+    return (struct pte_run){.space = s, .stop = va, .end = end, .pauses = true};
+}
+
+// Lets others have pagetable_lock, which the caller holds.
+void space_pause(struct vm_space *s);
 
 static inline pte_t *pte_next(struct pte_run *r)
 {
     while ((r->next = pte_skip_absent(r->next, r->limit)) == r->limit) {
         uaddr_t va = r->stop;
-        pte_t *table = va < r->end ? mmu_next(r->mmu, &va, r->end) : NULL;
+        pte_t *table;
 
+        if (r->pauses && r->next)
+            space_pause(r->space);
+        table = va < r->end ? mmu_next(&r->space->mmu, &va, r->end) : NULL;
         if (!table)
             return NULL;
         r->stop = pte_table_stop(va, r->end);

@@ -18,7 +18,7 @@ void host_setup(void)
 
 /* Interruption: what a signal is to the layers above */
 
-static u64 interrupted; // (a) bit per number of a thread: its sleeps are to end
+static u64 interrupted;                  // (a) bit per number of a thread: its sleeps are to end
 static struct thread *numbered[THREADS]; // (numbered_lock)
 static struct spinlock numbered_lock = SPINLOCK_INIT(RANK_SIGNAL);
 
