@@ -64,7 +64,7 @@ static u64 no_limit(void)
 
 u64 (*file_size_limit_hook)(void) = no_limit;
 
-ssize_t generic_write_pages(struct file *f, struct uio *u, loff_t *pos, u64 limit)
+static ssize_t write_round(struct file *f, struct uio *u, loff_t *pos, u64 limit)
 {
     struct inode *i = f->inode;
     ssize_t n = 0;
@@ -72,7 +72,7 @@ ssize_t generic_write_pages(struct file *f, struct uio *u, loff_t *pos, u64 limi
     if ((u64)*pos > i->size)
         n = vm_object_clear_tail(&i->object);
     if (!n)
-        n = vm_object_write(&i->object, u, *pos, MIN(u->left, limit - *pos));
+        n = vm_object_write(&i->object, u, *pos, MIN(UIO_ROUND, limit - *pos));
     if (n <= 0)
         return n;
     *pos += n;
@@ -81,6 +81,18 @@ ssize_t generic_write_pages(struct file *f, struct uio *u, loff_t *pos, u64 limi
     inode_drop_set_id(i);
     inode_touch_mtime(i);
     return n;
+}
+
+// In rounds, so that who is killed ends; the inode stays locked for all of them.
+ssize_t generic_write_pages(struct file *f, struct uio *u, loff_t *pos, u64 limit)
+{
+    ssize_t done = 0, n;
+
+    do {
+        n = done && wait_interrupted(WAIT_KILLABLE) ? -EINTR : write_round(f, u, pos, limit);
+        done += MAX(n, 0L);
+    } while (n == UIO_ROUND && u->left && (u64)*pos < limit);
+    return done ? done : n;
 }
 
 static ssize_t write_locked(struct file *f, struct uio *u, loff_t *pos, u64 limit)
@@ -129,9 +141,12 @@ ssize_t generic_file_write_by(struct file *f, struct uio *u, loff_t *pos, u64 ma
             n = uio_prefault(u, ACCESS_READ);
         if (n == -ENOMEM && vm_reclaim(RECLAIM_PAGES))
             n = 0;
+        if (n >= 0) {
+            done += n;
+            n = u->left && wait_interrupted(WAIT_KILLABLE) ? -EINTR : 0;
+        }
         if (n < 0)
             return write_done(f, done ? done : n, *pos);
-        done += n;
     }
     return write_done(f, done, *pos);
 }

@@ -159,6 +159,38 @@ static void test_writes(void)
     NEED(umount("mounted") == 0 && rmdir("mounted") == 0);
 }
 
+static off_t size_of(int fd)
+{
+    struct stat st;
+
+    NEED(fstat(fd, &st) == 0);
+    return st.st_size;
+}
+
+// To the file system that the test is on.
+static bool write_is_cut(void)
+{
+    int fd = open("file", O_CREAT | O_TRUNC | O_WRONLY, 0600);
+    pid_t pid = child_start(write_all, &fd);
+    bool begins = COMES(size_of(fd) > 0), cut;
+
+    NEED(begins && kill(pid, SIGKILL) == 0);
+    NEED(child_end(pid) == SIGNALED(SIGKILL));
+    cut = size_of(fd) < (off_t)SIZE;
+    close(fd);
+    unlink("file");
+    return cut;
+}
+
+static void test_here(void)
+{
+    bool cut = false;
+
+    for (int i = 0; i < ATTEMPTS && !cut; i++)
+        cut = write_is_cut();
+    CHECK("a write here", cut);
+}
+
 int main(void)
 {
     abi_begin();
@@ -167,6 +199,7 @@ int main(void)
     test_read("/dev/zero", MANY);
     test_read("/dev/urandom", SOME);
     test_writes();
+    test_here();
     scratch_leave();
     return abi_end();
 }

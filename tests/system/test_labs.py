@@ -23,7 +23,7 @@ OWN = {
     "lazy": ("test_tests", "sbrk_|sysinfo_memory"),
     "lock": ("test_load", "$"),
     "mmap": ("test_tests or test_more_than_memory or test_mix or test_durable or test_mapped_writes or"
-             " test_ext4_files or test_ext4 and test_stress", "map_"),
+             " test_pages_of_another_file or test_ext4_files or test_ext4 and test_stress or test_sqlite", "map_"),
     "pgtbl": ("test_tests or test_table or test_pgaccess", "ugetpid|layout_top"),
     "syscall": ("test_tests or test_trace or test_abi and (time or badptr)", "trace_|sysinfo_|orphans_live|alarm_trace"),
     "thread": ("test_tests", "$"),

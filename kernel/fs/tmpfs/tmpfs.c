@@ -95,19 +95,6 @@ static int allocate_pages(struct inode *i, u64 first, u64 end)
     return err;
 }
 
-// In rounds, for all of which the inode stays locked.
-static ssize_t write_long(struct file *f, struct uio *u, loff_t *pos, u64 limit)
-{
-    ssize_t done = 0, n;
-
-    do {
-        n = wait_interrupted(WAIT_KILLABLE) ? -EINTR : 0;
-        n = n ?: generic_write_pages(f, u, pos, MIN(limit, *pos + UIO_ROUND));
-        done += MAX(n, 0L);
-    } while (n == UIO_ROUND && u->left);
-    return done ? done : n;
-}
-
 static ssize_t write_pages(struct file *f, struct uio *u, loff_t *pos, u64 limit)
 {
     struct inode *i = f->inode;
@@ -115,10 +102,7 @@ static ssize_t write_pages(struct file *f, struct uio *u, loff_t *pos, u64 limit
 
     if (unlikely(i->seals & ~F_SEAL_SEAL))
         err = tmpfs_seals_write(i) ?: tmpfs_seals_size(i, MAX(*pos + u->left, i->size));
-    if (err)
-        return err;
-    return u->left > UIO_ROUND ? write_long(f, u, pos, limit)
-                               : generic_write_pages(f, u, pos, limit);
+    return err ? err : generic_write_pages(f, u, pos, limit);
 }
 
 static ssize_t regular_write(struct file *f, struct uio *u, loff_t *pos)
