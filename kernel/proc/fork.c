@@ -35,7 +35,9 @@ static int clone_check(const struct clone_args *a)
 {
     u64 f = a->flags;
 
-    if ((f & (CLONE_NAMESPACES | CLONE_INTO_CGROUP | CLONE_PARENT)) || a->set_tid_size)
+    if ((f & (CLONE_NAMESPACES | CLONE_INTO_CGROUP)) || a->set_tid_size)
+        return -EINVAL;
+    if ((f & CLONE_PARENT) && process_self() == init_process)
         return -EINVAL;
     if ((f & CLONE_NEWNS) && (f & CLONE_FS))
         return -EINVAL;
@@ -46,9 +48,7 @@ static int clone_check(const struct clone_args *a)
         return -EINVAL;
     if ((f & CLONE_SIGHAND) && (!(f & CLONE_VM) || (f & CLONE_CLEAR_SIGHAND)))
         return -EINVAL;
-    if (a->exit_signal > 64 || ((f & CLONE_THREAD) && a->exit_signal))
-        return -EINVAL;
-    return 0;
+    return a->exit_signal > 64 ? -EINVAL : 0;
 }
 
 // First code of every user thread.
@@ -306,17 +306,30 @@ static void signals_missed_locked(const struct birth *b)
     }
 }
 
+// A sibling is to its parent what the caller is.
+static void birth_link_locked(const struct birth *b)
+{
+    struct process *self = process_self(), *p = b->proc;
+
+    p->group = self->group;
+    group_get(self->group);
+    if (!(b->args->flags & CLONE_PARENT)) {
+        process_link(p, self);
+    } else {
+        process_link(p, self->parent);
+        p->parent_execs = self->parent_execs;
+        p->exit_signal = self->exit_signal;
+    }
+}
+
 static int birth_publish(struct birth *b)
 {
-    struct process *self = process_self();
     int err;
 
     spin_lock(&proctree_lock);
     err = signal_fatal_pending() ? -ERESTARTNOINTR : task_publish_locked(b);
     if (!err && !(b->args->flags & CLONE_THREAD)) {
-        b->proc->group = self->group;
-        group_get(self->group);
-        process_link(b->proc, self);
+        birth_link_locked(b);
         signals_missed_locked(b);
     }
     if (!err && b->trace && trace_birth_locked(b->trace, b->task))

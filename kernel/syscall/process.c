@@ -68,7 +68,8 @@ s64 sys_clone3(u64 uargs, u64 size)
 
     if (err)
         return err;
-    if ((args.flags & (CSIGNAL | CLONE_DETACHED)) || !args.stack != !args.stack_size)
+    if ((args.flags & (CSIGNAL | CLONE_DETACHED)) || !args.stack != !args.stack_size ||
+        (args.flags & (CLONE_THREAD | CLONE_PARENT) && args.exit_signal))
         return -EINVAL;
     return clone_act(&args);
 }

@@ -166,6 +166,36 @@ static void test_clone3(void)
     args.flags = 0;
     args.exit_signal = 65;
     EXPECT_ERR("bad exit signal", syscall(SYS_clone3, &args, sizeof(args)), EINVAL);
+    args.exit_signal = SIGCHLD;
+    args.flags = CLONE_PARENT;
+    EXPECT_ERR("signal of a sibling", syscall(SYS_clone3, &args, sizeof(args)), EINVAL);
+}
+
+// Makes a child of this process's parent, which tells its number by a pipe.
+static void make_sibling(void *tell)
+{
+    pid_t parent = getppid(), pid = (pid_t)syscall(SYS_clone, CLONE_PARENT | SIGUSR1, 0, 0, 0, 0);
+
+    if (pid == 0) {
+        EXPECT("the same parent", getppid(), parent);
+        _exit(6);
+    }
+    NEED(write(((int *)tell)[1], &pid, sizeof(pid)) == sizeof(pid));
+    EXPECT_ERR("no child of its own", waitpid(-1, NULL, 0), ECHILD);
+}
+
+// The signal is the caller's own: SIGUSR1 would end this process.
+static void test_sibling(void)
+{
+    int tell[2];
+    pid_t sibling;
+
+    NEED(pipe2(tell, O_CLOEXEC) == 0);
+    EXPECT("its maker", child_run(make_sibling, tell), EXITED(0));
+    NEED(read(tell[0], &sibling, sizeof(sibling)) == sizeof(sibling));
+    EXPECT("a sibling's status", child_end(sibling), EXITED(6));
+    close(tell[0]);
+    close(tell[1]);
 }
 
 static void test_wait_options(void)
@@ -561,6 +591,7 @@ int main(int argc, char **argv)
     test_vfork_killed();
     test_usage();
     test_clone3();
+    test_sibling();
     test_wait_options();
     test_wait_groups();
     test_waitid();
