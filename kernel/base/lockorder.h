@@ -5,7 +5,8 @@
 // indents. Ranks rise downwards; debug builds check each acquire (same rank only where noted).
 //
 //  sleeping locks (mutex, rwlock)
-//      RANK_EPOLL         which epolls watch what (an epoll's own: not checked, outer before inner)
+//      RANK_EPOLL         which epolls watch what (an epoll's own: not checked, outer before inner);
+//                         who gets a file's SIGIO
 //      RANK_TTY           terminal state (line discipline input, modes)
 //      RANK_MOUNT         mount tree writers
 //      RANK_RENAME        cross-directory renames, whole file system

@@ -149,7 +149,7 @@ static struct sigio *sigio_of(struct file *f)
     if (!s)
         return NULL;
     ref_init(&s->refs, 1);
-    mutex_init(&s->mutex, RANK_NONE);
+    mutex_init(&s->mutex, RANK_EPOLL);
     work_init(&s->work, sigio_work);
     s->file = f;
     if (atomic_cas(&f->sigio, none, s))
