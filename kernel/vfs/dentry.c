@@ -177,17 +177,23 @@ static u32 bucket_sweep(struct bucket *b, const struct superblock *sb, bool all)
     return freed;
 }
 
+#define SHRINK_ROUNDS 64 // as deep as most trees; others may make names all the time
+
+static u32 sweep_all(struct superblock *sb)
+{
+    u32 freed = 0;
+
+    for (u32 i = 0; i <= bucket_mask; i++)
+        if (load_relaxed(&buckets[i].chain.first))
+            freed += bucket_sweep(&buckets[i], sb, true);
+    return freed;
+}
+
 // Freed children make their parents free for the next round.
 void dcache_shrink_superblock(struct superblock *sb)
 {
-    u32 freed;
-
-    do {
-        freed = 0;
-        for (u32 i = 0; i <= bucket_mask; i++)
-            if (load_relaxed(&buckets[i].chain.first))
-                freed += bucket_sweep(&buckets[i], sb, true);
-    } while (freed);
+    while (sweep_all(sb))
+        ;
 }
 
 void dcache_shrink(void)
@@ -195,7 +201,8 @@ void dcache_shrink(void)
     struct superblock *sb = NULL;
 
     while ((sb = superblock_next(sb)))
-        dcache_shrink_superblock(sb);
+        for (int i = 0; i < SHRINK_ROUNDS && sweep_all(sb); i++)
+            ;
 }
 
 /* Finding */
@@ -449,6 +456,13 @@ struct spinlock *dentry_hold_place(const struct dentry *d)
             return &b->lock;
         spin_unlock(&b->lock);
     }
+}
+
+bool dentry_is_below_locked(const struct dentry *d, const struct dentry *above)
+{
+    while (d != above && d != d->parent)
+        d = d->parent;
+    return d == above;
 }
 
 bool dentry_is_unlinked(const struct dentry *d)

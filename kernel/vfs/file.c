@@ -314,10 +314,12 @@ static int create_file(const struct path *start, const char *name, u32 flags, mo
 
     if (err)
         return err == -EEXIST && !(flags & O_EXCL) ? -EISDIR : err;
-    if (e.dentry->inode)
-        err = flags & O_EXCL ? -EEXIST : -EAGAIN;
+    if (e.dentry->inode && flags & O_EXCL)
+        err = -EEXIST;
+    else if (e.trailing_slash)
+        err = -EISDIR;
     else
-        err = e.trailing_slash ? -EISDIR : leaf_create(&e, &args);
+        err = e.dentry->inode ? -EAGAIN : leaf_create(&e, &args);
     if (!err) {
         *found = (struct path){e.dir.mount, e.dentry};
         path_get(found);

@@ -24,8 +24,10 @@ int dcache_known(struct dentry *dir, const struct name *name, struct dentry **ou
 // reference if it succeeds.
 int dentry_create_lone(struct superblock *sb, struct dentry *parent, struct inode *inode,
                        const char *text, struct dentry **out);
-// Drops all unused names of one superblock.
+// Drops all unused names of one superblock, which nobody makes any more.
 void dcache_shrink_superblock(struct superblock *sb);
+// d is `above` or below it; tree_lock is held.
+bool dentry_is_below_locked(const struct dentry *d, const struct dentry *above);
 
 static inline u32 name_hash_step(u32 hash, u8 c)
 {

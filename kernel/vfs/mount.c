@@ -184,21 +184,31 @@ int mount_root(struct superblock *sb, const char *source)
     return 0;
 }
 
+// What is there loses its last name only while it is locked and nothing is mounted on it.
+static int join_named_locked(struct mount *m, const struct path *top)
+{
+    struct inode *inode = path_inode(top);
+    int err = 0;
+
+    read_lock(&inode->lock);
+    if (!inode->nlink || dentry_is_unlinked(top->dentry))
+        err = -ENOENT;
+    else
+        mount_join_locked(m, top);
+    read_unlock(&inode->lock);
+    return err;
+}
+
 int mount_attach_locked(struct mount *m, const struct path *at)
 {
     struct path top = *at;
-    int err = 0;
+    int err;
 
     if (S_ISDIR(m->root->inode->mode) != S_ISDIR(path_inode(at)->mode))
         return -ENOTDIR;
     path_get(&top);
     mount_cross(&top);
-    if (!mount_is_ours_locked(top.mount))
-        err = -EINVAL;
-    else if (dentry_is_unlinked(top.dentry))
-        err = -ENOENT;
-    else
-        mount_join_locked(m, &top);
+    err = mount_is_ours_locked(top.mount) ? join_named_locked(m, &top) : -EINVAL;
     path_put(&top);
     return err;
 }

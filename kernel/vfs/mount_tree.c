@@ -48,17 +48,9 @@ bool mount_is_ours_locked(struct mount *m)
 
 /* Copies */
 
-// `d` is `root` or below it.
 static bool is_below(const struct dentry *d, const struct dentry *root)
 {
-    bool below;
-
-    spin_lock(&tree_lock);
-    while (d != root && d != d->parent)
-        d = d->parent;
-    below = d == root;
-    spin_unlock(&tree_lock);
-    return below;
+    return spin_read(&tree_lock, dentry_is_below_locked(d, root));
 }
 
 static int copy_one_locked(struct mount *m, struct dentry *root, struct mount **out)

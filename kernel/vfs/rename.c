@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: MIT
 // rename(2) and renameat2(2).
 //
-// A rename within one directory needs only that directory's lock. One between two directories
-// first takes the superblock's rename_lock, under which no directory changes its place, so that
-// "is an ancestor of" stays true while the locks are taken in order: an ancestor before its
-// descendant, unrelated ones by address; then the two files concerned, a directory first as when a
-// name in it is made or removed, and equal kinds by address.
+// A rename within one directory needs only that directory's lock, and then that of the file or of
+// both. One between two directories first takes the superblock's rename_lock, under which no
+// directory changes its place, so that "is an ancestor of" stays true while the locks are taken in
+// order: an ancestor before its descendant, unrelated ones by address; then the two files
+// concerned, a directory first as when a name in it is made or removed, and equal kinds by address.
+// Whoever locks two directories of which neither is above the other has rename_lock: order by
+// address and order by tree do not go together in two hands. So a rename of one directory over
+// another beside it begins again with it.
 #include "abi/errno.h"
 #include "vfs/internal.h"
 
 struct rename {
     struct leaf from, to;
     u32 flags;
+    bool alone; // has rename_lock
 };
 
 // d itself counts as its own ancestor; a directory with two names, of a damaged disk, as one.
@@ -42,11 +46,13 @@ static void lock_directories(struct rename *r)
 {
     struct dentry *a = r->from.dir.dentry, *b = r->to.dir.dentry;
 
+    r->alone = r->alone || a != b;
+    if (r->alone)
+        mutex_lock(&a->sb->rename_lock);
     if (a == b) {
         write_lock(&a->inode->lock);
         return;
     }
-    mutex_lock(&a->sb->rename_lock);
     if (is_ancestor(a, b) || is_ancestor(b, a)) {
         write_lock_nested(is_ancestor(a, b) ? &a->inode->lock : &b->inode->lock);
         write_lock_nested(is_ancestor(a, b) ? &b->inode->lock : &a->inode->lock);
@@ -60,10 +66,10 @@ static void unlock_directories(struct rename *r)
     struct dentry *a = r->from.dir.dentry, *b = r->to.dir.dentry;
 
     write_unlock(&a->inode->lock);
-    if (a == b)
-        return;
-    write_unlock(&b->inode->lock);
-    mutex_unlock(&a->sb->rename_lock);
+    if (a != b)
+        write_unlock(&b->inode->lock);
+    if (r->alone)
+        mutex_unlock(&a->sb->rename_lock);
 }
 
 /* Checks */
@@ -90,7 +96,7 @@ static int check_tree(struct rename *r)
     struct dentry *from = r->from.dentry, *to = r->to.dentry;
     int err = 0;
 
-    if (load_relaxed(&from->mounted) || load_relaxed(&to->mounted))
+    if (load_relaxed(&from->mounted))
         return -EBUSY;
     if (r->from.dir.dentry == r->to.dir.dentry)
         return 0;
@@ -138,8 +144,10 @@ static int rename_act(struct rename *r)
     if (moved == victim)
         return 0;
     lock_pair(moved, victim ? victim : moved);
-    err = dir->ops->rename(dir, &r->from.last, moved, path_inode(&r->to.dir), &r->to.last, victim,
-                           r->flags);
+    err = load_relaxed(&r->to.dentry->mounted)
+              ? -EBUSY
+              : dir->ops->rename(dir, &r->from.last, moved, path_inode(&r->to.dir), &r->to.last,
+                                 victim, r->flags);
     write_unlock(&moved->lock);
     if (victim)
         write_unlock(&victim->lock);
@@ -154,7 +162,15 @@ static int rename_act(struct rename *r)
     return 0;
 }
 
-// The directories are locked; unlocks them before dentries are put.
+static bool both_are_directories(const struct rename *r)
+{
+    struct inode *moved = r->from.dentry->inode, *victim = r->to.dentry->inode;
+
+    return moved && victim && S_ISDIR(moved->mode) && S_ISDIR(victim->mode);
+}
+
+// The directories are locked; unlocks them before dentries are put. -EAGAIN: not without
+// rename_lock.
 static int rename_locked(struct rename *r)
 {
     int err = dentry_lookup_locked(r->from.dir.dentry, &r->from.last, &r->from.dentry);
@@ -165,7 +181,7 @@ static int rename_locked(struct rename *r)
     }
     err = dentry_lookup_locked(r->to.dir.dentry, &r->to.last, &r->to.dentry);
     if (!err) {
-        err = rename_check(r) ?: rename_act(r);
+        err = !r->alone && both_are_directories(r) ? -EAGAIN : rename_check(r) ?: rename_act(r);
         unlock_directories(r);
         dentry_put(r->to.dentry);
     } else {
@@ -191,8 +207,10 @@ int vfs_rename(const struct path *old_start, const char *old_name, const struct 
     if (r.from.dir.dentry != r.to.dir.dentry && path_inode(&r.from.dir) == path_inode(&r.to.dir)) {
         err = -EUCLEAN; // a damaged disk: a directory with two names
     } else if (r.from.dir.mount == r.to.dir.mount) {
-        lock_directories(&r);
-        err = rename_locked(&r);
+        do {
+            lock_directories(&r);
+            err = rename_locked(&r);
+        } while (err == -EAGAIN && !r.alone && (r.alone = true));
     }
     leaf_put(&r.to);
 put_from:

@@ -43,15 +43,28 @@ static void walk_to_root(struct walk *w)
     walk_move(w, &w->root);
 }
 
-// To the parent, out of mounts; false: there is none.
-static bool path_up_locked(struct path *p)
+static inline bool path_is(const struct path *p, const struct path *q)
 {
-    while (p->dentry == p->mount->root && p->mount->parent)
+    return p->dentry == q->dentry && p->mount == q->mount;
+}
+
+// To the parent, out of mounts; false: there is none, or it is past the root.
+static bool path_up_locked(struct path *p, const struct path *root)
+{
+    while (!path_is(p, root) && p->dentry == p->mount->root && p->mount->parent)
         *p = (struct path){p->mount->parent, p->mount->point};
-    if (p->dentry == p->mount->root || p->dentry == p->dentry->parent)
+    if (path_is(p, root) || p->dentry == p->mount->root || p->dentry == p->dentry->parent)
         return false;
     p->dentry = p->dentry->parent;
     return true;
+}
+
+// False: a rename has taken it out of what its mount shows of the file system.
+static bool path_is_connected_locked(const struct path *p)
+{
+    const struct dentry *root = p->mount->root;
+
+    return root == p->mount->sb->root_dentry || dentry_is_below_locked(p->dentry, root);
 }
 
 static void walk_begin(struct walk *w, const struct path *start, const char *name)
@@ -78,10 +91,10 @@ static int walk_check_scope(const struct walk *w)
     if (likely(!(w->flags & WALK_SCOPED)))
         return 0;
     spin_lock(&tree_lock);
-    while ((p.dentry != w->root.dentry || p.mount != w->root.mount) && path_up_locked(&p))
+    while (path_up_locked(&p, &w->root))
         ;
     spin_unlock(&tree_lock);
-    return p.dentry == w->root.dentry && p.mount == w->root.mount ? 0 : -EXDEV;
+    return path_is(&p, &w->root) ? 0 : -EXDEV;
 }
 
 static void walk_end(struct walk *w)
@@ -94,14 +107,18 @@ static void walk_end(struct walk *w)
 static int walk_up(struct walk *w)
 {
     struct path to = w->at;
+    bool up, connected;
 
     walk_know_root(w);
-    if (to.dentry == w->root.dentry && to.mount == w->root.mount)
-        return w->flags & WALK_BENEATH ? -EXDEV : 0;
     spin_lock(&tree_lock);
-    path_up_locked(&to);
+    up = path_up_locked(&to, &w->root);
+    connected = path_is_connected_locked(&to);
     path_get(&to);
     spin_unlock(&tree_lock);
+    if (!connected || (!up && w->flags & WALK_BENEATH)) {
+        path_put(&to);
+        return connected ? -EXDEV : -ENOENT;
+    }
     mount_cross(&to);
     if (unlikely(w->flags & WALK_NO_XDEV && to.mount != w->at.mount)) {
         path_put(&to);
