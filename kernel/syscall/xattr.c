@@ -134,7 +134,7 @@ s64 sys_fremovexattr(u64 fd, u64 name)
 static s64 fetch(struct inode *inode, const char *name, uaddr_t dst, size_t size)
 {
     size_t room = MIN(size, (size_t)XATTR_SIZE_MAX);
-    void *bytes = kmalloc(MAX(room, 1UL), 0);
+    void *bytes SCOPED(memory_end) = kmalloc(MAX(room, 1UL), 0);
     s64 n = -ENOMEM;
 
     if (bytes)
@@ -143,7 +143,6 @@ static s64 fetch(struct inode *inode, const char *name, uaddr_t dst, size_t size
         n = -EFAULT;
     if (n == -ERANGE && room == XATTR_SIZE_MAX)
         n = -E2BIG;
-    kfree(bytes);
     return n;
 }
 
