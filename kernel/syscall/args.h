@@ -8,9 +8,16 @@
 #include "abi/time.h"
 #include "abi/uio.h"
 #include "arch/uaccess.h"
+#include "mm/slab.h"
 #include "proc/signal.h"
 #include "syscall/table.h"
 #include "vfs/file.h"
+
+// For a variable that is fresh memory, or NULL: declare it SCOPED(memory_end).
+static inline void memory_end(void *variable)
+{
+    kfree(*(void **)variable);
+}
 
 // A path argument: its text, and where a relative one starts.
 #define PATH_FAST 128
@@ -36,8 +43,8 @@ struct cred *cred_copy(void);
 // The options of prctl(2) that are about capabilities.
 s64 prctl_capability(int option, u64 a1, u64 a2, u64 a3, u64 a4);
 
-// A user string of at most PATH_MAX bytes in fresh memory (kfree it): -EFAULT -ENAMETOOLONG
-// -ENOMEM.
+// A user string of at most PATH_MAX bytes in fresh memory: -EFAULT -ENAMETOOLONG -ENOMEM; *out is
+// left alone then.
 int string_arg(uaddr_t src, char **out);
 
 // A struct that grows from version to version: what is missing is 0, bytes past what we know must

@@ -53,21 +53,13 @@ s64 sys_chroot(u64 name)
 
 static s64 path_result(const struct path *p, uaddr_t dst, u64 size)
 {
-    char *text = kmalloc(PATH_MAX, 0);
-    s64 n;
+    char *text SCOPED(memory_end) = kmalloc(PATH_MAX, 0);
+    s64 n = text ? path_to_text(p, text, PATH_MAX) : -ENOMEM;
 
-    if (!text)
-        return -ENOMEM;
-    n = path_to_text(p, text, PATH_MAX);
-    if (n >= 0) {
-        n++;
-        if (n > size)
-            n = -ERANGE;
-        else if (copy_to_user(dst, text, n))
-            n = -EFAULT;
-    }
-    kfree(text);
-    return n;
+    if (n < 0)
+        return n;
+    n++;
+    return n > size ? -ERANGE : copy_to_user(dst, text, n) ?: n;
 }
 
 s64 sys_getcwd(u64 dst, u64 size)
@@ -90,21 +82,17 @@ static int mount_string_arg(uaddr_t src, char **out)
 
 s64 sys_mount(u64 source, u64 target, u64 type, u64 flags, u64 options)
 {
-    char *source_text = NULL, *type_text = NULL, *options_text = NULL;
+    char *source_text SCOPED(memory_end) = NULL, *type_text SCOPED(memory_end) = NULL;
+    char *options_text SCOPED(memory_end) = NULL;
     struct path at SCOPED(path_end) = {0};
-    int err;
 
     if ((flags & MS_MGC_MSK) == MS_MGC_VAL)
         flags &= ~(u64)MS_MGC_MSK;
-    err = mount_string_arg(type, &type_text)
-              ?: mount_string_arg(source, &source_text)
-              ?: mount_string_arg(options, &options_text)
-              ?: path_arg_lookup(AT_FDCWD, target, 0, &at)
-              ?: vfs_mount(source_text, &at, type_text, (u32)flags, options_text);
-    kfree(options_text);
-    kfree(source_text);
-    kfree(type_text);
-    return err;
+    return mount_string_arg(type, &type_text)
+               ?: mount_string_arg(source, &source_text)
+               ?: mount_string_arg(options, &options_text)
+               ?: path_arg_lookup(AT_FDCWD, target, 0, &at)
+               ?: vfs_mount(source_text, &at, type_text, (u32)flags, options_text);
 }
 
 s64 sys_umount2(u64 target, u64 flags)

@@ -177,7 +177,7 @@ s64 sys_lseek(u64 fd, u64 offset, u64 whence)
 // kills. Positions are the files' own (OWN_POS) or the caller's.
 static s64 copy_loop(struct file *in, loff_t *in_pos, struct file *out, loff_t *out_pos, u64 count)
 {
-    char *buf = kmalloc(COPY_CHUNK, 0);
+    char *buf SCOPED(memory_end) = kmalloc(COPY_CHUNK, 0);
     s64 done = 0, n = 0, written = 0;
     struct uio u;
 
@@ -202,7 +202,6 @@ static s64 copy_loop(struct file *in, loff_t *in_pos, struct file *out, loff_t *
         if (count > (u64)written && wait_interrupted(WAIT_KILLABLE))
             break;
     }
-    kfree(buf);
     return done ? done : n;
 }
 

@@ -7,7 +7,6 @@
 #include "arch/smp.h"
 #include "fs/tmpfs/tmpfs.h"
 #include "lib/string.h"
-#include "mm/slab.h"
 #include "proc/rseq.h"
 #include "syscall/args.h"
 
@@ -176,7 +175,7 @@ s64 sys_mincore(u64 addr, u64 length, u64 vector)
 
 s64 sys_memfd_create(u64 uname, u64 flags)
 {
-    char *name = NULL;
+    char *name SCOPED(memory_end) = NULL;
     struct file *f;
     int err;
 
@@ -186,9 +185,7 @@ s64 sys_memfd_create(u64 uname, u64 flags)
     err = string_arg(uname, &name);
     if (err == -ENAMETOOLONG || (!err && strlen(name) > MEMFD_NAME_MAX))
         err = -EINVAL;
-    err = err ?: tmpfs_memfd(name, (u32)flags, &f);
-    kfree(name);
-    return err ?: fd_add(f, flags & MFD_CLOEXEC);
+    return err ?: tmpfs_memfd(name, (u32)flags, &f) ?: fd_add(f, flags & MFD_CLOEXEC);
 }
 
 /* Order between harts */

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The calls of mq_overview(7).
 #include "fs/mqueue/mqueue.h"
-#include "mm/slab.h"
 #include "syscall/args.h"
 #include "vfs/socket.h"
 
@@ -26,30 +25,20 @@ static s64 open_reserved(const char *name, u32 flags, mode_t mode, const struct 
 
 s64 sys_mq_open(u64 uname, u64 flags, u64 mode, u64 uattr)
 {
+    char *name SCOPED(memory_end) = NULL;
     struct mq_attr attr;
-    char *name;
-    s64 ret;
+    s64 err = optional_arg(&attr, uattr, sizeof(attr)) ?: string_arg(uname, &name);
 
-    if (optional_arg(&attr, uattr, sizeof(attr)))
-        return -EFAULT;
-    ret = string_arg(uname, &name);
-    if (ret)
-        return ret;
-    ret = *name ? open_reserved(name, (u32)flags, (mode_t)mode, uattr ? &attr : NULL) : -ENOENT;
-    kfree(name);
-    return ret;
+    if (err || !*name)
+        return err ?: -ENOENT;
+    return open_reserved(name, (u32)flags, (mode_t)mode, uattr ? &attr : NULL);
 }
 
 s64 sys_mq_unlink(u64 uname)
 {
-    char *name;
-    int err = string_arg(uname, &name);
+    char *name SCOPED(memory_end) = NULL;
 
-    if (err)
-        return err;
-    err = *name ? mqueue_unlink(name) : -ENOENT;
-    kfree(name);
-    return err;
+    return string_arg(uname, &name) ?: *name ? mqueue_unlink(name) : -ENOENT;
 }
 
 /* Messages */

@@ -107,13 +107,10 @@ s64 sys_mkdirat(u64 dirfd, u64 name, u64 mode)
 s64 sys_symlinkat(u64 target, u64 dirfd, u64 name)
 {
     struct path_arg a SCOPED(path_arg_fini);
-    int err = path_arg_init(&a, dirfd, name, false);
-    char *text = NULL;
+    char *text SCOPED(memory_end) = NULL;
 
-    if (!err)
-        err = string_arg(target, &text) ?: vfs_symlink(text, path_arg_start(&a), a.name);
-    kfree(text);
-    return err;
+    return path_arg_init(&a, dirfd, name, false)
+               ?: string_arg(target, &text) ?: vfs_symlink(text, path_arg_start(&a), a.name);
 }
 
 s64 sys_linkat(u64 old_dirfd, u64 old_name, u64 dirfd, u64 name, u64 flags)
@@ -162,19 +159,11 @@ s64 sys_renameat2(u64 old_dirfd, u64 old_name, u64 dirfd, u64 name, u64 flags)
 
 static s64 readlink_result(const struct path *p, uaddr_t dst, u64 size)
 {
-    char *text = kmalloc(PATH_MAX, 0);
-    s64 n;
+    char *text SCOPED(memory_end) = kmalloc(PATH_MAX, 0);
+    s64 n = text ? vfs_readlink(p, text, PATH_MAX) : -ENOMEM;
 
-    if (!text)
-        return -ENOMEM;
-    n = vfs_readlink(p, text, PATH_MAX);
-    if (n > 0) {
-        n = MIN(n, (s64)size);
-        if (copy_to_user(dst, text, n))
-            n = -EFAULT;
-    }
-    kfree(text);
-    return n;
+    n = MIN(n, (s64)size);
+    return n > 0 && copy_to_user(dst, text, n) ? -EFAULT : n;
 }
 
 s64 sys_readlinkat(u64 dirfd, u64 name, u64 dst, u64 size)

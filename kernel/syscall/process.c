@@ -78,7 +78,7 @@ static s64 exec_at(u64 dirfd, u64 name, u64 argv, u64 envp, u32 flags)
 {
     struct path_arg a SCOPED(path_arg_fini);
     int err = path_arg_init(&a, dirfd, name, flags & AT_EMPTY_PATH);
-    char *shown = NULL;
+    char *shown SCOPED(memory_end) = NULL;
     unsigned tries = 0;
 
     if (flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
@@ -94,7 +94,6 @@ static s64 exec_at(u64 dirfd, u64 name, u64 argv, u64 envp, u32 flags)
             err = process_exec(path_arg_start(&a), a.name, shown ?: a.name, argv, envp, flags);
         while (vm_try_again(err, &tries));
     }
-    kfree(shown);
     return err;
 }
 

@@ -79,16 +79,10 @@ static int message_arg(struct socket *s, struct socket_control *c, const struct 
 
 int socket_control_arg(struct socket *s, struct socket_control *c, uaddr_t src, u64 length)
 {
+    char *buf SCOPED(memory_end) = length <= CONTROL_MAX ? kmalloc(length, 0) : NULL;
     const struct cmsghdr *h;
-    char *buf;
-    int err;
+    int err = buf ? copy_from_user(buf, src, length) : -ENOBUFS;
 
-    if (length > CONTROL_MAX)
-        return -ENOBUFS;
-    buf = kmalloc(length, 0);
-    if (!buf)
-        return -ENOBUFS;
-    err = copy_from_user(buf, src, length) ? -EFAULT : 0;
     for (u64 at = 0; !err && at + sizeof(*h) <= length; at += CMSG_ALIGN(h->cmsg_len)) {
         h = (const struct cmsghdr *)(buf + at);
         if (h->cmsg_len < sizeof(*h) || h->cmsg_len > length - at)
@@ -96,7 +90,6 @@ int socket_control_arg(struct socket *s, struct socket_control *c, uaddr_t src, 
         else
             err = message_arg(s, c, h);
     }
-    kfree(buf);
     return err;
 }
 

@@ -2,7 +2,6 @@
 // Calls that send and receive messages.
 
 #include "abi/limits.h"
-#include "mm/slab.h"
 #include "syscall/socket.h"
 #include "vm/space.h"
 

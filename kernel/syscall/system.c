@@ -13,7 +13,6 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "lib/string.h"
-#include "mm/slab.h"
 #include "proc/utsname.h"
 #include "syscall/args.h"
 

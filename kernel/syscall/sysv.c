@@ -120,21 +120,14 @@ s64 sys_semtimedop(u64 id, u64 ops, u64 n, u64 timeout)
 // GETALL, SETALL.
 static s64 all_values(s32 id, bool set, uaddr_t at)
 {
-    s64 n = sem_count(id), err;
-    u16 *values;
+    s64 n = sem_count(id), size = n * sizeof(u16);
+    u16 *values SCOPED(memory_end) = n < 0 ? NULL : kmalloc(size, ALLOC_ZERO);
 
-    if (n < 0)
-        return n;
-    values = kmalloc(n * sizeof(*values), ALLOC_ZERO);
     if (!values)
-        return -ENOMEM;
+        return n < 0 ? n : -ENOMEM;
     if (set)
-        err = copy_from_user(values, at, n * sizeof(*values))
-                  ?: sem_set_all(id, values, n, self_pid());
-    else
-        err = sem_get_all(id, values, n) ?: copy_to_user(at, values, n * sizeof(*values));
-    kfree(values);
-    return err;
+        return copy_from_user(values, at, size) ?: sem_set_all(id, values, n, self_pid());
+    return sem_get_all(id, values, n) ?: copy_to_user(at, values, size);
 }
 
 s64 sys_semctl(u64 id, u64 number, u64 cmd, u64 arg)

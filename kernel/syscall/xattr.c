@@ -8,9 +8,30 @@
 #include "syscall/at.h"
 #include "vfs/inotify.h"
 
-static int find_path(struct at_file *a, u64 path, u32 at_flags)
+// How a call names its file.
+enum by { BY_PATH, BY_LINK, BY_FD }; // BY_LINK: a path whose last link is not followed
+
+static int file_by(struct at_file *a, enum by by, u64 which)
 {
-    return at_file_find(a, AT_FDCWD, path, at_flags);
+    if (by == BY_FD)
+        return at_file_of_fd(a, which, false);
+    return at_file_find(a, AT_FDCWD, which, by == BY_LINK ? AT_SYMLINK_NOFOLLOW : 0);
+}
+
+/* Arguments */
+
+// Name and value are fresh memory: declare them SCOPED(args_fini).
+struct args {
+    char *name;
+    void *value;
+    size_t size;
+    int flags;
+};
+
+static void args_fini(struct args *s)
+{
+    kfree(s->name);
+    kfree(s->value);
 }
 
 // The name in fresh memory. -ERANGE: empty, or too long.
@@ -27,27 +48,11 @@ static int name_arg(uaddr_t src, char **out)
     return -ERANGE;
 }
 
-/* Set */
-
-struct set_args {
-    char *name;
-    void *value;
-    size_t size;
-    int flags;
-};
-
-static void set_args_fini(struct set_args *s)
-{
-    kfree(s->name);
-    kfree(s->value);
-}
-
-// set_args_fini() it after an error too.
-static int set_args_init(struct set_args *s, u64 name, u64 value, u64 size, u64 flags)
+static int set_args(struct args *s, u64 name, u64 value, u64 size, u64 flags)
 {
     int err;
 
-    *s = (struct set_args){.size = size, .flags = (int)flags};
+    *s = (struct args){.size = size, .flags = (int)flags};
     if ((int)flags & ~(XATTR_CREATE | XATTR_REPLACE))
         return -EINVAL;
     err = name_arg(name, &s->name);
@@ -59,7 +64,9 @@ static int set_args_init(struct set_args *s, u64 name, u64 value, u64 size, u64 
     return s->value ? copy_from_user(s->value, value, size) : -ENOMEM;
 }
 
-static s64 change(const struct at_file *a, const struct set_args *s)
+/* Set and remove */
+
+static s64 change(const struct at_file *a, const struct args *s)
 {
     int err =
         at_file_may_write(a) ?: inode_xattr_set(a->inode, s->name, s->value, s->size, s->flags);
@@ -69,67 +76,56 @@ static s64 change(const struct at_file *a, const struct set_args *s)
     return err;
 }
 
-static s64 set_path(u64 path, const u64 args[4], u32 at_flags)
+static s64 set(enum by by, u64 path, const u64 args[4])
 {
-    struct set_args s SCOPED(set_args_fini) = {0};
+    struct args s SCOPED(args_fini) = {0};
     struct at_file a;
 
-    return set_args_init(&s, args[0], args[1], args[2], args[3])
-               ?: find_path(&a, path, at_flags) ?: at_file_end(&a, change(&a, &s));
+    return set_args(&s, args[0], args[1], args[2], args[3])
+               ?: file_by(&a, by, path) ?: at_file_end(&a, change(&a, &s));
 }
 
 s64 sys_setxattr(u64 path, u64 name, u64 value, u64 size, u64 flags)
 {
-    return set_path(path, (u64[]){name, value, size, flags}, 0);
+    return set(BY_PATH, path, (u64[]){name, value, size, flags});
 }
 
 s64 sys_lsetxattr(u64 path, u64 name, u64 value, u64 size, u64 flags)
 {
-    return set_path(path, (u64[]){name, value, size, flags}, AT_SYMLINK_NOFOLLOW);
+    return set(BY_LINK, path, (u64[]){name, value, size, flags});
 }
 
+// The descriptor is looked at before the rest, a path after it.
 s64 sys_fsetxattr(u64 fd, u64 name, u64 value, u64 size, u64 flags)
 {
-    struct set_args s SCOPED(set_args_fini) = {0};
+    struct args s SCOPED(args_fini) = {0};
     struct at_file a;
 
-    return at_file_of_fd(&a, fd, false)
-               ?: at_file_end(&a, set_args_init(&s, name, value, size, flags) ?: change(&a, &s));
+    return file_by(&a, BY_FD, fd)
+               ?: at_file_end(&a, set_args(&s, name, value, size, flags) ?: change(&a, &s));
 }
 
-/* Remove */
-
-static s64 remove_file(const struct at_file *a, u64 name)
+static s64 remove(enum by by, u64 which, u64 name)
 {
-    struct set_args s = {.flags = XATTR_REPLACE};
-    s64 err = name_arg(name, &s.name);
+    struct args s SCOPED(args_fini) = {.flags = XATTR_REPLACE};
+    struct at_file a;
 
-    if (err)
-        return err;
-    err = change(a, &s);
-    kfree(s.name);
-    return err;
+    return file_by(&a, by, which) ?: at_file_end(&a, name_arg(name, &s.name) ?: change(&a, &s));
 }
 
 s64 sys_removexattr(u64 path, u64 name)
 {
-    struct at_file a;
-
-    return find_path(&a, path, 0) ?: at_file_end(&a, remove_file(&a, name));
+    return remove(BY_PATH, path, name);
 }
 
 s64 sys_lremovexattr(u64 path, u64 name)
 {
-    struct at_file a;
-
-    return find_path(&a, path, AT_SYMLINK_NOFOLLOW) ?: at_file_end(&a, remove_file(&a, name));
+    return remove(BY_LINK, path, name);
 }
 
 s64 sys_fremovexattr(u64 fd, u64 name)
 {
-    struct at_file a;
-
-    return at_file_of_fd(&a, fd, false) ?: at_file_end(&a, remove_file(&a, name));
+    return remove(BY_FD, fd, name);
 }
 
 /* Get and list */
@@ -138,7 +134,7 @@ s64 sys_fremovexattr(u64 fd, u64 name)
 static s64 fetch(struct inode *inode, const char *name, uaddr_t dst, size_t size)
 {
     size_t room = MIN(size, (size_t)XATTR_SIZE_MAX);
-    void *bytes = kmalloc(MAX(room, 1UL), 0);
+    void *bytes SCOPED(memory_end) = kmalloc(MAX(room, 1UL), 0);
     s64 n = -ENOMEM;
 
     if (bytes)
@@ -147,62 +143,51 @@ static s64 fetch(struct inode *inode, const char *name, uaddr_t dst, size_t size
         n = -EFAULT;
     if (n == -ERANGE && room == XATTR_SIZE_MAX)
         n = -E2BIG;
-    kfree(bytes);
     return n;
 }
 
-static s64 get_file(const struct at_file *a, u64 name, u64 value, u64 size)
+static s64 get(enum by by, u64 which, u64 name, u64 value, u64 size)
 {
-    char *text;
-    s64 n = name_arg(name, &text);
+    struct args s SCOPED(args_fini) = {0};
+    struct at_file a;
 
-    if (n)
-        return n;
-    n = fetch(a->inode, text, value, size);
-    kfree(text);
-    return n;
+    return file_by(&a, by, which)
+               ?: at_file_end(&a, name_arg(name, &s.name) ?: fetch(a.inode, s.name, value, size));
 }
 
 s64 sys_getxattr(u64 path, u64 name, u64 value, u64 size)
 {
-    struct at_file a;
-
-    return find_path(&a, path, 0) ?: at_file_end(&a, get_file(&a, name, value, size));
+    return get(BY_PATH, path, name, value, size);
 }
 
 s64 sys_lgetxattr(u64 path, u64 name, u64 value, u64 size)
 {
-    struct at_file a;
-
-    return find_path(&a, path, AT_SYMLINK_NOFOLLOW)
-               ?: at_file_end(&a, get_file(&a, name, value, size));
+    return get(BY_LINK, path, name, value, size);
 }
 
 s64 sys_fgetxattr(u64 fd, u64 name, u64 value, u64 size)
 {
-    struct at_file a;
-
-    return at_file_of_fd(&a, fd, false) ?: at_file_end(&a, get_file(&a, name, value, size));
+    return get(BY_FD, fd, name, value, size);
 }
 
-s64 sys_listxattr(u64 path, u64 list, u64 size)
+static s64 list(enum by by, u64 which, u64 dst, u64 size)
 {
     struct at_file a;
 
-    return find_path(&a, path, 0) ?: at_file_end(&a, fetch(a.inode, NULL, list, size));
+    return file_by(&a, by, which) ?: at_file_end(&a, fetch(a.inode, NULL, dst, size));
 }
 
-s64 sys_llistxattr(u64 path, u64 list, u64 size)
+s64 sys_listxattr(u64 path, u64 dst, u64 size)
 {
-    struct at_file a;
-
-    return find_path(&a, path, AT_SYMLINK_NOFOLLOW)
-               ?: at_file_end(&a, fetch(a.inode, NULL, list, size));
+    return list(BY_PATH, path, dst, size);
 }
 
-s64 sys_flistxattr(u64 fd, u64 list, u64 size)
+s64 sys_llistxattr(u64 path, u64 dst, u64 size)
 {
-    struct at_file a;
+    return list(BY_LINK, path, dst, size);
+}
 
-    return at_file_of_fd(&a, fd, false) ?: at_file_end(&a, fetch(a.inode, NULL, list, size));
+s64 sys_flistxattr(u64 fd, u64 dst, u64 size)
+{
+    return list(BY_FD, fd, dst, size);
 }

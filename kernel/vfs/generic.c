@@ -43,10 +43,8 @@ ssize_t generic_file_read(struct file *f, struct uio *u, loff_t *pos)
     while (u->left && *pos < size) {
         ssize_t n = vm_object_read(&i->object, u, *pos, MIN(u->left, size - *pos));
 
-        if (n == -EFAULT || n == 0)
-            n = uio_prefault(u, ACCESS_WRITE);
-        if (n == -ENOMEM && vm_reclaim(RECLAIM_PAGES))
-            n = 0;
+        if (n <= 0)
+            n = uio_try_again(u, n, ACCESS_WRITE);
         if (n < 0)
             return done ? done : n;
         *pos += n;
@@ -137,10 +135,8 @@ ssize_t generic_file_write_by(struct file *f, struct uio *u, loff_t *pos, u64 ma
             *pos = i->size;
         n = (u64)*pos >= limit ? -EFBIG : fn(f, u, pos, limit);
         write_unlock(&i->lock);
-        if (n == -EFAULT || n == 0)
-            n = uio_prefault(u, ACCESS_READ);
-        if (n == -ENOMEM && vm_reclaim(RECLAIM_PAGES))
-            n = 0;
+        if (n <= 0)
+            n = uio_try_again(u, n, ACCESS_READ);
         if (n >= 0) {
             done += n;
             n = u->left && wait_interrupted(WAIT_KILLABLE) ? -EINTR : 0;

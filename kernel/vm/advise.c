@@ -3,11 +3,40 @@
 #include "arch/uaccess.h"
 #include "vm/vm_private.h"
 
+// 0: the range is mapped all over, and none of its areas has one of `flags`. -ENOMEM, -EBUSY.
+static int covered_without(struct vm_space *s, uaddr_t start, uaddr_t end, u32 flags)
+{
+    int err;
+
+    read_lock(&s->lock);
+    err = space_covered(s, start, end);
+    for (struct vm_area *a = area_from(&s->areas, start); !err && a && a->start < end;
+         a = area_next(a))
+        if (a->flags & flags)
+            err = -EBUSY;
+    read_unlock(&s->lock);
+    return err;
+}
+
 /* madvise */
+
+// What is done with a range, and what with.
+struct advice {
+    int (*take)(const struct advice *v, struct vm_space *s, uaddr_t start, uaddr_t end);
+    u32 set, clear;     // AREA_*
+    bool locked_too;    // drops pages of locked areas
+    enum access access; // for which pages are fetched
+};
+
+// For what is not done here.
+static int advise_nothing(const struct advice *v, struct vm_space *s, uaddr_t start, uaddr_t end)
+{
+    return covered_without(s, start, end, 0);
+}
 
 // Drops pages at once. Private ones read as zeroes, or as the file, afterwards; shared ones stay in
 // their object. MADV_FREE is allowed to do the same.
-static int advise_drop(struct vm_space *s, uaddr_t start, uaddr_t end, bool locked_too)
+static int advise_drop(const struct advice *v, struct vm_space *s, uaddr_t start, uaddr_t end)
 {
     struct gather g;
     int err;
@@ -16,7 +45,7 @@ static int advise_drop(struct vm_space *s, uaddr_t start, uaddr_t end, bool lock
     read_lock(&s->lock);
     err = space_covered(s, start, end);
     for (struct vm_area *a = area_from(&s->areas, start); a && a->start < end; a = area_next(a)) {
-        if (a->flags & AREA_LOCKED && !locked_too) {
+        if (a->flags & AREA_LOCKED && !v->locked_too) {
             err = -EINVAL;
             break;
         }
@@ -27,7 +56,7 @@ static int advise_drop(struct vm_space *s, uaddr_t start, uaddr_t end, bool lock
     return err;
 }
 
-static int advise_flags(struct vm_space *s, uaddr_t start, uaddr_t end, u32 set, u32 clear)
+static int advise_flags(const struct advice *v, struct vm_space *s, uaddr_t start, uaddr_t end)
 {
     int err, gap;
 
@@ -36,10 +65,10 @@ static int advise_flags(struct vm_space *s, uaddr_t start, uaddr_t end, u32 set,
     err = space_isolate(s, start, end);
     for (struct vm_area *a = area_from(&s->areas, start); !err && a && a->start < end;
          a = area_next(a)) {
-        if (set & AREA_WIPEONFORK && a->object)
+        if (v->set & AREA_WIPEONFORK && a->object)
             err = -EINVAL;
         else
-            a->flags = (a->flags & ~clear) | set;
+            a->flags = (a->flags & ~v->clear) | v->set;
     }
     space_merge(s, start, end);
     write_unlock(&s->lock);
@@ -48,7 +77,7 @@ static int advise_flags(struct vm_space *s, uaddr_t start, uaddr_t end, u32 set,
 
 // The bytes of a shared object itself, not only this mapping. Files need their file system for
 // that.
-static int advise_remove(struct vm_space *s, uaddr_t start, uaddr_t end)
+static int advise_remove(const struct advice *v, struct vm_space *s, uaddr_t start, uaddr_t end)
 {
     struct vm_object *o = NULL;
     struct vm_area *a;
@@ -72,17 +101,7 @@ static int advise_remove(struct vm_space *s, uaddr_t start, uaddr_t end)
     return 0;
 }
 
-static int advise_covered(struct vm_space *s, uaddr_t start, uaddr_t end)
-{
-    int err;
-
-    read_lock(&s->lock);
-    err = space_covered(s, start, end);
-    read_unlock(&s->lock);
-    return err;
-}
-
-static int advise_populate(struct vm_space *s, uaddr_t start, uaddr_t end, enum access access)
+static int advise_populate(const struct advice *v, struct vm_space *s, uaddr_t start, uaddr_t end)
 {
     int err;
 
@@ -90,56 +109,40 @@ static int advise_populate(struct vm_space *s, uaddr_t start, uaddr_t end, enum 
     err = space_covered(s, start, end);
     for (struct vm_area *a = area_from(&s->areas, start); !err && a && a->start < end;
          a = area_next(a))
-        err = area_allows(a, access) ? 0 : -EINVAL;
+        err = area_allows(a, v->access) ? 0 : -EINVAL;
     read_unlock(&s->lock);
     if (!err)
-        err = space_populate_for(s, start, end, access);
+        err = space_populate_for(s, start, end, v->access);
     return err == -EIO ? -EFAULT : err;
 }
 
+static const struct advice advices[] = {
+    [MADV_NORMAL... MADV_WILLNEED] = {advise_nothing}, // RANDOM and SEQUENTIAL, too
+    [MADV_COLD... MADV_PAGEOUT] = {advise_nothing},
+    [MADV_DONTNEED] = {advise_drop},
+    [MADV_FREE] = {advise_drop},
+    [MADV_DONTNEED_LOCKED] = {advise_drop, .locked_too = true},
+    [MADV_REMOVE] = {advise_remove},
+    [MADV_DONTFORK] = {advise_flags, .set = AREA_DONTFORK},
+    [MADV_DOFORK] = {advise_flags, .clear = AREA_DONTFORK},
+    [MADV_DONTDUMP] = {advise_flags, .set = AREA_DONTDUMP},
+    [MADV_DODUMP] = {advise_flags, .clear = AREA_DONTDUMP},
+    [MADV_WIPEONFORK] = {advise_flags, .set = AREA_WIPEONFORK},
+    [MADV_KEEPONFORK] = {advise_flags, .clear = AREA_WIPEONFORK},
+    [MADV_HUGEPAGE] = {advise_flags, .set = AREA_HUGE},
+    [MADV_NOHUGEPAGE] = {advise_flags, .clear = AREA_HUGE},
+    [MADV_POPULATE_READ] = {advise_populate, .access = ACCESS_READ},
+    [MADV_POPULATE_WRITE] = {advise_populate, .access = ACCESS_WRITE},
+};
+
 int vm_advise(struct vm_space *s, uaddr_t start, u64 length, int advice)
 {
+    const struct advice *v = (u32)advice < ARRAY_SIZE(advices) ? &advices[advice] : NULL;
     uaddr_t end;
 
-    if (range_check(start, length, &end))
+    if (!v || !v->take || range_check(start, length, &end))
         return -EINVAL;
-    switch (advice) {
-    case MADV_NORMAL:
-    case MADV_RANDOM:
-    case MADV_SEQUENTIAL:
-    case MADV_WILLNEED:
-    case MADV_COLD:
-    case MADV_PAGEOUT:
-        return length ? advise_covered(s, start, end) : 0;
-    case MADV_DONTNEED:
-    case MADV_FREE:
-    case MADV_DONTNEED_LOCKED:
-        return length ? advise_drop(s, start, end, advice == MADV_DONTNEED_LOCKED) : 0;
-    case MADV_REMOVE:
-        return length ? advise_remove(s, start, end) : 0;
-    case MADV_DONTFORK:
-        return length ? advise_flags(s, start, end, AREA_DONTFORK, 0) : 0;
-    case MADV_DOFORK:
-        return length ? advise_flags(s, start, end, 0, AREA_DONTFORK) : 0;
-    case MADV_DONTDUMP:
-        return length ? advise_flags(s, start, end, AREA_DONTDUMP, 0) : 0;
-    case MADV_DODUMP:
-        return length ? advise_flags(s, start, end, 0, AREA_DONTDUMP) : 0;
-    case MADV_WIPEONFORK:
-        return length ? advise_flags(s, start, end, AREA_WIPEONFORK, 0) : 0;
-    case MADV_KEEPONFORK:
-        return length ? advise_flags(s, start, end, 0, AREA_WIPEONFORK) : 0;
-    case MADV_HUGEPAGE:
-        return length ? advise_flags(s, start, end, AREA_HUGE, 0) : 0;
-    case MADV_NOHUGEPAGE:
-        return length ? advise_flags(s, start, end, 0, AREA_HUGE) : 0;
-    case MADV_POPULATE_READ:
-        return length ? advise_populate(s, start, end, ACCESS_READ) : 0;
-    case MADV_POPULATE_WRITE:
-        return length ? advise_populate(s, start, end, ACCESS_WRITE) : 0;
-    default:
-        return -EINVAL;
-    }
+    return length ? v->take(v, s, start, end) : 0;
 }
 
 /* msync */
@@ -163,20 +166,6 @@ static struct file *sync_next(struct vm_space *s, uaddr_t *start, uaddr_t end)
     return f;
 }
 
-static int sync_check(struct vm_space *s, uaddr_t start, uaddr_t end, int flags)
-{
-    int err;
-
-    read_lock(&s->lock);
-    err = space_covered(s, start, end);
-    for (struct vm_area *a = area_from(&s->areas, start); !err && a && a->start < end;
-         a = area_next(a))
-        if (flags & MS_INVALIDATE && a->flags & AREA_LOCKED)
-            err = -EBUSY;
-    read_unlock(&s->lock);
-    return err;
-}
-
 // Pages that were written through a mapping are in their object already, and marked.
 int vm_sync(struct vm_space *s, uaddr_t start, u64 length, int flags)
 {
@@ -189,7 +178,7 @@ int vm_sync(struct vm_space *s, uaddr_t start, u64 length, int flags)
         return -EINVAL;
     err = range_check(start, length, &end);
     if (!err && length)
-        err = sync_check(s, start, end, flags);
+        err = covered_without(s, start, end, flags & MS_INVALIDATE ? AREA_LOCKED : 0);
     while (!err && length && flags & MS_SYNC && (f = sync_next(s, &start, end))) {
         err = vm_hooks.file_sync(f);
         vm_hooks.file_put(f);

@@ -109,7 +109,7 @@ struct uio;
 // bounds the range by the size and the buffer (read); writes raise the object's size. Holes read as
 // zeroes and are not filled by reads if ops->fill is NULL. Bytes moved, or an error when none were.
 // User memory is not faulted in: the copy stops at the first page that is not ready, and -EFAULT
-// means that this is the very first; the caller then unlocks, calls uio_prefault() and tries again.
+// means that this is the very first; the caller then unlocks, and goes on as uio_try_again() says.
 // A read also stops after UIO_ROUND.
 ssize_t vm_object_read(struct vm_object *o, struct uio *u, u64 pos, size_t n);
 ssize_t vm_object_write(struct vm_object *o, struct uio *u, u64 pos, size_t n);

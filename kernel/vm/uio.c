@@ -3,6 +3,7 @@
 #include "vm/uio.h"
 #include "abi/errno.h"
 #include "lib/string.h"
+#include "vm/object.h"
 
 void uio_init_iov(struct uio *u, const struct iovec *iov, unsigned count)
 {
@@ -131,4 +132,11 @@ int uio_prefault(struct uio *u, enum access access)
     size_t chunk = uio_chunk(u, u->left);
 
     return u->kernel || !chunk ? 0 : user_prefault(u->base, chunk, access);
+}
+
+int uio_try_again(struct uio *u, int error, enum access access)
+{
+    if (error == -EFAULT || error == 0)
+        error = uio_prefault(u, access);
+    return error == -ENOMEM && vm_reclaim(RECLAIM_PAGES) ? 0 : error;
 }

@@ -51,7 +51,9 @@ int ext4_dir_add(struct handle *h, struct inode *dir, const struct name *name,
                  const struct inode *inode);
 int ext4_dir_remove(struct handle *h, struct ext4_dir_place *place);
 int ext4_dir_replace(struct handle *h, struct ext4_dir_place *place, const struct inode *inode);
-int ext4_dir_init(struct handle *h, struct inode *dir, u32 parent_ino);       // "." and ".."
+// The first block of one without any: "." and "..", and then the entries of n chains.
+int ext4_dir_init(struct handle *h, struct inode *dir, u32 parent_ino,
+                  const struct dirblock *chains, unsigned n);
 int ext4_dir_set_parent(struct handle *h, struct inode *dir, u32 parent_ino); // ".."
 u32 ext4_dir_add_credits(const struct inode *dir);
 // A change of a block: `change`, then the bytes, then `changed`, which sets the checksum. Of

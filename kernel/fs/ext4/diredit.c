@@ -218,7 +218,7 @@ int ext4_dir_replace(struct handle *h, struct ext4_dir_place *place, const struc
     return 0;
 }
 
-/* "." and ".." */
+/* The first block */
 
 void ext4_dir_put_dots(const struct dirblock *view, const struct inode *dir, u32 parent_ino)
 {
@@ -226,7 +226,20 @@ void ext4_dir_put_dots(const struct dirblock *view, const struct inode *dir, u32
     dirblock_put(view, 0, "..", 2, parent_ino, entry_type(dir));
 }
 
-int ext4_dir_init(struct handle *h, struct inode *dir, u32 parent_ino)
+static void copy_entries(const struct dirblock *to, const struct dirblock *from)
+{
+    struct ext4_dirent *e;
+    u32 offset = 0, at;
+
+    while (!dirblock_next(from, &offset, &e)) {
+        if (!dirblock_room(to, e->name_len, &at))
+            dirblock_put(to, at, e->name, e->name_len, e->inode, e->file_type);
+        offset += e->rec_len;
+    }
+}
+
+int ext4_dir_init(struct handle *h, struct inode *dir, u32 parent_ino,
+                  const struct dirblock *chains, unsigned n)
 {
     struct ext4_dir_block k;
     int err = ext4_dir_append(h, dir, &k);
@@ -236,6 +249,8 @@ int ext4_dir_init(struct handle *h, struct inode *dir, u32 parent_ino)
     err = ext4_dir_change(h, &k);
     if (!err) {
         ext4_dir_put_dots(&k.view, dir, parent_ino);
+        for (unsigned i = 0; i < n; i++)
+            copy_entries(&k.view, &chains[i]);
         ext4_dir_changed(h, &k);
     }
     buf_put(k.b);

@@ -120,38 +120,6 @@ int ext4_inline_drop(struct handle *h, struct inode *i)
     return err;
 }
 
-static void copy_entries(const struct dirblock *to, const struct dirblock *from)
-{
-    struct ext4_dirent *e;
-    u32 offset = 0, at;
-
-    while (!dirblock_next(from, &offset, &e)) {
-        if (!dirblock_room(to, e->name_len, &at))
-            dirblock_put(to, at, e->name, e->name_len, e->inode, e->file_type);
-        offset += e->rec_len;
-    }
-}
-
-// The directory is one without blocks by now.
-static int fill_block(struct handle *h, struct inode *dir, u32 parent, const struct dirblock *a,
-                      const struct dirblock *b)
-{
-    struct ext4_dir_block k;
-    int err = ext4_dir_append(h, dir, &k);
-
-    if (err)
-        return err;
-    err = ext4_dir_change(h, &k);
-    if (!err) {
-        ext4_dir_put_dots(&k.view, dir, parent);
-        copy_entries(&k.view, a);
-        copy_entries(&k.view, b);
-        ext4_dir_changed(h, &k);
-    }
-    buf_put(k.b);
-    return err;
-}
-
 static void map_begin(struct inode *dir)
 {
     struct ext4_inode *i = ext4_i(dir);
@@ -181,7 +149,7 @@ int ext4_inline_dir_convert(struct handle *h, struct inode *dir)
     struct ext4_dir_block rest = {.dir = dir, .logical = 1};
     u64 size = dir->size;
     u32 head[15];
-    struct dirblock first = {(u8 *)head + PARENT_LEN, EXT4_INLINE_IN_BLOCK - PARENT_LEN};
+    struct dirblock chains[] = {{(u8 *)head + PARENT_LEN, EXT4_INLINE_IN_BLOCK - PARENT_LEN}, {0}};
     int err = ext4_name_hold(h, dir);
 
     if (!err && ext4_dir_blocks(dir) > 1)
@@ -189,8 +157,9 @@ int ext4_inline_dir_convert(struct handle *h, struct inode *dir)
     if (err)
         return err;
     memcpy(head, ext4_i(dir)->block, sizeof(head));
+    chains[1] = rest.view;
     map_begin(dir);
-    err = fill_block(h, dir, head[0], &first, &rest.view) ?: ext4_inline_drop(h, dir);
+    err = ext4_dir_init(h, dir, head[0], chains, ARRAY_SIZE(chains)) ?: ext4_inline_drop(h, dir);
     buf_put(rest.b);
     if (!err)
         return ext4_inode_write(h, dir);

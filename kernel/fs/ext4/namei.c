@@ -128,7 +128,7 @@ static int new_contents(struct handle *h, const struct naming *n)
 
     if (S_ISDIR(n->args->mode)) {
         n->inode->nlink = 2;
-        err = ext4_dir_init(h, n->inode, n->dir->ino);
+        err = ext4_dir_init(h, n->inode, n->dir->ino, NULL, 0);
     } else if (S_ISLNK(n->args->mode)) {
         err = ext4_link_init(h, n->inode, n->args->target);
     } else {

@@ -8,67 +8,58 @@
 enum { ERRORS, DATA, NOLOAD, NOTHING }; // what a word sets; the last: nothing that shows
 
 static const struct {
-    const char *word;
-    u8 sets, value;
+    const char *key, *value;
+    u8 sets, to;
 } words[] = {
-    {"errors=continue", ERRORS, EXT4_ERRORS_CONTINUE},
-    {"errors=remount-ro", ERRORS, EXT4_ERRORS_RO},
-    {"errors=panic", ERRORS, EXT4_ERRORS_PANIC},
-    {"data=ordered", DATA, EXT4_DATA_ORDERED},
-    {"data=writeback", DATA, EXT4_DATA_WRITEBACK},
-    {"data=journal", DATA, EXT4_DATA_JOURNAL},
-    {"noload", NOLOAD, true},
-    {"norecovery", NOLOAD, true},
-    {"user_xattr", NOTHING, 0},
-    {"acl", NOTHING, 0},
-    {"delalloc", NOTHING, 0},
-    {"barrier", NOTHING, 0},
-    {"barrier=1", NOTHING, 0},
-    {"relatime", NOTHING, 0},
-    {"defaults", NOTHING, 0},
-    {"rw", NOTHING, 0},
-    {"ro", NOTHING, 0},
-    {"auto_da_alloc", NOTHING, 0},
-    {"nodiscard", NOTHING, 0},
-    {"init_itable", NOTHING, 0},
+    {"errors", "continue", ERRORS, EXT4_ERRORS_CONTINUE},
+    {"errors", "remount-ro", ERRORS, EXT4_ERRORS_RO},
+    {"errors", "panic", ERRORS, EXT4_ERRORS_PANIC},
+    {"data", "ordered", DATA, EXT4_DATA_ORDERED},
+    {"data", "writeback", DATA, EXT4_DATA_WRITEBACK},
+    {"data", "journal", DATA, EXT4_DATA_JOURNAL},
+    {"noload", NULL, NOLOAD, true},
+    {"norecovery", NULL, NOLOAD, true},
+    {"user_xattr", NULL, NOTHING, 0},
+    {"acl", NULL, NOTHING, 0},
+    {"delalloc", NULL, NOTHING, 0},
+    {"barrier", NULL, NOTHING, 0},
+    {"barrier", "1", NOTHING, 0},
+    {"relatime", NULL, NOTHING, 0},
+    {"defaults", NULL, NOTHING, 0},
+    {"rw", NULL, NOTHING, 0},
+    {"ro", NULL, NOTHING, 0},
+    {"auto_da_alloc", NULL, NOTHING, 0},
+    {"nodiscard", NULL, NOTHING, 0},
+    {"init_itable", NULL, NOTHING, 0},
 };
 
-static int option_parse(const char *word, struct ext4_options *o)
+static bool same(const char *a, const char *b)
 {
+    return a && b ? !strcmp(a, b) : a == b;
+}
+
+static int option_apply(void *arg, const char *key, const char *value)
+{
+    struct ext4_options *o = arg;
     int ignored, *sets[] = {&o->errors, &o->data_mode, &o->noload, &ignored};
     u64 seconds;
 
     for (unsigned i = 0; i < ARRAY_SIZE(words); i++) {
-        if (strcmp(words[i].word, word))
+        if (!same(words[i].key, key) || !same(words[i].value, value))
             continue;
-        *sets[words[i].sets] = words[i].value;
+        *sets[words[i].sets] = words[i].to;
         return 0;
     }
-    if (!strncmp(word, "commit=", 7) && !parse_u64(word + 7, NULL, 10, &seconds) &&
-        seconds < 3600) {
+    if (same(key, "commit") && value && !parse_u64(value, NULL, 10, &seconds) && seconds < 3600) {
         o->commit_interval = seconds * NS_PER_SEC;
         return 0;
     }
-    log_info("ext4: unknown mount option: %s", word);
+    log_info("ext4: unknown mount option: %s%s%s", key, value ? "=" : "", value ?: "");
     return -EINVAL;
 }
 
 int ext4_options_parse(const char *text, struct ext4_options *out)
 {
-    char word[64];
-    int err = 0;
-
     *out = (struct ext4_options){.errors = -1, .data_mode = -1};
-    while (!err && text && *text) {
-        const char *end = strchr(text, ',');
-        size_t n = end ? end - text : strlen(text);
-
-        if (n >= sizeof(word))
-            return -EINVAL;
-        memcpy(word, text, n);
-        word[n] = '\0';
-        err = n ? option_parse(word, out) : 0;
-        text += n + (end != NULL);
-    }
-    return err;
+    return options_each(text, option_apply, out);
 }

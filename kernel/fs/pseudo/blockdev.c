@@ -43,22 +43,21 @@ static u64 span(struct file *f, struct uio *u, loff_t pos)
 
 /* Through the cache */
 
-static ssize_t read_some(struct file *f, struct uio *u, loff_t pos, u64 left)
+static ssize_t cached(struct file *f, struct uio *u, loff_t *pos, u64 left, bool write)
 {
-    ssize_t n = vm_object_read(f->object, u, pos, left);
+    ssize_t done = 0, n;
 
-    if (n == -EFAULT || n == 0)
-        n = uio_prefault(u, ACCESS_WRITE);
-    return n == -ENOMEM && vm_reclaim(RECLAIM_PAGES) ? 0 : n;
-}
-
-static ssize_t write_some(struct file *f, struct uio *u, loff_t pos, u64 left)
-{
-    ssize_t n = vm_object_write(f->object, u, pos, left);
-
-    if (n == -EFAULT || n == 0)
-        n = uio_prefault(u, ACCESS_READ);
-    return n == -ENOMEM && vm_reclaim(RECLAIM_PAGES) ? 0 : n;
+    for (; left; left -= n, *pos += n, done += n) {
+        n = write ? vm_object_write(f->object, u, *pos, left)
+                  : vm_object_read(f->object, u, *pos, left);
+        if (n <= 0)
+            n = uio_try_again(u, n, write ? ACCESS_READ : ACCESS_WRITE);
+        if (n < 0)
+            return done ? done : n;
+    }
+    if (write)
+        vm_dirty_throttle(f->object);
+    return done;
 }
 
 // What changed on the device past the cache. Whoever fills pages now began before that.
@@ -114,34 +113,16 @@ static ssize_t direct(struct file *f, struct uio *u, loff_t *pos, u64 left, bool
     return done ? done : err;
 }
 
+static ssize_t transfer(struct file *f, struct uio *u, loff_t *pos, u64 left, bool write)
+{
+    return (f->flags & O_DIRECT ? direct : cached)(f, u, pos, left, write);
+}
+
 static ssize_t blockdev_read(struct file *f, struct uio *u, loff_t *pos)
 {
     u64 left = span(f, u, *pos);
-    ssize_t done = 0, n;
 
-    if (f->flags & O_DIRECT && left)
-        return direct(f, u, pos, left, false);
-    for (; left; left -= n, *pos += n, done += n) {
-        n = read_some(f, u, *pos, left);
-        if (n < 0)
-            return done ? done : n;
-    }
-    return done;
-}
-
-static ssize_t write_all(struct file *f, struct uio *u, loff_t *pos, u64 left)
-{
-    ssize_t done = 0, n;
-
-    if (f->flags & O_DIRECT)
-        return direct(f, u, pos, left, true);
-    for (; left; left -= n, *pos += n, done += n) {
-        n = write_some(f, u, *pos, left);
-        if (n < 0)
-            return done ? done : n;
-    }
-    vm_dirty_throttle(f->object);
-    return done;
+    return left ? transfer(f, u, pos, left, false) : 0;
 }
 
 static ssize_t blockdev_write(struct file *f, struct uio *u, loff_t *pos)
@@ -155,7 +136,7 @@ static ssize_t blockdev_write(struct file *f, struct uio *u, loff_t *pos)
         return -EPERM;
     if (!left)
         return u->left ? -ENOSPC : 0;
-    done = write_all(f, u, pos, left);
+    done = transfer(f, u, pos, left, true);
     if (done > 0 && f->flags & O_DSYNC)
         err = file_fsync(f, true);
     return err ? err : done;
