@@ -218,26 +218,15 @@ static int proc_readdir(struct file *f, struct dir_sink *sink)
 static int proc_readlink(struct inode *i, char *buf, size_t size)
 {
     struct proc_place p = *place_of(i);
-    int err = p.id ? proc_place_begin(&p) : 0;
 
-    if (err)
-        return err;
-    err = p.entry->readlink(&p, buf, size);
-    if (p.id)
-        proc_place_end(&p);
-    return err;
+    return proc_place_begin(&p) ?: proc_place_end(&p, p.entry->readlink(&p, buf, size));
 }
 
 static int proc_follow(struct inode *i, struct path *out)
 {
     struct proc_place p = *place_of(i);
-    int err = proc_place_begin(&p);
 
-    if (err)
-        return err;
-    err = p.entry->follow(&p, out);
-    proc_place_end(&p);
-    return err;
+    return proc_place_begin(&p) ?: proc_place_end(&p, p.entry->follow(&p, out));
 }
 
 // Contents cannot be changed by attributes: O_TRUNC succeeds without effect.
@@ -261,31 +250,14 @@ static const struct file_ops dir_fops = {.readdir = proc_readdir};
 static int text_make(struct text *t, struct inode *i)
 {
     struct proc_place p = *place_of(i);
-    int err = p.id ? proc_place_begin(&p) : 0;
 
-    if (err)
-        return err;
-    err = p.entry->show ? p.entry->show(t, &p) : -EINVAL;
-    if (p.id)
-        proc_place_end(&p);
-    return err;
+    return proc_place_begin(&p)
+               ?: proc_place_end(&p, p.entry->show ? p.entry->show(t, &p) : -EINVAL);
 }
 
 static ssize_t text_read(struct file *f, struct uio *u, loff_t *pos)
 {
     return text_file_read(f, u, pos, text_make);
-}
-
-static int place_write(struct proc_place *p, const char *text)
-{
-    int err = p->id ? proc_place_begin(p) : 0;
-
-    if (err)
-        return err;
-    err = p->entry->write(text, p);
-    if (p->id)
-        proc_place_end(p);
-    return err;
 }
 
 static ssize_t text_write(struct file *f, struct uio *u, loff_t *pos)
@@ -305,7 +277,7 @@ static ssize_t text_write(struct file *f, struct uio *u, loff_t *pos)
     text[n] = '\0';
     if (n && text[n - 1] == '\n')
         text[n - 1] = '\0';
-    err = err ?: place_write(&p, text);
+    err = err ?: proc_place_begin(&p) ?: proc_place_end(&p, p.entry->write(text, &p));
     if (text != small)
         kfree(text);
     return err ?: (ssize_t)n;
@@ -330,8 +302,7 @@ static int raw_open(struct inode *i, struct file *f)
     f->private = p.space;
     if (p.space)
         vm_space_pin(p.space);
-    proc_place_end(&p);
-    return 0;
+    return proc_place_end(&p, 0);
 }
 
 static void raw_release(struct file *f)

@@ -92,8 +92,10 @@ bool proc_next_process(pid_t unused, u32 *id);
 bool proc_place_lives(const struct proc_place *p); // its process or thread has the id, still
 bool proc_place_bind(struct proc_place *p);        // to who has the id now; false: nobody
 void proc_place_unbind(const struct proc_place *p);
-int proc_place_begin(struct proc_place *p); // gets process and space; -ESRCH -EACCES
-void proc_place_end(struct proc_place *p);
+// Around a callback: gets the process and space of a place with an id (-ESRCH -EACCES), puts them
+// and returns `result`.
+int proc_place_begin(struct proc_place *p);
+int proc_place_end(struct proc_place *p, int result);
 void proc_owner(pid_t id, uid_t *uid, gid_t *gid);
 int proc_root_of(pid_t id, struct path *out);          // referenced; -ESRCH, -ENOENT (a zombie)
 struct file *proc_file_of(const struct proc_place *p); // open as p->fd; referenced, NULL

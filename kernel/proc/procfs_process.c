@@ -382,17 +382,21 @@ int proc_place_begin(struct proc_place *p)
 {
     int err;
 
+    if (!p->id)
+        return 0;
     spin_lock(&proctree_lock);
     err = place_begin_locked(p);
     spin_unlock(&proctree_lock);
     return err;
 }
 
-void proc_place_end(struct proc_place *p)
+int proc_place_end(struct proc_place *p, int result)
 {
     if (p->space)
         vm_space_put(p->space);
-    process_put(p->process);
+    if (p->process)
+        process_put(p->process);
+    return result;
 }
 
 void proc_owner(pid_t id, uid_t *uid, gid_t *gid)
