@@ -152,15 +152,18 @@ static void hart_expire(struct timer_hart *th, ns_t now)
     }
 }
 
+// Callbacks take half of a hart's time at most, however many timers are due again and again.
 void timers_interrupt(void)
 {
     struct timer_hart *th = &timer_harts[hart_index()];
-    ns_t now = clock_monotonic(), next;
+    ns_t now = clock_monotonic(), next, end;
 
     spin_lock(&th->lock);
     hart_expire(th, now);
     next = th->first ? timer_of(th->first)->deadline : NS_NEVER;
     spin_unlock_irqrestore(&th->lock, 0);
+    end = clock_monotonic();
+    next = MAX(next, end + (end - now));
     if (th->tick <= now)
         th->tick = NS_NEVER;
     th->programmed = 0;

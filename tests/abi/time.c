@@ -243,6 +243,38 @@ static void test_extreme_timers(void)
     timer_delete(timer);
 }
 
+// On each hart many timers that are always due: their process goes on, and can be ended.
+static void storm(void *unused)
+{
+    struct itimerspec fast = {{0, 1}, {0, 1}};
+    struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN};
+    int harts = (int)sysconf(_SC_NPROCESSORS_ONLN);
+    volatile int steps = 0;
+    timer_t timer;
+    sigset_t set;
+
+    (void)unused;
+    sigemptyset(&set);
+    sigaddset(&set, SIGRTMIN);
+    NEED(sigprocmask(SIG_BLOCK, &set, NULL) == 0);
+    for (int hart = 0; hart < harts; hart++) {
+        unsigned long one = 1UL << hart;
+
+        NEED(raw(SYS_sched_setaffinity, 0, sizeof(one), (long)&one, 0, 0, 0) == 0);
+        for (int i = 0; i < 200 / harts; i++)
+            NEED(timer_create(CLOCK_MONOTONIC, &event, &timer) == 0 &&
+                 timer_settime(timer, 0, &fast, NULL) == 0);
+    }
+    while (steps < 1000000)
+        steps++;
+    raise(SIGKILL);
+}
+
+static void test_storm(void)
+{
+    EXPECT("a storm of timers is ended", child_run(storm, NULL), SIGNALED(SIGKILL));
+}
+
 static void test_inheritance(void)
 {
     struct itimerval far = {.it_value = {1000, 0}}, got;
@@ -327,6 +359,7 @@ int main(void)
     test_timers_of_one_signal();
     test_set_clock();
     test_extreme_timers();
+    test_storm();
     test_inheritance();
     test_cpu_time();
     return abi_end();
