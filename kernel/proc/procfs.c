@@ -283,8 +283,17 @@ static ssize_t text_write(struct file *f, struct uio *u, loff_t *pos)
     return err ?: (ssize_t)n;
 }
 
+// Who may not read it may not open it either, for somebody with more rights to read.
+static int text_open(struct inode *i, struct file *f)
+{
+    struct proc_place p = *place_of(i);
+    int err = p.entry->guarded ? proc_place_begin(&p) ?: proc_place_end(&p, 0) : 0;
+
+    return err ?: text_file_open(i, f);
+}
+
 static const struct file_ops text_fops = {
-    .open = text_file_open,
+    .open = text_open,
     .release = text_file_release,
     .read = text_read,
     .write = text_write,

@@ -72,6 +72,8 @@ static void look(void *pid)
     EXPECT_ERR("another's directory", open(path, O_RDONLY), EACCES);
     snprintf(path, sizeof(path), "/proc/%d/exe", *(pid_t *)pid);
     EXPECT_ERR("another's program", readlink(path, text, sizeof(text)), EACCES);
+    snprintf(path, sizeof(path), "/proc/%d/maps", *(pid_t *)pid);
+    EXPECT_ERR("not to be opened for others", open(path, O_RDONLY), EACCES);
     EXPECT_OK("one's own", readlink("/proc/self/exe", text, sizeof(text)));
 }
 
