@@ -103,12 +103,12 @@ s64 sem_get(s32 key, u64 count, u32 flags)
 
 static struct sem_undo *undo_find_locked(struct sem_set *s, const struct sem_undos *process)
 {
-    struct sem_undo *u, *found = NULL;
+    struct sem_undo *u;
 
     LIST_FOR_EACH (u, &s->undos, of_set)
         if (u->process == process)
-            found = u;
-    return found;
+            return u;
+    return NULL;
 }
 
 static void undo_free(struct sem_undo *u)

@@ -171,12 +171,20 @@ static struct message *message_take(struct mqueue *q)
     return m;
 }
 
+static void watch_end_locked(struct mqueue *q, bool arrived)
+{
+    q->watch.end(&q->watch, arrived);
+    q->watch.owner = NULL;
+}
+
 void mqueue_destroy(struct mqueue *q)
 {
     struct message *m;
 
     while ((m = message_take(q)))
         message_free(m);
+    if (q->watch.owner)
+        watch_end_locked(q, false);
     user_count_sub(q->uid, USER_QUEUE_BYTES, q->charged);
     kfree(q);
     atomic_fetch_sub(&queues, 1UL);
@@ -288,12 +296,6 @@ static void touch_locked(struct inode *i)
 }
 
 /* Who is told */
-
-static void watch_end_locked(struct mqueue *q, bool arrived)
-{
-    q->watch.end(&q->watch, arrived);
-    q->watch.owner = NULL;
-}
 
 int mqueue_watch(struct file *f, const struct mqueue_watch *w)
 {
