@@ -117,3 +117,9 @@ static inline u32 ref_read(struct ref *r)
 {
     return load_relaxed(&r->count);
 }
+
+// Who has the only reference sees all that others did before they put theirs.
+static inline bool ref_is_last(struct ref *r)
+{
+    return load_acquire(&r->count) == 1;
+}

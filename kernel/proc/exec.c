@@ -320,11 +320,11 @@ static int exec_copy_shared(struct exec *x)
     struct process *p = process_self();
     int err = 0;
 
-    if (ref_read(&thread->files->refs) > 1)
+    if (!ref_is_last(&thread->files->refs))
         err = fdtable_copy(thread->files, &x->files);
     if (!err && exec_changes_id(x))
         err = fs_context_copy(thread->fs, &x->fs);
-    if (!err && (ref_read(&p->sighand->refs) > 1 || load_relaxed(&p->task_count) > 1)) {
+    if (!err && (!ref_is_last(&p->sighand->refs) || load_relaxed(&p->task_count) > 1)) {
         x->sighand = sighand_create();
         err = x->sighand ? 0 : -ENOMEM;
     }
@@ -339,7 +339,7 @@ static void exec_swap_shared(struct exec *x)
     struct fs_context *fs = thread->fs;
     irqflags_t flags = spin_lock_irqsave(&process_self()->siglock);
 
-    if (x->files && ref_read(&files->refs) > 1) {
+    if (x->files && !ref_is_last(&files->refs)) {
         thread->files = x->files;
         x->files = files;
     }

@@ -268,7 +268,7 @@ int files_unshare(void)
     irqflags_t flags;
     int err;
 
-    if (ref_read(&old->refs) == 1)
+    if (ref_is_last(&old->refs))
         return 0;
     err = fdtable_copy(old, &own);
     if (err)

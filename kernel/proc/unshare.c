@@ -33,7 +33,7 @@ static int fs_unshare(u64 flags, struct fs_context **out)
     struct fs_context *old = thread_self()->fs;
     int err;
 
-    if (!(flags & CLONE_NEWNS) && (!(flags & CLONE_FS) || ref_read(&old->refs) == 1))
+    if (!(flags & CLONE_NEWNS) && (!(flags & CLONE_FS) || ref_is_last(&old->refs)))
         return 0;
     err = fs_context_copy(old, out);
     return err || !(flags & CLONE_NEWNS) ? err : fs_context_own_mounts(*out);

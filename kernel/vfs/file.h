@@ -166,7 +166,7 @@ static inline struct file *fd_get_but(u32 fd, u32 refused)
     struct fdtable *t = thread_self()->files;
     struct file *f;
 
-    if (unlikely(ref_read(&t->refs) != 1))
+    if (unlikely(!ref_is_last(&t->refs)))
         return fd_get_shared(t, fd, refused);
     f = likely(fd < t->size) ? t->files[fd] : NULL;
     if (unlikely(!f || f->mode & refused))

@@ -103,7 +103,7 @@ void fs_context_set_root(struct fs_context *fs, const struct path *p)
 static void context_path_get(bool root, struct path *out)
 {
     struct fs_context *fs = thread_self()->fs;
-    bool shared = fs && ref_read(&fs->refs) != 1;
+    bool shared = fs && !ref_is_last(&fs->refs);
 
     if (unlikely(shared))
         spin_lock(&fs->lock);

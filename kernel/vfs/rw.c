@@ -20,7 +20,7 @@ static inline bool pos_is_shared(struct file *f)
 {
     struct fdtable *t = thread_self()->files;
 
-    return !t || ref_read(&t->refs) != 1 || ref_read(&f->refs) > 2;
+    return !t || !ref_is_last(&t->refs) || ref_read(&f->refs) > 2;
 }
 
 static ssize_t io_at_pos(struct file *f, struct uio *u, io_fn *fn)
