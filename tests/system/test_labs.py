@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.rivulet, pytest.mark.one_config]
 # What a lab's cut takes from the other tests: tests of this folder, and those of usertests. What else
 # test_tests runs are checks of the other labs.
 OWN = {
-    "cow": ("test_tests", "cow_"),
+    "cow": ("test_tests or test_abi and smaps or test_pageinfo and (test_pagemap or test_idle)", "cow_"),
     "fs": ("test_tests or test_bigfile and not without_room or test_xv6fs and (test_layout or"
            " test_host_tree or test_sizes or test_largest_file or test_full) or test_on_disk and xv6fs",
            "symlink_|file_indirect|all_blocks"),
@@ -24,8 +24,9 @@ OWN = {
     "lock": ("test_load", "$"),
     "mmap": ("test_tests or test_more_than_memory or test_mix or test_durable or test_mapped_writes or"
              " test_pages_of_another_file or test_ext4_files or test_ext4 and test_stress or test_sqlite", "map_"),
-    "pgtbl": ("test_tests or test_table or test_pgaccess", "ugetpid|layout_top"),
-    "syscall": ("test_tests or test_trace or test_abi and (time or badptr)", "trace_|sysinfo_|orphans_live|alarm_trace"),
+    "pgtbl": ("test_tests or test_table or test_pgaccess or test_megapage", "ugetpid|layout_top"),
+    "syscall": ("test_tests or test_trace or test_abi and time or badptr",
+                "trace_|sysinfo_|orphans_live|alarm_trace"),
     "thread": ("test_tests", "$"),
     "traps": ("test_tests or test_alarm or test_backtrace", "alarm_"),
     "util": ("test_primes or test_pingpong or test_find_ or test_xargs_ or test_sleep or test_trace",
