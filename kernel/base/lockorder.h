@@ -5,13 +5,15 @@
 // indents. Ranks rise downwards; debug builds check each acquire (same rank only where noted).
 //
 //  sleeping locks (mutex, rwlock)
-//      RANK_EPOLL         which epolls watch what (an epoll's own: not checked, outer before inner);
+//      RANK_EPOLL         which epolls watch what (an epoll's own: not checked, outer before
+//      inner);
 //                         who gets a file's SIGIO
 //      RANK_TTY           terminal state (line discipline input, modes)
 //      RANK_MOUNT         mount tree writers
-//      RANK_RENAME        cross-directory renames, whole file system
+//      RANK_RENAME        renames between or of directories, whole file system
 //        RANK_SPACE       address space areas                       (parent before child at fork)
-//          RANK_INODE     inode contents; ancestors before descendants, else by address
+//          RANK_INODE     inode contents; ancestors before descendants, else (two of them
+//                         directories: under RANK_RENAME) by address
 //            RANK_PIPE    pipe buffer; what connects Unix sockets
 //            RANK_IPC     tables of System V objects
 //            RANK_PIPE    pipe buffer, System V object

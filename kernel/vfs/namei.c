@@ -231,8 +231,8 @@ static int remove_locked(struct leaf *e)
 
     inode_get(victim);
     write_lock_nested(&victim->lock);
-    err = load_relaxed(&e->dentry->mounted) ? -EBUSY
-                                            : parent->ops->unlink(parent, &e->last, victim);
+    err =
+        load_relaxed(&e->dentry->mounted) ? -EBUSY : parent->ops->unlink(parent, &e->last, victim);
     write_unlock(&victim->lock);
     if (!err) {
         if (!S_ISDIR(victim->mode))

@@ -254,6 +254,7 @@ static void test_symlinks(void)
     symlink("made", "dangling");
     EXPECT_ERR("dangling", open("dangling", O_RDONLY), ENOENT);
     EXPECT_ERR("O_EXCL does not follow", open("dangling", O_CREAT | O_EXCL | O_RDWR, 0644), EEXIST);
+    EXPECT_ERR("dangling, as a directory", open("dangling/", O_CREAT | O_NOFOLLOW, 0644), EISDIR);
     close(open("dangling", O_CREAT | O_RDWR, 0644));
     EXPECT_OK("creation through a link", access("made", F_OK));
     EXPECT_ERR("empty target", symlink("", "x"), ENOENT);

@@ -53,6 +53,54 @@ static void test_move(void)
     EXPECT_STR("as before", file_text("a/one/two/deep"), "deep");
 }
 
+/* A root is not left by "..": neither when a rename takes a directory out of what a mount shows,
+ * nor when something is mounted on the root */
+
+static void climbs_by_rename(void *unused)
+{
+    (void)unused;
+    NEED(chroot("jail") == 0 && chdir("/") == 0);
+    NEED(mkdir("/home/y", 0755) == 0 && chdir("/www/home/y") == 0);
+    EXPECT_STR("inside", getcwd((char[64]){0}, 64), "/www/home/y");
+    NEED(rename("/home/y", "/y") == 0);
+    EXPECT_ERR("no way up", chdir(".."), ENOENT);
+    EXPECT_ERR("nor from below", access("../../marker", F_OK), ENOENT);
+}
+
+static void climbs_by_mount(void *gates)
+{
+    struct gate *g = gates;
+
+    NEED(chroot("jail") == 0 && chdir("/www") == 0);
+    gate_post(&g[0]);
+    gate_wait(&g[1]);
+    EXPECT("to the root", chdir(".."), 0);
+    EXPECT("and no further", chdir(".."), 0);
+    EXPECT_ERR("not outside", access("marker", F_OK), ENOENT);
+    EXPECT_ERR("by no way", access("../../marker", F_OK), ENOENT);
+}
+
+static void test_climbing(void)
+{
+    struct gate g[2];
+    pid_t pid;
+
+    NEED(mkdir("jail", 0755) == 0 && mkdir("jail/home", 0755) == 0);
+    NEED(mkdir("jail/www", 0755) == 0 && mkdir("jail/www/home", 0755) == 0);
+    file_write("marker", "", 0644);
+    NEED(mount("jail/home", "jail/www/home", NULL, MS_BIND, NULL) == 0);
+    EXPECT("by a rename", child_run(climbs_by_rename, NULL), 0);
+    NEED(umount("jail/www/home") == 0);
+    gate_init(&g[0]);
+    gate_init(&g[1]);
+    pid = child_start(climbs_by_mount, g);
+    gate_wait(&g[0]);
+    NEED(mount("over", "jail", "tmpfs", 0, NULL) == 0);
+    gate_post(&g[1]);
+    EXPECT("by a mount", child_end(pid), 0);
+    NEED(umount("jail") == 0);
+}
+
 static void own_mounts(void *gates)
 {
     struct gate *g = gates;
@@ -150,6 +198,7 @@ int main(void)
     tree_make();
     test_bind();
     test_move();
+    test_climbing();
     test_namespace();
     test_unshare();
     test_end();

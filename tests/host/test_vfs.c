@@ -373,6 +373,86 @@ static void names_scenario(void)
     tree_check();
 }
 
+/* Three directories, each of whose locks comes after another's by address or by tree */
+
+static struct path near, far, inner; // /p/near and /p/far, which change places, and /p/far/inner
+
+static void triangle_move(void *unused)
+{
+    for (int i = 0; i < STEPS; i++)
+        host_expect(vfs_rename(i % 2 ? &near : &inner, "x", i % 2 ? &inner : &near, "x", 0), 0);
+}
+
+static void triangle_exchange(void *unused)
+{
+    for (int i = 0; i < STEPS; i++)
+        host_expect(vfs_rename(NULL, "/p/near", NULL, "/p/far", RENAME_EXCHANGE), 0);
+}
+
+static void triangle_remove(void *unused)
+{
+    for (int i = 0; i < STEPS; i++)
+        host_expect(vfs_unlink(&far, "inner", true), -ENOTEMPTY);
+}
+
+static void path_sort(struct path *low, struct path *high)
+{
+    struct path p = *low;
+
+    if (path_inode(low) < path_inode(high))
+        return;
+    *low = *high;
+    *high = p;
+}
+
+// inner before near before far by address.
+static void triangle_make(void)
+{
+    static const char *const names[] = {"/p/1", "/p/2", "/p/3"};
+    struct path p[3];
+    struct file *f;
+    char text[16];
+
+    host_expect(vfs_mkdir(NULL, "/p", 0755), 0);
+    for (int i = 0; i < 3; i++) {
+        host_expect(vfs_mkdir(NULL, names[i], 0755), 0);
+        host_expect(path_lookup(NULL, names[i], 0, &p[i]), 0);
+    }
+    path_sort(&p[0], &p[1]);
+    path_sort(&p[1], &p[2]);
+    path_sort(&p[0], &p[1]);
+    inner = p[0];
+    near = p[1];
+    far = p[2];
+    for (int i = 0; i < 3; i++) {
+        verify(path_to_text(&p[i], text, sizeof(text)) > 0);
+        host_expect(vfs_rename(NULL, text, i ? NULL : &far,
+                               i == 0   ? "inner"
+                               : i == 1 ? "/p/near"
+                                        : "/p/far",
+                               0),
+                    0);
+    }
+    host_expect(file_make(&inner, "x", 0, &f), 0);
+    file_put(f);
+    host_expect(file_make(&inner, "stays", 0, &f), 0);
+    file_put(f);
+}
+
+static void triangle_scenario(void)
+{
+    triangle_make();
+    host_spawn("move", triangle_move, NULL);
+    host_spawn("exchange", triangle_exchange, NULL);
+    host_spawn("remove", triangle_remove, NULL);
+    host_join();
+    path_put(&near);
+    path_put(&far);
+    path_put(&inner);
+    tree_remove(&root_path);
+    tree_check();
+}
+
 /* Mounts */
 
 static void mount_user(void *unused)
@@ -542,6 +622,7 @@ static void memory_scenario(void)
 }
 
 HOST_TEST(names, RUNS)
+HOST_TEST(triangle, RUNS)
 HOST_TEST(mount, RUNS)
 HOST_TEST(fd, RUNS)
 HOST_FAIL_TEST(memory)
@@ -549,10 +630,8 @@ HOST_FAIL_TEST(memory)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names),
-        cmocka_unit_test(test_mount),
-        cmocka_unit_test(test_fd),
-        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_names), cmocka_unit_test(test_triangle), cmocka_unit_test(test_mount),
+        cmocka_unit_test(test_fd),    cmocka_unit_test(test_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
