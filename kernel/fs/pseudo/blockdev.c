@@ -45,11 +45,14 @@ static u64 span(struct file *f, struct uio *u, loff_t pos)
 
 static ssize_t cached(struct file *f, struct uio *u, loff_t *pos, u64 left, bool write)
 {
+    ssize_t (*move)(struct vm_object * o, struct uio * u, u64 pos, size_t n) =
+        write ? vm_object_write : vm_object_read;
     ssize_t done = 0, n;
 
     for (; left; left -= n, *pos += n, done += n) {
-        n = write ? vm_object_write(f->object, u, *pos, left)
-                  : vm_object_read(f->object, u, *pos, left);
+        n = done && wait_interrupted(WAIT_KILLABLE)
+                ? -EINTR
+                : move(f->object, u, *pos, MIN(left, UIO_ROUND));
         if (n <= 0)
             n = uio_try_again(u, n, write ? ACCESS_READ : ACCESS_WRITE);
         if (n < 0)
@@ -100,7 +103,8 @@ static ssize_t direct(struct file *f, struct uio *u, loff_t *pos, u64 left, bool
     while (!err && left) {
         size_t n = MIN(left, (u64)BOUNCE);
 
-        err = direct_some(f, u, *pos, bounce, n, write);
+        err = done && wait_interrupted(WAIT_KILLABLE) ? -EINTR
+                                                      : direct_some(f, u, *pos, bounce, n, write);
         if (err)
             break;
         *pos += n;
