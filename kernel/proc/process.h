@@ -299,6 +299,10 @@ extern void (*session_tty_hook)(struct session *s, u32 *device, pid_t *foregroun
 
 // The running process's real user changed: it counts for the new one.
 void process_user_changed(uid_t to);
+// A new cred with these values, whose groups it shares; NULL: no memory.
+struct cred *cred_create(const struct cred *values);
+void cred_put(struct cred *c);
+void cred_groups_put(struct cred_groups *g); // NULL is allowed
 // The running thread's credentials become c, whose reference it takes. Others read them under
 // proctree_lock.
 void thread_cred_set(struct cred *c);
