@@ -183,7 +183,11 @@ struct task {
     struct {
         uaddr_t area; // 0: none
         u32 length, signature;
-    } rseq;                    // (h) what rseq(2) registered
+    } rseq; // (h) what rseq(2) registered
+    struct {
+        ns_t used, seen;       // without ever blocking; its time of CPU at the last look
+        u64 blocked;           // how often it had blocked then
+    } rt;                      // (h) what RLIMIT_RTTIME counts
     u32 personality;           // (h) what personality(2) set
     struct vfork *vfork;       // (h) the parent waits for exec or exit, or NULL
     uid_t charged_uid;         // (h) user whose count of processes holds this one, or UID_NONE
