@@ -68,8 +68,12 @@
 
 #define SOMAXCONN 4096
 
-#define SIOCOUTQ 0x5411 /* bytes of memory sent and not yet received */
-#define SIOCINQ  0x541b
+#define FIOSETOWN 0x8901 /* who gets SIGIO and SIGURG, as F_SETOWN */
+#define SIOCSPGRP 0x8902
+#define FIOGETOWN 0x8903
+#define SIOCGPGRP 0x8904
+#define SIOCOUTQ  0x5411 /* bytes of memory sent and not yet received */
+#define SIOCINQ   0x541b
 
 #define UNIX_PATH_MAX 108
 

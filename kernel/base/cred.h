@@ -5,15 +5,20 @@
 #include "lib/atomic.h"
 #include "lib/types.h"
 
-#define CRED_GROUPS_MAX 32
-#define CAP_ALL         ((2UL << CAP_LAST_CAP) - 1)
+#define CAP_ALL ((2UL << CAP_LAST_CAP) - 1)
+
+// Supplementary groups, immutable and shared by all creds that have them.
+struct cred_groups {
+    struct ref refs;
+    u32 count;  // (c) not 0
+    gid_t id[]; // (c) ascending
+};
 
 struct cred {
     struct ref refs;
-    uid_t uid, euid, suid, fsuid; // (c)
-    gid_t gid, egid, sgid, fsgid; // (c)
-    u32 group_count;              // (c)
-    gid_t groups[CRED_GROUPS_MAX];
+    uid_t uid, euid, suid, fsuid;                                                 // (c)
+    gid_t gid, egid, sgid, fsgid;                                                 // (c)
+    struct cred_groups *groups;                                                   // (c) NULL: none
     u64 cap_effective, cap_permitted, cap_inheritable, cap_bounding, cap_ambient; // (c)
     u64 securebits;                                                               // (c) SECBIT_*
 };
@@ -26,3 +31,4 @@ static inline bool cred_capable(const struct cred *c, unsigned cap)
 }
 
 bool cred_in_group(const struct cred *c, gid_t gid); // fsgid or supplementary
+void cred_groups_sort(struct cred_groups *g);        // before anybody else has it

@@ -49,7 +49,7 @@ static ssize_t eventfd_read(struct file *f, struct uio *u, loff_t *pos)
     if (u->left < sizeof(value))
         return -EINVAL;
     while (!take(e, &value)) {
-        if (f->flags & O_NONBLOCK)
+        if (f->flags & O_NONBLOCK || u->flags & RWF_NOWAIT)
             return -EAGAIN;
         err = wait_event(&e->queue, load_relaxed(&e->count), WAIT_INTERRUPTIBLE, NS_NEVER);
         if (err)
@@ -68,7 +68,7 @@ static ssize_t eventfd_write(struct file *f, struct uio *u, loff_t *pos)
     if (!err && value == ~0UL)
         err = -EINVAL;
     while (!err && !add(e, value)) {
-        if (f->flags & O_NONBLOCK)
+        if (f->flags & O_NONBLOCK || u->flags & RWF_NOWAIT)
             return -EAGAIN;
         err = wait_event(&e->queue, value <= COUNT_MAX - load_relaxed(&e->count),
                          WAIT_INTERRUPTIBLE, NS_NEVER);
@@ -110,6 +110,7 @@ int eventfd_create(u32 count, u32 flags, struct file **out)
         .poll = eventfd_poll,
         .release = eventfd_release,
         .show = eventfd_show,
+        .nowait = true,
     };
     static u32 next_id; // (a)
     struct eventfd *e;

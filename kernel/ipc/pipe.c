@@ -304,7 +304,7 @@ static ssize_t read_some(struct pipe *p, struct uio *u, bool wait)
             return n ? n : fault;
         if (stopped)
             fault = uio_prefault(u, ACCESS_WRITE);
-        else if ((err = read_wait(p, wait)))
+        else if ((err = read_wait(p, wait && !(u->flags & RWF_NOWAIT))))
             return MIN(err, 0);
         *u = start;
     }
@@ -363,7 +363,7 @@ static int write_wait(struct pipe *p, struct uio *u, ssize_t result, bool wait)
 {
     if (result == 0)
         return uio_prefault(u, ACCESS_READ);
-    if (result != -EAGAIN || !wait)
+    if (result != -EAGAIN || !wait || u->flags & RWF_NOWAIT)
         return result;
     return wait_event_exclusive(&p->writer.wait, may_write(p), WAIT_INTERRUPTIBLE, NS_NEVER);
 }
@@ -697,4 +697,5 @@ static const struct file_ops pipe_ops = {
     .ioctl = pipe_ioctl,
     .poll = pipe_poll,
     .signals = true,
+    .nowait = true,
 };

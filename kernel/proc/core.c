@@ -54,19 +54,17 @@ static int core_name_make(const struct core *c, char *name, char *exe)
 static int core_become_root(const char *name)
 {
     struct thread *self = thread_self();
-    struct cred *cred = *name == '/' ? kmalloc(sizeof(*cred), 0) : NULL;
+    struct cred *cred = *name == '/' ? cred_create(self->cred) : NULL;
     struct fs_context *fs, *old = self->fs;
     irqflags_t flags;
 
     if (!cred)
         return *name == '/' ? -ENOMEM : -EPERM;
     if (fs_context_create(&fs)) {
-        kfree(cred);
+        cred_put(cred);
         return -ENOMEM;
     }
-    *cred = *self->cred;
     cred->fsuid = 0;
-    ref_init(&cred->refs, 1);
     thread_cred_set(cred);
     flags = spin_lock_irqsave(&process_self()->siglock);
     self->fs = fs;

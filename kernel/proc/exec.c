@@ -250,12 +250,8 @@ static int exec_credentials(struct exec *x)
     x->gains_rights = trace_gain_begin();
     if (!x->gains_rights)
         c = exec_cred(x, false);
-    x->cred = kmalloc(sizeof(c), 0);
-    if (!x->cred)
-        return -ENOMEM;
-    *x->cred = c;
-    ref_init(&x->cred->refs, 1);
-    return 0;
+    x->cred = cred_create(&c);
+    return x->cred ? 0 : -ENOMEM;
 }
 
 // Ends all other threads; the caller takes the process's own id if it was not the main thread.
@@ -433,7 +429,8 @@ static void exec_fini(struct exec *x)
     if (x->fs)
         fs_context_put(x->fs);
     kfree(x->sighand);
-    kfree(x->cred);
+    if (x->cred)
+        cred_put(x->cred);
     kfree(x->head);
 }
 

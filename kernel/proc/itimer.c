@@ -1,15 +1,22 @@
 // SPDX-License-Identifier: MIT
-// Interval timers (setitimer(2)): real time, and CPU time of the whole process; and its limit.
+// Interval timers (setitimer(2)): real time, and CPU time of the whole process; and limits of that.
 //
 // ITIMER_REAL is a kernel timer. The CPU kinds are looked at by every tick that finds a thread of
 // the process running: precise to a tick, and a process that sleeps costs nothing. Its time is
 // summed over all threads, so a tick before the earliest time at which one can be due does not ask
 // for it.
+//
+// RLIMIT_RTTIME is looked at by ticks of real-time threads only. Whether one has blocked since the
+// last shows in its count of voluntary switches, so that neither sleeping nor waking knows of it.
 
 #include "abi/errno.h"
 #include "abi/time.h"
 #include "arch/smp.h"
 #include "proc/proc_private.h"
+#include "sched/runq.h"
+#include "sched/sched.h"
+
+#define RT_STEP (2 * RUNQ_SLICE) // ns that a real-time thread is taken to run between two ticks
 
 static ns_t timeval_to_ns(const struct timeval *tv)
 {
@@ -62,17 +69,43 @@ static void cpu_timer_check_locked(struct process *p, int which, ns_t now, int s
     itimer_signal_locked(p, sig);
 }
 
-// setrlimit(2), RLIMIT_CPU: a signal each second from the soft limit on, up to the hard one.
-static void cpu_limit_check_locked(struct process *p, u64 seconds)
+// setrlimit(2), RLIMIT_CPU and RLIMIT_RTTIME: a signal each second from the soft limit on, up to
+// the hard one.
+static void limit_check_locked(struct process *p, unsigned resource, u64 used, u64 second)
 {
-    struct rlimit64 *limit = &p->limits[RLIMIT_CPU];
+    struct rlimit64 *limit = &p->limits[resource];
 
-    if (seconds >= limit->rlim_max) {
+    if (used >= limit->rlim_max) {
         itimer_signal_locked(p, SIGKILL);
-    } else if (seconds >= limit->rlim_cur) {
-        store_relaxed(&limit->rlim_cur, limit->rlim_cur + 1);
+    } else if (used >= limit->rlim_cur) {
+        store_relaxed(&limit->rlim_cur, limit->rlim_cur + second);
         itimer_signal_locked(p, SIGXCPU);
     }
+}
+
+// Since the last tick it may have had another policy for long, which does not count.
+static void rt_count(struct task *t)
+{
+    ns_t user, system;
+    u64 blocked = t->thread->voluntary_switches;
+
+    sched_times(t->thread, &user, &system);
+    t->rt.used =
+        blocked == t->rt.blocked ? t->rt.used + MIN(user + system - t->rt.seen, RT_STEP) : 0;
+    t->rt.seen = user + system;
+    t->rt.blocked = blocked;
+}
+
+static void rt_tick(struct process *p, struct task *t)
+{
+    irqflags_t flags;
+
+    if (load_relaxed(&p->limits[RLIMIT_RTTIME].rlim_cur) == RLIM_INFINITY)
+        return;
+    rt_count(t);
+    flags = spin_lock_irqsave(&p->siglock);
+    limit_check_locked(p, RLIMIT_RTTIME, t->rt.used / 1000, 1000000);
+    spin_unlock_irqrestore(&p->siglock, flags);
 }
 
 static ns_t cpu_rest(ns_t next, ns_t now)
@@ -101,6 +134,8 @@ void cpu_timers_tick(void)
 
     if (!p)
         return;
+    if (unlikely(load_relaxed(&thread_self()->own_priority)))
+        rt_tick(p, task_self());
     limit = load_relaxed(&p->limits[RLIMIT_CPU].rlim_cur);
     if (!(p->itimers[ITIMER_VIRTUAL].next | p->itimers[ITIMER_PROF].next) && limit == RLIM_INFINITY)
         return;
@@ -110,7 +145,7 @@ void cpu_timers_tick(void)
     flags = spin_lock_irqsave(&p->siglock);
     cpu_timer_check_locked(p, ITIMER_VIRTUAL, user, SIGVTALRM);
     cpu_timer_check_locked(p, ITIMER_PROF, user + system, SIGPROF);
-    cpu_limit_check_locked(p, (user + system) / NS_PER_SEC);
+    limit_check_locked(p, RLIMIT_CPU, (user + system) / NS_PER_SEC, 1);
     cpu_due_set_locked(p, now, user, user + system);
     spin_unlock_irqrestore(&p->siglock, flags);
 }

@@ -14,6 +14,15 @@ struct process *file_pidfd_process(const struct file *f)
     return f->ops == &pidfd_ops ? f->private : NULL;
 }
 
+int pidfd_process_get(const struct file *f, struct process **out)
+{
+    *out = file_pidfd_process(f);
+    if (!*out)
+        return procfs_process_get(f, out);
+    process_ref(*out);
+    return 0;
+}
+
 static u32 pidfd_poll(struct file *f, struct poll_table *table)
 {
     struct process *p = f->private;

@@ -47,6 +47,10 @@ void task_leave_memory(struct task *t, bool ends);
 void process_event_locked(struct process *p, int code, int status); // stop or continue to report
 bool process_zombie_report_locked(struct process *p); // to the parent; true: nobody waits for it
 
+// procfs.c: of a directory /proc/<pid>, referenced. -EBADF: it is none; -ESRCH.
+struct file;
+int procfs_process_get(const struct file *f, struct process **out);
+
 // signal_action.c
 bool on_altstack(const struct task *t, uaddr_t sp);
 struct sighand *sighand_create(void); // all actions default; NULL

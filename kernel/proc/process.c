@@ -83,10 +83,31 @@ int task_create(struct task **out, struct process *p, struct pid *pid, struct th
     return 0;
 }
 
-static void cred_put(struct cred *c)
+struct cred *cred_create(const struct cred *values)
 {
-    if (c != &cred_root && ref_put(&c->refs))
-        kfree(c);
+    struct cred *c = kmalloc(sizeof(*c), 0);
+
+    if (!c)
+        return NULL;
+    *c = *values;
+    ref_init(&c->refs, 1);
+    if (c->groups)
+        ref_get(&c->groups->refs);
+    return c;
+}
+
+void cred_groups_put(struct cred_groups *g)
+{
+    if (g && ref_put(&g->refs))
+        kfree(g);
+}
+
+void cred_put(struct cred *c)
+{
+    if (c == &cred_root || !ref_put(&c->refs))
+        return;
+    cred_groups_put(c->groups);
+    kfree(c);
 }
 
 void thread_cred_set(struct cred *c)

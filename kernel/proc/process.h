@@ -183,7 +183,11 @@ struct task {
     struct {
         uaddr_t area; // 0: none
         u32 length, signature;
-    } rseq;                    // (h) what rseq(2) registered
+    } rseq; // (h) what rseq(2) registered
+    struct {
+        ns_t used, seen;       // without ever blocking; its time of CPU at the last look
+        u64 blocked;           // how often it had blocked then
+    } rt;                      // (h) what RLIMIT_RTTIME counts
     u32 personality;           // (h) what personality(2) set
     struct vfork *vfork;       // (h) the parent waits for exec or exit, or NULL
     uid_t charged_uid;         // (h) user whose count of processes holds this one, or UID_NONE
@@ -299,6 +303,10 @@ extern void (*session_tty_hook)(struct session *s, u32 *device, pid_t *foregroun
 
 // The running process's real user changed: it counts for the new one.
 void process_user_changed(uid_t to);
+// A new cred with these values, whose groups it shares; NULL: no memory.
+struct cred *cred_create(const struct cred *values);
+void cred_put(struct cred *c);
+void cred_groups_put(struct cred_groups *g); // NULL is allowed
 // The running thread's credentials become c, whose reference it takes. Others read them under
 // proctree_lock.
 void thread_cred_set(struct cred *c);

@@ -245,6 +245,22 @@ static const struct inode_ops fd_ops = {
     .readlink = proc_readlink, .follow = proc_follow, .valid = proc_valid, .setattr = proc_setattr};
 static const struct file_ops dir_fops = {.readdir = proc_readdir};
 
+int procfs_process_get(const struct file *f, struct process **out)
+{
+    struct proc_place p;
+    int err;
+
+    if (f->ops != &dir_fops || place_of(f->inode)->entry != &proc_process_entry)
+        return -EBADF;
+    p = *place_of(f->inode);
+    err = proc_place_begin(&p);
+    if (err)
+        return err;
+    process_ref(p.process);
+    *out = p.process;
+    return proc_place_end(&p, 0);
+}
+
 /* Texts */
 
 static int text_make(struct text *t, struct inode *i)

@@ -149,12 +149,30 @@ static void status_memory(struct text *t, const struct vm_space *space)
                 vm_space_table_pages(space) * 4);
 }
 
-static int show_status(struct text *t, const struct proc_place *place)
+// They may be more than can be printed under a spinlock.
+static int groups_text(struct text *out, const struct proc_place *place)
+{
+    struct cred_groups *g;
+
+    spin_lock(&proctree_lock);
+    g = task_find_any(place->id)->thread->cred->groups;
+    if (g)
+        ref_get(&g->refs);
+    spin_unlock(&proctree_lock);
+    text_append(out, "Groups:\t", 8);
+    for (u32 i = 0; g && i < g->count; i++)
+        text_printf(out, i ? " %u" : "%u", g->id[i]);
+    text_append(out, " \n", 2);
+    cred_groups_put(g);
+    return out->error;
+}
+
+static int status_text(struct text *t, const struct proc_place *place, const struct text *groups)
 {
     const struct process *p = place->process;
     const struct cred *c;
     struct view v;
-    int err = view_begin(&v, t, place);
+    int err = text_reserve(t, TEXT_ROOM + groups->length) ? view_begin(&v, t, place) : -ENOMEM;
 
     if (err)
         return err;
@@ -169,6 +187,7 @@ static int show_status(struct text *t, const struct proc_place *place)
     text_printf(t, "TracerPid:\t%d\nUid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n",
                 trace_tracer_pid(v.task), c->uid, c->euid, c->suid, c->fsuid, c->gid, c->egid,
                 c->sgid, c->fsgid);
+    text_append(t, groups->data, groups->length);
     if (place->space)
         status_memory(t, place->space);
     text_printf(t, "Threads:\t%u\nSigPnd:\t%016lx\nShdPnd:\t%016lx\nSigBlk:\t%016lx\n",
@@ -182,6 +201,15 @@ static int show_status(struct text *t, const struct proc_place *place)
     text_printf(t, "nonvoluntary_ctxt_switches:\t%lu\n",
                 v.thread->switches - v.thread->voluntary_switches);
     return view_end();
+}
+
+static int show_status(struct text *t, const struct proc_place *place)
+{
+    struct text groups = {0};
+    int err = groups_text(&groups, place) ?: status_text(t, place, &groups);
+
+    kfree(groups.data);
+    return err;
 }
 
 static int show_comm(struct text *t, const struct proc_place *place)

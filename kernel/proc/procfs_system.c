@@ -2,6 +2,7 @@
 // The files of /proc that show the system as a whole.
 #include "abi/capability.h"
 #include "abi/errno.h"
+#include "abi/limits.h"
 #include "arch/smp.h"
 #include "base/clock.h"
 #include "base/devicetree.h"
@@ -279,7 +280,7 @@ static const struct proc_entry kernel_entries[] = {
      .write = proc_write_core_pattern},
     {"core_uses_pid", S_IFREG | 0644, .show = proc_show_number, .write = proc_write_core_uses_pid,
      .arg = &core_uses_pid},
-    {"ngroups_max", S_IFREG | 0444, .show = proc_show_number, .arg = NUMBER(CRED_GROUPS_MAX)},
+    {"ngroups_max", S_IFREG | 0444, .show = proc_show_number, .arg = NUMBER(NGROUPS_MAX)},
     {"ostype", S_IFREG | 0444, .show = show_name, .arg = NAME(sysname)},
     {"osrelease", S_IFREG | 0444, .show = show_name, .arg = NAME(release)},
     {"version", S_IFREG | 0444, .show = show_name, .arg = NAME(version)},

@@ -115,14 +115,18 @@ static bool utime_valid(const struct timespec *t)
     return (u64)t->tv_nsec < NS_PER_SEC || t->tv_nsec == UTIME_NOW || t->tv_nsec == UTIME_OMIT;
 }
 
-// Inode times count from 1970: earlier and later ones than they can hold become the nearest.
-static ns_t utime_ns(const struct timespec *t, ns_t now)
+// Earlier and later times than the file system can hold become its first and its last second.
+static ns_t utime_ns(const struct timespec *t, ns_t now, const struct superblock *sb)
 {
+    s64 last = sb->whole_seconds ? INT32_MAX : FILE_TIME_LAST;
+
     if (t->tv_nsec == UTIME_NOW)
         return now;
-    if (t->tv_sec < 0)
-        return 0;
-    return MIN((u64)t->tv_sec, NS_NEVER / NS_PER_SEC - 1) * NS_PER_SEC + t->tv_nsec;
+    if (t->tv_sec <= FILE_TIME_FIRST)
+        return file_time(FILE_TIME_FIRST, 0);
+    if (t->tv_sec >= last)
+        return file_time(last, 0);
+    return file_time(t->tv_sec, sb->whole_seconds ? 0 : t->tv_nsec);
 }
 
 static int utime_permitted(struct inode *inode, struct attr *unused)
@@ -140,7 +144,8 @@ static s64 utime_file(const struct at_file *a, const struct timespec t[2])
 {
     bool both_now = t[0].tv_nsec == UTIME_NOW && t[1].tv_nsec == UTIME_NOW;
     ns_t now = clock_realtime();
-    struct attr attr = {.atime = utime_ns(&t[0], now), .mtime = utime_ns(&t[1], now)};
+    struct superblock *sb = a->inode->sb;
+    struct attr attr = {.atime = utime_ns(&t[0], now, sb), .mtime = utime_ns(&t[1], now, sb)};
 
     attr.valid = (t[0].tv_nsec != UTIME_OMIT ? ATTR_ATIME : 0) |
                  (t[1].tv_nsec != UTIME_OMIT ? ATTR_MTIME : 0);

@@ -13,12 +13,10 @@ static const struct cred *self(void)
 // A change of what the thread is now.
 static s64 cred_become(const struct cred *changed)
 {
-    struct cred *c = kmalloc(sizeof(*c), 0);
+    struct cred *c = cred_create(changed);
 
     if (!c)
         return -ENOMEM;
-    *c = *changed;
-    ref_init(&c->refs, 1);
     thread_cred_set(c);
     return 0;
 }

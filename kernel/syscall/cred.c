@@ -4,6 +4,7 @@
 // A thread's cred is immutable while shared: each change copies it, edits the copy, and swaps.
 
 #include "abi/capability.h"
+#include "abi/limits.h"
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "syscall/args.h"
@@ -42,13 +43,7 @@ static s64 put_three(u64 a, u64 b, u64 c, u32 x, u32 y, u32 z)
 
 struct cred *cred_copy(void)
 {
-    struct cred *c = kmalloc(sizeof(*c), 0);
-
-    if (c) {
-        *c = *self();
-        ref_init(&c->refs, 1);
-    }
-    return c;
+    return cred_create(self());
 }
 
 // Leaving or regaining user 0 moves the effective and permitted capabilities (capabilities(7)).
@@ -237,33 +232,67 @@ s64 sys_getresgid(u64 rgid, u64 egid, u64 sgid)
     return put_three(rgid, egid, sgid, self()->gid, self()->egid, self()->sgid);
 }
 
+/* Supplementary groups */
+
 s64 sys_getgroups(u64 size, u64 list)
 {
-    u32 n = self()->group_count;
+    const struct cred_groups *g = self()->groups;
+    u32 n = g ? g->count : 0;
 
     if ((s32)size < 0 || ((s32)size && (u32)size < n))
         return -EINVAL;
-    if ((s32)size && copy_to_user(list, self()->groups, n * sizeof(gid_t)))
+    if ((s32)size && n && copy_to_user(list, g->id, n * sizeof(gid_t)))
         return -EFAULT;
     return n;
 }
 
+// -ENOMEM, -EFAULT, -EINVAL (-1 is no group).
+static int groups_arg(struct cred_groups **out, u32 count, uaddr_t list)
+{
+    struct cred_groups *g;
+    int err = 0;
+
+    *out = NULL;
+    if (!count)
+        return 0;
+    g = kmalloc(sizeof(*g) + count * sizeof(gid_t), 0);
+    if (!g)
+        return -ENOMEM;
+    ref_init(&g->refs, 1);
+    g->count = count;
+    if (copy_from_user(g->id, list, count * sizeof(gid_t)))
+        err = -EFAULT;
+    else
+        cred_groups_sort(g);
+    if (!err && g->id[count - 1] == ID_KEEP)
+        err = -EINVAL;
+    if (err)
+        kfree(g);
+    else
+        *out = g;
+    return err;
+}
+
 s64 sys_setgroups(u64 size, u64 list)
 {
+    struct cred_groups *groups;
     struct cred *c;
+    int err;
 
     if (!cred_capable(self(), CAP_SETGID))
         return -EPERM;
-    if ((u32)size > CRED_GROUPS_MAX)
+    if ((u32)size > NGROUPS_MAX)
         return -EINVAL;
+    err = groups_arg(&groups, (u32)size, list);
+    if (err)
+        return err;
     c = cred_copy();
-    if (!c)
+    if (!c) {
+        cred_groups_put(groups);
         return -ENOMEM;
-    if (copy_from_user(c->groups, list, (u32)size * sizeof(gid_t))) {
-        kfree(c);
-        return -EFAULT;
     }
-    c->group_count = (u32)size;
+    cred_groups_put(c->groups);
+    c->groups = groups;
     cred_swap(c);
     return 0;
 }

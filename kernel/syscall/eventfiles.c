@@ -137,18 +137,20 @@ static int signal_info(struct siginfo *info, const struct process *p, int sig, u
 s64 sys_pidfd_send_signal(u64 fd, u64 sig, u64 uinfo, u64 flags)
 {
     struct file *f SCOPED(file_end) = fd_get((int)fd);
-    struct process *p = f ? file_pidfd_process(f) : NULL;
     struct siginfo info;
+    struct process *p;
     int err;
 
     if ((u32)flags)
         return -EINVAL;
-    if (!p)
-        return -EBADF;
-    err = signal_info(&info, p, (s32)sig, uinfo);
+    err = f ? pidfd_process_get(f, &p) : -EBADF;
     if (err)
         return err;
-    return (s32)sig < 0 || (s32)sig > 64 ? -EINVAL : pidfd_send(p, (s32)sig, &info);
+    err = signal_info(&info, p, (s32)sig, uinfo);
+    if (!err)
+        err = (s32)sig < 0 || (s32)sig > 64 ? -EINVAL : pidfd_send(p, (s32)sig, &info);
+    process_put(p);
+    return err;
 }
 
 s64 sys_pidfd_getfd(u64 pidfd, u64 fd, u64 flags)

@@ -2,11 +2,13 @@
 // Calls on descriptors and open files: dup, fcntl, flock, ioctl.
 
 #include "abi/ioctl.h"
+#include "abi/socket.h"
 #include "fs/tmpfs/tmpfs.h"
 #include "ipc/pipe.h"
 #include "proc/sigio.h"
 #include "syscall/args.h"
 #include "syscall/filelock.h"
+#include "vfs/socket.h"
 
 /* dup */
 
@@ -161,6 +163,23 @@ static s64 ioctl_async(struct file *f, int fd, uaddr_t arg)
     return !on == !(f->flags & O_ASYNC) ? 0 : sigio_set_async(f, fd, on);
 }
 
+static s64 ioctl_owner_set(struct file *f, uaddr_t arg)
+{
+    u32 id;
+
+    return copy_from_user(&id, arg, sizeof(id)) ? -EFAULT : sigio_fcntl(f, F_SETOWN, id);
+}
+
+// Of sockets.
+static s64 ioctl_owner(struct file *f, u32 command, uaddr_t arg)
+{
+    if (!file_socket(f))
+        return -ENOTTY;
+    if (command == FIOSETOWN || command == SIOCSPGRP)
+        return ioctl_owner_set(f, arg);
+    return put_user_u32(arg, sigio_fcntl(f, F_GETOWN, 0));
+}
+
 static s64 ioctl_file(struct file *f, int fd, u32 command, u64 arg)
 {
     struct inode *i = f->inode;
@@ -174,6 +193,11 @@ static s64 ioctl_file(struct file *f, int fd, u32 command, u64 arg)
         return ioctl_nonblock(f, arg);
     case FIOASYNC:
         return ioctl_async(f, fd, arg);
+    case FIOSETOWN:
+    case SIOCSPGRP:
+    case FIOGETOWN:
+    case SIOCGPGRP:
+        return ioctl_owner(f, command, arg);
     case FIGETBSZ:
         return put_user_u32(arg, i->sb->block_size);
     default:

@@ -87,11 +87,15 @@ static bool has_pages(const struct file *f)
 // Whether preadv2's flags (RWF_*) can be obeyed.
 static bool rw_flags_fit(const struct file *f, u32 flags, bool write)
 {
-    const u32 sync = RWF_DSYNC | RWF_SYNC;
+    const u32 file_only = RWF_DSYNC | RWF_SYNC | RWF_APPEND;
 
-    if (flags & ~(RWF_HIPRI | sync))
+    if (flags & ~(RWF_HIPRI | RWF_NOWAIT | file_only) || (flags & RWF_NOWAIT && !f->ops->nowait))
         return false;
-    return !write || !(flags & sync) || !S_ISREG(f->inode->mode) || f->ops->fsync;
+    if (!write || !(flags & file_only))
+        return true;
+    if (S_ISREG(f->inode->mode))
+        return f->ops->fsync;
+    return !(flags & RWF_APPEND && S_ISBLK(f->inode->mode));
 }
 
 static s64 vector_io(u64 fd, uaddr_t iov, u64 count, loff_t pos, u32 flags, bool write)
@@ -104,6 +108,7 @@ static s64 vector_io(u64 fd, uaddr_t iov, u64 count, loff_t pos, u32 flags, bool
     if (n)
         return n;
     uio_init_iov(&u, a.list, a.count);
+    u.flags = flags & (RWF_APPEND | RWF_NOWAIT);
     if (u.left && !rw_flags_fit(f, flags, write))
         n = -EOPNOTSUPP;
     else

@@ -71,9 +71,12 @@ static void statx_from_stat(struct statx *x, const struct linux_stat *st)
 static void statx_extend(struct statx *x, const struct at_file *a, u32 mask)
 {
     ns_t born = a->inode->btime;
+    s64 seconds;
+    u64 ns;
 
     if (mask & STATX_BTIME && born) {
-        x->stx_btime = statx_time(born / NS_PER_SEC, born % NS_PER_SEC);
+        seconds = file_time_split(born, &ns);
+        x->stx_btime = statx_time(seconds, ns);
         x->stx_mask |= STATX_BTIME;
     }
     if (!a->path.mount)

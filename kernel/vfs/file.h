@@ -18,7 +18,8 @@ struct file_ops {
     int (*open)(struct inode *inode, struct file *file); // after permission checks
     // The last reference is gone.
     void (*release)(struct file *file);
-    // Bytes moved at *pos (advanced by the callee), 0 = end, -errno; -EAGAIN when O_NONBLOCK.
+    // Bytes moved at *pos (advanced by the callee), 0 = end, -errno; -EAGAIN when O_NONBLOCK or
+    // u->flags & RWF_NOWAIT.
     ssize_t (*read)(struct file *file, struct uio *u, loff_t *pos);
     ssize_t (*write)(struct file *file, struct uio *u, loff_t *pos);
     // Emits entries from file->pos on; 0 at the end.
@@ -36,6 +37,7 @@ struct file_ops {
     // What /proc/<pid>/fdinfo says of it besides.
     void (*show)(struct file *file, struct text *t);
     bool signals; // O_ASYNC: what wakes its pollers sends SIGIO
+    bool nowait;  // read and write obey RWF_NOWAIT
 };
 
 enum { // file.mode

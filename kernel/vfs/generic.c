@@ -131,7 +131,7 @@ ssize_t generic_file_write_by(struct file *f, struct uio *u, loff_t *pos, u64 ma
         return -EINVAL;
     while (u->left) {
         write_lock(&i->lock);
-        if (f->flags & O_APPEND)
+        if (f->flags & O_APPEND || u->flags & RWF_APPEND)
             *pos = i->size;
         n = (u64)*pos >= limit ? -EFBIG : fn(f, u, pos, limit);
         write_unlock(&i->lock);

@@ -166,12 +166,6 @@ int inode_check_owner(struct inode *i)
 
 /* Attributes */
 
-static inline void time_split(ns_t t, s64 *seconds, u64 *nanoseconds)
-{
-    *seconds = t / NS_PER_SEC;
-    *nanoseconds = t - *seconds * NS_PER_SEC;
-}
-
 int inode_stat(struct inode *i, struct linux_stat *out)
 {
     out->st_dev = i->sb->dev;
@@ -186,9 +180,9 @@ int inode_stat(struct inode *i, struct linux_stat *out)
     out->st_blksize = i->sb->block_size;
     out->pad2 = 0;
     out->st_blocks = i->blocks + i->object.page_count * (PAGE_SIZE / 512);
-    time_split(i->atime, &out->st_atime, &out->st_atime_nsec);
-    time_split(i->mtime, &out->st_mtime, &out->st_mtime_nsec);
-    time_split(i->ctime, &out->st_ctime, &out->st_ctime_nsec);
+    out->st_atime = file_time_split(i->atime, &out->st_atime_nsec);
+    out->st_mtime = file_time_split(i->mtime, &out->st_mtime_nsec);
+    out->st_ctime = file_time_split(i->ctime, &out->st_ctime_nsec);
     memset(out->unused, 0, sizeof(out->unused));
     return i->ops->getattr ? i->ops->getattr(i, out) : 0;
 }
@@ -255,7 +249,8 @@ static void touch_atime(struct inode *i)
     if (load_relaxed(&i->sb->flags) & MS_RDONLY)
         return;
     now = clock_realtime();
-    if (i->atime > i->mtime && i->atime > i->ctime && now < i->atime + DAY)
+    if (file_time_after(i->atime, i->mtime) && file_time_after(i->atime, i->ctime) &&
+        file_time_after(i->atime + DAY, now))
         return;
     store_relaxed(&i->atime, now);
     inode_changed(i);

@@ -33,13 +33,42 @@ enum { // which members of struct attr are set
     ATTR_CTIME = 64,
 };
 
+// Times of files: nanoseconds since 1970, modulo 2^64, of which the last 2^31 seconds are those
+// before 1970. So they hold all that 34 bits of seconds from 1901 on can tell, as ext4 has them.
+#define FILE_TIME_FIRST (-(1L << 31))                      // seconds: 1901-12-13 20:45:52
+#define FILE_TIME_LAST  (FILE_TIME_FIRST + (1L << 34) - 1) // 2446-05-10 22:38:55
+
+static inline ns_t file_time(s64 seconds, u32 nanoseconds)
+{
+    return seconds * NS_PER_SEC + nanoseconds;
+}
+
+static inline ns_t file_time_since_first(ns_t t)
+{
+    return t - file_time(FILE_TIME_FIRST, 0);
+}
+
+static inline bool file_time_after(ns_t a, ns_t b)
+{
+    return file_time_since_first(a) > file_time_since_first(b);
+}
+
+// The seconds.
+static inline s64 file_time_split(ns_t t, u64 *nanoseconds)
+{
+    ns_t since = file_time_since_first(t);
+
+    *nanoseconds = since % NS_PER_SEC;
+    return (s64)(since / NS_PER_SEC) + FILE_TIME_FIRST;
+}
+
 struct attr {
     u32 valid; // ATTR_*
     mode_t mode;
     uid_t uid;
     gid_t gid;
     u64 size;
-    ns_t atime, mtime, ctime; // realtime
+    ns_t atime, mtime, ctime; // file_time()
     // Whether the running thread may do it, or less of it; NULL: it may. The inode's lock is held,
     // so that it is the owner of the moment who decides.
     int (*permitted)(struct inode *inode, struct attr *attr);
@@ -112,7 +141,7 @@ struct inode {
     dev_t rdev;                  // (c)
     u64 size;                    // (lock for writing; read with load_relaxed)
     u64 blocks;                  // (lock) 512-byte units; generic: pages of the object
-    ns_t atime, mtime, ctime, btime; // (lock) realtime
+    ns_t atime, mtime, ctime, btime; // (lock) file_time()
     struct rwlock lock;              // RANK_INODE
     struct vm_object object;         // pages of regular files
     u32 writers;       // (a) open for writing (ETXTBSY) minus exec denials, see inode_deny_write
@@ -154,6 +183,7 @@ struct superblock {
     u32 flags;                        // (a) MS_RDONLY...
     u32 magic;                        // (c) statfs f_type
     u32 block_size;                   // (c)
+    bool whole_seconds;               // (c) as times are stored, until 2038
     bool volatile_names; // (c) names appear unasked (procfs): misses are not remembered
     void *private;
     struct dentry *root_dentry; // (c) after the first mount, referenced

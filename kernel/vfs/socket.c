@@ -165,9 +165,14 @@ ssize_t socket_receive(struct file *f, struct socket_message *m)
     return s->ops->receive(s, m);
 }
 
+static u32 socket_flags(const struct uio *u)
+{
+    return u->flags & RWF_NOWAIT ? MSG_DONTWAIT : 0;
+}
+
 static ssize_t socket_file_read(struct file *f, struct uio *u, loff_t *pos)
 {
-    struct socket_message m = {.data = u};
+    struct socket_message m = {.data = u, .flags = socket_flags(u)};
     ssize_t n;
 
     if (!u->left)
@@ -180,7 +185,7 @@ static ssize_t socket_file_read(struct file *f, struct uio *u, loff_t *pos)
 
 static ssize_t socket_file_write(struct file *f, struct uio *u, loff_t *pos)
 {
-    struct socket_message m = {.data = u};
+    struct socket_message m = {.data = u, .flags = socket_flags(u)};
 
     return socket_send(f, &m);
 }
@@ -207,4 +212,5 @@ static const struct file_ops socket_file_ops = {
     .signals = true,
     .ioctl = socket_file_ioctl,
     .flush = socket_file_flush,
+    .nowait = true,
 };

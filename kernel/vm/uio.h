@@ -12,6 +12,7 @@ struct uio {
     const struct iovec *next; // following segments, a kernel copy
     u32 segments;             // how many follow
     bool kernel;              // addresses are kernel pointers
+    u8 flags;                 // of this one transfer: RWF_APPEND, RWF_NOWAIT
 };
 
 // What a long transfer moves at most before it looks whether its thread is to die.

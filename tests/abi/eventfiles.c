@@ -479,6 +479,64 @@ static void test_pidfd(void)
     gate_fini(&gate);
 }
 
+// A directory of /proc is as good, for signals alone.
+
+static int proc_open(pid_t pid, const char *name, int flags)
+{
+    char path[64];
+
+    snprintf(path, sizeof(path), "/proc/%d%s", pid, name);
+    return open(path, O_RDONLY | O_CLOEXEC | flags);
+}
+
+static void not_to_others(void *fd)
+{
+    NEED(setuid(1000) == 0);
+    EXPECT_ERR("directory of another's", pidfd_kill(*(int *)fd, SIGTERM, NULL, 0), EPERM);
+}
+
+static void test_pidfd_directory(void)
+{
+    static const char *const others[] = {"/task", "/status", "/fd"};
+    siginfo_t info = {.si_signo = SIGTERM};
+    struct gate gate;
+    int fd, no;
+    pid_t child;
+
+    gate_init(&gate);
+    child = child_start(pause_child, &gate);
+    gate_wait(&gate);
+    for (int i = 0; i < 3; i++) {
+        no = proc_open(child, others[i], 0);
+        EXPECT_ERR(others[i], pidfd_kill(no, 0, NULL, 0), EBADF);
+        close(no);
+    }
+    no = open("/proc", O_RDONLY);
+    EXPECT_ERR("directory of nobody", pidfd_kill(no, 0, NULL, 0), EBADF);
+    close(no);
+    no = proc_open(child, "", O_PATH);
+    EXPECT_ERR("directory not opened", pidfd_kill(no, 0, NULL, 0), EBADF);
+    close(no);
+    fd = proc_open(child, "", O_DIRECTORY);
+    EXPECT_OK("directory probe", pidfd_kill(fd, 0, NULL, 0));
+    EXPECT_ERR("directory signal", pidfd_kill(fd, 65, NULL, 0), EINVAL);
+    EXPECT_ERR("directory flags", pidfd_kill(fd, 0, NULL, 128), EINVAL);
+    EXPECT_ERR("directory info pointer", pidfd_kill(fd, SIGTERM, (void *)UNMAPPED, 0), EFAULT);
+    EXPECT_ERR("directory pose", pidfd_kill(fd, SIGTERM, &info, 0), EPERM);
+    EXPECT("directory rights", child_run(not_to_others, &fd), 0);
+    EXPECT_ERR("directory wait", waitid(P_PIDFD, fd, &info, WEXITED | WNOHANG), EBADF);
+    EXPECT_ERR("directory getfd", syscall(SYS_pidfd_getfd, fd, 0, 0), EBADF);
+    EXPECT_OK("directory end", pidfd_kill(fd, SIGTERM, NULL, 0));
+    EXPECT_OK("directory zombie", (process_await(child, "Z"), pidfd_kill(fd, 0, NULL, 0)));
+    EXPECT("directory end status", child_end(child), SIGNALED(SIGTERM));
+    EXPECT_ERR("directory of the gone", pidfd_kill(fd, 0, NULL, 0), ESRCH);
+    close(fd);
+    fd = proc_open(getpid(), "", 0);
+    EXPECT_OK("directory of oneself", pidfd_kill(fd, 0, NULL, 0));
+    close(fd);
+    gate_fini(&gate);
+}
+
 static void hold_child(void *argument)
 {
     int fd = open("/proc/self/stat", O_RDONLY);
@@ -637,6 +695,7 @@ int main(void)
     test_signals();
     test_signal_edges();
     test_pidfd();
+    test_pidfd_directory();
     test_getfd();
     test_clone();
     test_fdinfo();

@@ -95,6 +95,123 @@ static void groups(void *unused)
     EXPECT("fork keeps groups", getgroups(0, NULL), 3);
 }
 
+#define MANY 65536
+
+static gid_t many[MANY + 1], many_got[MANY];
+
+// Even ones, each twice: 2, 2, 4, 4, ...
+static gid_t many_at(int i)
+{
+    return 2 + i / 2 * 2;
+}
+
+static void many_make(void)
+{
+    for (unsigned i = 0; i < MANY; i++)
+        many[i * 40503 % MANY] = many_at(i); // odd, so each place once
+}
+
+static bool many_there(void)
+{
+    for (int i = 0; i < MANY; i++)
+        if (many_got[i] != many_at(i))
+            return false;
+    return true;
+}
+
+// Whether a file of this group may be read.
+static bool group_opens(int fd, gid_t group)
+{
+    int one;
+
+    NEED(seteuid(0) == 0 && fchown(fd, 0, group) == 0 && seteuid(1000) == 0);
+    one = open("/tmp/abi.group", O_RDONLY);
+    if (one >= 0)
+        close(one);
+    return one >= 0;
+}
+
+static void many_open(void)
+{
+    int fd = open("/tmp/abi.group", O_CREAT | O_RDWR | O_TRUNC, 0040);
+    bool all = true, none = false;
+
+    for (gid_t group = 2; group <= MANY; group += 2 * 1023) {
+        all = all && group_opens(fd, group);
+        none = none || group_opens(fd, group + 1);
+    }
+    CHECK("the first of many opens", group_opens(fd, 2));
+    CHECK("as the last does", group_opens(fd, MANY));
+    CHECK("and those between", all);
+    CHECK("but no other", !none && !group_opens(fd, MANY + 2) && !group_opens(fd, 1));
+    NEED(seteuid(0) == 0);
+    close(fd);
+}
+
+// Of /proc/self/status: how many, and whether they are those of many_got.
+static int groups_told(bool *same)
+{
+    static char text[MANY * 11 + 4096];
+    int fd = open("/proc/self/status", O_RDONLY), count = 0;
+    size_t used = 0;
+    ssize_t n;
+    char *at;
+
+    while ((n = read(fd, text + used, sizeof(text) - 1 - used)) > 0)
+        used += n;
+    close(fd);
+    text[used] = 0;
+    at = strstr(text, "\nGroups:\t");
+    NEED(at);
+    at = strtok(at + 9, "\n");
+    *same = at[strlen(at) - 1] == ' ';
+    for (at = strtok(at, " "); at; at = strtok(NULL, " "), count++)
+        *same = *same && count < MANY && (gid_t)atoi(at) == many_got[count];
+    return count;
+}
+
+static void *other_thread(void *unused)
+{
+    EXPECT("thread has them", getgroups(0, NULL), 3);
+    return unused;
+}
+
+static void many_groups(void *unused)
+{
+    gid_t few[] = {30, 10, 20};
+    pthread_t thread;
+    bool same;
+
+    (void)unused;
+    NEED(setgroups(0, NULL) == 0);
+    EXPECT("status of none", groups_told(&same), 0);
+    CHECK("a space", same);
+    many_make();
+    EXPECT_ERR("too many", syscall(SYS_setgroups, MANY + 1, many), EINVAL);
+    EXPECT_ERR("less than none", syscall(SYS_setgroups, -1, many), EINVAL);
+    EXPECT_ERR("nowhere", syscall(SYS_setgroups, 3, 8), EFAULT);
+    EXPECT("many", syscall(SYS_setgroups, MANY, many), 0);
+    EXPECT("how many", getgroups(0, NULL), MANY);
+    EXPECT_ERR("no room", getgroups(MANY - 1, many_got), EINVAL);
+    EXPECT_ERR("no place", syscall(SYS_getgroups, MANY, 8), EFAULT);
+    EXPECT("which", getgroups(MANY, many_got), MANY);
+    CHECK("in order, each of them", many_there());
+    EXPECT("status of many", groups_told(&same), MANY);
+    CHECK("in order there", same);
+    many_open();
+    few[1] = -1;
+    EXPECT_ERR("-1 is none", syscall(SYS_setgroups, 3, few), EINVAL);
+    few[1] = 10;
+    EXPECT("stay", getgroups(0, NULL), MANY);
+    EXPECT("few", syscall(SYS_setgroups, 3, few), 0);
+    EXPECT("which", getgroups(3, many_got), 3);
+    CHECK("sorted", many_got[0] == 10 && many_got[1] == 20 && many_got[2] == 30);
+    EXPECT("status of few", groups_told(&same), 3);
+    CHECK("in order there", same);
+    NEED(pthread_create(&thread, NULL, other_thread, NULL) == 0 && pthread_join(thread, NULL) == 0);
+    EXPECT("a limit", atoi(file_text("/proc/sys/kernel/ngroups_max")), MANY);
+}
+
 static void *thread_limits(void *unused)
 {
     struct rlimit l = {0};
@@ -253,6 +370,7 @@ int main(int argc, char **argv)
     EXPECT("setresuid", child_run(file_ids, NULL), 0);
     EXPECT("setresuid", child_run(setresuid_rules, NULL), 0);
     EXPECT("groups", child_run(groups, NULL), 0);
+    EXPECT("many groups", child_run(many_groups, NULL), 0);
     unlink("/tmp/abi.group");
     EXPECT("limits", child_run(limits, NULL), 0);
     EXPECT("priorities", child_run(priorities, NULL), 0);

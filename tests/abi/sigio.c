@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Files that tell by signal: O_ASYNC, F_SETOWN, F_SETOWN_EX, F_SETSIG, FIOASYNC.
+// Files that tell by signal: O_ASYNC, F_SETOWN, F_SETOWN_EX, F_SETSIG, FIOASYNC, FIOSETOWN.
 #include "abi.h"
 
 #include <poll.h>
@@ -130,6 +130,29 @@ static void test_owner(void)
     EXPECT_ERR("nor negative", fcntl(fd, F_SETSIG, -1), EINVAL);
     EXPECT("SIGIO again", fcntl(fd, F_SETSIG, 0), 0);
     close(fd);
+}
+
+// Of sockets, as BSD has it: either name of each.
+static void test_owner_ioctls(void)
+{
+    static const int setters[] = {FIOSETOWN, SIOCSPGRP}, getters[] = {FIOGETOWN, SIOCGPGRP};
+    int s[2], p[2], id, minus = -getpgrp(), us = getpid(), nobody = 0, gone = 1 << 22;
+
+    NEED(socketpair(AF_UNIX, SOCK_STREAM, 0, s) == 0 && pipe(p) == 0);
+    for (int i = 0; i < 2; i++) {
+        EXPECT("nobody", (ioctl(s[0], getters[i], &id), id), 0);
+        EXPECT("us", ioctl(s[0], setters[i], &us), 0);
+        EXPECT("for fcntl, too", fcntl(s[0], F_GETOWN), us);
+        EXPECT("our group", ioctl(s[0], setters[i], &minus), 0);
+        EXPECT("asked", (ioctl(s[0], getters[i], &id), id), minus);
+        EXPECT_ERR("no such process", ioctl(s[0], setters[i], &gone), ESRCH);
+        EXPECT_ERR("from nowhere", ioctl(s[0], setters[i], 8), EFAULT);
+        EXPECT_ERR("to nowhere", ioctl(s[0], getters[i], 8), EFAULT);
+        EXPECT_ERR("not of a pipe", ioctl(p[0], setters[i], &us), ENOTTY);
+        EXPECT_ERR("nor is it told", ioctl(p[0], getters[i], &id), ENOTTY);
+        EXPECT("nobody again", ioctl(s[0], setters[i], &nobody), 0);
+    }
+    close(s[0]), close(s[1]), close(p[0]), close(p[1]);
 }
 
 // Files that cannot: the flag is not taken.
@@ -393,6 +416,7 @@ int main(void)
     prepare();
     scratch_enter();
     test_owner();
+    test_owner_ioctls();
     test_others();
     test_pipe();
     test_room();

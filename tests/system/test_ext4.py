@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """ext2, ext3, ext4: what the host's e2fsprogs make is read, what is written passes e2fsck."""
 import copy
+import datetime
 import hashlib
 import os
 import random
@@ -245,6 +246,33 @@ def test_writes(disk, tree, name):
     one.umount()
     one.boot()
     assert guest_sums(mounted(one, "ro")) == before
+    one.stop()
+    fsck(one.path)
+
+
+@pytest.mark.parametrize("name, last", (("debian13", 2**34 - 2**31 - 1), ("ext2-1k", 2**31 - 1)))
+def test_times(disk, name, last):
+    """From 1901 on; what is outside of what the file system holds becomes the nearest second."""
+    one = disk(SETS[name][0])
+    guest = mounted(one)
+    first = -2**31
+    times = [first - 10**9, first - 1, first, first + 1, -2, 0, last - 1, last, last + 1, 10**11]
+    for time in times:
+        date = datetime.datetime(1970, 1, 1) + datetime.timedelta(seconds=time)
+        guest.out(f"TZ=UTC touch -d '{date:%Y-%m-%d %H:%M:%S}' /mnt/{time}")
+
+    def check():
+        for time in times:
+            got = int(guest.out(f"stat -c %Y /mnt/{time}"))
+            assert got == max(first, min(last, time))
+            check_stat(one, guest, time)
+    one.umount()
+    guest = mounted(one)
+    check()
+    one.umount()
+    one.boot()
+    guest = mounted(one, "ro")
+    check()
     one.stop()
     fsck(one.path)
 

@@ -86,7 +86,7 @@ static ns_t time_decode(u32 seconds, u32 extra)
 {
     s64 s = (s64)(s32)seconds + ((s64)(extra & 3) << 32);
 
-    return s < 0 ? 0 : s * NS_PER_SEC + MIN(extra >> 2, (u32)(NS_PER_SEC - 1));
+    return file_time(s, MIN(extra >> 2, (u32)(NS_PER_SEC - 1)));
 }
 
 static u64 blocks_decode(const struct ext4 *fs, const struct ext4_dinode *d)
@@ -291,10 +291,11 @@ static void time_encode(const struct ext4_inode *e, struct ext4_dinode *d, ns_t 
                         u32 *extra)
 {
     bool wide = (u8 *)(extra + 1) <= (u8 *)d + fields_size(e);
-    u64 s = t / NS_PER_SEC;
+    u64 ns;
+    s64 s = MIN(file_time_split(t, &ns), wide ? FILE_TIME_LAST : INT32_MAX);
 
-    *seconds = wide ? s : MIN(s, (u64)INT32_MAX);
-    *extra = (t - s * NS_PER_SEC) << 2 | (((s64)s - (s32)s) >> 32 & 3);
+    *seconds = s;
+    *extra = ns << 2 | ((s - (s32)s) >> 32 & 3);
 }
 
 static void blocks_encode(const struct ext4_inode *e, struct ext4_dinode *d)

@@ -345,6 +345,7 @@ static int fill(struct superblock *sb, const char *options, u32 flags)
     if (err)
         return err;
     sb->block_size = fs->block_size;
+    sb->whole_seconds = fs->inode_size == EXT4_GOOD_OLD_INODE_SIZE;
     if (flags & MS_RDONLY || o.noload || !ext4_super_writable(fs, fs->super))
         return recovered_mark(fs);
     return open_to_write(fs);
