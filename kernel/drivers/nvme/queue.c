@@ -41,6 +41,7 @@ int nvme_queue_create(struct nvme_queue *q, struct nvme *n, u16 id, u16 depth)
         kfree(q->completions);
         kfree(q->lists);
         kfree(q->slots);
+        *q = (struct nvme_queue){0};
         return -ENOMEM;
     }
     for (u16 i = 0; i < depth - 1; i++)
