@@ -35,7 +35,7 @@ enum { // offsets in the configuration, section 5.2.4
     CONFIG_SEG_MAX = 12,
     CONFIG_BLK_SIZE = 20,
     CONFIG_TOPOLOGY = 24, // u8: log2 of logical blocks in a physical one
-    CONFIG_QUEUES = 32,   // u16 in the upper half
+    CONFIG_QUEUES = 34,   // u16
     CONFIG_DISCARD_SECTORS = 36,
     CONFIG_ZERO_SECTORS = 48,
 };
@@ -223,21 +223,21 @@ static int queue_init(struct blk_queue *q, struct virtio_device *d, u32 index)
 static void read_limits(struct virtio_device *d, struct block_device *b, u16 ring_size)
 {
     struct block_limits *l = &b->limits;
-    u32 segments = d->features & F_SEG_MAX ? virtio_config_read32(d, CONFIG_SEG_MAX) : 1;
+    u32 segments = d->features & F_SEG_MAX ? virtio_config_read(d, CONFIG_SEG_MAX, 4) : 1;
 
-    b->sectors = virtio_config_read32(d, CONFIG_CAPACITY) |
-                 (u64)virtio_config_read32(d, CONFIG_CAPACITY + 4) << 32;
+    b->sectors = virtio_config_read(d, CONFIG_CAPACITY, 4) |
+                 (u64)virtio_config_read(d, CONFIG_CAPACITY + 4, 4) << 32;
     b->read_only = d->features & F_RO;
-    l->block_size = d->features & F_BLK_SIZE ? virtio_config_read32(d, CONFIG_BLK_SIZE) : 512;
+    l->block_size = d->features & F_BLK_SIZE ? virtio_config_read(d, CONFIG_BLK_SIZE, 4) : 512;
     l->physical_size = l->block_size;
     if (d->features & F_TOPOLOGY)
-        l->physical_size <<= virtio_config_read32(d, CONFIG_TOPOLOGY) & 15;
+        l->physical_size <<= virtio_config_read(d, CONFIG_TOPOLOGY, 1) & 15;
     l->segments = CLAMP(segments, 1U, MIN(ring_size - 2U, SEGMENTS_MAX));
     l->sectors = 4096;
     if (d->features & F_DISCARD)
-        l->discard_sectors = virtio_config_read32(d, CONFIG_DISCARD_SECTORS);
+        l->discard_sectors = virtio_config_read(d, CONFIG_DISCARD_SECTORS, 4);
     if (d->features & F_WRITE_ZEROES)
-        l->zero_sectors = virtio_config_read32(d, CONFIG_ZERO_SECTORS);
+        l->zero_sectors = virtio_config_read(d, CONFIG_ZERO_SECTORS, 4);
     l->volatile_cache = d->features & F_FLUSH;
 }
 
@@ -258,7 +258,7 @@ static const struct block_device_ops virtio_blk_ops = {.submit = virtio_blk_subm
 static int virtio_blk_probe(struct virtio_device *d)
 {
     static u32 disks; // found so far
-    u32 queues = d->features & F_MQ ? virtio_config_read32(d, CONFIG_QUEUES) >> 16 : 1;
+    u32 queues = d->features & F_MQ ? virtio_config_read(d, CONFIG_QUEUES, 2) : 1;
     struct virtio_blk *b;
     u16 ring_size = RING_SIZE;
     u32 size;
