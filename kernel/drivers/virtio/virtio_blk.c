@@ -89,21 +89,23 @@ static void slot_fill(struct blk_slot *s, struct block_request *r)
     s->request = r;
 }
 
-// The chain of a transfer: buffers that the device reads in *out, then those that it writes.
+// The chain of a transfer: buffers that the device reads, *out of them, then those that it writes.
+// A flush may be a stage of writes, whose data it does not carry.
 static unsigned chain_make(struct blk_slot *s, struct block_request *r, struct virtq_buf *bufs,
                            unsigned *out)
 {
+    bool has_data = r->op <= BLOCK_WRITE, reads = r->op == BLOCK_READ;
     paddr_t slot = virt_to_phys(s);
     unsigned n = 0;
 
     bufs[n++] = (struct virtq_buf){slot, sizeof(s->header)};
     if (r->op >= BLOCK_DISCARD)
         bufs[n++] = (struct virtq_buf){slot + offsetof(struct blk_slot, range), sizeof(s->range)};
-    *out = r->op == BLOCK_READ ? n : n + r->total_segments;
-    for (; r; r = r->merged)
+    for (; has_data && r; r = r->merged)
         for (u32 i = 0; i < r->segment_count; i++)
             bufs[n++] =
                 (struct virtq_buf){virt_to_phys(r->segments[i].data), r->segments[i].length};
+    *out = reads ? 1 : n;
     bufs[n++] = (struct virtq_buf){slot + offsetof(struct blk_slot, status), 1};
     return n;
 }
@@ -118,8 +120,6 @@ static int queue_add_locked(struct blk_queue *q, struct block_request *r)
         return -EBUSY;
     slot_fill(s, r);
     count = chain_make(s, r, q->chain, &out);
-    if (r->op >= BLOCK_FLUSH)
-        out = count - 1;
     err = virtq_add(&q->queue.ring, q->chain, out, count - out, s);
     if (err) {
         s->request = NULL;
