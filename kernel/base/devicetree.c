@@ -7,6 +7,7 @@
 #include "arch/smp.h"
 #include "arch/timer.h"
 #include "base/devicetree_private.h"
+#include "base/panic.h"
 #include "base/random.h"
 #include "lib/macro.h"
 #include "lib/string.h"
@@ -32,7 +33,7 @@ static void range_add(struct phys_range *ranges, unsigned *count, u64 base, u64 
         ranges[(*count)++] = (struct phys_range){base, size};
 }
 
-// A range that is already covered is left out.
+// A range that is already covered is left out. One that found no place would be given away as free.
 static void reserve(u64 base, u64 size)
 {
     for (unsigned i = 0; i < machine.reserved_count; i++) {
@@ -41,6 +42,8 @@ static void reserve(u64 base, u64 size)
         if (base >= r->base && base + size <= r->base + r->size)
             return;
     }
+    if (size && machine.reserved_count == MACHINE_MAX_RANGES)
+        panic_line("the device tree reserves more than %u ranges of memory", MACHINE_MAX_RANGES);
     range_add(machine.reserved, &machine.reserved_count, base, size);
 }
 
