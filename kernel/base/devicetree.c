@@ -174,6 +174,16 @@ static void read_compatible(const struct fdt *f, const struct fdt_node *node, st
     }
 }
 
+// What the direct map does not reach is left out.
+static void read_memory(const struct fdt *f, const struct fdt_node *node)
+{
+    u64 base, size, end = (u64)DIRECT_GIBS << 30;
+
+    for (u32 i = 0; !fdt_reg(f, node, i, &base, &size); i++)
+        if (base < end)
+            range_add(machine.memory, &machine.memory_count, base, MIN(size, end - base));
+}
+
 static void read_node(const struct fdt *f, const struct fdt_node *node, struct survey *s)
 {
     const char *type = fdt_prop_string(f, node, "device_type");
@@ -193,8 +203,7 @@ static void read_node(const struct fdt *f, const struct fdt_node *node, struct s
     } else if (top && !strcmp(node->name, "chosen")) {
         read_chosen(f, node);
     } else if (type && !strcmp(type, "memory")) {
-        for (u32 i = 0; !fdt_reg(f, node, i, &base, &size); i++)
-            range_add(machine.memory, &machine.memory_count, base, size);
+        read_memory(f, node);
     } else if (s->in_reserved) {
         for (u32 i = 0; !fdt_reg(f, node, i, &base, &size); i++)
             reserve(base, size);

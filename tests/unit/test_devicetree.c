@@ -8,6 +8,8 @@
 #include "base/panic.h"
 #include "base/random.h"
 
+#define GIB (1UL << 30)
+
 /* What the reader needs of the kernel */
 
 bool timer_has_sstc;
@@ -81,6 +83,20 @@ static int read_tree(struct blob *b)
 
 /* Tests */
 
+// RAM counts as far as the direct map reaches.
+static void test_memory(void **state)
+{
+    struct blob b;
+
+    root_begin(&b);
+    assert_int_equal(read_tree(&b), 0);
+    assert_int_equal(machine.memory_count, 2);
+    assert_int_equal(machine.memory[0].base, 0x80000000);
+    assert_int_equal(machine.memory[0].size, 0x8000000);
+    assert_int_equal(machine.memory[1].base, 127 * GIB);
+    assert_int_equal(machine.memory[1].size, GIB);
+}
+
 // With the blob's one and the image, as many reserved ranges as there is room for; or one more.
 static void reserve_ranges(unsigned count)
 {
@@ -112,6 +128,7 @@ static void test_reserved(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_memory),
     cmocka_unit_test(test_reserved),
 };
 
