@@ -111,13 +111,19 @@ static bool cpu_has(const struct fdt *f, const struct fdt_node *cpu, const char 
     return isa && isa_has(isa, len, extension);
 }
 
-static void read_cpu(const struct fdt *f, const struct fdt_node *node, struct survey *s)
+// Section 2.3.4; "ok" is what it was called in older trees.
+static bool is_okay(const struct fdt *f, const struct fdt_node *node)
 {
     const char *status = fdt_prop_string(f, node, "status");
+
+    return !status || !strcmp(status, "okay") || !strcmp(status, "ok");
+}
+
+static void read_cpu(const struct fdt *f, const struct fdt_node *node, struct survey *s)
+{
     u64 id, size;
 
-    if (s->cpu_count == MAX_HARTS || (status && strcmp(status, "okay")) ||
-        fdt_reg(f, node, 0, &id, &size))
+    if (s->cpu_count == MAX_HARTS || !is_okay(f, node) || fdt_reg(f, node, 0, &id, &size))
         return;
     s->in_cpu = true;
     s->ids[s->cpu_count++] = id;
@@ -207,7 +213,7 @@ static void read_node(const struct fdt *f, const struct fdt_node *node, struct s
     } else if (s->in_reserved) {
         for (u32 i = 0; !fdt_reg(f, node, i, &base, &size); i++)
             reserve(base, size);
-    } else {
+    } else if (is_okay(f, node)) {
         read_compatible(f, node, s);
     }
 }

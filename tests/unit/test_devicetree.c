@@ -51,6 +51,16 @@ static void cpu(struct blob *b, const char *name, u32 id, const char *status)
     end(b);
 }
 
+static void device(struct blob *b, const char *compatible, u32 base, const char *status)
+{
+    begin(b, "device");
+    prop(b, "compatible", compatible, strlen(compatible) + 1);
+    CELLS(b, "reg", 0, base, 0, 0x1000);
+    if (status)
+        prop(b, "status", status, strlen(status) + 1);
+    end(b);
+}
+
 static void root_begin(struct blob *b)
 {
     memset(b, 0, sizeof(*b));
@@ -82,6 +92,27 @@ static int read_tree(struct blob *b)
 }
 
 /* Tests */
+
+static void test_status(void **state)
+{
+    struct blob b;
+
+    root_begin(&b);
+    device(&b, "virtio,mmio", 0x1000, NULL);
+    device(&b, "virtio,mmio", 0x2000, "disabled");
+    device(&b, "virtio,mmio", 0x3000, "okay");
+    device(&b, "virtio,mmio", 0x4000, "fail-sss");
+    device(&b, "virtio,mmio", 0x5000, "ok");
+    device(&b, "ns16550a", 0x6000, "reserved");
+    device(&b, "ns16550a", 0x7000, "okay");
+    assert_int_equal(read_tree(&b), 0);
+    assert_int_equal(machine.virtio_count, 3);
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(machine.virtio[i].reg.base, 0x1000 + 0x2000 * i);
+    assert_int_equal(machine.uart.reg.base, 0x7000);
+    assert_int_equal(hart_count, 2);
+    assert_int_equal(hart_ids[1], 2);
+}
 
 // RAM counts as far as the direct map reaches.
 static void test_memory(void **state)
@@ -128,6 +159,7 @@ static void test_reserved(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_status),
     cmocka_unit_test(test_memory),
     cmocka_unit_test(test_reserved),
 };
