@@ -120,7 +120,7 @@ void virtio_attach(struct virtio_device *d)
 
 void virtio_interrupt(struct virtio_device *d, u32 status)
 {
-    smp_mb();
+    io_mb(); // the rings are read after the status
     if (status & VIRTIO_INTERRUPT_CONFIG && reg_read(d, DEVICE_STATUS) & STATUS_NEEDS_RESET)
         virtio_stop(d);
     if (status && load_acquire(&d->private))
@@ -174,7 +174,7 @@ int virtio_queue_init(struct virtio_queue *q, struct virtio_device *d, u32 index
 void virtio_start(struct virtio_device *d, void *private)
 {
     store_release(&d->private, private);
-    smp_mb(); // either virtio_interrupt finds the driver, or that finds its queues broken
+    io_mb(); // either virtio_interrupt finds the driver, or that finds its queues broken
     status_add(d, STATUS_DRIVER_OK);
 }
 
