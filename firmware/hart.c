@@ -142,7 +142,7 @@ void ipi_send(u64 set, u32 bit)
 
 static void fence_vma(const struct fence_request *r)
 {
-    u64 last = r->start + r->size;
+    u64 first = r->start >> 12, pages = ((r->start & 0xfff) + r->size + 0xfff) >> 12;
     int whole = r->size == 0 || r->size == ~0UL || r->size > FENCE_PAGES_MAX << 12;
     int with_asid = r->kind == FENCE_VMA_ASID;
 
@@ -150,7 +150,9 @@ static void fence_vma(const struct fence_request *r)
         __asm__ volatile("sfence.vma zero, %0" : : "r"(r->asid) : "memory");
     else if (whole)
         __asm__ volatile("sfence.vma" : : : "memory");
-    for (u64 addr = r->start & ~0xfffUL; !whole && addr < last; addr += 4096) {
+    for (u64 page = first; !whole && page < first + pages; page++) {
+        u64 addr = page << 12;
+
         if (with_asid)
             __asm__ volatile("sfence.vma %0, %1" : : "r"(addr), "r"(r->asid) : "memory");
         else

@@ -13,6 +13,8 @@
 #define ALL_HARTS (~0UL)
 #define ROUNDS    100
 #define ARGUMENT  0x1234567800UL
+#define PTE_VALID 1UL
+#define PTE_LEAF  0xcfUL      /* D A X W R V */
 #define WAIT_MAX  600000000UL /* time units: 60 s */
 
 /* Survives a reset, which reloads only the images. */
@@ -222,6 +224,28 @@ static void timer_check(u64 hart)
     check("IPI to self", wait_for(&ipis[hart], before + 1));
 }
 
+/* A fence of the last page there is: the hart sees the page's new table entry. */
+static void fence_end_check(void)
+{
+    static u64 tables[3][512] __attribute__((aligned(4096)));
+    static u64 pages[2][512] __attribute__((aligned(4096))) = {{1}, {2}};
+    volatile u64 *last = (volatile u64 *)-4096L;
+    u64 good;
+
+    tables[0][2] = 0x80000000UL >> 2 | PTE_LEAF; /* where this program lies */
+    tables[0][511] = (u64)tables[1] >> 2 | PTE_VALID;
+    tables[1][511] = (u64)tables[2] >> 2 | PTE_VALID;
+    tables[2][511] = (u64)pages[0] >> 2 | PTE_LEAF;
+    CSR_WRITE(satp, 8UL << 60 | (u64)tables[0] >> 12);
+    __asm__ volatile("sfence.vma" : : : "memory");
+    good = *last == 1;
+    tables[2][511] = (u64)pages[1] >> 2 | PTE_LEAF;
+    good &= sbi(EXT_RFENCE, 1, 0, ALL_HARTS, (u64)last, 4096, 0).error == 0 && *last == 2;
+    CSR_WRITE(satp, 0);
+    __asm__ volatile("sfence.vma" : : : "memory");
+    check("RFENCE up to the end of the address space", good);
+}
+
 static void protection_check(void)
 {
     fault = 0;
@@ -257,6 +281,7 @@ void payload_main(u64 hart, const void *tree)
     check("device tree", *(const u32 *)tree == 0xedfe0dd0);
     protection_check();
     timer_check(hart);
+    fence_end_check();
     check("HSM no such hart", hart_status(63) == SBI_ERR_INVALID_PARAM);
     check("HSM own state", hart_status(hart) == HART_STARTED);
     harts_check(hart, "harts start, fence, take interrupts, stop");

@@ -49,19 +49,22 @@ void clock_set_realtime(ns_t now)
     spin_unlock(&set_lock);
 }
 
-// Rounded up, so that a timer never fires before its time.
+// The first count at which clock_monotonic shows `ns`, so that a timer never fires before its time.
+// By its truncated `mult` the clock is a little behind what the rate says.
 u64 clock_to_ticks(ns_t ns)
 {
-    u64 sec = ns / NS_PER_SEC, ticks, whole;
+    u64 sec = ns / NS_PER_SEC, ticks, whole, behind;
 
     if (params.shift == 0) {
         ticks = ns / params.mult + (ns % params.mult != 0);
     } else {
         if (__builtin_mul_overflow(sec, clock_hz, &whole))
             return ~0UL;
-        ticks = DIV_ROUND_UP(ns % NS_PER_SEC * clock_hz, NS_PER_SEC);
+        ticks = ns % NS_PER_SEC * clock_hz / NS_PER_SEC;
         if (__builtin_add_overflow(ticks, whole, &ticks))
             return ~0UL;
+        behind = ((unsigned __int128)ns << INEXACT_SHIFT) - (unsigned __int128)ticks * params.mult;
+        ticks += DIV_ROUND_UP(behind, params.mult);
     }
     return ns == NS_NEVER || ticks > ~0UL - params.base ? ~0UL : ticks + params.base;
 }

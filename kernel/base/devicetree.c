@@ -7,6 +7,7 @@
 #include "arch/smp.h"
 #include "arch/timer.h"
 #include "base/devicetree_private.h"
+#include "base/panic.h"
 #include "base/random.h"
 #include "lib/macro.h"
 #include "lib/string.h"
@@ -32,7 +33,7 @@ static void range_add(struct phys_range *ranges, unsigned *count, u64 base, u64 
         ranges[(*count)++] = (struct phys_range){base, size};
 }
 
-// A range that is already covered is left out.
+// A range that is already covered is left out. One that found no place would be given away as free.
 static void reserve(u64 base, u64 size)
 {
     for (unsigned i = 0; i < machine.reserved_count; i++) {
@@ -41,6 +42,8 @@ static void reserve(u64 base, u64 size)
         if (base >= r->base && base + size <= r->base + r->size)
             return;
     }
+    if (size && machine.reserved_count == MACHINE_MAX_RANGES)
+        panic_line("the device tree reserves more than %u ranges of memory", MACHINE_MAX_RANGES);
     range_add(machine.reserved, &machine.reserved_count, base, size);
 }
 
@@ -108,13 +111,19 @@ static bool cpu_has(const struct fdt *f, const struct fdt_node *cpu, const char 
     return isa && isa_has(isa, len, extension);
 }
 
-static void read_cpu(const struct fdt *f, const struct fdt_node *node, struct survey *s)
+// Section 2.3.4; "ok" is what it was called in older trees.
+static bool is_okay(const struct fdt *f, const struct fdt_node *node)
 {
     const char *status = fdt_prop_string(f, node, "status");
+
+    return !status || !strcmp(status, "okay") || !strcmp(status, "ok");
+}
+
+static void read_cpu(const struct fdt *f, const struct fdt_node *node, struct survey *s)
+{
     u64 id, size;
 
-    if (s->cpu_count == MAX_HARTS || (status && strcmp(status, "okay")) ||
-        fdt_reg(f, node, 0, &id, &size))
+    if (s->cpu_count == MAX_HARTS || !is_okay(f, node) || fdt_reg(f, node, 0, &id, &size))
         return;
     s->in_cpu = true;
     s->ids[s->cpu_count++] = id;
@@ -171,6 +180,16 @@ static void read_compatible(const struct fdt *f, const struct fdt_node *node, st
     }
 }
 
+// What the direct map does not reach is left out.
+static void read_memory(const struct fdt *f, const struct fdt_node *node)
+{
+    u64 base, size, end = (u64)DIRECT_GIBS << 30;
+
+    for (u32 i = 0; !fdt_reg(f, node, i, &base, &size); i++)
+        if (base < end)
+            range_add(machine.memory, &machine.memory_count, base, MIN(size, end - base));
+}
+
 static void read_node(const struct fdt *f, const struct fdt_node *node, struct survey *s)
 {
     const char *type = fdt_prop_string(f, node, "device_type");
@@ -190,12 +209,11 @@ static void read_node(const struct fdt *f, const struct fdt_node *node, struct s
     } else if (top && !strcmp(node->name, "chosen")) {
         read_chosen(f, node);
     } else if (type && !strcmp(type, "memory")) {
-        for (u32 i = 0; !fdt_reg(f, node, i, &base, &size); i++)
-            range_add(machine.memory, &machine.memory_count, base, size);
+        read_memory(f, node);
     } else if (s->in_reserved) {
         for (u32 i = 0; !fdt_reg(f, node, i, &base, &size); i++)
             reserve(base, size);
-    } else {
+    } else if (is_okay(f, node)) {
         read_compatible(f, node, s);
     }
 }
@@ -226,7 +244,7 @@ static void connect_harts(const struct fdt *f, const struct survey *s)
 
 int devicetree_init(const void *blob, size_t max)
 {
-    static struct survey s; // boot only
+    struct survey s = {0};
     struct fdt_node node;
     struct fdt f;
     u64 base, size;

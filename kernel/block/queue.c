@@ -220,16 +220,16 @@ static bool dispatch_some(struct block_device *d)
 static void dispatch(struct block_device *d)
 {
     struct block_queue *q = d->queue;
-    irqflags_t irq = spin_lock_irqsave(&q->lock);
-    bool mine = !q->dispatching;
+    irqflags_t irq;
+    bool mine;
 
+    preempt_disable(); // before it is the dispatcher, for whom all others leave their transfers
+    irq = spin_lock_irqsave(&q->lock);
+    mine = !q->dispatching;
     q->dispatching = true;
     q->kicks++;
     spin_unlock_irqrestore(&q->lock, irq);
-    if (!mine)
-        return;
-    preempt_disable();
-    while (dispatch_some(d))
+    while (mine && dispatch_some(d))
         ;
     preempt_enable();
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Device registers: accesses of exact width that are neither merged nor reordered by the compiler.
 //
-// Device memory is strongly ordered on RISC-V. Where a register access must be ordered with memory
-// (rings, buffers), a fence stands at that place.
+// RISC-V keeps the accesses to one device in order among themselves, and no others: where one must
+// be ordered with memory (rings, buffers), an io_mb() stands at that place.
 #pragma once
 #include "lib/atomic.h"
 #include "lib/types.h"

@@ -70,6 +70,13 @@ static inline u32 atomic_cas_seen_u32(u32 *p, u32 old, u32 new)
 // Every earlier access is seen by other harts before every later one.
 #define smp_mb() __atomic_thread_fence(__ATOMIC_SEQ_CST)
 
+// The same for harts and devices, of accesses to memory and to device registers.
+#ifdef __riscv
+#define io_mb() __asm__ volatile("fence iorw, iorw" : : : "memory")
+#else
+#define io_mb() smp_mb()
+#endif
+
 struct ref {
     u32 count; // (a)
 };

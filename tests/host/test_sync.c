@@ -401,6 +401,29 @@ static void workqueue_scenario(void)
         host_expect(jobs[i].seen, jobs[i].asked);
 }
 
+/* The clock */
+
+// A deadline's count is the first at which the clock shows that time, whatever the counter's rate.
+static void clock_scenario(void)
+{
+    static const u64 rates[] = {32768, 10000000, 24000000, 38400000, 1000000000, 1500000007};
+
+    for (unsigned i = 0; i < ARRAY_SIZE(rates); i++) {
+        struct clock_params c;
+
+        clock_init(rates[i]);
+        c = clock_get_params();
+        for (unsigned n = 0; n < 100; n++) {
+            ns_t deadline = 1 + machine_below(1UL << machine_below(60));
+            u64 ticks = clock_to_ticks(deadline) - c.base;
+
+            verify((unsigned __int128)ticks * c.mult >> c.shift >= deadline);
+            verify((unsigned __int128)(ticks - 1) * c.mult >> c.shift < deadline);
+        }
+    }
+    clock_init(NS_PER_SEC);
+}
+
 HOST_TEST(mutex, RUNS)
 HOST_TEST(rwlock, RUNS)
 HOST_TEST(sem, RUNS)
@@ -410,6 +433,7 @@ HOST_TEST(timer, RUNS)
 HOST_TEST(thread, RUNS)
 HOST_TEST(affinity, RUNS)
 HOST_TEST(workqueue, RUNS)
+HOST_TEST(clock, 5)
 
 int main(void)
 {
@@ -418,7 +442,7 @@ int main(void)
         cmocka_unit_test(test_sem),       cmocka_unit_test(test_completion),
         cmocka_unit_test(test_queue),     cmocka_unit_test(test_timer),
         cmocka_unit_test(test_thread),    cmocka_unit_test(test_affinity),
-        cmocka_unit_test(test_workqueue),
+        cmocka_unit_test(test_workqueue), cmocka_unit_test(test_clock),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

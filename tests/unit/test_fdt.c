@@ -1,71 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Device-tree reader: a tree built here with known answers, then thousands of damaged copies of it.
-#include "unit.h"
+#include "tree.h"
 
 #include "abi/errno.h"
 #include "lib/fdt.h"
 
-struct blob {
-    u8 structs[2048];
-    size_t structs_size;
-    char strings[512];
-    size_t strings_size;
-};
-
 static u8 tree[4096];
 static size_t tree_size;
-
-static void be32_at(u8 *p, u32 v)
-{
-    p[0] = v >> 24;
-    p[1] = v >> 16;
-    p[2] = v >> 8;
-    p[3] = v;
-}
-
-static void word(struct blob *b, u32 v)
-{
-    be32_at(b->structs + b->structs_size, v);
-    b->structs_size += 4;
-}
-
-static void bytes(struct blob *b, const void *p, size_t n)
-{
-    memcpy(b->structs + b->structs_size, p, n);
-    b->structs_size = (b->structs_size + n + 3) & ~3UL;
-}
-
-static void begin(struct blob *b, const char *name)
-{
-    word(b, 1);
-    bytes(b, name, strlen(name) + 1);
-}
-
-static void end(struct blob *b)
-{
-    word(b, 2);
-}
-
-static void prop(struct blob *b, const char *name, const void *value, size_t len)
-{
-    word(b, 3);
-    word(b, len);
-    word(b, b->strings_size);
-    strcpy(b->strings + b->strings_size, name);
-    b->strings_size += strlen(name) + 1;
-    bytes(b, value, len);
-}
-
-static void cells(struct blob *b, const char *name, u32 count, const u32 *v)
-{
-    u8 raw[64];
-
-    for (u32 i = 0; i < count; i++)
-        be32_at(raw + i * 4, v[i]);
-    prop(b, name, raw, count * 4);
-}
-
-#define CELLS(b, name, ...) cells(b, name, sizeof((u32[]){__VA_ARGS__}) / 4, (u32[]){__VA_ARGS__})
 
 static void build_nodes(struct blob *b)
 {
@@ -101,33 +42,17 @@ static void build_nodes(struct blob *b)
     end(b);
     end(b);
     end(b);
-    word(b, 9);
 }
 
 static int build(void **state)
 {
     static struct blob b;
-    size_t at = 40;
 
     unit_seed(state);
     memset(&b, 0, sizeof(b));
     build_nodes(&b);
     memset(tree, 0, sizeof(tree));
-    be32_at(tree + 44, 0x90000000);
-    be32_at(tree + 52, 0x2000);
-    at += 32;
-    memcpy(tree + at, b.structs, b.structs_size);
-    memcpy(tree + at + b.structs_size, b.strings, b.strings_size);
-    tree_size = at + b.structs_size + b.strings_size;
-    be32_at(tree, 0xd00dfeed);
-    be32_at(tree + 4, tree_size);
-    be32_at(tree + 8, at);
-    be32_at(tree + 12, at + b.structs_size);
-    be32_at(tree + 16, 40);
-    be32_at(tree + 20, 17);
-    be32_at(tree + 24, 16);
-    be32_at(tree + 32, b.strings_size);
-    be32_at(tree + 36, b.structs_size);
+    tree_size = tree_end(&b, tree, 0x90000000, 0x2000);
     return 0;
 }
 

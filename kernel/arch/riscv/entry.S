@@ -89,6 +89,7 @@ leave_full: // interrupts are off, every register is in the frame
     mv a0, sp
     call trap_exit_work
     ld t1, F_PC(sp)
+    sc.w zero, t1, (sp) // ends a reservation from before a signal's handler; F_PC stays what it is
     csrw sepc, t1
     csrw sscratch, tp
     callee_saved ld

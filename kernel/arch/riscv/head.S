@@ -11,7 +11,6 @@
 #define PTE_RW_G   0xe7 // D A G W R V
 #define PTE_RWX_G  0xef
 #define ROOT_INDEX(va) (((va) >> 30) & 511)
-#define DIRECT_GIBS 128
 #define IMAGE_HUGE  8 // 2 MiB pages
 
     .section .text.head, "ax"

@@ -15,7 +15,6 @@
 #define GIB            (1UL << 30)
 #define ROOT_INDEX(va) ((va) >> 30 & 511)
 #define DIRECT_FIRST   ROOT_INDEX(DIRECT_MAP)
-#define DIRECT_GIBS    128
 #define PTE_KERNEL     (PTE_V | PTE_G | PTE_A | PTE_D)
 #define HUGE_SIZE      MMU_TABLE_SPAN
 
@@ -137,14 +136,15 @@ static int map_direct(pte_t *tops, const struct phys_range *ram, unsigned n)
     unsigned last = 0;
 
     for (unsigned i = 0; i < n; i++) {
-        paddr_t end = MIN(ram[i].base + ram[i].size, DIRECT_GIBS * GIB);
+        paddr_t end = ram[i].base + ram[i].size;
 
         for (paddr_t pa = ram[i].base; pa < end;) {
             paddr_t stop = MIN(ALIGN_DOWN(pa, GIB) + GIB, end);
+            unsigned index = (unsigned)(pa / GIB);
 
-            last = (unsigned)(pa / GIB);
-            if (map_ram(&tops[last], pa, stop))
+            if (map_ram(&tops[index], pa, stop))
                 return -ENOMEM;
+            last = MAX(last, index);
             pa = stop;
         }
     }

@@ -150,6 +150,7 @@ static int enable(struct nvme *n)
     err = wait_ready(n, 0) ?: nvme_queue_create(&n->admin, n, 0, ADMIN_DEPTH);
     if (err)
         return err;
+    store_release(&n->admin_made, true);
     reg_write(n, NVME_AQA, (ADMIN_DEPTH - 1) << 16 | (ADMIN_DEPTH - 1));
     reg_write64(n, NVME_ASQ, virt_to_phys(n->admin.commands));
     reg_write64(n, NVME_ACQ, virt_to_phys(n->admin.completions));

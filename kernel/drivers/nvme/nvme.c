@@ -47,7 +47,8 @@ static bool reap(struct nvme *n)
     u32 count = load_acquire(&n->io_count);
     bool any = false;
 
-    reap_queue(n, &n->admin, &any);
+    if (load_acquire(&n->admin_made))
+        reap_queue(n, &n->admin, &any);
     for (u32 i = 0; i < count; i++)
         reap_queue(n, &n->io[i], &any);
     return any;
@@ -162,7 +163,6 @@ static int probe(struct pci_device *p)
     snformat(n->name, sizeof(n->name), "nvme%u", controllers++);
     n->pci = p;
     n->timeout = timeout();
-    spin_init(&n->admin.lock, RANK_DEVICE);
     wait_queue_init(&n->admin_wait);
     timer_init(&n->timer, timer_expired);
     work_init(&n->watch, watch);

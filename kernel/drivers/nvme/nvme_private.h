@@ -93,6 +93,7 @@ struct nvme {
     bool cache, zero, discard; // (c) what it can do
     u32 namespaces;            // (c) found so far
     struct nvme_queue admin;
+    bool admin_made;       // (a) interrupts look at it: others on the line raise them earlier
     struct nvme_queue *io; // (c)
     u32 io_count;          // (a) queues that interrupts look at
     struct wait_queue admin_wait;

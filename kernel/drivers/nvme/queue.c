@@ -41,6 +41,7 @@ int nvme_queue_create(struct nvme_queue *q, struct nvme *n, u16 id, u16 depth)
         kfree(q->completions);
         kfree(q->lists);
         kfree(q->slots);
+        *q = (struct nvme_queue){0};
         return -ENOMEM;
     }
     for (u16 i = 0; i < depth - 1; i++)
@@ -70,7 +71,7 @@ struct nvme_slot *nvme_slot_take(struct nvme_queue *q, struct nvme_slot *leader,
 // Commands must be in memory before the controller looks.
 void nvme_queue_ring(struct nvme_queue *q)
 {
-    smp_mb();
+    io_mb();
     mmio_write32(doorbell(q, false), q->tail);
     nvme_watch(q->nvme);
 }
@@ -127,8 +128,10 @@ bool nvme_queue_reap(struct nvme_queue *q, struct nvme_done *done, unsigned max,
     *count = 0;
     while (*count < max && !load_relaxed(&q->nvme->stopped) && reap_one(q, done, count))
         ;
-    if (head != q->head)
+    if (head != q->head) {
+        io_mb(); // what was read may be overwritten now
         mmio_write32(doorbell(q, true), q->head);
+    }
     spin_unlock_irqrestore(&q->lock, irq);
     return head != q->head;
 }

@@ -23,7 +23,7 @@ enum { // configuration registers, section 7.5.1
     PCI_INTERRUPT_PIN = 0x3d,
 };
 
-enum { PCI_CAPABILITY_VENDOR = 0x09 };
+enum { PCI_CAPABILITY_MSI = 0x05, PCI_CAPABILITY_VENDOR = 0x09, PCI_CAPABILITY_MSIX = 0x11 };
 
 struct pci_device {
     struct list link;                // (c) all devices, in the order of their addresses

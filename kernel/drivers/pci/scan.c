@@ -23,7 +23,13 @@
 #define NO_VENDOR   0xffff
 #define CLASS_HOST  0x0600 // upper 16 bits of the class
 
-enum { COMMAND_MEMORY = 1 << 1, COMMAND_MASTER = 1 << 2, COMMAND_DECODE = 3 };
+enum { // section 7.5.1.1.3
+    COMMAND_MEMORY = 1 << 1,
+    COMMAND_MASTER = 1 << 2,
+    COMMAND_DECODE = 3,        // of memory and I/O ports
+    COMMAND_NO_LINE = 1 << 10, // INTx is disabled
+};
+enum { MSI_CONTROL = 2, MSI_ENABLE = 1 << 0, MSIX_ENABLE = 1 << 15 }; // sections 7.7.1, 7.7.2
 enum { HEADER_BRIDGE = 1, HEADER_MASK = 0x7f, HEADER_MULTIFUNCTION = 0x80 };
 enum { BAR_IO = 1, BAR_TYPE = 6, BAR_64 = 4, BAR_PREFETCH = 8, BAR_FLAGS = 15 };
 
@@ -189,6 +195,23 @@ static void scan_bridge(const struct pci_device *d, const struct bus *parent)
     pci_enable(d);
 }
 
+static void turn_off_messages(const struct pci_device *d, u8 capability, u16 enable)
+{
+    u8 at = pci_capability(d, capability, 0);
+
+    if (at)
+        write16(d, at + MSI_CONTROL, pci_read16(d, at + MSI_CONTROL) & ~enable);
+}
+
+// The firmware may have used the function: it is off, and raises its line when it is on again.
+static void quiet(const struct pci_device *d)
+{
+    write16(d, PCI_COMMAND,
+            pci_read16(d, PCI_COMMAND) & ~(COMMAND_DECODE | COMMAND_MASTER | COMMAND_NO_LINE));
+    turn_off_messages(d, PCI_CAPABILITY_MSI, MSI_ENABLE);
+    turn_off_messages(d, PCI_CAPABILITY_MSIX, MSIX_ENABLE);
+}
+
 // By address, which puts the functions of a bus before those of the buses below it.
 static void insert(struct pci_device *d)
 {
@@ -218,7 +241,7 @@ static void scan_function(const struct bus *bus, volatile u8 *config, u8 slot, u
     };
     is_bridge = (pci_read8(d, PCI_HEADER_TYPE) & HEADER_MASK) == HEADER_BRIDGE;
     insert(d);
-    write16(d, PCI_COMMAND, pci_read16(d, PCI_COMMAND) & ~COMMAND_DECODE);
+    quiet(d);
     place_bars(d, bus, is_bridge ? 2 : PCI_BARS);
     d->irq = route_interrupt(d);
     if (d->class >> 8 != CLASS_HOST)

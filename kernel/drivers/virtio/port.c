@@ -9,6 +9,10 @@
 // Sending. A page is copied, queued, and freed when the device returns it, by whoever looks next.
 // The device mostly does so during the notification, so its interrupt is off until somebody has
 // to wait. A blocking write ends when its last page has come back: then it is with the host.
+//
+// Waking. Who looks takes back what is there, also what others wait for. So the interrupt that
+// comes for it wakes them whether or not it finds anything left; and what comes back while
+// interrupts are off, during port_push, is port_push's to tell.
 #include "drivers/virtio/port.h"
 #include "abi/errno.h"
 #include "mm/frame.h"
@@ -42,9 +46,8 @@ static bool port_post_locked(struct port *p, struct frame *f)
     return virtq_add(&p->rx.ring, &buf, 0, 1, f) == 0;
 }
 
-static bool port_receive_locked(struct port *p)
+static void port_receive_locked(struct port *p)
 {
-    bool any = false;
     struct frame *f;
     void *token;
     u32 len;
@@ -53,9 +56,7 @@ static bool port_receive_locked(struct port *p)
         f = token;
         f->private = page_span(0, len);
         list_insert_tail(&p->received, &f->link);
-        any = true;
     }
-    return any;
 }
 
 static bool port_reap_locked(struct port *p)
@@ -75,15 +76,14 @@ static bool port_reap_locked(struct port *p)
 void port_interrupt(struct port *p)
 {
     irqflags_t flags = spin_lock_irqsave(&p->lock);
-    bool received = port_receive_locked(p);
-    bool sent = port_reap_locked(p);
-    bool broken = p->rx.ring.broken || p->tx.ring.broken;
+    bool broken;
 
+    port_receive_locked(p);
+    port_reap_locked(p);
+    broken = p->rx.ring.broken || p->tx.ring.broken;
     spin_unlock_irqrestore(&p->lock, flags);
-    if (received)
-        wake_key(&p->read_wait, READ_BITS);
-    if (sent)
-        wake_key(&p->write_wait, WRITE_BITS);
+    wake_key(&p->read_wait, READ_BITS);
+    wake_key(&p->write_wait, WRITE_BITS);
     if (broken)
         port_set_state(p, PORT_CLOSED);
 }
@@ -262,15 +262,18 @@ static int port_send(struct port *p, struct frame *f, size_t n, u64 *number)
 static void port_push(struct port *p)
 {
     irqflags_t flags = spin_lock_irqsave(&p->lock);
+    bool any;
 
     virtq_set_interrupts(&p->tx.ring, false);
     virtio_notify(&p->tx);
-    port_reap_locked(p);
+    any = port_reap_locked(p);
     if (virtq_in_flight(&p->tx.ring)) {
         virtq_set_interrupts(&p->tx.ring, true);
-        port_reap_locked(p);
+        any |= port_reap_locked(p);
     }
     spin_unlock_irqrestore(&p->lock, flags);
+    if (any)
+        wake_key(&p->write_wait, WRITE_BITS);
 }
 
 static bool port_writable(struct port *p)

@@ -20,16 +20,19 @@ enum { // status bits, section 2.1
 static const struct virtio_driver *const *drivers; // (c)
 static unsigned driver_count;                      // (c)
 
-static u32 reg_read(struct virtio_device *d, enum virtio_register reg)
+static u32 read_width(const volatile u8 *at, u8 width)
 {
-    const volatile u8 *at = d->regs + d->transport->registers[reg].offset;
-    u8 width = d->transport->registers[reg].width;
-
     if (width == 1)
         return mmio_read8(at);
     if (width == 2)
         return mmio_read16(at);
     return width ? mmio_read32(at) : 0;
+}
+
+static u32 reg_read(struct virtio_device *d, enum virtio_register reg)
+{
+    return read_width(d->regs + d->transport->registers[reg].offset,
+                      d->transport->registers[reg].width);
 }
 
 static void write_width(volatile u8 *at, u8 width, u32 value)
@@ -117,7 +120,7 @@ void virtio_attach(struct virtio_device *d)
 
 void virtio_interrupt(struct virtio_device *d, u32 status)
 {
-    smp_mb();
+    io_mb(); // the rings are read after the status
     if (status & VIRTIO_INTERRUPT_CONFIG && reg_read(d, DEVICE_STATUS) & STATUS_NEEDS_RESET)
         virtio_stop(d);
     if (status && load_acquire(&d->private))
@@ -171,7 +174,7 @@ int virtio_queue_init(struct virtio_queue *q, struct virtio_device *d, u32 index
 void virtio_start(struct virtio_device *d, void *private)
 {
     store_release(&d->private, private);
-    smp_mb(); // either virtio_interrupt finds the driver, or that finds its queues broken
+    io_mb(); // either virtio_interrupt finds the driver, or that finds its queues broken
     status_add(d, STATUS_DRIVER_OK);
 }
 
@@ -191,7 +194,7 @@ void virtio_notify(struct virtio_queue *q)
         write_width(q->notify, q->device->transport->notify_width, q->index);
 }
 
-u32 virtio_config_read32(struct virtio_device *d, u32 offset)
+u32 virtio_config_read(struct virtio_device *d, u32 offset, u8 width)
 {
-    return offset + sizeof(u32) <= d->config_size ? mmio_read32(d->config + offset) : 0;
+    return offset + width <= d->config_size ? read_width(d->config + offset, width) : 0;
 }

@@ -61,7 +61,8 @@ void virtio_start(struct virtio_device *d, void *private);
 void virtio_stop(struct virtio_device *d);
 // Tells the device of new requests, if it wants to know.
 void virtio_notify(struct virtio_queue *q);
-// `offset` is a multiple of 4. 0 where the device has no configuration.
-u32 virtio_config_read32(struct virtio_device *d, u32 offset);
+// A field of 1, 2 or 4 bytes, in one access as it asks for. 0 where the device has no
+// configuration.
+u32 virtio_config_read(struct virtio_device *d, u32 offset, u8 width);
 
 extern const struct virtio_driver virtio_blk_driver, virtio_console_driver, virtio_rng_driver;

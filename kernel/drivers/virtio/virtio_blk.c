@@ -35,7 +35,7 @@ enum { // offsets in the configuration, section 5.2.4
     CONFIG_SEG_MAX = 12,
     CONFIG_BLK_SIZE = 20,
     CONFIG_TOPOLOGY = 24, // u8: log2 of logical blocks in a physical one
-    CONFIG_QUEUES = 32,   // u16 in the upper half
+    CONFIG_QUEUES = 34,   // u16
     CONFIG_DISCARD_SECTORS = 36,
     CONFIG_ZERO_SECTORS = 48,
 };
@@ -89,21 +89,23 @@ static void slot_fill(struct blk_slot *s, struct block_request *r)
     s->request = r;
 }
 
-// The chain of a transfer: buffers that the device reads in *out, then those that it writes.
+// The chain of a transfer: buffers that the device reads, *out of them, then those that it writes.
+// A flush may be a stage of writes, whose data it does not carry.
 static unsigned chain_make(struct blk_slot *s, struct block_request *r, struct virtq_buf *bufs,
                            unsigned *out)
 {
+    bool has_data = r->op <= BLOCK_WRITE, reads = r->op == BLOCK_READ;
     paddr_t slot = virt_to_phys(s);
     unsigned n = 0;
 
     bufs[n++] = (struct virtq_buf){slot, sizeof(s->header)};
     if (r->op >= BLOCK_DISCARD)
         bufs[n++] = (struct virtq_buf){slot + offsetof(struct blk_slot, range), sizeof(s->range)};
-    *out = r->op == BLOCK_READ ? n : n + r->total_segments;
-    for (; r; r = r->merged)
+    for (; has_data && r; r = r->merged)
         for (u32 i = 0; i < r->segment_count; i++)
             bufs[n++] =
                 (struct virtq_buf){virt_to_phys(r->segments[i].data), r->segments[i].length};
+    *out = reads ? 1 : n;
     bufs[n++] = (struct virtq_buf){slot + offsetof(struct blk_slot, status), 1};
     return n;
 }
@@ -118,8 +120,6 @@ static int queue_add_locked(struct blk_queue *q, struct block_request *r)
         return -EBUSY;
     slot_fill(s, r);
     count = chain_make(s, r, q->chain, &out);
-    if (r->op >= BLOCK_FLUSH)
-        out = count - 1;
     err = virtq_add(&q->queue.ring, q->chain, out, count - out, s);
     if (err) {
         s->request = NULL;
@@ -223,21 +223,21 @@ static int queue_init(struct blk_queue *q, struct virtio_device *d, u32 index)
 static void read_limits(struct virtio_device *d, struct block_device *b, u16 ring_size)
 {
     struct block_limits *l = &b->limits;
-    u32 segments = d->features & F_SEG_MAX ? virtio_config_read32(d, CONFIG_SEG_MAX) : 1;
+    u32 segments = d->features & F_SEG_MAX ? virtio_config_read(d, CONFIG_SEG_MAX, 4) : 1;
 
-    b->sectors = virtio_config_read32(d, CONFIG_CAPACITY) |
-                 (u64)virtio_config_read32(d, CONFIG_CAPACITY + 4) << 32;
+    b->sectors = virtio_config_read(d, CONFIG_CAPACITY, 4) |
+                 (u64)virtio_config_read(d, CONFIG_CAPACITY + 4, 4) << 32;
     b->read_only = d->features & F_RO;
-    l->block_size = d->features & F_BLK_SIZE ? virtio_config_read32(d, CONFIG_BLK_SIZE) : 512;
+    l->block_size = d->features & F_BLK_SIZE ? virtio_config_read(d, CONFIG_BLK_SIZE, 4) : 512;
     l->physical_size = l->block_size;
     if (d->features & F_TOPOLOGY)
-        l->physical_size <<= virtio_config_read32(d, CONFIG_TOPOLOGY) & 15;
+        l->physical_size <<= virtio_config_read(d, CONFIG_TOPOLOGY, 1) & 15;
     l->segments = CLAMP(segments, 1U, MIN(ring_size - 2U, SEGMENTS_MAX));
     l->sectors = 4096;
     if (d->features & F_DISCARD)
-        l->discard_sectors = virtio_config_read32(d, CONFIG_DISCARD_SECTORS);
+        l->discard_sectors = virtio_config_read(d, CONFIG_DISCARD_SECTORS, 4);
     if (d->features & F_WRITE_ZEROES)
-        l->zero_sectors = virtio_config_read32(d, CONFIG_ZERO_SECTORS);
+        l->zero_sectors = virtio_config_read(d, CONFIG_ZERO_SECTORS, 4);
     l->volatile_cache = d->features & F_FLUSH;
 }
 
@@ -258,7 +258,7 @@ static const struct block_device_ops virtio_blk_ops = {.submit = virtio_blk_subm
 static int virtio_blk_probe(struct virtio_device *d)
 {
     static u32 disks; // found so far
-    u32 queues = d->features & F_MQ ? virtio_config_read32(d, CONFIG_QUEUES) >> 16 : 1;
+    u32 queues = d->features & F_MQ ? virtio_config_read(d, CONFIG_QUEUES, 2) : 1;
     struct virtio_blk *b;
     u16 ring_size = RING_SIZE;
     u32 size;

@@ -232,7 +232,7 @@ static int virtio_console_probe(struct virtio_device *d)
 
     if (!(d->features & F_MULTIPORT) || the_console)
         return -ENODEV;
-    count = MIN(virtio_config_read32(d, CONFIG_MAX), PORTS_MAX);
+    count = MIN(virtio_config_read(d, CONFIG_MAX, 4), PORTS_MAX);
     page = kmalloc(PAGE_SIZE, ALLOC_ZERO);
     c = kmalloc(sizeof(*c) + count * sizeof(c->ports[0]), ALLOC_ZERO);
     if (!c || !page) {

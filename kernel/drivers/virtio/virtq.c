@@ -126,12 +126,12 @@ int virtq_take(struct virtq *q, void **token, u32 *len)
 // The entry must be visible before the flag is read, or both sides may wait.
 bool virtq_needs_notify(const struct virtq *q)
 {
-    smp_mb();
+    io_mb();
     return !q->broken && !(load_relaxed(&q->used->flags) & USED_NO_NOTIFY);
 }
 
 void virtq_set_interrupts(struct virtq *q, bool on)
 {
     store_relaxed(&q->avail->flags, on ? 0 : AVAIL_NO_INTERRUPT);
-    smp_mb();
+    io_mb();
 }

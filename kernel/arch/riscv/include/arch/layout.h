@@ -2,7 +2,7 @@
 // The virtual address layout under Sv39 and the limits that follow from it.
 //
 //   0x0000000000001000 .. USER_TOP         user memory of the current space
-//   DIRECT_MAP .. +128 GiB                 all RAM, huge global pages, never executable
+//   DIRECT_MAP .. +DIRECT_GIBS GiB         all RAM, huge global pages, never executable
 //   KSTACK_BASE .. KSTACK_END              kernel stacks, each above an unmapped guard
 //   MMIO_BASE .. MMIO_END                  device registers
 //   KERNEL_BASE                            the kernel image, W^X
@@ -11,6 +11,7 @@
 #define USER_MIN    0x1000UL
 #define USER_TOP    0x4000000000UL // first address past user memory: 256 GiB
 #define DIRECT_MAP  0xffffffc000000000UL
+#define DIRECT_GIBS 128 // RAM above is not used
 #define KSTACK_BASE 0xffffffe000000000UL
 #define KSTACK_END  0xffffffe040000000UL
 #define MMIO_BASE   0xfffffff000000000UL

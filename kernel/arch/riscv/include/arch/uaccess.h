@@ -2,13 +2,14 @@
 // The only way to user memory.
 //
 // Addresses are checked against USER_TOP; a bad one is -EFAULT, never a crash. The plain functions
-// act on the space that the current hart runs, may fault pages in and so may sleep; no spinlock may
-// be held. The `_nofault` ones never sleep and stop at the first page that is not ready.
+// act on the space that the current hart runs, may fault pages in and so may sleep, and are -EINTR
+// when the thread was killed meanwhile; no spinlock may be held. The `_nofault` ones never sleep
+// and stop at the first page that is not ready.
 #pragma once
 #include "arch/upcalls.h"
 #include "lib/types.h"
 
-// 0, or -EFAULT (some bytes may have been copied), -EINTR when the thread was killed meanwhile.
+// 0, or -EFAULT, -EINTR: some bytes may have been copied.
 int copy_from_user(void *dst, uaddr_t src, size_t n);
 int copy_to_user(uaddr_t dst, const void *src, size_t n);
 int user_zero(uaddr_t dst, size_t n);
@@ -22,14 +23,14 @@ size_t copy_to_user_nofault(uaddr_t dst, const void *src, size_t n);
 void *user_window(uaddr_t va, size_t n, enum access access);
 
 // Makes the first page of [va, va+n) present for `access`, and those after it as far as they can be
-// had, at most 16; 0, or the first page's -EFAULT, -ENOMEM.
+// had, at most 16; 0, or the first page's -EFAULT, -EINTR.
 int user_prefault(uaddr_t va, size_t n, enum access access);
 
-// Copies a NUL-terminated string of at most size-1 bytes; its length, -EFAULT, or -ENAMETOOLONG
-// when no NUL was found in size bytes.
+// Copies a NUL-terminated string of at most size-1 bytes; its length; -EFAULT, -EINTR,
+// -ENAMETOOLONG when no NUL was found in size bytes.
 ssize_t strncpy_from_user(char *dst, uaddr_t src, size_t size);
 
-// One aligned 32- or 64-bit value, read or written once; 0 or -EFAULT.
+// One aligned 32- or 64-bit value, read or written once; 0, -EFAULT, -EINTR.
 int get_user_u32(u32 *out, uaddr_t src);
 int get_user_u64(u64 *out, uaddr_t src);
 int put_user_u32(uaddr_t dst, u32 value);
