@@ -16,9 +16,10 @@ struct cred_groups {
 
 struct cred {
     struct ref refs;
-    uid_t uid, euid, suid, fsuid;                                                 // (c)
-    gid_t gid, egid, sgid, fsgid;                                                 // (c)
-    struct cred_groups *groups;                                                   // (c) NULL: none
+    uid_t uid, euid, suid, fsuid; // (c)
+    gid_t gid, egid, sgid, fsgid; // (c)
+    u32 none;                     // (c) 0: creds are compared as bytes, so there is no hole
+    struct cred_groups *groups;   // (c) NULL: none
     u64 cap_effective, cap_permitted, cap_inheritable, cap_bounding, cap_ambient; // (c)
     u64 securebits;                                                               // (c) SECBIT_*
 };

@@ -6,8 +6,7 @@
 //
 //  sleeping locks (mutex, rwlock)
 //      RANK_EPOLL         which epolls watch what (an epoll's own: not checked, outer before
-//      inner);
-//                         who gets a file's SIGIO
+//                         inner); who gets a file's SIGIO
 //      RANK_TTY           terminal state (line discipline input, modes)
 //      RANK_MOUNT         mount tree writers
 //      RANK_RENAME        renames between or of directories, whole file system

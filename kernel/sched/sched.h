@@ -38,7 +38,8 @@ static inline int thread_policy(const struct thread *t)
     return t->policy_flags & THREAD_BATCH ? SCHED_BATCH : t->policy;
 }
 
-int sched_set_affinity(struct thread *t, u64 mask); // -EINVAL
+// The thread has left other harts on return; no spinlock is held. -EINVAL: no such hart.
+int sched_set_affinity(struct thread *t, u64 mask);
 
 // Processor time up to now: exact in sum, split by what ticks found. Neither part ever decreases.
 void sched_times(struct thread *t, ns_t *user, ns_t *system);

@@ -2,8 +2,9 @@
 // Timers: a tree by deadline on each hart, and the scheduler's tick beside it.
 //
 // The hart's one hardware timer is set to the earlier of the first timer and the tick, and set
-// again only for something earlier: cancelling leaves it alone, and the early interrupt finds
-// nothing due. `tick` and `programmed` are the hart's own, used with interrupts off.
+// again only for something earlier, but by its interrupt: cancelling leaves it alone, and the early
+// interrupt finds nothing due. `tick` and `programmed` are the hart's own, used with interrupts
+// off.
 //
 // A callback runs without the tree's lock (RANK_TIMER), so that it can arm and cancel timers.
 // `running` names it meanwhile, set before `armed` is cleared: a canceller on another hart that
@@ -15,6 +16,7 @@
 #include "arch/timer.h"
 #include "base/clock.h"
 #include "base/spinlock.h"
+#include "sched/runq.h"
 
 struct timer_hart {
     struct spinlock lock;
@@ -152,7 +154,8 @@ static void hart_expire(struct timer_hart *th, ns_t now)
     }
 }
 
-// Callbacks take half of a hart's time at most, however many timers are due again and again.
+// Callbacks take half of a hart's time at most, however many timers are due again and again: after
+// them the hart has as long for others, but for one that stood still.
 void timers_interrupt(void)
 {
     struct timer_hart *th = &timer_harts[hart_index()];
@@ -163,7 +166,7 @@ void timers_interrupt(void)
     next = th->first ? timer_of(th->first)->deadline : NS_NEVER;
     spin_unlock_irqrestore(&th->lock, 0);
     end = clock_monotonic();
-    next = MAX(next, end + (end - now));
+    next = MAX(next, end + MIN(end - now, RUNQ_SLICE));
     if (th->tick <= now)
         th->tick = NS_NEVER;
     th->programmed = 0;

@@ -184,18 +184,32 @@ int mount_root(struct superblock *sb, const char *source)
     return 0;
 }
 
-// What is there loses its last name only while it is locked and nothing is mounted on it.
+// The directory of d, referenced and locked: nobody moves d, nor removes it after a look at what is
+// mounted.
+static struct inode *directory_lock(struct dentry *d)
+{
+    for (;;) {
+        struct inode *dir = dentry_parent_inode(d), *now;
+
+        read_lock(&dir->lock);
+        now = dentry_parent_inode(d);
+        inode_put(now);
+        if (now == dir)
+            return dir;
+        read_unlock(&dir->lock);
+        inode_put(dir);
+    }
+}
+
 static int join_named_locked(struct mount *m, const struct path *top)
 {
-    struct inode *inode = path_inode(top);
-    int err = 0;
+    struct inode *dir = directory_lock(top->dentry);
+    int err = dentry_is_unlinked(top->dentry) ? -ENOENT : 0;
 
-    read_lock(&inode->lock);
-    if (!inode->nlink || dentry_is_unlinked(top->dentry))
-        err = -ENOENT;
-    else
+    if (!err)
         mount_join_locked(m, top);
-    read_unlock(&inode->lock);
+    read_unlock(&dir->lock);
+    inode_put(dir);
     return err;
 }
 

@@ -220,10 +220,9 @@ static int removal_check(struct leaf *e, bool directory)
         return directory ? -ENOTDIR : -EISDIR;
     if (!path_inode(&e->dir)->ops->unlink)
         return -EPERM;
-    return 0;
+    return load_relaxed(&e->dentry->mounted) ? -EBUSY : 0;
 }
 
-// Nothing is mounted on a file that is locked and has no names any more (mount_attach_locked).
 static int remove_locked(struct leaf *e)
 {
     struct inode *parent = path_inode(&e->dir), *victim = e->dentry->inode;
@@ -231,8 +230,7 @@ static int remove_locked(struct leaf *e)
 
     inode_get(victim);
     write_lock_nested(&victim->lock);
-    err =
-        load_relaxed(&e->dentry->mounted) ? -EBUSY : parent->ops->unlink(parent, &e->last, victim);
+    err = parent->ops->unlink(parent, &e->last, victim);
     write_unlock(&victim->lock);
     if (!err) {
         if (!S_ISDIR(victim->mode))

@@ -96,7 +96,7 @@ static int check_tree(struct rename *r)
     struct dentry *from = r->from.dentry, *to = r->to.dentry;
     int err = 0;
 
-    if (load_relaxed(&from->mounted))
+    if (load_relaxed(&from->mounted) || load_relaxed(&to->mounted))
         return -EBUSY;
     if (r->from.dir.dentry == r->to.dir.dentry)
         return 0;
@@ -144,10 +144,8 @@ static int rename_act(struct rename *r)
     if (moved == victim)
         return 0;
     lock_pair(moved, victim ? victim : moved);
-    err = load_relaxed(&r->to.dentry->mounted)
-              ? -EBUSY
-              : dir->ops->rename(dir, &r->from.last, moved, path_inode(&r->to.dir), &r->to.last,
-                                 victim, r->flags);
+    err = dir->ops->rename(dir, &r->from.last, moved, path_inode(&r->to.dir), &r->to.last, victim,
+                           r->flags);
     write_unlock(&moved->lock);
     if (victim)
         write_unlock(&victim->lock);

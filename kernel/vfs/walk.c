@@ -112,7 +112,7 @@ static int walk_up(struct walk *w)
     walk_know_root(w);
     spin_lock(&tree_lock);
     up = path_up_locked(&to, &w->root);
-    connected = path_is_connected_locked(&to);
+    connected = !up || path_is_connected_locked(&to);
     path_get(&to);
     spin_unlock(&tree_lock);
     if (!connected || (!up && w->flags & WALK_BENEATH)) {

@@ -40,7 +40,7 @@ int uio_zero(struct uio *u, size_t n);
 size_t uio_put_nofault(struct uio *u, const void *src, size_t n);
 size_t uio_get_nofault(struct uio *u, void *dst, size_t n);
 // Makes the next bytes present for a following _nofault call: access as seen by user memory
-// (a read(2) writes to it). 0, -EFAULT, -ENOMEM.
+// (a read(2) writes to it). 0, -EFAULT, -EINTR.
 int uio_prefault(struct uio *u, enum access access);
 // After a copy to or from pages moved nothing (0, or its error): gets what it lacked, the buffer's
 // next bytes or memory. 0: it may be tried again; the error that stays. May sleep.

@@ -220,6 +220,16 @@ static u64 space_narrow(struct mmu_space *space)
     return mask;
 }
 
+static u64 space_users(const struct mmu_space *space)
+{
+    u64 mask = 0;
+
+    for (unsigned i = 0; i < hart_count; i++)
+        if (hart_uses(&harts[i], space))
+            mask |= BIT(i);
+    return mask;
+}
+
 // No hart has entries of the space.
 static inline bool space_unused(struct mmu_space *space)
 {
@@ -300,7 +310,7 @@ void mmu_sync_icache(struct mmu_space *space)
     preempt_disable();
     fence_i();
     if (!space_own(space))
-        mask = space_narrow(space) & ~BIT(hart_index());
+        mask = space_users(space) & ~BIT(hart_index());
     if (mask)
         smp_shootdown(mask, SHOOT_ICACHE, space, 0, 0);
     preempt_enable();

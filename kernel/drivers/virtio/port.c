@@ -176,17 +176,20 @@ static struct frame *port_pop(struct port *p)
     return f;
 }
 
-// Puts back a page: in front of the others if it still has bytes, else into the device's queue.
+// Puts back a page: in front of the others if it still has bytes, for whoever found none meanwhile,
+// else into the device's queue.
 static void port_return(struct port *p, struct frame *f)
 {
     irqflags_t flags = spin_lock_irqsave(&p->lock);
-    bool kept = true;
+    bool left = f->private >> 32 < (u32)f->private, kept = true;
 
-    if (f->private >> 32 < (u32)f->private)
+    if (left)
         list_insert_head(&p->received, &f->link);
     else
         kept = port_post_locked(p, f);
     spin_unlock_irqrestore(&p->lock, flags);
+    if (left)
+        wake_key(&p->read_wait, READ_BITS);
     if (!kept)
         frame_put(f);
 }
