@@ -103,7 +103,10 @@ def solution(name):
 
 
 def tail_of(text):
-    return "".join("\n      " + line for line in text.strip().splitlines()[-3:])
+    """Its end, and what the kernel died of if it did."""
+    lines = text.strip().splitlines()
+    panics = [line for line in lines[:-3] if "panic: " in line]
+    return "".join("\n      " + line for line in panics + lines[-3:])
 
 
 class Check:

@@ -5,6 +5,7 @@ Nothing is written to disk but below the build directory: the initramfs and the 
 run are memory files that QEMU inherits.
 """
 import ctypes
+import fcntl
 import glob
 import lzma
 import os
@@ -121,8 +122,11 @@ def make_in(folder, *targets):
     """Runs make there; its output goes to stderr. Error if it fails."""
     command = ["make", "-C", os.path.join(ROOT, folder), "--no-print-directory",
                f"-j{os.cpu_count() or 1}", f"BUILD={BUILD}", *targets]
-    if subprocess.call(command, stdin=subprocess.DEVNULL, stdout=sys.stderr) != 0:
-        raise Error("the build failed: " + " ".join(command))
+    os.makedirs(BUILD, exist_ok=True)
+    with open(os.path.join(BUILD, "lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two at once would spoil each other's files
+        if subprocess.call(command, stdin=subprocess.DEVNULL, stdout=sys.stderr) != 0:
+            raise Error("the build failed: " + " ".join(command))
 
 
 def debs_fetch(*names):

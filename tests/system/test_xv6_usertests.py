@@ -9,10 +9,11 @@ from test_xv6 import PROGRAMS, xv6
 pytestmark = [pytest.mark.rivulet, pytest.mark.one_config]
 
 LEAST = 80  # tests there are
+ROUNDS = 10
 HOUR = 3600
-MACHINES = {"smp1": ["--smp", "1"], "smp8": ["--smp", "8"], "icount": ["--icount"],
-            "ext4": ["--fs", "ext4"], "large": ["--blocks", "70000"], "debug": ["--debug"],
-            "ext4-debug-smp8": ["--fs", "ext4", "--debug", "--smp", "8"]}
+HARTS = {"smp1": ["--smp", "1"], "smp3": ["--smp", "3"], "smp8": ["--smp", "8"], "icount": ["--icount"]}
+OTHERS = {"large": ["--blocks", "70000"], "debug": ["--debug"],
+          "ext4-debug-smp8": ["--fs", "ext4", "--debug", "--smp", "8"]}
 
 
 def usertests(*arguments, options=(), timeout=HOUR, **kind):
@@ -35,14 +36,15 @@ def test_names():
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("name", MACHINES)
+@pytest.mark.parametrize("name", OTHERS)
 def test_machines(name):
-    all_passed(usertests(options=MACHINES[name]))
+    all_passed(usertests(options=OTHERS[name]))
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("kind", ["xv6", "ext4"])
-def test_ten_in_a_row(kind):
-    out = usertests("-c", "10", options=["--fs", kind])
+@pytest.mark.parametrize("name", HARTS)
+def test_ten_in_a_row(name, kind):
+    out = usertests("-c", str(ROUNDS), options=[*HARTS[name], "--fs", kind])
     all_passed(out)
-    assert out.count(" passed, 0 failed\n") == 10
+    assert out.count(" passed, 0 failed\n") == ROUNDS
