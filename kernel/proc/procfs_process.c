@@ -597,7 +597,7 @@ static bool next_fd(pid_t id, u32 *fd)
     return proc_next_fd(id, fd, &mode);
 }
 
-// A process's threads are few, and their list is in order of creation.
+// Looks at all of the process's threads: their list is in order of creation.
 static bool next_thread(pid_t id, u32 *tid)
 {
     u32 best = 0;

@@ -154,8 +154,8 @@ static void hart_expire(struct timer_hart *th, ns_t now)
     }
 }
 
-// Callbacks take half of a hart's time at most, however many timers are due again and again: after
-// them the hart has as long for others, but for one that stood still.
+// Callbacks take half of a hart's time at most, however many timers are due again and again: the
+// next come as long after them as they took, at most a slice, as the hart may have stood still.
 void timers_interrupt(void)
 {
     struct timer_hart *th = &timer_harts[hart_index()];
