@@ -40,6 +40,16 @@ ns_t clock_realtime(void)
     return clock_monotonic() + (u64)clock_realtime_offset();
 }
 
+ns_t deadline_monotonic(ns_t deadline)
+{
+    s64 offset, wall = deadline & ~NS_WALL;
+
+    if (likely(deadline < NS_WALL) || deadline == NS_NEVER)
+        return deadline;
+    offset = clock_realtime_offset();
+    return wall > offset ? wall - offset : 0;
+}
+
 void clock_set_realtime(ns_t now)
 {
     spin_lock(&set_lock);

@@ -15,6 +15,21 @@ void clock_set_realtime(ns_t now); // also for the RTC driver
 s64 clock_realtime_offset(void);   // realtime - monotonic
 u64 clock_to_ticks(ns_t ns);       // time-counter value for a monotonic time; saturates
 
+// A deadline is a monotonic time below NS_WALL, or NS_NEVER, or a wall time with NS_WALL: that one
+// follows CLOCK_REALTIME when it is set (timers_clock_was_set).
+#define NS_WALL (1UL << 63)
+static inline ns_t deadline_wall(ns_t realtime)
+{
+    return realtime < NS_WALL ? realtime | NS_WALL : NS_NEVER;
+}
+static inline ns_t deadline_in(ns_t ns)
+{
+    ns_t now = clock_monotonic();
+
+    return ns < NS_WALL - now ? now + ns : NS_NEVER;
+}
+ns_t deadline_monotonic(ns_t deadline); // as the clocks are set now; 0 for what was before boot
+
 // Called after the real-time clock was set, for the vDSO; NULL: nobody.
 extern void (*clock_changed_hook)(void);
 

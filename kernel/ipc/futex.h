@@ -4,8 +4,8 @@
 #include "base/clock.h"
 #include "lib/types.h"
 
-// Each as in futex(2); deadlines are monotonic (NS_NEVER: none). `private` keys by address space
-// only.
+// Each as in futex(2); deadlines are base/clock.h's (NS_NEVER: none). `private` keys by address
+// space only.
 int futex_wait(uaddr_t addr, u32 value, u32 bitset, bool private_only,
                ns_t deadline); // 0 -EAGAIN -EINTR -ETIMEDOUT -EFAULT
 s64 futex_wake(uaddr_t addr, u32 count, u32 bitset, bool private_only); // woken, -EFAULT -EINVAL

@@ -63,12 +63,10 @@ static void timer_fired(struct timer *timer)
 
 static void timer_arm_locked(struct timerfd *t)
 {
-    s64 offset = t->wall ? clock_realtime_offset() : 0;
-
     if (!t->next)
         timer_cancel(&t->timer);
     else
-        timer_start(&t->timer, (s64)t->next > offset ? t->next - offset : 1);
+        timer_start(&t->timer, t->wall ? deadline_wall(t->next) : t->next);
 }
 
 // Counts what has expired at `now`; `next` is then to come.

@@ -38,10 +38,12 @@ static void real_timer_fired(struct timer *timer)
     struct process *p = container_of(timer, struct process, real_timer);
     struct itimer *it = &p->itimers[ITIMER_REAL];
     irqflags_t flags = spin_lock_irqsave(&p->siglock);
+    ns_t now = clock_monotonic();
 
-    if (it->next && clock_monotonic() >= it->next) { // not disarmed or set again meanwhile
+    if (it->next && now >= it->next) { // not disarmed or set again meanwhile
         itimer_signal_locked(p, SIGALRM);
-        it->next = it->interval ? it->next + timer_steps(it->next, it->interval) * it->interval : 0;
+        it->next =
+            it->interval ? it->next + timer_steps(now, it->next, it->interval) * it->interval : 0;
         if (it->next)
             timer_start(timer, it->next);
     }

@@ -20,7 +20,8 @@ struct posix_timer {
     s32 notify, signo;    // (c) SIGEV_*
     pid_t tid;            // (c) SIGEV_THREAD_ID
     u64 value;            // (c) sigev_value
-    ns_t next, interval;  // (siglock) next is monotonic, 0 = disarmed
+    bool wall;            // (siglock) `next` is real time, else monotonic
+    ns_t next, interval;  // (siglock) next: 0 = disarmed
     u32 overrun;          // (siglock) told by the signal that was queued last
     u32 overrun_before;   // (siglock) by the one before
 };
@@ -51,6 +52,17 @@ static struct task *timer_task_locked(struct posix_timer *t)
     return NULL;
 }
 
+static ns_t timer_now_locked(const struct posix_timer *t)
+{
+    return t->wall ? clock_realtime() : clock_monotonic();
+}
+
+static void timer_arm_locked(struct posix_timer *t)
+{
+    if (t->next)
+        timer_start(&t->timer, t->wall ? deadline_wall(t->next) : t->next);
+}
+
 // Sets the next expiry; how many have passed.
 static u64 timer_advance_locked(struct posix_timer *t)
 {
@@ -60,7 +72,7 @@ static u64 timer_advance_locked(struct posix_timer *t)
         t->next = 0;
         return 1;
     }
-    steps = timer_steps(t->next, t->interval);
+    steps = timer_steps(timer_now_locked(t), t->next, t->interval);
     t->next += steps * t->interval;
     return steps;
 }
@@ -99,11 +111,9 @@ static void timer_fired(struct timer *timer)
     struct process *p = t->proc;
     irqflags_t flags = spin_lock_irqsave(&p->siglock);
 
-    if (t->next && clock_monotonic() >= t->next) { // not disarmed or set again meanwhile
+    if (t->next && timer_now_locked(t) >= t->next) // neither it nor the clock was set meanwhile
         timer_tell_locked(t, timer_advance_locked(t));
-        if (t->next)
-            timer_start(&t->timer, t->next);
-    }
+    timer_arm_locked(t);
     spin_unlock_irqrestore(&p->siglock, flags);
 }
 
@@ -154,7 +164,7 @@ s64 posix_timer_create(int clock, const struct sigevent *e)
 
 static void timer_read_locked(const struct posix_timer *t, ns_t *left, ns_t *interval)
 {
-    ns_t now = clock_monotonic();
+    ns_t now = timer_now_locked(t);
 
     *interval = t->interval;
     *left = !t->next ? 0 : t->next > now ? t->next - now : 1;
@@ -165,25 +175,16 @@ int posix_timer_set(s32 id, bool absolute, ns_t value, ns_t interval, ns_t *left
 {
     irqflags_t flags;
     struct posix_timer *t = timer_lock(id, &flags);
-    ns_t now;
 
     if (!t)
         return -EINVAL;
     timer_read_locked(t, left, old_interval);
-    now = clock_monotonic();
     value = MIN(value, FAR_FUTURE);
     t->interval = MIN(interval, FAR_FUTURE);
     t->overrun = t->overrun_before = 0;
-    if (!value)
-        t->next = 0;
-    else if (!absolute)
-        t->next = now + value;
-    else if (t->clock == CLOCK_REALTIME || t->clock == CLOCK_TAI)
-        t->next = (s64)value > clock_realtime_offset() ? value - clock_realtime_offset() : 1;
-    else
-        t->next = value;
-    if (t->next)
-        timer_start(&t->timer, t->next);
+    t->wall = absolute && (t->clock == CLOCK_REALTIME || t->clock == CLOCK_TAI);
+    t->next = value && !absolute ? clock_monotonic() + value : value;
+    timer_arm_locked(t);
     spin_unlock_irqrestore(&t->proc->siglock, flags);
     return 0;
 }

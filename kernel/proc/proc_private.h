@@ -210,9 +210,9 @@ int exec_stack_build(struct vm_space *space, struct exec_strings *s, const struc
 #define TIMER_STEP_MIN (20UL * 1000)  // ns between expiries at least, lest they take a whole hart
 
 // Intervals after which the timer that was due at `next` is due again.
-static inline u64 timer_steps(ns_t next, ns_t interval)
+static inline u64 timer_steps(ns_t now, ns_t next, ns_t interval)
 {
-    ns_t soon = clock_monotonic() + TIMER_STEP_MIN;
+    ns_t soon = now + TIMER_STEP_MIN;
 
     return soon > next ? (soon - next) / interval + 1 : 1;
 }

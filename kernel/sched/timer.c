@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Timers: a tree by deadline on each hart, and the scheduler's tick beside it.
+// Timers: two trees by deadline on each hart, of monotonic and of wall time, and the scheduler's
+// tick beside them.
 //
 // The hart's one hardware timer is set to the earlier of the first timer and the tick, and set
 // again only for something earlier, but by its interrupt: cancelling leaves it alone, and the early
@@ -18,13 +19,17 @@
 #include "base/spinlock.h"
 #include "sched/runq.h"
 
+struct timer_tree {
+    struct rb_root root;
+    struct rb_node *first; // earliest
+};
+
 struct timer_hart {
     struct spinlock lock;
-    struct rb_root timers; // (l)
-    struct rb_node *first; // (l) earliest of `timers`
-    struct timer *running; // (a) its callback is being called; set under the lock
-    ns_t tick;             // (h) NS_NEVER: none
-    ns_t programmed;       // (h) what the hardware is set to; 0 before the first use
+    struct timer_tree trees[2]; // (l) the second of wall time
+    struct timer *running;      // (a) its callback is being called; set under the lock
+    ns_t tick;                  // (h) NS_NEVER: none
+    ns_t programmed;            // (h) what the hardware is set to; 0 before the first use
 } ALIGNED(64);
 
 static struct timer_hart timer_harts[MAX_HARTS];
@@ -34,9 +39,19 @@ static inline struct timer *timer_of(struct rb_node *n)
     return container_of(n, struct timer, node);
 }
 
-static void tree_insert(struct timer_hart *th, struct timer *t)
+static inline struct timer_tree *tree_of(struct timer_hart *th, const struct timer *t)
 {
-    struct rb_node **link = &th->timers.node, *parent = NULL;
+    return &th->trees[t->deadline >= NS_WALL];
+}
+
+static inline ns_t tree_next(const struct timer_tree *tree)
+{
+    return tree->first ? deadline_monotonic(timer_of(tree->first)->deadline) : NS_NEVER;
+}
+
+static void tree_insert(struct timer_tree *tree, struct timer *t)
+{
+    struct rb_node **link = &tree->root.node, *parent = NULL;
     bool first = true;
 
     while (*link) {
@@ -48,17 +63,17 @@ static void tree_insert(struct timer_hart *th, struct timer *t)
             first = false;
         }
     }
-    rb_link(&th->timers, &t->node, parent, link);
+    rb_link(&tree->root, &t->node, parent, link);
     if (first)
-        th->first = &t->node;
+        tree->first = &t->node;
     store_relaxed(&t->armed, 1);
 }
 
-static void tree_remove(struct timer_hart *th, struct timer *t)
+static void tree_remove(struct timer_tree *tree, struct timer *t)
 {
-    if (th->first == &t->node)
-        th->first = rb_next(&t->node);
-    rb_remove(&th->timers, &t->node);
+    if (tree->first == &t->node)
+        tree->first = rb_next(&t->node);
+    rb_remove(&tree->root, &t->node);
     store_release(&t->armed, 0);
 }
 
@@ -87,7 +102,7 @@ static bool timer_disarm(struct timer *t)
         spin_lock(&th->lock);
         found = t->armed && t->hart == hart;
         if (found)
-            tree_remove(th, t);
+            tree_remove(tree_of(th, t), t);
         spin_unlock_irqrestore(&th->lock, 0);
         if (found)
             return true;
@@ -120,10 +135,10 @@ void timer_start(struct timer *t, ns_t deadline)
     th = hart_for(t);
     t->deadline = deadline;
     store_relaxed(&t->hart, th - timer_harts);
-    tree_insert(th, t);
+    tree_insert(tree_of(th, t), t);
     spin_unlock_irqrestore(&th->lock, 0);
     if (likely(th == &timer_harts[hart_index()]))
-        hart_program(th, deadline);
+        hart_program(th, deadline_monotonic(deadline));
     irq_restore(irq);
 }
 
@@ -140,13 +155,13 @@ bool timer_cancel(struct timer *t)
 }
 
 // Runs what is due at `now`; the lock is held, and dropped for each callback.
-static void hart_expire(struct timer_hart *th, ns_t now)
+static void hart_expire(struct timer_hart *th, struct timer_tree *tree, ns_t now)
 {
-    while (th->first && timer_of(th->first)->deadline <= now) {
-        struct timer *t = timer_of(th->first);
+    while (tree_next(tree) <= now) {
+        struct timer *t = timer_of(tree->first);
 
         store_relaxed(&th->running, t);
-        tree_remove(th, t);
+        tree_remove(tree, t);
         spin_unlock_irqrestore(&th->lock, 0);
         t->fn(t);
         spin_lock(&th->lock);
@@ -162,8 +177,9 @@ void timers_interrupt(void)
     ns_t now = clock_monotonic(), next, end;
 
     spin_lock(&th->lock);
-    hart_expire(th, now);
-    next = th->first ? timer_of(th->first)->deadline : NS_NEVER;
+    hart_expire(th, &th->trees[0], now);
+    hart_expire(th, &th->trees[1], now);
+    next = MIN(tree_next(&th->trees[0]), tree_next(&th->trees[1]));
     spin_unlock_irqrestore(&th->lock, 0);
     end = clock_monotonic();
     next = MAX(next, end + MIN(end - now, RUNQ_SLICE));
@@ -171,6 +187,24 @@ void timers_interrupt(void)
         th->tick = NS_NEVER;
     th->programmed = 0;
     hart_program(th, MIN(next, th->tick));
+}
+
+// The interrupt that this asks for comes at once.
+static void hart_look_again(void *unused)
+{
+    struct timer_hart *th = &timer_harts[hart_index()];
+
+    th->programmed = 0;
+    hart_program(th, 1);
+}
+
+void timers_clock_was_set(void)
+{
+    irqflags_t irq = irq_save();
+
+    hart_look_again(NULL);
+    irq_restore(irq);
+    smp_call_others(hart_look_again, NULL);
 }
 
 void timers_set_tick(ns_t deadline)

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// Timers: a callback at a monotonic time, in interrupt context, on the hart that armed it.
+// Timers: a callback at a deadline (base/clock.h), in interrupt context, on the hart that armed it.
 #pragma once
 #include "lib/rbtree.h"
 #include "lib/types.h"
 
 struct timer {
     struct rb_node node;        // (hart's timer lock)
-    ns_t deadline;              // monotonic
+    ns_t deadline;              // (hart's timer lock)
     void (*fn)(struct timer *); // (c) interrupts off; may re-arm the timer
     u32 hart;
     u32 armed; // (a)
@@ -18,6 +18,7 @@ void timer_start(struct timer *t, ns_t deadline); // (re)arms
 // may be off).
 bool timer_cancel(struct timer *t);
 
-void timers_interrupt(void); // timer interrupt: run what is due, program the next
+void timers_clock_was_set(void); // harts look at their wall deadlines again; may sleep
+void timers_interrupt(void);     // timer interrupt: run what is due, program the next
 // The scheduler's next event on this hart.
 void timers_set_tick(ns_t deadline);

@@ -158,7 +158,7 @@ static int sleep_with_deadline(ns_t deadline)
     timer_start(&sleep.timer, deadline);
     sched_switch();
     timer_cancel(&sleep.timer);
-    return clock_monotonic() >= deadline ? -ETIMEDOUT : 0;
+    return clock_monotonic() >= deadline_monotonic(deadline) ? -ETIMEDOUT : 0;
 }
 
 bool wait_interrupted(enum wait_mode mode)
@@ -175,7 +175,7 @@ int wait_sleep(enum wait_mode mode, ns_t deadline)
         err = -EINTR;
     else if (likely(deadline == NS_NEVER))
         sched_switch();
-    else if (clock_monotonic() >= deadline)
+    else if (clock_monotonic() >= deadline_monotonic(deadline))
         err = -ETIMEDOUT;
     else
         err = sleep_with_deadline(deadline);

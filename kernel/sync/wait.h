@@ -65,7 +65,7 @@ bool wait_entry_wake(struct wait_entry *e, u64 key);
 // 0, -ETIMEDOUT, -EINTR.
 int wait_sleep(enum wait_mode mode, ns_t deadline);
 
-// 0 when `condition` became true, -EINTR (by mode), -ETIMEDOUT at the monotonic `deadline`.
+// 0 when `condition` became true, -EINTR (by mode), -ETIMEDOUT at the `deadline`.
 #define wait_event(q, condition, mode, deadline) __wait_event(q, condition, mode, deadline, false)
 // The same as an exclusive waiter, for queues that are woken with wake_one.
 #define wait_event_exclusive(q, condition, mode, deadline) \

@@ -92,7 +92,7 @@ int timespec_arg(uaddr_t src, ns_t *out)
         return -EFAULT;
     if (ts.tv_sec < 0 || (u64)ts.tv_nsec >= NS_PER_SEC)
         return -EINVAL;
-    if ((u64)ts.tv_sec >= NS_NEVER / NS_PER_SEC)
+    if ((u64)ts.tv_sec >= NS_WALL / NS_PER_SEC)
         *out = NS_NEVER;
     else
         *out = ts.tv_sec * NS_PER_SEC + ts.tv_nsec;
@@ -108,16 +108,15 @@ int timespec_result(uaddr_t dst, ns_t ns)
 
 int deadline_arg(uaddr_t timespec, ns_t *deadline)
 {
-    ns_t ns = 0, now;
+    ns_t ns;
     int err;
 
     *deadline = NS_NEVER;
     if (!timespec)
         return 0;
     err = timespec_arg(timespec, &ns);
-    now = clock_monotonic();
-    if (ns < NS_NEVER - now)
-        *deadline = ns ? now + ns : 0;
+    if (!err)
+        *deadline = ns ? deadline_in(ns) : 0;
     return err;
 }
 

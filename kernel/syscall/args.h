@@ -56,18 +56,11 @@ int struct_arg(void *dst, size_t known, uaddr_t src, u64 size, size_t least);
 int optional_arg(void *dst, uaddr_t src, size_t size);
 int optional_result(int err, uaddr_t dst, const void *src, size_t size);
 
-// struct timespec: -EFAULT, -EINVAL for a bad one; ns saturates.
+// struct timespec: -EFAULT, -EINVAL for a bad one; NS_NEVER for what a deadline cannot hold.
 int timespec_arg(uaddr_t src, ns_t *out);
 int timespec_result(uaddr_t dst, ns_t ns);
 struct timespec ns_timespec(ns_t ns);
-// The monotonic time of one of CLOCK_REALTIME, as that clock is set now.
-static inline ns_t realtime_deadline(ns_t ns)
-{
-    s64 offset = clock_realtime_offset();
-
-    return ns == NS_NEVER ? NS_NEVER : (s64)ns > offset ? ns - offset : 0;
-}
-// Monotonic deadline for a relative time-out that may be absent (0: NS_NEVER); 0 for none at all.
+// Deadline for a relative time-out that may be absent (0: NS_NEVER); 0 for none at all.
 int deadline_arg(uaddr_t timespec, ns_t *deadline);
 
 // The signal mask of a call like ppoll: in effect until signal_restore_mask. 0: none. -EFAULT

@@ -48,7 +48,7 @@ static int mq_deadline_arg(uaddr_t timeout, ns_t *deadline)
 {
     int err = timeout ? timespec_arg(timeout, deadline) : 0;
 
-    *deadline = timeout ? realtime_deadline(*deadline) : NS_NEVER;
+    *deadline = timeout ? deadline_wall(*deadline) : NS_NEVER;
     return err;
 }
 

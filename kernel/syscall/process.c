@@ -282,7 +282,7 @@ static int futex_deadline(uaddr_t timeout, u32 op, ns_t *deadline)
     if ((op & FUTEX_CMD_MASK) == FUTEX_WAIT)
         return deadline_arg(timeout, deadline);
     err = timeout ? timespec_arg(timeout, &ns) : 0;
-    *deadline = real ? realtime_deadline(ns) : ns;
+    *deadline = real ? deadline_wall(ns) : ns;
     return err;
 }
 

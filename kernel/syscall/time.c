@@ -92,6 +92,7 @@ static s64 realtime_set(ns_t now)
     if (!cred_capable(thread_self()->cred, CAP_SYS_TIME))
         return -EPERM;
     clock_set_realtime(now);
+    timers_clock_was_set();
     timerfd_clock_was_set();
     return 0;
 }
@@ -150,14 +151,15 @@ s64 sys_gettimeofday(u64 tv, u64 zone)
 
 static s64 nanosleep_again(struct task *t);
 
-// Sleeps until the monotonic deadline; what is left goes to `left` (0: nowhere) if interrupted.
+// Sleeps until the deadline; what is left goes to `left` (0: nowhere; the deadline is monotonic) if
+// interrupted.
 static s64 nanosleep_until(ns_t deadline, uaddr_t left)
 {
     struct task *t = task_self();
     int err = sleep_until(deadline, WAIT_INTERRUPTIBLE);
     ns_t now = clock_monotonic();
 
-    if (!err || now >= deadline)
+    if (!err || now >= deadline_monotonic(deadline))
         return 0;
     if (left && timespec_result(left, deadline - now))
         return -EFAULT;
@@ -174,9 +176,7 @@ static s64 nanosleep_again(struct task *t)
 
 static s64 nanosleep_relative(ns_t ns, uaddr_t left)
 {
-    ns_t now = clock_monotonic();
-
-    return nanosleep_until(ns < NS_NEVER - now ? now + ns : NS_NEVER, left);
+    return nanosleep_until(deadline_in(ns), left);
 }
 
 s64 sys_nanosleep(u64 request, u64 left)
@@ -202,7 +202,7 @@ s64 sys_clock_nanosleep(u64 clock, u64 flags, u64 request, u64 left)
     if (!((u32)flags & TIMER_ABSTIME))
         return nanosleep_relative(ns, left);
     if ((int)clock == CLOCK_REALTIME || (int)clock == CLOCK_TAI)
-        ns = realtime_deadline(ns);
+        ns = deadline_wall(ns);
     err = nanosleep_until(ns, 0);
     return err == -ERESTART_RESTARTBLOCK ? -ERESTARTNOHAND : err;
 }

@@ -124,9 +124,7 @@ void socket_set_error(struct socket *s, int error)
 
 ns_t socket_deadline(ns_t timeout, bool nonblock)
 {
-    if (nonblock)
-        return 0;
-    return timeout == NS_NEVER ? NS_NEVER : clock_monotonic() + timeout;
+    return nonblock ? 0 : deadline_in(timeout);
 }
 
 // A call with a time-out is not restarted: it would wait anew.
