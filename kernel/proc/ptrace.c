@@ -17,12 +17,12 @@ static bool stop_must_end(const struct task *t, bool ending)
            (load_acquire(&p->group_exit) && load_relaxed(&p->group_exit_status) == SIGKILL);
 }
 
-// Any stop is what PTRACE_INTERRUPT asked for; the news of a group stop are told by a trap.
-static void stop_take_traps(struct task *t, bool trap)
+// Any stop is what PTRACE_INTERRUPT asked for.
+static void stop_take_trap(struct task *t)
 {
     irqflags_t flags = spin_lock_irqsave(&t->proc->siglock);
 
-    store_relaxed(&t->stop_pending, t->stop_pending & ~(trap ? STOP_TRAP | STOP_NEWS : STOP_TRAP));
+    store_relaxed(&t->stop_pending, t->stop_pending & ~STOP_TRAP);
     spin_unlock_irqrestore(&t->proc->siglock, flags);
 }
 
@@ -70,7 +70,7 @@ static bool trace_stop(struct task *t, int code, struct siginfo *info, u64 messa
         spin_unlock(&proctree_lock);
         return t->resume_signal != sig;
     }
-    stop_take_traps(t, code >> 8 == PTRACE_EVENT_STOP || !info);
+    stop_take_trap(t);
     t->stop_info = info;
     t->trace->message = message;
     store_relaxed(&t->trace_stopped, true);
@@ -111,6 +111,7 @@ static void stop_info_own(struct siginfo *info, int code)
     siginfo_user(info, SIGTRAP, code);
 }
 
+// Tells the news of group stops as they are with siglock: later ones are another trap.
 void trace_trap(struct task *t)
 {
     struct process *p = t->proc;

@@ -318,6 +318,42 @@ static void test_detached_when_asked(void)
     process_end(pid);
 }
 
+static void stops(void *unused)
+{
+    (void)unused;
+    raise(SIGSTOP);
+    _exit(7);
+}
+
+// A tracer that leaves group stops to the tracee until it is told of their end. Whether it ends.
+static bool goes_on(pid_t pid)
+{
+    long status;
+
+    while (WIFSTOPPED(status = next_soon(pid)))
+        NEED(trace(status == EVENT_OF(SIGSTOP, PTRACE_EVENT_STOP) ? PTRACE_LISTEN : PTRACE_CONT,
+                   pid, 0, 0) == 0);
+    return status == EXITED(7);
+}
+
+// SIGCONT comes while the tracee tells its new tracer that it has stopped.
+static void test_continued_as_seized(void)
+{
+    bool good = true;
+
+    for (int i = 0; i < 300 && good; i++) {
+        pid_t pid = child_start(stops, NULL);
+        int status;
+
+        NEED(waitpid(pid, &status, WUNTRACED) == pid && status == STOPPED(SIGSTOP));
+        NEED(trace(PTRACE_SEIZE, pid, 0, 0) == 0);
+        NEED(trace(PTRACE_INTERRUPT, pid, 0, 0) == 0);
+        kill(pid, SIGCONT);
+        good = goes_on(pid);
+    }
+    CHECK("told of the end of a stop that is being told", good);
+}
+
 int main(void)
 {
     abi_begin();
@@ -330,5 +366,6 @@ int main(void)
     test_attached_in_stop(true);
     test_stop_asked_meanwhile();
     test_detached_when_asked();
+    test_continued_as_seized();
     return abi_end();
 }
