@@ -76,7 +76,7 @@ send "abc\177\177x\r"
 see "ax" erased
 send "\004"
 expect "ready> "
-send "echo go; sleep 1000\r"
+send "sh -c 'echo go; exec sleep 1000'\r"
 expect "go\r\n"
 send "\003"
 see "ready> " interrupted

@@ -19,7 +19,8 @@ STOP, INT, QUIT, END = "\x1a", "\x03", "\x1c", "\x04"
 PATIENCE = 120  # seconds
 
 # Each: what is typed, and what comes then until the prompt; with "..." at the end no prompt comes. Of
-# bytes, which edit the line, only the end of the answer is compared. A process's number is <PID>.
+# bytes, which edit the line, only the end of the answer is compared. A process's number is <PID>. <+> is
+# a blank for a job that bash saw continue and end at once, so that there was no current one between.
 TRANSCRIPTS = {
     "stop, foreground, interrupt": [
         ("kitten", "ready\n..."),
@@ -47,7 +48,7 @@ TRANSCRIPTS = {
         ("nap", "ready\n..."),
         (STOP, "^Z\n[1]+  Stopped                 nap\n"),
         ("kill %nap; while [ -n \"$(jobs -s)\" ]; do :; done; fg",
-         "bash: fg: job has terminated\n[1]+  Terminated              nap\n"),
+         "bash: fg: job has terminated\n[1]<+>  Terminated              nap\n"),
     ],
     "two jobs, and which is current": [
         ("kitten", "ready\n..."),
@@ -58,7 +59,7 @@ TRANSCRIPTS = {
         ("fg %-", "kitten\n..."),
         ("said", "said\n..."),
         (END, ""),
-        ("kill %na; while [ -n \"$(jobs -s)\" ]; do :; done", "[2]+  Terminated              nap\n"),
+        ("kill %na; while [ -n \"$(jobs -s)\" ]; do :; done", "[2]<+>  Terminated              nap\n"),
     ],
     "a pipeline stopped and continued": [
         ("kitten | cat | cat", "ready\n..."),
@@ -186,7 +187,8 @@ class Shell:
         want = answer[:-3] if answer.endswith("...") else answer + PROMPT
         if isinstance(typed, str) and not key:
             want = f"{typed}\n{want}"
-        pattern = re.compile(re.escape(want).replace("<PID>", "[0-9]+") + r"\Z")
+        want = re.escape(want).replace("<PID>", "[0-9]+").replace(re.escape("<+>"), "[+ ]")
+        pattern = re.compile(want + r"\Z")
         match = pattern.search if isinstance(typed, bytes) else pattern.match
         why = self.until(match)
         assert not why, f"{why} after {typed!r}; wanted: {want!r}; came: {self.text!r}"
