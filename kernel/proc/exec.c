@@ -182,7 +182,6 @@ static int exec_build(struct exec *x)
     int err;
 
     layout_choose(&x->prog.layout, exec_changes_id(x));
-    limits_copy(space, process_self());
     err = vm_map_stack(space, space->stack_top - l->stack,
                        ALIGN_UP(x->strings.text.length + x->strings.offsets.length, PAGE_SIZE) +
                            EXEC_STACK,
@@ -284,8 +283,10 @@ static int exec_alone(struct process *p)
     own->task = NULL;
     pid_use_begin_locked(p->pid);
     p->pid->task = self;
+    flags = spin_lock_irqsave(&p->siglock);
     self->pid = p->pid;
     self->thread->tid = p->pid->id;
+    spin_unlock_irqrestore(&p->siglock, flags);
     pid_use_end_locked(own);
     spin_unlock(&proctree_lock);
     trace_free(trace);
@@ -401,9 +402,9 @@ static int exec_commit(struct exec *x)
         spin_unlock(&proctree_lock);
     }
     exec_swap_space(x);
+    fdtable_close_exec(thread_self()->files); // before others may look at descriptors
     if (own)
         store_relaxed(&process_self()->dumpable, (u8)DUMPABLE_OWNER);
-    fdtable_close_exec(thread_self()->files);
     if (changes_id)
         task_self()->personality = 0;
     if (x->cred) {
@@ -434,6 +435,17 @@ static void exec_fini(struct exec *x)
     kfree(x->head);
 }
 
+// setuid(2) may go beyond RLIMIT_NPROC of the new user; a new program then may not begin.
+static int exec_user_check(void)
+{
+    struct task *t = task_self();
+
+    if (!t || !t->beyond_limit)
+        return 0;
+    t->beyond_limit = user_is_beyond(t->charged_uid);
+    return t->beyond_limit ? -EAGAIN : 0;
+}
+
 int process_exec(const struct path *start, const char *name, const char *shown, uaddr_t argv,
                  uaddr_t envp, u32 flags)
 {
@@ -441,8 +453,10 @@ int process_exec(const struct path *start, const char *name, const char *shown, 
     pid_t tid = thread_self()->tid;
     u32 walk =
         (flags & AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW) | (flags & AT_EMPTY_PATH ? WALK_EMPTY : 0);
-    int err;
+    int err = exec_user_check();
 
+    if (err)
+        return err;
     exec_strings_init(&x.strings);
     x.head = kmalloc(PAGE_SIZE, 0);
     err = x.head ? vm_space_create(&x.space) : -ENOMEM;

@@ -10,10 +10,21 @@
 #include "base/panic.h"
 #include "ipc/futex.h"
 #include "ipc/sysv.h"
+#include "lib/string.h"
 #include "proc/ptrace.h"
 #include "proc/rseq.h"
 #include "proc/signalfd.h"
 #include "sched/inherit.h"
+
+void siginfo_times(struct siginfo *info, struct process *p)
+{
+    const ns_t tick = NS_PER_SEC / 100;
+    ns_t user, system;
+
+    process_times(p, &user, &system);
+    info->si_utime = (s64)(user / tick);
+    info->si_stime = (s64)(system / tick);
+}
 
 static void child_move_locked(struct process *child, struct process *to)
 {
@@ -36,6 +47,7 @@ static void parent_notify_locked(struct process *p, int sig, int code, int statu
     info.si_pid = p->pid->id;
     info.si_uid = p->uid;
     info.si_status = status;
+    siginfo_times(&info, p);
     if (sig)
         signal_send_process(p->parent, sig, &info);
     wake_all(&p->parent->child_wait);
@@ -57,7 +69,7 @@ void process_event_locked(struct process *p, int code, int status)
 }
 
 // A program that was not there at the clone is not sent what it may not know of.
-static int exit_signal(const struct process *p)
+int exit_signal_locked(const struct process *p)
 {
     return p->parent_execs == p->parent->execs ? p->exit_signal : SIGCHLD;
 }
@@ -67,7 +79,7 @@ static bool parent_does_not_wait(const struct process *p)
 {
     const struct k_sigaction *a = sighand_action(p->parent->sighand, SIGCHLD);
 
-    return exit_signal(p) == SIGCHLD && (a->handler == SIG_IGN || (a->flags & SA_NOCLDWAIT));
+    return exit_signal_locked(p) == SIGCHLD && (a->handler == SIG_IGN || (a->flags & SA_NOCLDWAIT));
 }
 
 bool process_zombie_report_locked(struct process *p)
@@ -76,7 +88,7 @@ bool process_zombie_report_locked(struct process *p)
     bool reaped = parent_does_not_wait(p);
 
     child_insert_locked(p);
-    parent_notify_locked(p, exit_signal(p), status_code(status),
+    parent_notify_locked(p, exit_signal_locked(p), status_code(status),
                          WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
     if (reaped)
         process_unlink_zombie_locked(p);
@@ -225,8 +237,14 @@ static struct vm_space *space_leave(struct task *t)
     return space;
 }
 
-// Out of the process's list; true for the last thread.
-static bool task_leave(struct task *t, int status)
+// The wait status of a thread that gave `code` to exit, unless all end together.
+static int status_at_end(const struct process *p, s32 code)
+{
+    return load_relaxed(&p->group_exit) ? p->group_exit_status : (code & 0xff) << 8;
+}
+
+// Out of the process's list; true for the last thread. `code` is what it gave to exit.
+static bool task_leave(struct task *t, s32 code)
 {
     struct process *p = t->proc;
     struct thread *thread = t->thread;
@@ -247,7 +265,8 @@ static bool task_leave(struct task *t, int status)
     signal_pass_on_locked(p, ~0UL); // that it was to take
     if (last) {
         p->uid = t->charged_uid;
-        p->exit_status = p->group_exit ? p->group_exit_status : status;
+        p->exit_code = p->group_exit ? p->exit_code : code;
+        p->exit_status = status_at_end(p, code);
         p->space = NULL;
         t->charged_uid = UID_NONE;
     }
@@ -258,46 +277,51 @@ static bool task_leave(struct task *t, int status)
     return last;
 }
 
-void task_end(int status)
+// Others look at the process by it still. The cred that was kept before it, of another main thread.
+static struct cred *main_keep_locked(struct process *p, const struct thread *main)
+{
+    struct cred *before = p->ended.cred;
+
+    p->ended.cred = main->cred;
+    ref_get(&main->cred->refs);
+    memcpy(p->ended.name, main->name, sizeof(p->ended.name));
+    wake_all(&p->exit_wait); // who waits for the id: exec_alone, process_become_zombie
+    return before;
+}
+
+void task_exit(s32 code)
 {
     struct task *t = task_self();
     struct process *p = t->proc;
+    struct cred *cred = NULL;
     struct vm_space *space;
     struct trace *trace;
     bool last;
 
     if (task_is_traced(t)) {
         core_pass_by(t);
-        trace_event(PTRACE_EVENT_EXIT,
-                    load_relaxed(&p->group_exit) ? p->group_exit_status : status);
+        trace_event(PTRACE_EVENT_EXIT, status_at_end(p, code));
     }
     if (p == init_process && p->task_count == 1)
-        panic("init ended with status 0x%x", p->group_exit ? p->group_exit_status : status);
+        panic("init ended with status 0x%x", status_at_end(p, code));
     thread_give_back(t);
     space = space_leave(t);
-    last = task_leave(t, status);
+    last = task_leave(t, code);
     vm_space_put(space);
     spin_lock(&proctree_lock);
-    trace = trace_task_ends_locked(t, p->group_exit ? p->group_exit_status : status);
+    trace = trace_task_ends_locked(t, status_at_end(p, code));
     store_release(&t->pid->task, NULL);
     if (t->pid == p->pid)
-        wake_all(&p->exit_wait); // who waits for the id: exec_alone, process_become_zombie
+        cred = main_keep_locked(p, t->thread);
     pid_use_end_locked(t->pid);
     spin_unlock(&proctree_lock);
     user_uncharge(t->charged_uid);
     trace_free(trace);
+    if (cred)
+        cred_put(cred);
     if (last)
         process_become_zombie(p);
     thread_exit();
-}
-
-void task_exit(s32 code)
-{
-    struct process *p = process_self();
-
-    if (load_relaxed(&p->task_count) == 1)
-        p->exit_code = code;
-    task_end((code & 0xff) << 8);
 }
 
 void process_exit_group(s32 code)
@@ -310,5 +334,5 @@ void process_exit_group(s32 code)
     if (!p->core_dumps) // its status is known
         process_kill_all_locked(p, (code & 0xff) << 8, NULL);
     spin_unlock_irqrestore(&p->siglock, flags);
-    task_end(p->group_exit_status);
+    task_exit(code);
 }

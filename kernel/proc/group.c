@@ -86,11 +86,14 @@ static void group_move_locked(struct process *p, struct group *g)
     struct group *old = p->group;
     struct process *child;
     bool last = tree_detach_locked(p);
+    irqflags_t flags;
 
     LIST_FOR_EACH (child, &p->children, sibling)
         tree_detach_locked(child);
     list_remove(&p->group_node);
+    flags = spin_lock_irqsave(&p->siglock);
     p->group = g;
+    spin_unlock_irqrestore(&p->siglock, flags);
     ref_get(&g->refs);
     list_insert_tail(&g->members, &p->group_node);
     tree_attach_locked(p);
@@ -102,13 +105,15 @@ static void group_move_locked(struct process *p, struct group *g)
 }
 
 // Who may be moved where: setpgid(2).
-static int setpgid_check_locked(struct process *p, pid_t pgid)
+static int setpgid_check_locked(struct process *p, pid_t pid, pid_t pgid)
 {
     struct process *self = process_self();
     struct group *g = group_find(pgid);
 
     if (!p || (p != self && p->parent != self))
         return -ESRCH;
+    if (p->pid->id != pid)
+        return -EINVAL; // of another of its threads
     if (p->group->session != self->group->session)
         return -EPERM;
     if (p != self && p->execs)
@@ -133,10 +138,10 @@ int process_setpgid(pid_t pid, pid_t pgid)
     if (!fresh)
         return -ENOMEM;
     spin_lock(&proctree_lock);
-    p = pid ? process_find(pid) : process_self();
-    if (p && !pgid)
-        pgid = p->pid->id;
-    err = setpgid_check_locked(p, pgid);
+    pid = pid ?: process_self()->pid->id;
+    p = process_find_any(pid);
+    pgid = pgid ?: pid;
+    err = setpgid_check_locked(p, pid, pgid);
     target = err ? NULL : pid_find(pgid);
     if (target && !target->group) {
         fresh->pid = target;
@@ -158,7 +163,7 @@ static s64 family_id(pid_t pid, bool session)
     s64 ret = -ESRCH;
 
     spin_lock(&proctree_lock);
-    p = pid ? process_find(pid) : process_self();
+    p = pid ? process_find_any(pid) : process_self();
     if (p)
         ret = session ? p->group->session->pid->id : p->group->pid->id;
     spin_unlock(&proctree_lock);

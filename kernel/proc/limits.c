@@ -44,31 +44,29 @@ void user_uncharge(uid_t uid)
     atomic_fetch_sub(&tasks, 1UL);
 }
 
-// Counted under the new user without regard to its limit, as set*id(2) does; if memory for the
-// count is out the thread stays with its old user.
+bool user_is_beyond(uid_t uid)
+{
+    return uid && user_count_exceeds(uid, USER_PROCESSES, process_limit(RLIMIT_NPROC));
+}
+
+// Counted under the new user without regard to its limit, as set*id(2) does: exec looks at that. If
+// memory for the count is out the thread stays with its old user.
 void process_user_changed(uid_t to)
 {
     struct task *t = task_self();
+    bool beyond = user_is_beyond(to);
 
     if (t->charged_uid == to || user_add(to, RLIM_INFINITY))
         return;
     user_uncharge(t->charged_uid);
     t->charged_uid = to;
+    t->beyond_limit = beyond;
     store_relaxed(&t->proc->uid, to);
 }
 
 u64 process_limit(unsigned resource)
 {
     return load_relaxed(&process_self()->limits[resource].rlim_cur);
-}
-
-// The space keeps copies of the limits that faults and mappings look at.
-void limits_copy(struct vm_space *space, const struct process *p)
-{
-    store_relaxed(&space->limit_as, p->limits[RLIMIT_AS].rlim_cur);
-    store_relaxed(&space->limit_data, p->limits[RLIMIT_DATA].rlim_cur);
-    store_relaxed(&space->limit_stack, p->limits[RLIMIT_STACK].rlim_cur);
-    store_relaxed(&space->limit_memlock, p->limits[RLIMIT_MEMLOCK].rlim_cur);
 }
 
 static int limit_change_locked(struct process *p, unsigned resource, const struct rlimit64 *new)
@@ -82,8 +80,6 @@ static int limit_change_locked(struct process *p, unsigned resource, const struc
     if (new->rlim_max > slot->rlim_max && !cred_capable(thread_self()->cred, CAP_SYS_RESOURCE))
         return -EPERM;
     *slot = *new;
-    if (p->space)
-        limits_copy(p->space, p);
     return 0;
 }
 
@@ -98,15 +94,13 @@ static bool prlimit_permitted_locked(const struct process *p)
 int process_prlimit(pid_t pid, unsigned resource, const struct rlimit64 *new, struct rlimit64 *old)
 {
     struct process *p;
-    struct task *t;
     irqflags_t flags;
     int err = 0;
 
     if (resource >= RLIM_NLIMITS)
         return -EINVAL;
     spin_lock(&proctree_lock);
-    t = pid ? task_find(pid) : task_self();
-    p = t ? t->proc : process_find(pid);
+    p = pid ? process_find_any(pid) : process_self();
     if (!p) {
         err = -ESRCH;
     } else if (!prlimit_permitted_locked(p)) {

@@ -57,7 +57,7 @@ static void oom_end_locked(struct process *victim, u64 pages)
     struct process *p;
 
     log_info("out of memory: ending process %d (%s), %lu pages", victim->pid->id,
-             victim->pid->task ? victim->pid->task->thread->name : "?", pages);
+             process_name_locked(victim), pages);
     oom_last = clock_monotonic();
     LIST_FOR_EACH (p, &process_list, all_node)
         if (p == victim || (space && load_relaxed(&p->space) == space && p != init_process))

@@ -105,6 +105,13 @@ struct process *process_find(pid_t id)
     return p ? p->process : NULL;
 }
 
+struct process *process_find_any(pid_t id)
+{
+    struct pid *p = pid_find(id);
+
+    return !p ? NULL : p->task ? p->task->proc : p->process;
+}
+
 struct group *group_find(pid_t id)
 {
     struct pid *p = pid_find(id);

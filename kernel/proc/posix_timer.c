@@ -77,9 +77,11 @@ static u64 timer_advance_locked(struct posix_timer *t)
     return steps;
 }
 
-// Its signal, if nobody has taken it yet.
+// Its signal, if it has one and nobody has taken it yet.
 static struct siginfo *timer_queued_locked(const struct posix_timer *t, struct task *task)
 {
+    if (t->notify == SIGEV_NONE)
+        return NULL;
     return signal_timer_locked(task ? &task->pending : &t->proc->pending, t->signo, t->id);
 }
 

@@ -104,7 +104,10 @@ struct siginfo *signal_timer_locked(struct sigpending *pending, int sig, s32 tim
 // Of the signals to the whole process, these: a thread that was to take them does not; siglock
 // held.
 void signal_pass_on_locked(struct process *p, u64 set);
-// Of the main thread, or what is left of it.
+void siginfo_times(struct siginfo *info, struct process *p); // SIGCHLD: what p has used
+// With what p's end is told to its parent now.
+int exit_signal_locked(const struct process *p);
+// Of the main thread, also when that has ended.
 void process_uids_locked(const struct process *p, uid_t *uid, uid_t *suid);
 // kill(2) for one process, sig 0 too; proctree_lock held. -EPERM, -EAGAIN.
 int signal_kill_one_locked(struct process *p, int sig, const struct siginfo *info);
@@ -222,14 +225,14 @@ int vdso_map(struct vm_space *space);
 uaddr_t vdso_sigreturn(const struct vm_space *space);
 void vdso_init(void);
 
-// limits, users, oom
-void limits_copy(struct vm_space *space, const struct process *p); // what mappings look at
+// users, oom
 #define THREADS_MIN 20    // for threads_max, as Linux has it
 #define THREADS_MAX 32768 // ids there are
 extern u64 threads_max;   // (a) threads and zombies there may be; sysctl kernel.threads-max
 int user_charge(struct task *t, uid_t uid); // one more of uid; -EAGAIN at RLIMIT_NPROC
 void user_uncharge(uid_t uid);              // but UID_NONE
-u64 threads_count(void);                    // and zombies
+bool user_is_beyond(uid_t uid); // has more processes than the running one's RLIMIT_NPROC; not root
+u64 threads_count(void);        // and zombies
 void oom_init(void);
 #define OOM_ADJUST_MAX   1000
 #define OOM_ADJUST_NEVER (-1000) // such a process is not chosen

@@ -55,6 +55,8 @@ void process_put(struct process *p)
     pid_put_locked(p->pid);
     spin_unlock(&proctree_lock);
     sigpending_flush(&p->pending);
+    if (p->ended.cred)
+        cred_put(p->ended.cred);
     if (p->sighand && ref_put(&p->sighand->refs))
         kfree(p->sighand);
     slab_free(process_cache, p);
@@ -201,12 +203,24 @@ void process_link(struct process *p, struct process *parent)
     tree_attach_locked(p);
 }
 
+const struct cred *process_cred_locked(const struct process *p)
+{
+    assert(lock_held(&proctree_lock));
+    return p->pid->task ? p->pid->task->thread->cred : p->ended.cred;
+}
+
+const char *process_name_locked(const struct process *p)
+{
+    assert(lock_held(&proctree_lock));
+    return p->pid->task ? p->pid->task->thread->name : p->ended.name;
+}
+
 bool process_is_of_locked(const struct process *p, uid_t uid, gid_t gid)
 {
-    const struct cred *c = p->pid->task ? p->pid->task->thread->cred : NULL;
+    const struct cred *c = process_cred_locked(p);
 
-    return c && uid == c->uid && uid == c->euid && uid == c->suid && gid == c->gid &&
-           gid == c->egid && gid == c->sgid;
+    return uid == c->uid && uid == c->euid && uid == c->suid && gid == c->gid && gid == c->egid &&
+           gid == c->sgid;
 }
 
 void process_unlink_zombie_locked(struct process *p)
@@ -233,10 +247,8 @@ void process_dump_all(void)
     spin_lock(&proctree_lock);
     log_raw("  pid  ppid  pgid state   threads name\n");
     LIST_FOR_EACH (p, &process_list, all_node) {
-        struct task *t = p->pid->task;
-
         log_raw("%5d %5d %5d %-7s %7u %s\n", p->pid->id, p->parent_pid, p->group->pid->id,
-                names[p->state], p->task_count, t ? t->thread->name : "-");
+                names[p->state], p->task_count, process_name_locked(p));
     }
     spin_unlock(&proctree_lock);
 }
@@ -251,9 +263,14 @@ static int area_file_sync(struct file *f)
     return f->ops->fsync ? file_fsync(f, true) : 0;
 }
 
+static u64 self_limit(unsigned resource)
+{
+    return process_self() ? process_limit(resource) : RLIM_INFINITY;
+}
+
 static u64 fd_limit(void)
 {
-    return process_self() ? process_limit(RLIMIT_NOFILE) : RLIM_INFINITY;
+    return self_limit(RLIMIT_NOFILE);
 }
 
 static pid_t self_pid(void)
@@ -340,6 +357,7 @@ void proc_init(void)
     vm_hooks.file_put = file_put;
     vm_hooks.file_sync = area_file_sync;
     vm_hooks.space_next = space_next;
+    vm_hooks.limit = self_limit;
     socket_pid_hook = self_pid;
     sigio_init();
     fd_limit_hook = fd_limit;

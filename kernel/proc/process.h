@@ -60,7 +60,6 @@ struct siginfo_used {
 struct sigpending {
     u64 set;                  // bit signal-1
     s32 first;                // the standard signal, if not 0, whose siginfo lies here
-    u32 queued;               // length of queue
     struct siginfo_used info; // of `first`
     struct list queue;        // struct sigqueue of the others, in order of arrival
 };
@@ -84,7 +83,7 @@ static inline const struct k_sigaction *sighand_action(const struct sighand *h, 
 {
     static const struct k_sigaction by_default;
 
-    return load_relaxed(&h->set) >> (sig - 1) & 1 ? &h->action[sig - 1] : &by_default;
+    return load_acquire(&h->set) >> (sig - 1) & 1 ? &h->action[sig - 1] : &by_default;
 }
 
 enum dumpable { DUMPABLE_NONE, DUMPABLE_OWNER, DUMPABLE_ROOT }; // PR_GET_DUMPABLE
@@ -104,7 +103,7 @@ struct process {
     struct process *parent;          // (proctree)
     struct list children;            // (proctree) by sibling; those with something to report first
     struct list all_node;            // (proctree) list of all processes, for ^P and the OOM choice
-    struct group *group;             // (proctree)
+    struct group *group;             // (proctree) and (siglock): read under either
     struct list sibling, group_node; // (proctree)
     struct list tracees;             // (proctree) struct trace of the threads it traces
     u32 execs;                       // (proctree) programs begun; if any setpgid is refused
@@ -132,6 +131,10 @@ struct process {
     s32 stop_signal;             // (siglock)
     u32 stop_count;              // (siglock) threads still to stop
     struct wait_queue exit_wait; // exec waits for the other threads here
+    struct {
+        struct cred *cred; // referenced, or NULL
+        char name[16];
+    } ended; // (proctree) what the main thread had when it ended
 
     struct hlist signalfds; // (siglock) those to wake
     struct hlist births;    // (siglock) struct birth_signals
@@ -171,7 +174,7 @@ enum { STOP_GROUP = 1, STOP_TRAP = 2, STOP_NEWS = 4 };
 struct task {
     struct thread *thread;                  // (c)
     struct process *proc;                   // (c) referenced
-    struct pid *pid;                        // (c)
+    struct pid *pid;                        // (proctree) and (siglock): exec may change it
     struct list link;                       // (siglock)
     u64 blocked;                            // (h), its tracer's in a stop; written under siglock
     u64 awaited;                            // (siglock) blocked, but sigtimedwait sleeps for them
@@ -191,6 +194,7 @@ struct task {
     u32 personality;           // (h) what personality(2) set
     struct vfork *vfork;       // (h) the parent waits for exec or exit, or NULL
     uid_t charged_uid;         // (h) user whose count of processes holds this one, or UID_NONE
+    bool beyond_limit;         // (h) changed to a user with too many processes: no exec with them
     u8 core_state;             // (siglock) enum core_state
     u8 stop_pending;           // (siglock) STOP_*: must stop at the next way out
     bool trace_stopped;        // (proctree) in a stop that its tracer is to end; read without, too
@@ -227,11 +231,15 @@ static inline struct timeval ns_timeval(ns_t ns)
 // Lookups by id; *_find need proctree_lock held, *_get return a reference (NULL: none).
 struct pid *pid_find(pid_t id);
 struct process *process_find(pid_t id);
+struct process *process_find_any(pid_t id); // by the id of any of its threads
 struct group *group_find(pid_t id);
 struct process *process_get(pid_t id);
 struct process *process_next(pid_t *id); // first id >= *id, referenced
 struct task *task_find(pid_t tid);
 void process_put(struct process *p);
+// What the main thread has, or had at its end.
+const struct cred *process_cred_locked(const struct process *p);
+const char *process_name_locked(const struct process *p);
 // ptrace(2), "Ptrace access mode checking": by the caller's file system ids, or its real ones.
 bool process_may_access_locked(const struct process *p, bool fs_ids);
 struct vm_space *process_space_get(struct process *p); // with a reference; NULL: none
@@ -260,10 +268,9 @@ int process_start_init(const char *path);
 // traced.
 extern bool (*exec_trace_hook)(const char *program);
 
-// exit_group(2), exit(2) with an exit code; task_end with a wait status (code << 8 | signal).
+// exit_group(2), exit(2): the code does not count if all threads are ending already.
 void process_exit_group(s32 code) NORETURN;
 void task_exit(s32 code) NORETURN;
-void task_end(int status) NORETURN;
 
 // waitid(2)/wait4(2).
 struct wait_args {

@@ -84,7 +84,7 @@ static int proc_create(const struct proc_place *place, struct inode **out)
     i->ops = S_ISDIR(mode) ? &dir_ops : S_ISLNK(mode) ? link_ops_of(place->entry) : &text_ops;
     i->fops = S_ISDIR(mode) ? &dir_fops : place->entry->read ? &raw_fops : &text_fops;
     if (place->id)
-        proc_owner(place->id, &i->uid, &i->gid);
+        proc_owner(place->id, i);
     *out = i;
     return 0;
 }
@@ -109,7 +109,7 @@ static bool proc_valid(struct inode *i)
 
     if (!p->id)
         return true;
-    proc_owner(p->id, &i->uid, &i->gid);
+    proc_owner(p->id, i);
     return place_exists(p);
 }
 

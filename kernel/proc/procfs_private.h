@@ -96,7 +96,7 @@ void proc_place_unbind(const struct proc_place *p);
 // and returns `result`.
 int proc_place_begin(struct proc_place *p);
 int proc_place_end(struct proc_place *p, int result);
-void proc_owner(pid_t id, uid_t *uid, gid_t *gid);
+void proc_owner(pid_t id, struct inode *i);            // sets the owner, by the mode
 int proc_root_of(pid_t id, struct path *out);          // referenced; -ESRCH, -ENOENT (a zombie)
 struct file *proc_file_of(const struct proc_place *p); // open as p->fd; referenced, NULL
 // The first descriptor at or after *fd that is open, and its FILE_F_*; an inode's lock may be held.

@@ -12,8 +12,8 @@ void (*session_tty_hook)(struct session *s, u32 *device, pid_t *foreground);
 
 static const struct vm_space no_space; // what a process without a space has
 
-// What a process has whose main thread is gone.
-static const struct thread no_thread = {.cred = &cred_root};
+// What is left of a thread that is gone.
+static const struct thread no_thread;
 static const struct task no_task = {.thread = (struct thread *)&no_thread};
 
 static const struct task *task_find_any(pid_t id)
@@ -21,6 +21,13 @@ static const struct task *task_find_any(pid_t id)
     const struct task *t = task_find(id);
 
     return t ? t : &no_task;
+}
+
+static const struct cred *cred_find_any(const struct process *p, pid_t id)
+{
+    const struct task *t = task_find(id);
+
+    return t ? t->thread->cred : process_cred_locked(p);
 }
 
 static const char *state_word(const struct process *p, const struct task *t)
@@ -44,6 +51,8 @@ struct view {
     struct process *process;
     const struct task *task;
     const struct thread *thread;
+    const struct cred *cred;
+    const char *name;
     const struct vm_space *space;
     ns_t user, system;
     u64 ignored, caught; // bit signal-1
@@ -70,6 +79,8 @@ static int view_begin(struct view *v, struct text *t, const struct proc_place *p
     spin_lock(&proctree_lock);
     *v = (struct view){.process = place->process, .task = task_find_any(place->id)};
     v->thread = v->task->thread;
+    v->cred = cred_find_any(place->process, place->id);
+    v->name = v->task == &no_task ? process_name_locked(place->process) : v->thread->name;
     v->space = place->space ? place->space : &no_space;
     view_umask(v);
     if (place->id == place->process->pid->id)
@@ -105,7 +116,7 @@ static void stat_identity(struct text *t, const struct view *v, pid_t id)
         if (session_tty_hook)
             session_tty_hook(p->group->session, &tty, &foreground);
     }
-    text_printf(t, "%d (%s) %c %d %d %d %u %d 0 ", id, v->thread->name, state_word(p, v->task)[0],
+    text_printf(t, "%d (%s) %c %d %d %d %u %d 0 ", id, v->name, state_word(p, v->task)[0],
                 p->parent_pid, group, session, tty, foreground);
 }
 
@@ -155,7 +166,7 @@ static int groups_text(struct text *out, const struct proc_place *place)
     struct cred_groups *g;
 
     spin_lock(&proctree_lock);
-    g = task_find_any(place->id)->thread->cred->groups;
+    g = cred_find_any(place->process, place->id)->groups;
     if (g)
         ref_get(&g->refs);
     spin_unlock(&proctree_lock);
@@ -176,9 +187,9 @@ static int status_text(struct text *t, const struct proc_place *place, const str
 
     if (err)
         return err;
-    c = v.thread->cred;
+    c = v.cred;
     text_append(t, "Name:\t", 6);
-    text_escaped(t, v.thread->name, "\n\\");
+    text_escaped(t, v.name, "\n\\");
     if (v.has_fs)
         text_printf(t, "\nUmask:\t%04o", v.umask);
     text_append(t, "\n", 1);
@@ -219,7 +230,7 @@ static int show_comm(struct text *t, const struct proc_place *place)
 
     if (err)
         return err;
-    text_printf(t, "%s\n", v.thread->name);
+    text_printf(t, "%s\n", v.name);
     return view_end();
 }
 
@@ -397,7 +408,7 @@ static int place_begin_locked(struct proc_place *p)
 
     if (!pid)
         return -ESRCH;
-    process = pid->task ? pid->task->proc : pid->process;
+    process = process_find_any(p->id);
     if (p->entry->guarded && !process_may_access_locked(process, true))
         return -EACCES;
     p->process = process;
@@ -427,14 +438,18 @@ int proc_place_end(struct proc_place *p, int result)
     return result;
 }
 
-void proc_owner(pid_t id, uid_t *uid, gid_t *gid)
+// Of a process that others may not look into, root owns all but what is anybody's directory.
+void proc_owner(pid_t id, struct inode *i)
 {
-    const struct cred *c;
+    const struct cred *c = &cred_root;
+    const struct process *p;
 
     spin_lock(&proctree_lock);
-    c = task_find_any(id)->thread->cred;
-    *uid = c->euid;
-    *gid = c->egid;
+    p = process_find_any(id);
+    if (p && (i->mode == (S_IFDIR | 0555) || load_relaxed(&p->dumpable) == DUMPABLE_OWNER))
+        c = cred_find_any(p, id);
+    i->uid = c->euid;
+    i->gid = c->egid;
     spin_unlock(&proctree_lock);
 }
 

@@ -114,12 +114,12 @@ void trace_unlink_locked(struct trace *tr)
 bool process_may_access_locked(const struct process *p, bool fs_ids)
 {
     const struct cred *self = thread_self()->cred;
-    const struct cred *c = p->pid->task ? p->pid->task->thread->cred : NULL;
+    const struct cred *c = process_cred_locked(p);
     u64 own = fs_ids ? self->cap_effective : self->cap_permitted;
 
     if (p == process_self() || cred_capable(self, CAP_SYS_PTRACE))
         return true;
-    return p->dumpable == DUMPABLE_OWNER && !p->gains_rights && c && !(c->cap_permitted & ~own) &&
+    return p->dumpable == DUMPABLE_OWNER && !p->gains_rights && !(c->cap_permitted & ~own) &&
            process_is_of_locked(p, fs_ids ? self->fsuid : self->uid,
                                 fs_ids ? self->fsgid : self->gid);
 }
@@ -209,8 +209,7 @@ int trace_attach(pid_t tid, bool seize, u64 options)
 // The parent may see what this process may do.
 static bool trace_me_allowed_locked(const struct process *parent, struct trace *tr)
 {
-    const struct task *main = parent ? parent->pid->task : NULL;
-    const struct cred *c = main ? main->thread->cred : NULL;
+    const struct cred *c = parent ? process_cred_locked(parent) : NULL;
 
     tr->capable = c && cred_capable(c, CAP_SYS_PTRACE);
     return tr->capable || (c && !(thread_self()->cred->cap_permitted & ~c->cap_permitted));
@@ -304,6 +303,7 @@ void trace_report_locked(struct trace *tr, int code, int status)
     info.si_status = code == CLD_EXITED    ? WEXITSTATUS(status)
                      : code == CLD_TRAPPED ? WSTOPSIG(status) & 0x7f
                                            : WTERMSIG(status);
+    siginfo_times(&info, tr->proc);
     if (tr->dead || !(a->flags & SA_NOCLDSTOP))
         signal_send_process(tr->tracer, SIGCHLD, &info);
     wake_all(&tr->tracer->child_wait);

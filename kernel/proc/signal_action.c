@@ -120,15 +120,18 @@ int signal_wait(u64 set, ns_t deadline, struct siginfo *info)
     return err == -ETIMEDOUT ? -EAGAIN : -EINTR;
 }
 
+// One that is off while it is used is not known then: its user may use it again.
 bool on_altstack(const struct task *t, uaddr_t sp)
 {
-    return sp > t->altstack.ss_sp && sp - t->altstack.ss_sp <= t->altstack.ss_size;
+    return !(t->altstack.ss_flags & SS_AUTODISARM) && sp > t->altstack.ss_sp &&
+           sp - t->altstack.ss_sp <= t->altstack.ss_size;
 }
 
 int signal_altstack(const struct sigstack *new, struct sigstack *old, uaddr_t sp)
 {
     struct task *t = task_self();
     bool active = on_altstack(t, sp);
+    s32 mode;
 
     if (old) {
         *old = t->altstack;
@@ -141,16 +144,17 @@ int signal_altstack(const struct sigstack *new, struct sigstack *old, uaddr_t sp
         return 0;
     if (active)
         return -EPERM;
-    if (new->ss_flags == SS_DISABLE) {
+    mode = new->ss_flags & ~(s32)SS_AUTODISARM;
+    if (mode == SS_DISABLE) {
         t->altstack = (struct sigstack){0};
         return 0;
     }
-    if (new->ss_flags &&new->ss_flags != SS_ONSTACK)
+    if (mode && mode != SS_ONSTACK)
         return -EINVAL;
     if (new->ss_size < MINSIGSTKSZ)
         return -ENOMEM;
     t->altstack = *new;
-    t->altstack.ss_flags = 0;
+    t->altstack.ss_flags &= SS_AUTODISARM;
     return 0;
 }
 

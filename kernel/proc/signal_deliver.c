@@ -245,7 +245,7 @@ static void NORETURN signal_end(struct task *t, const struct siginfo *info)
 {
     syscall_restart_shown();
     core_join(t, info);
-    task_end(t->proc->group_exit_status);
+    task_exit(0);
 }
 
 static void signal_deliver(struct trapframe *frame)

@@ -100,6 +100,8 @@ int signal_frame_push(struct trapframe *frame, int sig, const struct siginfo *in
 
     if (!sp || frame_write(sp, t, frame, info, mask))
         return -EFAULT;
+    if (unlikely(t->altstack.ss_flags))
+        t->altstack = (struct sigstack){0}; // SS_AUTODISARM: the frame brings it back
     frame->pc = action->handler;
     frame->x[FRAME_RA] = vdso_sigreturn(t->thread->space);
     frame->x[FRAME_SP] = sp;
@@ -109,15 +111,23 @@ int signal_frame_push(struct trapframe *frame, int sig, const struct siginfo *in
     return 0;
 }
 
+// What a handler has written there counts as by sigaltstack(2), whose errors nobody is told.
+static inline void altstack_restore(struct task *t, const struct sigstack *stack, uaddr_t sp)
+{
+    struct sigstack new = *stack;
+
+    if (new.ss_sp != t->altstack.ss_sp || new.ss_size != t->altstack.ss_size ||
+        (new.ss_flags & ~SS_DISABLE) != t->altstack.ss_flags)
+        (void)signal_altstack(&new, NULL, sp);
+}
+
 static void frame_restore(const struct ucontext *uc, struct task *t, struct trapframe *frame)
 {
     copy_registers(frame, uc->uc_mcontext.gregs);
     copy_registers(t->thread->arch.fpu.f, uc->uc_mcontext.fpregs.d.f);
     t->thread->arch.fpu.fcsr = uc->uc_mcontext.fpregs.d.fcsr;
     arch_fpu_drop(&t->thread->arch);
-    t->altstack = uc->uc_stack;
-    if (t->altstack.ss_flags & SS_DISABLE)
-        t->altstack = (struct sigstack){0};
+    altstack_restore(t, &uc->uc_stack, frame->x[FRAME_SP]);
     signal_set_mask(READ_ONCE(uc->uc_sigmask));
 }
 

@@ -13,10 +13,12 @@
 #include "mm/slab.h"
 #include "proc/ptrace.h"
 #include "proc/signalfd.h"
+#include "vfs/user.h"
 
 struct sigqueue {
     struct list link;
     int sig;
+    uid_t uid; // for whom it counts
     struct siginfo_used info;
 };
 
@@ -86,9 +88,25 @@ void process_kill_all_locked(struct process *p, int wait_status, struct task *ex
             task_signal_wake(t, true);
 }
 
-static void sigqueue_free(struct sigpending *pending, struct sigqueue *q)
+// Counts for the user that the process is of; NULL: it has as many as p may have, or no memory.
+static struct sigqueue *sigqueue_alloc(const struct process *p)
 {
-    pending->queued--;
+    uid_t uid = load_relaxed(&p->uid);
+    struct sigqueue *q;
+
+    if (user_count_add(uid, USER_SIGNALS, 1, p->limits[RLIMIT_SIGPENDING].rlim_cur))
+        return NULL;
+    q = slab_alloc(sigqueue_cache, 0);
+    if (q)
+        q->uid = uid;
+    else
+        user_count_sub(uid, USER_SIGNALS, 1);
+    return q;
+}
+
+static void sigqueue_free(struct sigqueue *q)
+{
+    user_count_sub(q->uid, USER_SIGNALS, 1);
     list_remove(&q->link);
     slab_free(sigqueue_cache, q);
 }
@@ -105,7 +123,7 @@ void signal_clear_locked(struct sigpending *pending, u64 set)
     LIST_FOR_EACH_SAFE (q, tmp, &pending->queue, link) {
         if (!(SIGMASK(q->sig) & set))
             continue;
-        sigqueue_free(pending, q);
+        sigqueue_free(q);
     }
 }
 
@@ -149,7 +167,6 @@ static __attribute__((noinline)) void signal_stop_cont_locked(struct process *p,
 static int signal_queue_locked(const struct process *p, struct sigpending *pending, int sig,
                                const struct siginfo *info)
 {
-    bool room = pending->queued < p->limits[RLIMIT_SIGPENDING].rlim_cur;
     struct sigqueue *q;
 
     if (sig < SIGRTMIN && (pending->set & SIGMASK(sig)))
@@ -157,8 +174,7 @@ static int signal_queue_locked(const struct process *p, struct sigpending *pendi
     if (sig < SIGRTMIN && !pending->first) {
         pending->info = *siginfo_used(info);
         pending->first = sig;
-    } else if (room && (q = slab_alloc(sigqueue_cache, 0))) {
-        pending->queued++;
+    } else if ((q = sigqueue_alloc(p))) {
         q->info = *siginfo_used(info);
         q->sig = sig;
         list_insert_tail(&pending->queue, &q->link);
@@ -218,7 +234,7 @@ int signal_send_locked(struct process *p, struct task *t, int sig, const struct 
     target = t ? t : signal_pick_locked(p, sig);
     blocked = !target || (target->blocked & SIGMASK(sig));
     effect = signal_disposition(p, sig, load_relaxed(&sighand_action(p->sighand, sig)->handler));
-    if (!blocked && effect == SIGNAL_IGNORED && !task_is_traced(target))
+    if (!blocked && effect == SIGNAL_IGNORED && (sig == SIGKILL || !task_is_traced(target)))
         return 0;
     err = signal_queue_locked(p, t ? &t->pending : &p->pending, sig, info);
     if (unlikely(p->signalfds.first))
@@ -329,10 +345,10 @@ void signal_force(int sig, int code, uaddr_t addr)
 
 void process_uids_locked(const struct process *p, uid_t *uid, uid_t *suid)
 {
-    const struct task *main = p->pid->task;
+    const struct cred *c = process_cred_locked(p);
 
-    *uid = main ? main->thread->cred->uid : p->uid;
-    *suid = main ? main->thread->cred->suid : *uid;
+    *uid = c->uid;
+    *suid = c->suid;
 }
 
 // kill(2): the same user, or CAP_KILL; SIGCONT also within the session.
@@ -376,7 +392,7 @@ static __attribute__((noinline)) int signal_kill_found(pid_t pid, int sig,
 
     spin_lock(&proctree_lock);
     if (pid > 0) {
-        p = process_find(pid);
+        p = process_find_any(pid);
         err = p ? signal_kill_one_locked(p, sig, info) : -ESRCH;
     } else if (pid == -1) {
         LIST_FOR_EACH (p, &process_list, all_node)
@@ -436,7 +452,7 @@ static __attribute__((noinline)) int queue_take(struct sigpending *pending, int 
 
     if (q) {
         *siginfo_used(info) = q->info;
-        sigqueue_free(pending, q);
+        sigqueue_free(q);
     } else {
         siginfo_kernel(info, sig, SI_USER);
     }

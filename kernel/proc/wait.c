@@ -77,7 +77,16 @@ static void child_account_locked(struct process *p, struct process *child)
     p->child_peak_rss = MAX(p->child_peak_rss, MAX(child->peak_rss, child->child_peak_rss));
 }
 
-// *status: what the child has to report to this call; false and 0: nothing.
+// Of children that are to end with another signal than SIGCHLD only who asks for these is told.
+static bool is_waited_for(const struct wait_args *a, const struct process *child)
+{
+    bool other = exit_signal_locked(child) != SIGCHLD;
+
+    return a->options & __WALL || other == !!(a->options & __WCLONE);
+}
+
+// *status: what the child has to report to this call; false and 0: nothing; left alone: it never
+// will.
 static bool wait_status(const struct wait_args *a, const struct process *child, int *status)
 {
     int event = child->event_status;
@@ -85,6 +94,8 @@ static bool wait_status(const struct wait_args *a, const struct process *child, 
     u32 kind = dead ? WEXITED : event == WAIT_CONTINUED ? WCONTINUED : WSTOPPED;
     bool wanted = (dead ? !child->pid->trace : event != 0) && a->options & kind;
 
+    if (!is_waited_for(a, child))
+        return false;
     *status = !wanted ? 0 : dead ? child->exit_status : event;
     return wanted;
 }
@@ -103,7 +114,7 @@ static struct process *wait_find_locked(struct process *p, const struct wait_arg
             continue;
         if (wait_status(a, child, status))
             return child;
-        if (a->type == P_ALL && child->state == PROCESS_ALIVE && !child->event_status)
+        if (a->type == P_ALL && child->state == PROCESS_ALIVE && !child->event_status && !*status)
             break; // so are the rest
     }
     return NULL;

@@ -59,7 +59,8 @@ int donation_begin_locked(struct donation *d, struct thread *to)
         donation_end_locked(d);
         return -ESRCH;
     }
-    donation_update_locked(to);
+    if (to && d->from->rt_priority > to->rt_priority)
+        donation_update_locked(to);
     return 0;
 }
 
@@ -70,7 +71,8 @@ void donation_end_locked(struct donation *d)
     if (d->from->donation == d)
         d->from->donation = NULL;
     donation_move_locked(d, NULL);
-    donation_update_locked(to);
+    if (to && d->from->rt_priority >= to->rt_priority) // no other need have lent as much
+        donation_update_locked(to);
 }
 
 void donation_cut_donors(void)

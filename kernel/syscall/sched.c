@@ -25,8 +25,6 @@ int sched_thread_begin(pid_t tid, bool change, struct thread **out)
     struct task *t;
     int err = -ESRCH;
 
-    if (tid < 0)
-        return -EINVAL;
     spin_lock(&proctree_lock);
     t = tid ? task_find(tid) : task_self();
     if (t) {
@@ -97,29 +95,56 @@ static s64 nice_of(struct thread *t, const int *set)
     return 0;
 }
 
-// The main threads of a process group, or of a user's processes; the best (highest) answer, or the
-// first error.
-static s64 nice_of_many(int which, s32 who, const int *set)
+// With the answers so far: the highest value, or, of setting, the last error.
+static s64 nice_join(s64 before, s64 one, bool setting)
 {
-    uid_t uid = who ? (uid_t)who : thread_self()->cred->uid;
-    pid_t group = who ? who : (pid_t)process_getpgid(0), id = 1;
+    if (!setting)
+        return MAX(before, one);
+    return one < 0 || before == -ESRCH ? one : before;
+}
+
+// The threads of a process, or those that are the user's.
+static s64 nice_of_threads_locked(struct process *p, const uid_t *uid, const int *set, s64 result)
+{
+    irqflags_t flags = spin_lock_irqsave(&p->siglock);
+    struct task *t;
+
+    LIST_FOR_EACH (t, &p->tasks, link)
+        if (!uid || t->thread->cred->uid == *uid)
+            result = nice_join(result, nice_of(t->thread, set), set);
+    spin_unlock_irqrestore(&p->siglock, flags);
+    return result;
+}
+
+static s64 nice_of_group(pid_t id, const int *set)
+{
+    s64 result = -ESRCH;
     struct process *p;
-    s64 best = -ESRCH, one;
+    struct group *g;
 
+    spin_lock(&proctree_lock);
+    g = id ? group_find(id) : process_self()->group;
+    if (g)
+        LIST_FOR_EACH (p, &g->members, group_node)
+            result = nice_of_threads_locked(p, NULL, set, result);
+    spin_unlock(&proctree_lock);
+    return result;
+}
+
+static s64 nice_of_user(uid_t uid, const int *set)
+{
+    s64 result = -ESRCH;
+    struct process *p;
+    pid_t id = 1;
+
+    uid = uid ?: thread_self()->cred->uid;
     for (; (p = process_next(&id)); id++) {
-        bool match;
-
         spin_lock(&proctree_lock);
-        match = p->group && p->pid->task &&
-                (which == PRIO_PGRP ? p->group->pid->id == group
-                                    : p->pid->task->thread->cred->uid == uid);
-        one = match ? nice_of(p->pid->task->thread, set) : -ESRCH;
+        result = nice_of_threads_locked(p, &uid, set, result);
         spin_unlock(&proctree_lock);
         process_put(p);
-        if (match && (one > best || best == -ESRCH))
-            best = one;
     }
-    return best;
+    return result;
 }
 
 static s64 nice_call(int which, s32 who, const int *set)
@@ -129,7 +154,7 @@ static s64 nice_call(int which, s32 who, const int *set)
     if ((u32)which > PRIO_USER)
         return -EINVAL;
     if (which != PRIO_PROCESS)
-        return nice_of_many(which, who, set);
+        return which == PRIO_PGRP ? nice_of_group(who, set) : nice_of_user((uid_t)who, set);
     return sched_thread_begin(who, false, &t) ?: sched_thread_end(nice_of(t, set));
 }
 

@@ -4,7 +4,7 @@
 #include "proc/process.h"
 
 // The thread with this id (0: the caller), which cannot go away until proctree_lock, taken if this
-// succeeds, is given back by sched_thread_end, which returns its argument. -EINVAL, -ESRCH, -EPERM
+// succeeds, is given back by sched_thread_end, which returns its argument. -ESRCH, -EPERM
 // (only if it is to be changed).
 int sched_thread_begin(pid_t tid, bool change, struct thread **out);
 s64 sched_thread_end(s64 result);

@@ -61,7 +61,7 @@ static struct sched_attr policy_get_locked(const struct thread *t)
 static s64 policy_get(pid_t tid, struct sched_attr *out)
 {
     struct thread *t;
-    int err = sched_thread_begin(tid, false, &t);
+    int err = tid < 0 ? -EINVAL : sched_thread_begin(tid, false, &t);
 
     if (err)
         return err;
@@ -141,6 +141,8 @@ static s64 policy_set(pid_t tid, struct sched_attr *a)
 {
     struct thread *t;
 
+    if (tid < 0)
+        return -EINVAL;
     return sched_thread_begin(tid, false, &t) ?: sched_thread_end(policy_set_locked(t, a));
 }
 

@@ -84,7 +84,7 @@
     SYSCALL(rt_tgsigqueueinfo, 4, FAST, "PPSa") SYSCALL(sched_rr_get_interval, 2, FAST, "Pa") \
     SYSCALL(clone, 5, FULL, "xaaaa") SYSCALL(clone3, 2, FULL, "as") \
     SYSCALL(execve, 3, FULL, "paa") SYSCALL(execveat, 5, FULL, "Fpaax") \
-    SYSCALL(exit, 1, FAST, "d") SYSCALL(exit_group, 1, FAST, "d") SYSCALL(wait4, 4, FAST, "Paxa") \
+    SYSCALL(exit, 1, FULL, "d") SYSCALL(exit_group, 1, FULL, "d") SYSCALL(wait4, 4, FAST, "Paxa") \
     SYSCALL(waitid, 5, FAST, "dPaxa") SYSCALL(set_tid_address, 1, FAST, "a") \
     SYSCALL(set_robust_list, 2, FAST, "as") SYSCALL(get_robust_list, 3, FAST, "Paa") SYSCALL(rseq, 4, FAST, "auxu") SYSCALL(futex, 6, FAST, "axuaau") \
     SYSCALL(getpid, 0, FAST, "") SYSCALL(getppid, 0, FAST, "") SYSCALL(gettid, 0, FAST, "") \

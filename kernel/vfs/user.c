@@ -17,7 +17,8 @@ struct user {
     u64 counts[USER_COUNTS];
 };
 
-static struct spinlock users_lock = SPINLOCK_INIT(RANK_SIGNAL);
+static struct spinlock users_lock =
+    SPINLOCK_INIT(RANK_FS);              // signals are counted in interrupts, too
 static struct hlist users[USER_BUCKETS]; // (users_lock)
 
 static struct hlist *bucket_of(uid_t uid)
@@ -47,11 +48,10 @@ static void count_locked(struct user *u, enum user_count what, s64 n)
 
 int user_count_add(uid_t uid, enum user_count what, u64 n, u64 limit)
 {
-    struct user *u;
+    irqflags_t flags = spin_lock_irqsave(&users_lock);
+    struct user *u = user_find_locked(uid);
     int err = 0;
 
-    spin_lock(&users_lock);
-    u = user_find_locked(uid);
     if (!u && (u = kmalloc(sizeof(*u), ALLOC_ZERO))) {
         u->uid = uid;
         hlist_insert(bucket_of(uid), &u->node);
@@ -62,15 +62,26 @@ int user_count_add(uid_t uid, enum user_count what, u64 n, u64 limit)
         err = -EAGAIN;
     if (u)
         count_locked(u, what, err ? 0 : n);
-    spin_unlock(&users_lock);
+    spin_unlock_irqrestore(&users_lock, flags);
     return err;
 }
 
 void user_count_sub(uid_t uid, enum user_count what, u64 n)
 {
-    spin_lock(&users_lock);
+    irqflags_t flags = spin_lock_irqsave(&users_lock);
+
     count_locked(user_find_locked(uid), what, -n);
-    spin_unlock(&users_lock);
+    spin_unlock_irqrestore(&users_lock, flags);
+}
+
+bool user_count_exceeds(uid_t uid, enum user_count what, u64 limit)
+{
+    irqflags_t flags = spin_lock_irqsave(&users_lock);
+    const struct user *u = user_find_locked(uid);
+    bool exceeds = u && u->counts[what] > limit;
+
+    spin_unlock_irqrestore(&users_lock, flags);
+    return exceeds;
 }
 
 bool user_is_limited(void)

@@ -319,7 +319,7 @@ static int stack_grow(struct vm_space *s, uaddr_t va)
     if (a && a->start <= va) {
         err = 0; // it grew, or was mapped, meanwhile
     } else if (a && a->flags & AREA_GROWSDOWN && va >= VM_MAP_MIN &&
-               top - va <= load_relaxed(&s->limit_stack)) {
+               top - va <= vm_hooks.limit(RLIMIT_STACK)) {
         below = area_prev(a);
         if ((!below || va - below->end >= VM_GUARD_PAGES << PAGE_SHIFT) &&
             !space_limits(s, (a->start - va) >> PAGE_SHIFT) &&

@@ -15,12 +15,12 @@ static bool lock_unlimited(void)
 
 bool vm_may_lock(const struct vm_space *s)
 {
-    return lock_unlimited() || load_relaxed(&s->limit_memlock);
+    return lock_unlimited() || vm_hooks.limit(RLIMIT_MEMLOCK);
 }
 
 int space_lock_room(const struct vm_space *s, u64 pages)
 {
-    u64 limit = load_relaxed(&s->limit_memlock) >> PAGE_SHIFT;
+    u64 limit = vm_hooks.limit(RLIMIT_MEMLOCK) >> PAGE_SHIFT;
 
     if (lock_unlimited() || (pages <= limit && s->locked_pages <= limit - pages))
         return 0;
@@ -87,7 +87,7 @@ int vm_lock_all(struct vm_space *s, bool now, u32 lock, u32 future)
 
     write_lock(&s->lock);
     if (now && lock && !lock_unlimited() &&
-        s->mapped_pages > load_relaxed(&s->limit_memlock) >> PAGE_SHIFT)
+        s->mapped_pages > vm_hooks.limit(RLIMIT_MEMLOCK) >> PAGE_SHIFT)
         err = -ENOMEM;
     if (!err)
         s->lock_future = future;

@@ -4,7 +4,7 @@
 
 int space_limits(struct vm_space *s, u64 pages)
 {
-    u64 limit = load_relaxed(&s->limit_as) >> PAGE_SHIFT;
+    u64 limit = vm_hooks.limit(RLIMIT_AS) >> PAGE_SHIFT;
 
     if (s->area_count >= VM_AREAS_MAX || pages > limit || s->mapped_pages > limit - pages)
         return -ENOMEM;
@@ -156,7 +156,7 @@ uaddr_t vm_brk(struct vm_space *s, uaddr_t brk)
     write_lock(&s->lock);
     old = ALIGN_UP(s->brk, PAGE_SIZE);
     if (!s->brk_start || brk < s->brk_start || brk >= USER_TOP ||
-        (brk > s->brk && brk - s->brk_start > load_relaxed(&s->limit_data)))
+        (brk > s->brk && brk - s->brk_start > vm_hooks.limit(RLIMIT_DATA)))
         err = -ENOMEM;
     else if (new > old)
         err = heap_grow(s, old, new);
@@ -180,7 +180,7 @@ uaddr_t vm_brk(struct vm_space *s, uaddr_t brk)
 
 int vm_map_stack(struct vm_space *s, uaddr_t top, u64 size, u32 prot)
 {
-    u64 room = MAX(CLAMP(load_relaxed(&s->limit_stack), 128UL << 20, USER_TOP / 4), size);
+    u64 room = MAX(CLAMP(vm_hooks.limit(RLIMIT_STACK), 128UL << 20, USER_TOP / 4), size);
     struct vm_map_args args = {.addr = top - size,
                                .length = size,
                                .prot = prot,

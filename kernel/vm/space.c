@@ -12,7 +12,12 @@
 // Where stacks end, below room for the vDSO: one leaf table then serves both.
 #define STACK_TOP (USER_TOP - 16 * PAGE_SIZE)
 
-struct vm_hooks vm_hooks;
+static u64 no_limit(unsigned resource)
+{
+    return RLIM_INFINITY;
+}
+
+struct vm_hooks vm_hooks = {.limit = no_limit};
 struct slab_cache *vm_area_cache;
 u64 vm_anon_total;
 
@@ -40,12 +45,7 @@ int vm_space_create(struct vm_space **out)
 
     if (!s)
         return -ENOMEM;
-    *s = (struct vm_space){.stack_top = STACK_TOP,
-                           .mmap_top = STACK_TOP - (1UL << 30),
-                           .limit_as = ~0UL,
-                           .limit_data = ~0UL,
-                           .limit_stack = ~0UL,
-                           .limit_memlock = ~0UL};
+    *s = (struct vm_space){.stack_top = STACK_TOP, .mmap_top = STACK_TOP - (1UL << 30)};
     err = mmu_space_init(&s->mmu);
     if (err) {
         slab_free(space_cache, s);

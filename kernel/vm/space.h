@@ -35,10 +35,8 @@ struct vm_space {
     uaddr_t stack_top;                              // (c) where the stack ends, or is to end
     uaddr_t arg_start, arg_end, env_start, env_end; // (a) for /proc/<pid>/cmdline
     uaddr_t code_start, code_end, data_start, data_end, stack_start; // (a) for /proc/<pid>/stat
-    uaddr_t auxv; // (c) where the stack has the auxiliary vector
-    uaddr_t vdso; // (c) base of the vDSO, 0 = none
-    // (a) bytes, copies of the process's rlimits
-    u64 limit_as, limit_data, limit_stack, limit_memlock;
+    uaddr_t auxv;     // (c) where the stack has the auxiliary vector
+    uaddr_t vdso;     // (c) base of the vDSO, 0 = none
     u32 barriers;     // (a) MEMBARRIER_CMD_REGISTER_*
     struct file *exe; // (c) program file, for /proc/<pid>/exe; a reference, or NULL
 };
@@ -50,6 +48,7 @@ struct vm_hooks {
     // Memory is out in a fault or a system call of the running thread: choose and kill a process.
     // 0: memory may have become free, retry. -ENOMEM: nothing to kill. -EINTR: the caller must die.
     int (*out_of_memory)(void);
+    u64 (*limit)(unsigned resource); // RLIMIT_* that holds the running thread
     // The space of the first process at or after *id that has one, with a reference; NULL.
     struct vm_space *(*space_next)(u32 *id);
 };
@@ -57,7 +56,7 @@ extern struct vm_hooks vm_hooks;
 
 // Boot: makes the caches; after slab, before the first object or space.
 void vm_init(void);
-// Empty, no limits; -ENOMEM. The maker sets limits (before vm_map_stack), brk_start, brk, exe.
+// Empty; -ENOMEM. The maker sets brk_start, brk, exe.
 int vm_space_create(struct vm_space **out);
 void vm_space_get(struct vm_space *s);
 void vm_space_put(struct vm_space *s); // may sleep
@@ -103,7 +102,7 @@ int vm_lock_all(struct vm_space *s, bool now, u32 lock, u32 future);
 int vm_mincore(struct vm_space *s, uaddr_t start, u64 pages, uaddr_t vector);
 // brk(2): the new break, or the old one when it cannot move.
 uaddr_t vm_brk(struct vm_space *s, uaddr_t brk);
-// The stack area: `size` bytes now below top, growing down to limit_stack. Sets stack_top, and
+// The stack area: `size` bytes now below top, growing down to RLIMIT_STACK. Sets stack_top, and
 // mmap_top so that the stack has room to grow.
 int vm_map_stack(struct vm_space *s, uaddr_t top, u64 size, u32 prot);
 

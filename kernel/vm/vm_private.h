@@ -2,6 +2,7 @@
 // What the files of vm/ share: entry bits, the gather, areas of a space, pages of an object.
 #pragma once
 #include "abi/errno.h"
+#include "abi/resource.h"
 #include "base/panic.h"
 #include "vm/space.h"
 
@@ -170,7 +171,7 @@ void object_clean_mappings(struct vm_object *o, u64 first, u64 last);
 
 /* map.c; write lock held */
 
-// -ENOMEM if `pages` more would break limit_as or VM_AREAS_MAX.
+// -ENOMEM if `pages` more would break RLIMIT_AS or VM_AREAS_MAX.
 int space_limits(struct vm_space *s, u64 pages);
 int space_place(struct vm_space *s, uaddr_t hint, u64 length, uaddr_t *out);
 

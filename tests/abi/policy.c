@@ -4,6 +4,7 @@
 #include "abi.h"
 
 #include <grp.h>
+#include <pthread.h>
 #include <sys/resource.h>
 
 #define USER 1234
@@ -399,6 +400,57 @@ static void test_pinned(void)
     child_end(running);
 }
 
+/* Nice values of many */
+
+static struct gate *go;
+static volatile pid_t *others; // a thread, and a process of the group
+
+static void *stays(void *unused)
+{
+    others[0] = gettid();
+    gate_wait(go);
+    return unused;
+}
+
+static void stays_in_group(void *unused)
+{
+    NEED(setpriority(PRIO_PROCESS, 0, 10) == 0);
+    others[1] = getpid();
+    for (;;)
+        pause();
+    (void)unused;
+}
+
+static void many(void *unused)
+{
+    struct gate gate;
+    pthread_t t;
+    pid_t pid;
+
+    (void)unused;
+    gate_init(&gate);
+    go = &gate;
+    others = shared_page();
+    NEED(setpgid(0, 0) == 0 && pthread_create(&t, NULL, stays, NULL) == 0);
+    pid = child_start(stays_in_group, NULL);
+    while (!others[0] || !others[1])
+        sched_yield();
+    EXPECT("the best of a group", getpriority(PRIO_PGRP, 0), 0);
+    EXPECT("all of a group", setpriority(PRIO_PGRP, 0, 7), 0);
+    EXPECT("its threads, too", getpriority(PRIO_PROCESS, others[0]), 7);
+    EXPECT("and its processes", getpriority(PRIO_PROCESS, others[1]), 7);
+    NEED(setpriority(PRIO_PROCESS, pid, 15) == 0 && setresuid(USER, USER, USER) == 0);
+    EXPECT_ERR("what fails for one fails", setpriority(PRIO_PGRP, 0, 10), EPERM);
+    EXPECT("but is done for the others", getpriority(PRIO_PROCESS, 0), 10);
+    EXPECT("none of another user's", getpriority(PRIO_PROCESS, pid), 15);
+    EXPECT_ERR("no such group", setpriority(PRIO_PGRP, 0x3ffffff, 5), ESRCH);
+    EXPECT_ERR("nobody", setpriority(PRIO_PROCESS, -1, 5), ESRCH);
+    EXPECT("nobody's harts", raw(SYS_sched_getaffinity, -1, 8, (long)others, 0, 0, 0), -ESRCH);
+    gate_post(&gate);
+    NEED(pthread_join(t, NULL) == 0);
+    kill(0, SIGKILL);
+}
+
 int main(void)
 {
     abi_begin();
@@ -411,5 +463,6 @@ int main(void)
     test_round_robin();
     test_may_move();
     test_pinned();
+    EXPECT("priorities of many", child_run(many, NULL), SIGNALED(SIGKILL));
     return abi_end();
 }

@@ -6,6 +6,7 @@
 #include <grp.h>
 #include <pthread.h>
 #include <sys/auxv.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 
 #define USER 1234
@@ -110,6 +111,15 @@ static void count_threads(void *unused)
     _exit(0);
 }
 
+static void sleeps_as_user(void *unused)
+{
+    (void)unused;
+    become_user();
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    for (;;)
+        pause();
+}
+
 static void count_zombies(void *unused)
 {
     struct rlimit limit = {8, 8};
@@ -131,6 +141,44 @@ static void count_zombies(void *unused)
     if (pid == 0)
         _exit(0);
     CHECK("but not when reaped", pid > 0 && wait(NULL) == pid);
+}
+
+// set*id may make too many; a new program these must not be. With `more`, they may.
+static void execs_beyond(void *more)
+{
+    struct rlimit limit = {1, 8};
+    char *argv[] = {"rights", "--ids", NULL};
+
+    for (int i = 0; i < 2; i++)
+        process_await(child_start(sleeps_as_user, NULL), "S");
+    NEED(setrlimit(RLIMIT_NPROC, &limit) == 0);
+    become_user();
+    limit.rlim_cur = more ? 8 : 1;
+    NEED(setrlimit(RLIMIT_NPROC, &limit) == 0);
+    execv("/proc/self/exe", argv);
+    _exit(errno == EAGAIN ? 9 : 8);
+}
+
+static int lowers_limit(void *unused)
+{
+    struct rlimit little = {1 << 20, 1 << 20};
+
+    (void)unused;
+    return setrlimit(RLIMIT_AS, &little) != 0;
+}
+
+// Limits are a process's own, also if another shares its memory.
+static void test_own_limits(void)
+{
+    static char stack[16384] __attribute__((aligned(16)));
+    pid_t pid = clone(lowers_limit, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | SIGCHLD, NULL);
+    void *p;
+
+    NEED(pid > 0);
+    EXPECT("lowers its own limit", child_end(pid), EXITED(0));
+    p = mmap(NULL, 64 << 20, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    CHECK("not that of who shares its memory", p != MAP_FAILED);
+    munmap(p, 64 << 20);
 }
 
 /* The signal of a child's end */
@@ -203,6 +251,10 @@ int main(int argc, char **argv)
     test_proc();
     EXPECT("limits", child_run(count_threads, NULL), 0);
     EXPECT("limits", child_run(count_zombies, NULL), 0);
+    EXPECT("no program of a user with too many processes", child_run(execs_beyond, NULL),
+           EXITED(9));
+    EXPECT("but when it may have them", child_run(execs_beyond, "more"), EXITED(2));
+    test_own_limits();
     EXPECT("no such signal for a new program", child_run(exec_with_child, NULL), EXITED(0));
     test_files();
     return abi_end();

@@ -242,6 +242,7 @@ def test_system_v(world):
         ["root", "644", "0", "0"], ["root", "644", "5000", "0"], ["root", "644", "3"], []]
 
 
+@pytest.mark.rivulet  # another kernel's count of what is available moves by itself
 def test_one_copy_of_libc(world):
     """Processes that sleep share the pages of program and libraries: 64 cost little memory each."""
     each = int(out(world, """

@@ -66,13 +66,18 @@ E
 }
 
 
-@pytest.mark.parametrize("program", VERSIONS)
+def but_java(names):
+    """Java refuses to start where the kernel uses five levels of page tables, as Debian's does."""
+    return [pytest.param(n, marks=pytest.mark.rivulet) if n.startswith("java") else n for n in names]
+
+
+@pytest.mark.parametrize("program", but_java(VERSIONS))
 def test_starts(full, program):
     result = full.run([program, "--version"], env=ENVIRONMENT, timeout=120)
     assert result.status == 0 and len(result.out + result.err) > 5, result
 
 
-@pytest.mark.parametrize("name", PROGRAMS)
+@pytest.mark.parametrize("name", but_java(PROGRAMS))
 def test_works(full, name):
     script, want = PROGRAMS[name]
     script = "rm -rf /tmp/work; mkdir /tmp/work; cd /tmp/work; " + script
