@@ -134,8 +134,9 @@ static struct proc_place numbered_place(const struct proc_place *dir, u32 number
     const struct proc_entry *e = dir->entry->numbered;
 
     if (S_ISDIR(e->mode))
-        return (struct proc_place){.entry = e, .id = number, .fd = -1};
-    return (struct proc_place){.entry = e, .id = dir->id, .pid = dir->pid, .fd = number};
+        return (struct proc_place){.entry = e, .id = number, .fd = -1, .thread = dir->id};
+    return (struct proc_place){
+        .entry = e, .id = dir->id, .pid = dir->pid, .fd = number, .thread = dir->thread};
 }
 
 // Threads are in the root, too, but not listed there.
@@ -152,7 +153,7 @@ static bool number_exists(const struct proc_place *dir, u32 number)
 static int proc_lookup(struct inode *i, const struct name *name, struct inode **out)
 {
     const struct proc_place *dir = place_of(i);
-    struct proc_place place = {.id = dir->id, .pid = dir->pid, .fd = -1};
+    struct proc_place place = {.id = dir->id, .pid = dir->pid, .fd = -1, .thread = dir->thread};
     s64 number;
 
     for (const struct proc_entry *e = dir->entry->entries; e && e->name; e++) {

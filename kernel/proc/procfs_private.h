@@ -12,6 +12,7 @@ struct proc_place {
     pid_t id;                       // (c) process or thread; 0: none
     struct pid *pid;                // (c) whose it is, if another has the id later; NULL: not yet
     int fd;                         // (c) descriptor of it; -1: none
+    bool thread;                    // (c) below a process's task/: of one thread alone
     // While a callback of a place with an id runs, with references:
     struct process *process;
     struct vm_space *space; // NULL once the process has exited

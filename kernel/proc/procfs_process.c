@@ -4,6 +4,7 @@
 #include "abi/errno.h"
 #include "abi/sched.h"
 #include "lib/parse.h"
+#include "lib/string.h"
 #include "mm/slab.h"
 #include "proc/procfs_private.h"
 #include "proc/ptrace.h"
@@ -28,6 +29,26 @@ static const struct cred *cred_find_any(const struct process *p, pid_t id)
     const struct task *t = task_find(id);
 
     return t ? t->thread->cred : process_cred_locked(p);
+}
+
+// The thread, with proctree_lock and its process's siglock held; NULL and none if it is gone.
+static struct task *task_lock(pid_t id, irqflags_t *flags)
+{
+    struct task *t;
+
+    spin_lock(&proctree_lock);
+    t = task_find(id);
+    if (t)
+        *flags = spin_lock_irqsave(&t->proc->siglock);
+    else
+        spin_unlock(&proctree_lock);
+    return t;
+}
+
+static void task_unlock(struct task *t, irqflags_t flags)
+{
+    spin_unlock_irqrestore(&t->proc->siglock, flags);
+    spin_unlock(&proctree_lock);
 }
 
 static const char *state_word(const struct process *p, const struct task *t)
@@ -83,9 +104,9 @@ static int view_begin(struct view *v, struct text *t, const struct proc_place *p
     v->name = v->task == &no_task ? process_name_locked(place->process) : v->thread->name;
     v->space = place->space ? place->space : &no_space;
     view_umask(v);
-    if (place->id == place->process->pid->id)
+    if (!place->thread)
         process_times(place->process, &v->user, &v->system);
-    else
+    else if (v->task != &no_task)
         sched_times(v->task->thread, &v->user, &v->system);
     for (int i = 0; i < 64; i++) {
         u64 handler = sighand_action(v->process->sighand, i + 1)->handler;
@@ -126,14 +147,18 @@ static int show_stat(struct text *t, const struct proc_place *place)
     const struct vm_space *m; // addresses are for those who may look into the process
     struct rusage usage;
     struct view v;
+    bool may;
     int rt, err = view_begin(&v, t, place);
 
     if (err)
         return err;
-    m = process_may_access_locked(p, true) ? v.space : &no_space;
+    may = process_may_access_locked(p, true);
+    m = may ? v.space : &no_space;
     rt = v.thread->rt_priority;
     stat_identity(t, &v, place->id);
-    process_rusage(place->process, RUSAGE_SELF, &usage);
+    usage.ru_minflt = v.thread->minor_faults;
+    if (!place->thread)
+        process_rusage(place->process, RUSAGE_SELF, &usage);
     text_printf(t, "%lu %lu 0 0 %lu %lu %lu %lu %d %d %u 0 %lu %lu %lu %lu ", usage.ru_minflt,
                 p->child_minor_faults, v.user / TICK_NS, v.system / TICK_NS,
                 p->child_user / TICK_NS, p->child_system / TICK_NS,
@@ -145,7 +170,7 @@ static int show_stat(struct text *t, const struct proc_place *place)
                 v.ignored, v.caught, p->exit_signal, v.thread->arch.hart, v.thread->own_priority,
                 thread_policy(v.thread));
     text_printf(t, "%lu %lu %lu %lu %lu %lu %lu %d\n", m->data_start, m->data_end, m->brk_start,
-                m->arg_start, m->arg_end, m->env_start, m->env_end, p->exit_status);
+                m->arg_start, m->arg_end, m->env_start, m->env_end, may ? p->exit_status : 0);
     return view_end();
 }
 
@@ -232,6 +257,22 @@ static int show_comm(struct text *t, const struct proc_place *place)
         return err;
     text_printf(t, "%s\n", v.name);
     return view_end();
+}
+
+// Of the reader's own process, as pthread_setname_np(3) does.
+static int write_comm(const char *s, const struct proc_place *place)
+{
+    irqflags_t flags;
+    struct task *task;
+
+    if (place->process != process_self())
+        return -EINVAL;
+    task = task_lock(place->id, &flags);
+    if (!task)
+        return -ESRCH;
+    strlcpy(task->thread->name, s, sizeof(task->thread->name));
+    task_unlock(task, flags);
+    return 0;
 }
 
 static int show_statm(struct text *t, const struct proc_place *place)
@@ -348,26 +389,6 @@ static int show_limits(struct text *t, const struct proc_place *place)
 }
 
 /* Whose it is */
-
-// The thread, with proctree_lock and its process's siglock held; NULL and none if it is gone.
-static struct task *task_lock(pid_t id, irqflags_t *flags)
-{
-    struct task *t;
-
-    spin_lock(&proctree_lock);
-    t = task_find(id);
-    if (t)
-        *flags = spin_lock_irqsave(&t->proc->siglock);
-    else
-        spin_unlock(&proctree_lock);
-    return t;
-}
-
-static void task_unlock(struct task *t, irqflags_t flags)
-{
-    spin_unlock_irqrestore(&t->proc->siglock, flags);
-    spin_unlock(&proctree_lock);
-}
 
 // The process or thread that a place is of, as long as it has its id. proctree_lock held.
 static struct pid *place_pid_locked(const struct proc_place *p)
@@ -652,7 +673,7 @@ static const struct proc_entry entries[] = {
     {"mem", S_IFREG | 0600, true, .read = proc_read_mem, .poke = proc_write_mem},
     {"coredump_filter", S_IFREG | 0644, .show = proc_show_core_filter,
      .write = proc_write_core_filter},
-    {"comm", S_IFREG | 0444, .show = show_comm},
+    {"comm", S_IFREG | 0644, .show = show_comm, .write = write_comm},
     {"maps", S_IFREG | 0444, true, .show = show_maps},
     {"smaps", S_IFREG | 0444, true, .show = proc_show_smaps},
     {"smaps_rollup", S_IFREG | 0444, true, .show = proc_show_smaps_rollup},

@@ -41,8 +41,8 @@ static void test_other_signals(void)
     EXPECT("not for who waits for any", wait_for(-1, 0), -ECHILD);
     EXPECT("nor by its id", wait_for(pid, 0), -ECHILD);
     EXPECT("but with __WCLONE", wait_for(pid, __WCLONE), EXITED(7));
-    pid = child_with(SIGUSR1);
     signal(SIGUSR1, SIG_IGN);
+    pid = child_with(SIGUSR1);
     process_await(pid, "Z");
     EXPECT("another signal", wait_for(-1, WNOHANG), -ECHILD);
     EXPECT("with __WALL", wait_for(-1, __WALL), EXITED(7));

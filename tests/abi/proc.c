@@ -3,8 +3,10 @@
 #include "abi.h"
 
 #include <dirent.h>
+#include <pthread.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 
 static long field_of(const char *text, const char *name)
 {
@@ -304,6 +306,65 @@ static void test_oom(void)
     EXPECT("a child without privilege", child_end(pid), 0);
 }
 
+/* Threads */
+
+static struct gate *go;
+static volatile pid_t worker;
+
+static void *works(void *unused)
+{
+    struct rusage r;
+
+    do {
+        for (volatile int i = 0; i < 100000; i++)
+            ;
+        NEED(getrusage(RUSAGE_THREAD, &r) == 0);
+    } while (r.ru_utime.tv_sec == 0 && r.ru_utime.tv_usec < 100000);
+    worker = gettid();
+    gate_wait(go);
+    return unused;
+}
+
+// User and system time, in ticks.
+static long time_of(const char *path)
+{
+    const char *after = strrchr(file_text(path), ')');
+    long user = -1, system = -1;
+
+    (void)!sscanf(after ? after : "", ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %ld %ld",
+                  &user, &system);
+    return user + system;
+}
+
+static void test_threads(void)
+{
+    char main_path[64], other_path[64], comm[64];
+    struct gate gate;
+    pthread_t t;
+
+    gate_init(&gate);
+    go = &gate;
+    NEED(pthread_create(&t, NULL, works, NULL) == 0);
+    while (!worker)
+        sched_yield();
+    snprintf(main_path, sizeof(main_path), "/proc/self/task/%d/stat", getpid());
+    snprintf(other_path, sizeof(other_path), "/proc/self/task/%d/stat", worker);
+    CHECK("a process's time is all of its threads'",
+          time_of("/proc/self/stat") >= time_of(other_path));
+    CHECK("a thread's is its own", time_of(main_path) < time_of("/proc/self/stat"));
+    snprintf(comm, sizeof(comm), "/proc/self/task/%d/comm", worker);
+    EXPECT("another thread's name", pthread_setname_np(t, "worker"), 0);
+    EXPECT_STR("is set", file_text(comm), "worker\n");
+    file_write(comm, "a name that is too long", 0);
+    EXPECT_STR("cut", file_text(comm), "a name that is \n");
+    int fd = open("/proc/1/comm", O_WRONLY);
+    EXPECT_ERR("not of another process", write(fd, "x", 1), EINVAL);
+    close(fd);
+    gate_post(&gate);
+    NEED(pthread_join(t, NULL) == 0);
+    gate_fini(&gate);
+}
+
 int main(int argc, char **argv)
 {
     (void)argc;
@@ -318,5 +379,6 @@ int main(int argc, char **argv)
     test_mounts();
     test_more();
     test_oom();
+    test_threads();
     return abi_end();
 }
