@@ -300,6 +300,8 @@ static void exec_swap_space(struct exec *x)
     struct process *p = process_self();
     irqflags_t flags = spin_lock_irqsave(&p->siglock);
 
+    if (old) // getrusage(2) tells the most of all programs
+        p->peak_rss = MAX(p->peak_rss, load_relaxed(&old->peak_pages) * 4);
     p->space = x->space;
     thread->space = x->space;
     mmu_space_switch(&x->space->mmu);
