@@ -3,6 +3,7 @@
 #include "abi.h"
 
 #include <poll.h>
+#include <stddef.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ipc.h>
@@ -11,6 +12,15 @@
 #include <sys/sysinfo.h>
 
 #define FILLER 0xa5
+
+// Two pages of memory, the second with these rights.
+static char *pages_make(int second)
+{
+    char *p = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    NEED(p != MAP_FAILED && mprotect(p + PAGE, PAGE, second) == 0);
+    return p;
+}
 
 /* Nothing of the kernel's own */
 
@@ -98,11 +108,31 @@ static void test_holes_system(void)
     EXPECT("nothing else of the system", clean, STIRRED);
 }
 
+/* What is only read */
+
+// All of a pollfd but its revents lies in a page that cannot be written.
+static void test_poll(void)
+{
+    char *p = pages_make(PROT_READ | PROT_WRITE);
+    struct pollfd *fds = (struct pollfd *)(p + PAGE - offsetof(struct pollfd, revents));
+    struct pollfd asked = {.fd = eventfd(1, 0), .events = POLLIN, .revents = -1};
+
+    NEED(asked.fd >= 0);
+    memcpy(fds, &asked, sizeof(asked));
+    NEED(mprotect(p, PAGE, PROT_READ) == 0);
+    EXPECT("one is ready", poll(fds, 1, 0), 1);
+    memcpy(&asked, fds, sizeof(asked));
+    EXPECT("revents", asked.revents, POLLIN);
+    close(asked.fd);
+    munmap(p, 2 * PAGE);
+}
+
 int main(void)
 {
     abi_begin();
     test_holes_epoll();
     test_holes_ipc();
     test_holes_system();
+    test_poll();
     return abi_end();
 }
