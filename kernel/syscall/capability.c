@@ -10,17 +10,6 @@ static const struct cred *self(void)
     return thread_self()->cred;
 }
 
-// A change of what the thread is now.
-static s64 cred_become(const struct cred *changed)
-{
-    struct cred *c = cred_create(changed);
-
-    if (!c)
-        return -ENOMEM;
-    thread_cred_set(c);
-    return 0;
-}
-
 /* capget, capset */
 
 static int cap_header(uaddr_t at, s32 *pid)

@@ -326,8 +326,27 @@ int main(int count, char **words)
     family = shared_page();
     test_reaper(true);
     test_reaper(false);
+// access(2) asks for the real user, who is another than the one whose rights the process has.
+static void access_clears_nothing(void *unused)
+{
+    int sig = -1;
+
+    (void)unused;
+    NEED(setresuid(1000, 0, 0) == 0);
+    NEED(option(PR_SET_PDEATHSIG, SIGUSR1, 0, 0, 0) == 0);
+    NEED(option(PR_SET_DUMPABLE, 1, 0, 0, 0) == 0);
+    EXPECT("a secret of root's", raw(SYS_faccessat, AT_FDCWD, (long)"/root/.none", R_OK, 0, 0, 0),
+           -EACCES);
+    EXPECT("root's is open", raw(SYS_faccessat, AT_FDCWD, (long)"/", X_OK, 0, 0, 0), 0);
+    EXPECT("the effective id stays", geteuid(), 0);
+    NEED(option(PR_GET_PDEATHSIG, (long)&sig, 0, 0, 0) == 0);
+    EXPECT("access keeps the signal", sig, SIGUSR1);
+    EXPECT("and the flag", option(PR_GET_DUMPABLE, 0, 0, 0, 0), 1);
+}
+
     NEED(option(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0);
     child_run(not_inherited, NULL);
     child_run(clears_death_signal, NULL);
     return abi_end();
 }
+    child_run(access_clears_nothing, NULL);
