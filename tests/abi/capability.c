@@ -110,6 +110,28 @@ static void sets(void *unused)
     EXPECT("none that does not exist", caps_set(BIT(63), BIT(63), BIT(63)), 0);
 }
 
+// Programs of old know fewer capabilities.
+static void versions(void *unused)
+{
+    struct __user_cap_header_struct old = {_LINUX_CAPABILITY_VERSION_1, 0};
+    struct __user_cap_data_struct d[2];
+
+    (void)unused;
+    memset(d, 0xff, sizeof(d));
+    EXPECT("the first version", raw(SYS_capget, (long)&old, (long)d, 0, 0, 0, 0), 0);
+    EXPECT("half of them", d[0].permitted, (uint32_t)caps_get().permitted);
+    EXPECT("no more", d[1].permitted, (uint32_t)-1);
+    EXPECT("set by it", raw(SYS_capset, (long)&old, (long)d, 0, 0, 0, 0), 0);
+    EXPECT("the others are lost", caps_get().permitted, d[0].permitted);
+    old.version = _LINUX_CAPABILITY_VERSION_2;
+    EXPECT("the second version", raw(SYS_capget, (long)&old, (long)d, 0, 0, 0, 0), 0);
+    EXPECT("both halves", d[1].permitted, 0);
+    EXPECT("set by that", raw(SYS_capset, (long)&old, (long)d, 0, 0, 0, 0), 0);
+    old.version = 1;
+    EXPECT("no version", raw(SYS_capget, (long)&old, (long)d, 0, 0, 0, 0), -EINVAL);
+    EXPECT("the newest", old.version, _LINUX_CAPABILITY_VERSION_3);
+}
+
 /* Leaving user 0 */
 
 static void leaves(void *unused)
@@ -304,28 +326,6 @@ static void clears_death_signal(void *unused)
     EXPECT("other ids clear it", sig, 0);
 }
 
-static int again(const char *word)
-{
-    if (!strcmp(word, "--bounded"))
-        return bounded_main();
-    if (!strcmp(word, "--kept"))
-        return kept_main();
-    return strcmp(word, "--ambient") ? noroot_main() : ambient_main();
-}
-
-int main(int count, char **words)
-{
-    abi_begin();
-    if (count > 1)
-        return again(words[1]);
-    EXPECT("bounding", child_run(bounding, NULL), EXITED(0));
-    EXPECT("capset", child_run(sets, NULL), EXITED(0));
-    EXPECT("keep", child_run(leaves, NULL), EXITED(0));
-    EXPECT("ambient", child_run(ambients, NULL), EXITED(0));
-    EXPECT("securebits", child_run(bits, NULL), EXITED(0));
-    family = shared_page();
-    test_reaper(true);
-    test_reaper(false);
 // access(2) asks for the real user, who is another than the one whose rights the process has.
 static void access_clears_nothing(void *unused)
 {
@@ -344,9 +344,32 @@ static void access_clears_nothing(void *unused)
     EXPECT("and the flag", option(PR_GET_DUMPABLE, 0, 0, 0, 0), 1);
 }
 
+static int again(const char *word)
+{
+    if (!strcmp(word, "--bounded"))
+        return bounded_main();
+    if (!strcmp(word, "--kept"))
+        return kept_main();
+    return strcmp(word, "--ambient") ? noroot_main() : ambient_main();
+}
+
+int main(int count, char **words)
+{
+    abi_begin();
+    if (count > 1)
+        return again(words[1]);
+    EXPECT("bounding", child_run(bounding, NULL), EXITED(0));
+    EXPECT("capset", child_run(sets, NULL), EXITED(0));
+    EXPECT("versions", child_run(versions, NULL), EXITED(0));
+    EXPECT("keep", child_run(leaves, NULL), EXITED(0));
+    EXPECT("ambient", child_run(ambients, NULL), EXITED(0));
+    EXPECT("securebits", child_run(bits, NULL), EXITED(0));
+    family = shared_page();
+    test_reaper(true);
+    test_reaper(false);
     NEED(option(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0);
     child_run(not_inherited, NULL);
     child_run(clears_death_signal, NULL);
+    child_run(access_clears_nothing, NULL);
     return abi_end();
 }
-    child_run(access_clears_nothing, NULL);
