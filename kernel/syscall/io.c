@@ -329,17 +329,21 @@ s64 sys_ftruncate(u64 fd, u64 length)
 s64 sys_fallocate(u64 fd, u64 mode, u64 offset, u64 length)
 {
     struct file *f SCOPED(file_end) = fd_get((int)fd);
+    u64 end = offset + length;
     int err;
 
+    if (!f)
+        return -EBADF;
     if ((s64)offset < 0 || (s64)length <= 0)
         return -EINVAL;
-    if (!f || !(f->mode & FILE_F_WRITE))
+    if (!(f->mode & FILE_F_WRITE))
         return -EBADF;
     if (!S_ISREG(f->inode->mode))
         return S_ISFIFO(f->inode->mode) ? -ESPIPE : -ENODEV;
-    if (offset + length > INT64_MAX)
+    if (end > INT64_MAX)
         return -EFBIG;
-    if (!((u32)mode & FALLOC_FL_KEEP_SIZE) && offset + length > process_limit(RLIMIT_FSIZE))
+    if (!((u32)mode & FALLOC_FL_KEEP_SIZE) && end > load_relaxed(&f->inode->size) &&
+        end > process_limit(RLIMIT_FSIZE))
         return growth_failed(-EFBIG);
     if (!f->ops->fallocate)
         return -EOPNOTSUPP;

@@ -127,6 +127,47 @@ static void test_signals(void)
     EXPECT_ERR("posing as another call", queue(getppid(), getppid(), SIGUSR1, &info), EPERM);
 }
 
+static volatile sig_atomic_t too_long;
+
+static void see_too_long(int sig)
+{
+    (void)sig;
+    too_long++;
+}
+
+// RLIMIT_FSIZE is about files that grow.
+static void limited(void *unused)
+{
+    struct rlimit limit = {4, RLIM_INFINITY};
+    int fd;
+
+    (void)unused;
+    file_write("long", "0123456789", 0644);
+    fd = open("long", O_RDWR);
+    NEED(fd >= 0 && signal(SIGXFSZ, see_too_long) != SIG_ERR);
+    NEED(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+    EXPECT("within the file", fallocate(fd, 0, 0, 10), 0);
+    EXPECT("no signal", too_long, 0);
+    EXPECT_ERR("behind it", fallocate(fd, 0, 0, 11), EFBIG);
+    EXPECT("a signal", too_long, 1);
+    close(fd);
+}
+
+static void test_allocation(void)
+{
+    int fd;
+
+    scratch_enter();
+    EXPECT("limited", child_run(limited, NULL), 0);
+    fd = open("long", O_RDONLY);
+    NEED(fd >= 0);
+    EXPECT_ERR("of no file", fallocate(-1, 0, -1, 0), EBADF);
+    EXPECT_ERR("of a negative length", fallocate(fd, 0, 0, -1), EINVAL);
+    EXPECT_ERR("of a file to read", fallocate(fd, 0, 0, 1), EBADF);
+    close(fd);
+    scratch_leave();
+}
+
 static void test_interval(void)
 {
     struct sched_param p = {.sched_priority = 1};
@@ -190,6 +231,7 @@ int main(void)
     test_names();
     test_time();
     test_signals();
+    test_allocation();
     test_interval();
     test_policies();
     return abi_end();
