@@ -82,6 +82,10 @@ void iov_arg_fini(struct iov_arg *a);
 
 void signal_self(int sig);
 
+// What a thread puts into a siginfo goes as it is, but it can pose as kill or the kernel to itself
+// alone, as its process or thread `to`: -EPERM.
+int siginfo_check(const struct siginfo *info, pid_t to);
+
 // Two descriptors for two files, told to the program; takes over the references if it succeeds.
 s64 publish_pair(struct file *first, struct file *second, bool cloexec, uaddr_t out);
 

@@ -2,6 +2,7 @@
 // Calls that few programs make: old forms of others, and what glibc has no function for.
 #include "abi.h"
 
+#include <pthread.h>
 #include <sched.h>
 #include <sys/fsuid.h>
 #include <sys/resource.h>
@@ -127,6 +128,35 @@ static void test_signals(void)
     EXPECT_ERR("posing as another call", queue(getppid(), getppid(), SIGUSR1, &info), EPERM);
 }
 
+// What poses as kill(2) is for the thread that makes it, even as the signal of a process.
+static void *poses(void *first)
+{
+    siginfo_t info = {.si_signo = SIGUSR1, .si_code = SI_USER};
+    pid_t self = getpid();
+    int fd = (int)syscall(SYS_pidfd_open, self, 0);
+
+    EXPECT("to itself", queue(self, gettid(), SIGUSR1, &info), 0);
+    EXPECT_ERR("to another thread", queue(self, (pid_t)(long)first, SIGUSR1, &info), EPERM);
+    EXPECT_ERR("to its process", syscall(SYS_rt_sigqueueinfo, self, SIGUSR1, &info), EPERM);
+    EXPECT_ERR("by a pidfd", syscall(SYS_pidfd_send_signal, fd, SIGUSR1, &info, 0), EPERM);
+    EXPECT_ERR("a bad id first", queue(self, -1, SIGUSR1, &info), EINVAL);
+    info.si_code = SI_QUEUE;
+    EXPECT("what does not pose", queue(self, (pid_t)(long)first, SIGUSR1, &info), 0);
+    close(fd);
+    return NULL;
+}
+
+static void test_posing(void)
+{
+    siginfo_t info = {.si_code = SI_USER};
+    pthread_t thread;
+
+    EXPECT("the first thread to its process",
+           syscall(SYS_rt_sigqueueinfo, getpid(), SIGUSR1, &info), 0);
+    NEED(pthread_create(&thread, NULL, poses, (void *)(long)gettid()) == 0);
+    pthread_join(thread, NULL);
+}
+
 static volatile sig_atomic_t too_long;
 
 static void see_too_long(int sig)
@@ -231,6 +261,7 @@ int main(void)
     test_names();
     test_time();
     test_signals();
+    test_posing();
     test_allocation();
     test_interval();
     test_policies();
