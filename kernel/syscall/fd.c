@@ -50,6 +50,13 @@ static s64 fcntl_dup(struct file *f, u64 from, bool cloexec)
     return fd;
 }
 
+static s64 fcntl_is_dup(struct file *f, int fd)
+{
+    struct file *other SCOPED(file_end) = fd_get_any(fd);
+
+    return other ? other == f : -EBADF;
+}
+
 static s64 fcntl_set_flags(struct file *f, int fd, u32 flags)
 {
     const u32 changeable = O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME;
@@ -75,6 +82,8 @@ static s64 fcntl_descriptor(struct file *f, int fd, u32 command, u64 arg)
     case F_DUPFD:
     case F_DUPFD_CLOEXEC:
         return fcntl_dup(f, arg, command == F_DUPFD_CLOEXEC);
+    case F_DUPFD_QUERY:
+        return fcntl_is_dup(f, (int)arg);
     case F_GETFD:
         return fd_get_cloexec(fd) ? FD_CLOEXEC : 0;
     case F_SETFD:

@@ -157,6 +157,21 @@ static void test_posing(void)
     pthread_join(thread, NULL);
 }
 
+#define DUPFD_QUERY 1027 // F_DUPFD_QUERY, which older headers do not have
+
+static void test_same_file(void)
+{
+    int first = open("/", O_PATH), same = dup(first), other = open("/", O_PATH);
+
+    NEED(first >= 0 && same >= 0 && other >= 0);
+    EXPECT("itself", fcntl(first, DUPFD_QUERY, first), 1);
+    EXPECT("a copy", fcntl(first, DUPFD_QUERY, same), 1);
+    EXPECT("opened again", fcntl(first, DUPFD_QUERY, other), 0);
+    close(first);
+    close(same);
+    close(other);
+}
+
 static volatile sig_atomic_t too_long;
 
 static void see_too_long(int sig)
@@ -262,6 +277,7 @@ int main(void)
     test_time();
     test_signals();
     test_posing();
+    test_same_file();
     test_allocation();
     test_interval();
     test_policies();
