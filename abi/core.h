@@ -18,11 +18,13 @@ struct elf_siginfo {
 struct elf_prstatus {
     struct elf_siginfo pr_info;
     abi_s16 pr_cursig;
+    abi_u16 pad1;
     abi_u64 pr_sigpend, pr_sighold;
     abi_s32 pr_pid, pr_ppid, pr_pgrp, pr_sid;
     struct timeval pr_utime, pr_stime, pr_cutime, pr_cstime;
     struct user_regs_struct pr_reg;
     abi_s32 pr_fpvalid;
+    abi_u32 pad2;
 };
 _Static_assert(sizeof(struct elf_prstatus) == 376, "elf_prstatus");
 _Static_assert(__builtin_offsetof(struct elf_prstatus, pr_reg) == 112, "elf_prstatus.pr_reg");
@@ -30,6 +32,7 @@ _Static_assert(__builtin_offsetof(struct elf_prstatus, pr_reg) == 112, "elf_prst
 /* NT_PRPSINFO: of the process. */
 struct elf_prpsinfo {
     char pr_state, pr_sname, pr_zomb, pr_nice;
+    abi_u32 pad;
     abi_u64 pr_flag;
     abi_u32 pr_uid, pr_gid;
     abi_s32 pr_pid, pr_ppid, pr_pgrp, pr_sid;

@@ -26,7 +26,8 @@
 
 struct epoll_event {
     abi_u32 events; /* EPOLL* */
-    abi_u64 data;   /* the caller's; returned as it came */
+    abi_u32 pad;
+    abi_u64 data; /* the caller's; returned as it came */
 };
 _Static_assert(sizeof(struct epoll_event) == 16, "epoll_event");
 _Static_assert(__builtin_offsetof(struct epoll_event, data) == 8, "epoll_event.data");

@@ -79,6 +79,7 @@
 #define F_SETLEASE          1024
 #define F_GETLEASE          1025
 #define F_NOTIFY            1026
+#define F_DUPFD_QUERY       1027
 #define F_CANCELLK          1029
 #define F_DUPFD_CLOEXEC     1030
 #define F_SETPIPE_SZ        1031

@@ -25,7 +25,8 @@ struct ipc64_perm {
     abi_u32 cgid;
     abi_u32 mode;
     abi_u16 seq;
-    abi_u16 pad;
+    abi_u16 pad1;
+    abi_u32 pad2;
     abi_u64 unused[2];
 };
 _Static_assert(sizeof(struct ipc64_perm) == 48, "ipc64_perm");
@@ -72,6 +73,7 @@ _Static_assert(sizeof(struct shminfo64) == 72, "shminfo64");
 
 struct shm_info {
     abi_s32 used_ids;
+    abi_u32 pad;
     abi_u64 shm_tot;
     abi_u64 shm_rss;
     abi_u64 shm_swp;
@@ -156,5 +158,6 @@ struct msginfo {
     abi_s32 msgssz;
     abi_s32 msgtql;
     abi_u16 msgseg;
+    abi_u16 pad;
 };
 _Static_assert(sizeof(struct msginfo) == 32, "msginfo");

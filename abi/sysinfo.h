@@ -16,10 +16,12 @@ struct sysinfo {
     abi_u64 totalswap;
     abi_u64 freeswap;
     abi_u16 procs;
-    abi_u16 pad;
+    abi_u16 pad1;
+    abi_u32 pad2;
     abi_u64 totalhigh;
     abi_u64 freehigh;
     abi_u32 mem_unit;
+    abi_u32 pad3;
 };
 _Static_assert(sizeof(struct sysinfo) == 112, "sysinfo");
 _Static_assert(__builtin_offsetof(struct sysinfo, totalram) == 32, "sysinfo.totalram");

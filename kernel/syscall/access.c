@@ -4,6 +4,18 @@
 #include "abi/mount.h"
 #include "syscall/at.h"
 
+// The cred so far, and its reference. To act as another for a while is no change of ids, which
+// thread_cred_set would take it for: the dumpable flag and the parent-death signal stay.
+static struct cred *cred_exchange(struct cred *c)
+{
+    struct cred *old = thread_self()->cred;
+
+    spin_lock(&proctree_lock);
+    thread_self()->cred = c;
+    spin_unlock(&proctree_lock);
+    return old;
+}
+
 // Makes the running thread act as its real ids; *saved is NULL if it does already. -ENOMEM.
 static int real_ids_begin(struct cred **saved)
 {
@@ -14,15 +26,13 @@ static int real_ids_begin(struct cred **saved)
     *saved = NULL;
     if (now->fsuid == now->uid && now->fsgid == now->gid && now->cap_effective == caps)
         return 0;
-    c = cred_copy();
+    c = cred_create(now);
     if (!c)
         return -ENOMEM;
     c->fsuid = c->uid;
     c->fsgid = c->gid;
     c->cap_effective = caps;
-    *saved = thread_self()->cred;
-    ref_get(&(*saved)->refs);
-    thread_cred_set(c);
+    *saved = cred_exchange(c);
     return 0;
 }
 
@@ -54,7 +64,7 @@ static s64 access_at(u64 dirfd, uaddr_t name, u32 mode, u32 flags)
     if (!err)
         err = at_file_end(&a, mode ? access_check(&a, mode) : 0);
     if (saved)
-        thread_cred_set(saved);
+        cred_put(cred_exchange(saved));
     return err;
 }
 

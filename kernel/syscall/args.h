@@ -38,8 +38,8 @@ static inline const struct path *path_arg_start(const struct path_arg *a)
 // The path itself: AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH in `at_flags`.
 int path_arg_lookup(u64 dirfd, uaddr_t name, u32 at_flags, struct path *out);
 
-// A copy of the running thread's cred, to change before thread_cred_set; NULL: no memory.
-struct cred *cred_copy(void);
+// The running thread's cred becomes a copy of this, a changed copy of what it was: -ENOMEM.
+s64 cred_become(const struct cred *changed);
 // The options of prctl(2) that are about capabilities.
 s64 prctl_capability(int option, u64 a1, u64 a2, u64 a3, u64 a4);
 
@@ -81,6 +81,10 @@ int iov_arg_init(struct iov_arg *a, uaddr_t src, u64 count);
 void iov_arg_fini(struct iov_arg *a);
 
 void signal_self(int sig);
+
+// What a thread puts into a siginfo goes as it is, but it can pose as kill or the kernel to itself
+// alone, as its process or thread `to`: -EPERM.
+int siginfo_check(const struct siginfo *info, pid_t to);
 
 // Two descriptors for two files, told to the program; takes over the references if it succeeds.
 s64 publish_pair(struct file *first, struct file *second, bool cloexec, uaddr_t out);

@@ -10,29 +10,25 @@ static const struct cred *self(void)
     return thread_self()->cred;
 }
 
-// A change of what the thread is now.
-static s64 cred_become(const struct cred *changed)
-{
-    struct cred *c = cred_create(changed);
-
-    if (!c)
-        return -ENOMEM;
-    thread_cred_set(c);
-    return 0;
-}
-
 /* capget, capset */
 
-static int cap_header(uaddr_t at, s32 *pid)
+// *size: of the data that goes with it; the first version knows the lower 32 capabilities alone.
+static int cap_header(uaddr_t at, s32 *pid, size_t *size)
 {
     struct cap_user_header h;
 
     if (copy_from_user(&h, at, sizeof(h)))
         return -EFAULT;
     *pid = h.pid;
-    if (h.version == _LINUX_CAPABILITY_VERSION_3)
+    *size = (h.version == _LINUX_CAPABILITY_VERSION_1 ? 1 : 2) * sizeof(struct cap_user_data);
+    switch (h.version) {
+    case _LINUX_CAPABILITY_VERSION_1:
+    case _LINUX_CAPABILITY_VERSION_2:
+    case _LINUX_CAPABILITY_VERSION_3:
         return 0;
-    return put_user_u32(at, _LINUX_CAPABILITY_VERSION_3) ? -EFAULT : -EINVAL;
+    default:
+        return put_user_u32(at, _LINUX_CAPABILITY_VERSION_3) ? -EFAULT : -EINVAL;
+    }
 }
 
 static int caps_of(pid_t pid, struct cap_user_data *out)
@@ -57,14 +53,15 @@ static int caps_of(pid_t pid, struct cap_user_data *out)
 s64 sys_capget(u64 header, u64 data)
 {
     struct cap_user_data caps[2];
+    size_t size;
     s32 pid;
-    int err = cap_header(header, &pid);
+    int err = cap_header(header, &pid, &size);
 
     if (err)
         return err == -EINVAL && !data ? 0 : err;
     if (pid < 0)
         return -EINVAL;
-    return optional_result(caps_of(pid, caps), data, caps, sizeof(caps));
+    return optional_result(caps_of(pid, caps), data, caps, size);
 }
 
 static bool caps_permitted(u64 effective, u64 permitted, u64 inheritable)
@@ -80,17 +77,18 @@ static bool caps_permitted(u64 effective, u64 permitted, u64 inheritable)
 
 s64 sys_capset(u64 header, u64 data)
 {
-    struct cap_user_data d[2];
+    struct cap_user_data d[2] = {};
     u64 effective, permitted, inheritable;
     struct cred c;
+    size_t size;
     s32 pid;
-    int err = cap_header(header, &pid);
+    int err = cap_header(header, &pid, &size);
 
     if (err)
         return err;
     if (pid && pid != thread_self()->tid)
         return -EPERM;
-    if (copy_from_user(d, data, sizeof(d)))
+    if (copy_from_user(d, data, size))
         return -EFAULT;
     effective = (d[0].effective | (u64)d[1].effective << 32) & CAP_ALL;
     permitted = (d[0].permitted | (u64)d[1].permitted << 32) & CAP_ALL;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Credentials: user and group ids, groups (credentials(7)).
 //
-// A thread's cred is immutable while shared: each change copies it, edits the copy, and swaps.
+// A thread's cred is immutable while shared: each change edits a copy, and swaps.
 
 #include "abi/capability.h"
 #include "abi/limits.h"
@@ -41,9 +41,14 @@ static s64 put_three(u64 a, u64 b, u64 c, u32 x, u32 y, u32 z)
     return put_user_u32(a, x) || put_user_u32(b, y) || put_user_u32(c, z) ? -EFAULT : 0;
 }
 
-struct cred *cred_copy(void)
+s64 cred_become(const struct cred *changed)
 {
-    return cred_create(self());
+    struct cred *c = cred_create(changed);
+
+    if (!c)
+        return -ENOMEM;
+    thread_cred_set(c);
+    return 0;
 }
 
 // Leaving or regaining user 0 moves the effective and permitted capabilities (capabilities(7)).
@@ -66,14 +71,16 @@ static void cred_caps_follow(struct cred *c, const struct cred *old)
     c->cap_effective &= c->cap_permitted;
 }
 
-static void cred_swap(struct cred *c)
+static s64 cred_become_ids(struct cred *c)
 {
-    const struct cred *old = self();
+    uid_t old = self()->uid;
+    s64 err;
 
-    cred_caps_follow(c, old);
-    if (old->uid != c->uid)
+    cred_caps_follow(c, self());
+    err = cred_become(c);
+    if (!err && c->uid != old)
         process_user_changed(c->uid);
-    thread_cred_set(c);
+    return err;
 }
 
 /* The three ids of users and, alike, of groups; files are accessed with the effective one */
@@ -99,22 +106,19 @@ static bool id_mine(const struct ids *ids, u32 id)
 
 static s64 ids_set(bool group, u32 real, u32 effective, u32 saved)
 {
-    struct cred *c = cred_copy();
+    struct cred c = *self();
 
-    if (!c)
-        return -ENOMEM;
     if (real != ID_KEEP)
-        *(group ? &c->gid : &c->uid) = real;
+        *(group ? &c.gid : &c.uid) = real;
     if (effective != ID_KEEP)
-        *(group ? &c->egid : &c->euid) = effective;
+        *(group ? &c.egid : &c.euid) = effective;
     if (saved != ID_KEEP)
-        *(group ? &c->sgid : &c->suid) = saved;
+        *(group ? &c.sgid : &c.suid) = saved;
     if (group)
-        c->fsgid = c->egid;
+        c.fsgid = c.egid;
     else
-        c->fsuid = c->euid;
-    cred_swap(c);
-    return 0;
+        c.fsuid = c.euid;
+    return cred_become_ids(&c);
 }
 
 static s64 set_res(bool group, u32 real, u32 effective, u32 saved)
@@ -162,23 +166,20 @@ static s64 set_one(bool group, u32 id)
 // Tells what the id was, whether or not it may be changed (setfsuid(2)).
 static s64 set_file_id(bool group, u32 id)
 {
-    struct ids now = ids_get(self(), group);
-    u32 old = group ? self()->fsgid : self()->fsuid;
-    struct cred *c;
+    struct cred c = *self();
+    struct ids now = ids_get(&c, group);
+    u32 old = group ? c.fsgid : c.fsuid;
 
     if (id == ID_KEEP || id == old || (!ids_free(group) && !id_mine(&now, id)))
         return old;
-    c = cred_copy();
-    if (!c)
-        return old;
-    *(group ? &c->fsgid : &c->fsuid) = id;
-    if (group || c->securebits & SECBIT_NO_SETUID_FIXUP)
+    *(group ? &c.fsgid : &c.fsuid) = id;
+    if (group || c.securebits & SECBIT_NO_SETUID_FIXUP)
         ;
     else if (!old)
-        c->cap_effective &= ~FILE_CAPS;
+        c.cap_effective &= ~FILE_CAPS;
     else if (!id)
-        c->cap_effective |= c->cap_permitted & FILE_CAPS;
-    thread_cred_set(c);
+        c.cap_effective |= c.cap_permitted & FILE_CAPS;
+    (void)cred_become(&c);
     return old;
 }
 
@@ -275,24 +276,17 @@ static int groups_arg(struct cred_groups **out, u32 count, uaddr_t list)
 
 s64 sys_setgroups(u64 size, u64 list)
 {
-    struct cred_groups *groups;
-    struct cred *c;
-    int err;
+    struct cred c = *self();
+    s64 err;
 
     if (!cred_capable(self(), CAP_SETGID))
         return -EPERM;
     if ((u32)size > NGROUPS_MAX)
         return -EINVAL;
-    err = groups_arg(&groups, (u32)size, list);
+    err = groups_arg(&c.groups, (u32)size, list);
     if (err)
         return err;
-    c = cred_copy();
-    if (!c) {
-        cred_groups_put(groups);
-        return -ENOMEM;
-    }
-    cred_groups_put(c->groups);
-    c->groups = groups;
-    cred_swap(c);
-    return 0;
+    err = cred_become(&c);
+    cred_groups_put(c.groups);
+    return err;
 }

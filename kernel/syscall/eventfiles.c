@@ -120,8 +120,6 @@ s64 sys_pidfd_open(u64 pid, u64 flags)
     return err ?: fd_add(f, true);
 }
 
-// What the caller put into siginfo goes as it is, but it cannot pose as kill or the kernel to
-// others.
 static int signal_info(struct siginfo *info, const struct process *p, int sig, uaddr_t uinfo)
 {
     siginfo_user(info, sig, SI_USER);
@@ -131,7 +129,7 @@ static int signal_info(struct siginfo *info, const struct process *p, int sig, u
         return -EFAULT;
     if (info->si_signo != sig)
         return -EINVAL;
-    return (info->si_code >= 0 || info->si_code == SI_TKILL) && p != process_self() ? -EPERM : 0;
+    return siginfo_check(info, p->pid->id);
 }
 
 s64 sys_pidfd_send_signal(u64 fd, u64 sig, u64 uinfo, u64 flags)

@@ -50,6 +50,13 @@ static s64 fcntl_dup(struct file *f, u64 from, bool cloexec)
     return fd;
 }
 
+static s64 fcntl_is_dup(struct file *f, int fd)
+{
+    struct file *other SCOPED(file_end) = fd_get_any(fd);
+
+    return other ? other == f : -EBADF;
+}
+
 static s64 fcntl_set_flags(struct file *f, int fd, u32 flags)
 {
     const u32 changeable = O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME;
@@ -75,6 +82,8 @@ static s64 fcntl_descriptor(struct file *f, int fd, u32 command, u64 arg)
     case F_DUPFD:
     case F_DUPFD_CLOEXEC:
         return fcntl_dup(f, arg, command == F_DUPFD_CLOEXEC);
+    case F_DUPFD_QUERY:
+        return fcntl_is_dup(f, (int)arg);
     case F_GETFD:
         return fd_get_cloexec(fd) ? FD_CLOEXEC : 0;
     case F_SETFD:
@@ -144,40 +153,19 @@ s64 sys_flock(u64 fd, u64 operation)
 
 /* ioctl */
 
-static s64 ioctl_nonblock(struct file *f, uaddr_t arg)
+// Those that take an int.
+static s64 ioctl_set(struct file *f, int fd, u32 command, uaddr_t arg)
 {
-    u32 on;
+    u32 value;
 
-    if (copy_from_user(&on, arg, sizeof(on)))
+    if (get_user_u32(&value, arg))
         return -EFAULT;
-    file_flags_change(f, O_NONBLOCK, on ? O_NONBLOCK : 0);
+    if (command == FIOASYNC)
+        return !value == !(f->flags & O_ASYNC) ? 0 : sigio_set_async(f, fd, value);
+    if (command != FIONBIO)
+        return sigio_fcntl(f, F_SETOWN, value);
+    file_flags_change(f, O_NONBLOCK, value ? O_NONBLOCK : 0);
     return 0;
-}
-
-static s64 ioctl_async(struct file *f, int fd, uaddr_t arg)
-{
-    u32 on;
-
-    if (copy_from_user(&on, arg, sizeof(on)))
-        return -EFAULT;
-    return !on == !(f->flags & O_ASYNC) ? 0 : sigio_set_async(f, fd, on);
-}
-
-static s64 ioctl_owner_set(struct file *f, uaddr_t arg)
-{
-    u32 id;
-
-    return copy_from_user(&id, arg, sizeof(id)) ? -EFAULT : sigio_fcntl(f, F_SETOWN, id);
-}
-
-// Of sockets.
-static s64 ioctl_owner(struct file *f, u32 command, uaddr_t arg)
-{
-    if (!file_socket(f))
-        return -ENOTTY;
-    if (command == FIOSETOWN || command == SIOCSPGRP)
-        return ioctl_owner_set(f, arg);
-    return put_user_u32(arg, sigio_fcntl(f, F_GETOWN, 0));
 }
 
 static s64 ioctl_file(struct file *f, int fd, u32 command, u64 arg)
@@ -190,14 +178,14 @@ static s64 ioctl_file(struct file *f, int fd, u32 command, u64 arg)
         fd_set_cloexec(fd, command == FIOCLEX);
         return 0;
     case FIONBIO:
-        return ioctl_nonblock(f, arg);
     case FIOASYNC:
-        return ioctl_async(f, fd, arg);
+        return ioctl_set(f, fd, command, arg);
     case FIOSETOWN:
     case SIOCSPGRP:
+        return file_socket(f) ? ioctl_set(f, fd, command, arg) : -ENOTTY;
     case FIOGETOWN:
     case SIOCGPGRP:
-        return ioctl_owner(f, command, arg);
+        return file_socket(f) ? put_user_u32(arg, sigio_fcntl(f, F_GETOWN, 0)) : -ENOTTY;
     case FIGETBSZ:
         return put_user_u32(arg, i->sb->block_size);
     default:

@@ -227,16 +227,37 @@ static s64 offset_result(s64 n, uaddr_t dst, loff_t pos)
     return n;
 }
 
-// Whether what is copied, up to the end of the file, is in the way of the copy.
-static bool copy_overlaps(const struct file *in, loff_t in_pos, const struct file *out,
-                          loff_t out_pos, u64 count)
+static int sendfile_check(const struct file *in, const struct file *out)
+{
+    if (!(in->mode & FILE_F_READ) || !(out->mode & FILE_F_WRITE))
+        return -EBADF;
+    return !(in->mode & FILE_F_SEEKABLE) || out->flags & O_APPEND ? -EINVAL : 0;
+}
+
+// copy_file_range(2) asks what the files are before how they are open.
+static int copy_range_check(const struct file *in, const struct file *out)
+{
+    if (S_ISDIR(in->inode->mode) || S_ISDIR(out->inode->mode))
+        return -EISDIR;
+    if (!S_ISREG(in->inode->mode) || !S_ISREG(out->inode->mode))
+        return -EINVAL;
+    if (!(in->mode & FILE_F_READ) || !(out->mode & FILE_F_WRITE) || out->flags & O_APPEND)
+        return -EBADF;
+    return 0;
+}
+
+// -EOVERFLOW; -EINVAL if what is copied, up to the end of the file, is in the way of the copy.
+static int copy_places_check(const struct file *in, loff_t in_pos, const struct file *out,
+                             loff_t out_pos, u64 count)
 {
     u64 size = load_relaxed(&in->inode->size), from, to;
 
     from = in_pos == OWN_POS ? in->pos : in_pos;
     to = out_pos == OWN_POS ? out->pos : out_pos;
+    if (from + count < from || to + count < to)
+        return -EOVERFLOW;
     count = from < size ? MIN(count, size - from) : 0;
-    return in->inode == out->inode && from < to + count && to < from + count;
+    return in->inode == out->inode && from < to + count && to < from + count ? -EINVAL : 0;
 }
 
 static s64 copy_between(u64 in_fd, uaddr_t in_at, u64 out_fd, uaddr_t out_at, u64 count,
@@ -247,15 +268,12 @@ static s64 copy_between(u64 in_fd, uaddr_t in_at, u64 out_fd, uaddr_t out_at, u6
     loff_t in_pos, out_pos;
     s64 n;
 
-    if (!in || !out || !(in->mode & FILE_F_READ) || !(out->mode & FILE_F_WRITE))
+    if (!in || !out)
         return -EBADF;
-    if (!(in->mode & FILE_F_SEEKABLE) || out->flags & O_APPEND)
-        return regular ? -EBADF : -EINVAL;
-    if (regular && !(S_ISREG(in->inode->mode) && S_ISREG(out->inode->mode)))
-        return -EINVAL;
-    n = offset_arg(in_at, &in_pos) ?: offset_arg(out_at, &out_pos);
-    if (!n && regular && copy_overlaps(in, in_pos, out, out_pos, count))
-        n = -EINVAL;
+    n = (regular ? copy_range_check(in, out) : sendfile_check(in, out))
+            ?: offset_arg(in_at, &in_pos) ?: offset_arg(out_at, &out_pos);
+    if (!n && regular)
+        n = copy_places_check(in, in_pos, out, out_pos, count);
     if (n)
         return n;
     n = copy_loop(in, &in_pos, out, &out_pos, MIN(count, MAX_RW_COUNT));
@@ -311,17 +329,21 @@ s64 sys_ftruncate(u64 fd, u64 length)
 s64 sys_fallocate(u64 fd, u64 mode, u64 offset, u64 length)
 {
     struct file *f SCOPED(file_end) = fd_get((int)fd);
+    u64 end = offset + length;
     int err;
 
+    if (!f)
+        return -EBADF;
     if ((s64)offset < 0 || (s64)length <= 0)
         return -EINVAL;
-    if (!f || !(f->mode & FILE_F_WRITE))
+    if (!(f->mode & FILE_F_WRITE))
         return -EBADF;
     if (!S_ISREG(f->inode->mode))
         return S_ISFIFO(f->inode->mode) ? -ESPIPE : -ENODEV;
-    if (offset + length > INT64_MAX)
+    if (end > INT64_MAX)
         return -EFBIG;
-    if (!((u32)mode & FALLOC_FL_KEEP_SIZE) && offset + length > process_limit(RLIMIT_FSIZE))
+    if (!((u32)mode & FALLOC_FL_KEEP_SIZE) && end > load_relaxed(&f->inode->size) &&
+        end > process_limit(RLIMIT_FSIZE))
         return growth_failed(-EFBIG);
     if (!f->ops->fallocate)
         return -EOPNOTSUPP;

@@ -166,11 +166,7 @@ s64 sys_msync(u64 addr, u64 length, u64 flags)
 
 s64 sys_mincore(u64 addr, u64 length, u64 vector)
 {
-    if (!IS_ALIGNED(addr, PAGE_SIZE))
-        return -EINVAL;
-    if (addr > USER_TOP || length > USER_TOP - addr)
-        return -ENOMEM;
-    return vm_mincore(self_space(), addr, DIV_ROUND_UP(length, PAGE_SIZE), vector);
+    return vm_mincore(self_space(), addr, length, vector);
 }
 
 s64 sys_memfd_create(u64 uname, u64 flags)

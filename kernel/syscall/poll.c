@@ -86,6 +86,17 @@ static s64 poll_list(struct pollfd *list, struct poll_item *items, u32 count, ns
     return n;
 }
 
+// The rest of the list may have been changed meanwhile, by another thread.
+static int poll_result(uaddr_t fds, const struct pollfd *list, u32 count)
+{
+    const size_t at = offsetof(struct pollfd, revents);
+    int err = 0;
+
+    for (u32 i = 0; i < count && !err; i++)
+        err = copy_to_user(fds + i * sizeof(*list) + at, &list[i].revents, sizeof(list->revents));
+    return err;
+}
+
 static s64 poll_user(uaddr_t fds, u32 count, ns_t deadline)
 {
     u64 fast[FAST_BYTES / 8];
@@ -101,8 +112,8 @@ static s64 poll_user(uaddr_t fds, u32 count, ns_t deadline)
         return -ENOMEM;
     list = (struct pollfd *)(items + count);
     n = copy_from_user(list, fds, count * sizeof(*list)) ?: poll_list(list, items, count, deadline);
-    if (n >= 0 && copy_to_user(fds, list, count * sizeof(*list)))
-        n = -EFAULT;
+    if (n >= 0)
+        n = poll_result(fds, list, count) ?: n;
     if (size > sizeof(fast))
         kfree(items);
     return n;

@@ -61,6 +61,17 @@ s64 sys_unshare(u64 flags)
     return process_unshare(flags);
 }
 
+#define CLONE_KNOWN (0xffffffff | CLONE_CLEAR_SIGHAND | CLONE_INTO_CGROUP)
+
+static bool clone3_args_fit(const struct clone_args *a)
+{
+    if (a->flags & (~CLONE_KNOWN | CSIGNAL | CLONE_DETACHED))
+        return false;
+    if (!a->stack != !a->stack_size || !a->set_tid != !a->set_tid_size)
+        return false;
+    return !(a->flags & (CLONE_THREAD | CLONE_PARENT)) || !a->exit_signal;
+}
+
 s64 sys_clone3(u64 uargs, u64 size)
 {
     struct clone_args args;
@@ -68,10 +79,7 @@ s64 sys_clone3(u64 uargs, u64 size)
 
     if (err)
         return err;
-    if ((args.flags & (CSIGNAL | CLONE_DETACHED)) || !args.stack != !args.stack_size ||
-        (args.flags & (CLONE_THREAD | CLONE_PARENT) && args.exit_signal))
-        return -EINVAL;
-    return clone_act(&args);
+    return clone3_args_fit(&args) ? clone_act(&args) : -EINVAL;
 }
 
 static s64 exec_at(u64 dirfd, u64 name, u64 argv, u64 envp, u32 flags)
@@ -352,9 +360,7 @@ s64 sys_futex(u64 addr, u64 op, u64 value, u64 timeout, u64 addr2, u64 value3)
 
 s64 sys_setpgid(u64 pid, u64 pgid)
 {
-    if ((s32)pid < 0)
-        return -EINVAL;
-    return process_setpgid((s32)pid, (s32)pgid);
+    return process_setpgid((s32)pid, (s32)pgid ?: (s32)pid);
 }
 
 s64 sys_getpgid(u64 pid)

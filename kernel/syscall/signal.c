@@ -34,16 +34,19 @@ s64 sys_tgkill(u64 tgid, u64 tid, u64 sig)
     return (s32)tgid <= 0 ? -EINVAL : send_thread((s32)tgid, (s32)tid, (s32)sig);
 }
 
-// What the caller put into siginfo goes as it is, but it cannot pose as kill or the kernel to
-// others.
+int siginfo_check(const struct siginfo *info, pid_t to)
+{
+    bool posing = info->si_code >= 0 || info->si_code == SI_TKILL;
+
+    return posing && to != thread_self()->tid ? -EPERM : 0;
+}
+
 static int siginfo_arg(struct siginfo *info, pid_t to, int sig, u64 uinfo)
 {
     if (copy_from_user(info, uinfo, sizeof(*info)))
         return -EFAULT;
     info->si_signo = sig;
-    if ((info->si_code >= 0 || info->si_code == SI_TKILL) && to != process_self()->pid->id)
-        return -EPERM;
-    return 0;
+    return siginfo_check(info, to);
 }
 
 s64 sys_rt_sigqueueinfo(u64 pid, u64 sig, u64 uinfo)
@@ -59,12 +62,11 @@ s64 sys_rt_sigqueueinfo(u64 pid, u64 sig, u64 uinfo)
 s64 sys_rt_tgsigqueueinfo(u64 tgid, u64 tid, u64 sig, u64 uinfo)
 {
     struct siginfo info;
-    int err = siginfo_arg(&info, (s32)tgid, (s32)sig, uinfo);
+    int err = siginfo_arg(&info, (s32)tid, (s32)sig, uinfo);
 
-    if (err)
-        return err;
-    return (s32)tgid <= 0 || (s32)tid <= 0 ? -EINVAL
-                                           : signal_tgkill((s32)tgid, (s32)tid, (s32)sig, &info);
+    if (err != -EFAULT && ((s32)tgid <= 0 || (s32)tid <= 0))
+        return -EINVAL;
+    return err ?: signal_tgkill((s32)tgid, (s32)tid, (s32)sig, &info);
 }
 
 s64 sys_rt_sigaction(u64 sig, u64 new, u64 old, u64 size)

@@ -39,8 +39,8 @@ static int clock_read(int clock, ns_t *now)
     return 0;
 }
 
-// Clock ids of other processes and threads: the complement of the id in the upper bits, then three
-// bits of which bit 2 says thread (clock_getcpuclockid(3)).
+// Clock ids of processes, and of threads of our own: the complement of the id in the upper bits,
+// then three bits of which bit 2 says thread (clock_getcpuclockid(3)).
 static int clock_read_other(int clock, ns_t *now)
 {
     pid_t id = ~(clock >> 3);
@@ -52,7 +52,7 @@ static int clock_read_other(int clock, ns_t *now)
     spin_lock(&proctree_lock);
     t = clock & 4 ? (id ? task_find(id) : task_self()) : NULL;
     p = clock & 4 ? NULL : id ? process_find(id) : process_self();
-    found = t || p;
+    found = p || (t && t->proc == process_self());
     if (t)
         sched_times(t->thread, &user, &system);
     else if (p)

@@ -201,11 +201,11 @@ static bool page_resident(struct vm_space *s, const struct vm_area *a, uaddr_t v
     return f;
 }
 
-int vm_mincore(struct vm_space *s, uaddr_t start, u64 pages, uaddr_t vector)
+int vm_mincore(struct vm_space *s, uaddr_t start, u64 length, uaddr_t vector)
 {
     u8 part[128];
     uaddr_t end;
-    int err = range_check(start, pages > USER_TOP >> PAGE_SHIFT ? ~0UL : pages << PAGE_SHIFT, &end);
+    int err = range_check(start, length, &end);
 
     while (!err && start < end) {
         u64 n = MIN((end - start) >> PAGE_SHIFT, sizeof(part));

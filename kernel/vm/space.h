@@ -99,7 +99,7 @@ int vm_lock_range(struct vm_space *s, uaddr_t start, u64 length, u32 lock);
 bool vm_may_lock(const struct vm_space *s);
 // mlockall(2), munlockall(2): all areas there are if `now`, and all to come. -ENOMEM.
 int vm_lock_all(struct vm_space *s, bool now, u32 lock, u32 future);
-int vm_mincore(struct vm_space *s, uaddr_t start, u64 pages, uaddr_t vector);
+int vm_mincore(struct vm_space *s, uaddr_t start, u64 length, uaddr_t vector);
 // brk(2): the new break, or the old one when it cannot move.
 uaddr_t vm_brk(struct vm_space *s, uaddr_t brk);
 // The stack area: `size` bytes now below top, growing down to RLIMIT_STACK. Sets stack_top, and

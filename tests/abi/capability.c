@@ -110,6 +110,28 @@ static void sets(void *unused)
     EXPECT("none that does not exist", caps_set(BIT(63), BIT(63), BIT(63)), 0);
 }
 
+// Programs of old know fewer capabilities.
+static void versions(void *unused)
+{
+    struct __user_cap_header_struct old = {_LINUX_CAPABILITY_VERSION_1, 0};
+    struct __user_cap_data_struct d[2];
+
+    (void)unused;
+    memset(d, 0xff, sizeof(d));
+    EXPECT("the first version", raw(SYS_capget, (long)&old, (long)d, 0, 0, 0, 0), 0);
+    EXPECT("half of them", d[0].permitted, (uint32_t)caps_get().permitted);
+    EXPECT("no more", d[1].permitted, (uint32_t)-1);
+    EXPECT("set by it", raw(SYS_capset, (long)&old, (long)d, 0, 0, 0, 0), 0);
+    EXPECT("the others are lost", caps_get().permitted, d[0].permitted);
+    old.version = _LINUX_CAPABILITY_VERSION_2;
+    EXPECT("the second version", raw(SYS_capget, (long)&old, (long)d, 0, 0, 0, 0), 0);
+    EXPECT("both halves", d[1].permitted, 0);
+    EXPECT("set by that", raw(SYS_capset, (long)&old, (long)d, 0, 0, 0, 0), 0);
+    old.version = 1;
+    EXPECT("no version", raw(SYS_capget, (long)&old, (long)d, 0, 0, 0, 0), -EINVAL);
+    EXPECT("the newest", old.version, _LINUX_CAPABILITY_VERSION_3);
+}
+
 /* Leaving user 0 */
 
 static void leaves(void *unused)
@@ -304,6 +326,24 @@ static void clears_death_signal(void *unused)
     EXPECT("other ids clear it", sig, 0);
 }
 
+// access(2) asks for the real user, who is another than the one whose rights the process has.
+static void access_clears_nothing(void *unused)
+{
+    int sig = -1;
+
+    (void)unused;
+    NEED(setresuid(1000, 0, 0) == 0);
+    NEED(option(PR_SET_PDEATHSIG, SIGUSR1, 0, 0, 0) == 0);
+    NEED(option(PR_SET_DUMPABLE, 1, 0, 0, 0) == 0);
+    EXPECT("a secret of root's", raw(SYS_faccessat, AT_FDCWD, (long)"/root/.none", R_OK, 0, 0, 0),
+           -EACCES);
+    EXPECT("root's is open", raw(SYS_faccessat, AT_FDCWD, (long)"/", X_OK, 0, 0, 0), 0);
+    EXPECT("the effective id stays", geteuid(), 0);
+    NEED(option(PR_GET_PDEATHSIG, (long)&sig, 0, 0, 0) == 0);
+    EXPECT("access keeps the signal", sig, SIGUSR1);
+    EXPECT("and the flag", option(PR_GET_DUMPABLE, 0, 0, 0, 0), 1);
+}
+
 static int again(const char *word)
 {
     if (!strcmp(word, "--bounded"))
@@ -320,6 +360,7 @@ int main(int count, char **words)
         return again(words[1]);
     EXPECT("bounding", child_run(bounding, NULL), EXITED(0));
     EXPECT("capset", child_run(sets, NULL), EXITED(0));
+    EXPECT("versions", child_run(versions, NULL), EXITED(0));
     EXPECT("keep", child_run(leaves, NULL), EXITED(0));
     EXPECT("ambient", child_run(ambients, NULL), EXITED(0));
     EXPECT("securebits", child_run(bits, NULL), EXITED(0));
@@ -329,5 +370,6 @@ int main(int count, char **words)
     NEED(option(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0);
     child_run(not_inherited, NULL);
     child_run(clears_death_signal, NULL);
+    child_run(access_clears_nothing, NULL);
     return abi_end();
 }

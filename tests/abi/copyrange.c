@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// copy_file_range(2) within one file: ranges may touch, not overlap.
+// copy_file_range(2): within one file ranges may touch, not overlap; what it is asked for in vain.
 #include "abi.h"
 
 static ssize_t copy_within(int in, loff_t from, int out, loff_t to, size_t n)
@@ -39,6 +39,31 @@ static void test_beside(int fd)
     EXPECT_STR("the end", file_text("file"), "0123236723672367");
 }
 
+// The first of these that is true is told: a directory, no regular file, not open for it, past the
+// largest offset, in the way.
+static void test_refused(int fd)
+{
+    int directory = open(".", O_RDONLY), reader = open("file", O_RDONLY), pair[2];
+    int writer = open("file", O_WRONLY), appender = open("file", O_RDWR | O_APPEND);
+
+    NEED(directory >= 0 && reader >= 0 && writer >= 0 && appender >= 0 && pipe(pair) == 0);
+    EXPECT_ERR("from a directory", copy_within(directory, 0, reader, 0, 1), EISDIR);
+    EXPECT_ERR("into a directory", copy_within(writer, 0, directory, 0, 1), EISDIR);
+    EXPECT_ERR("from a pipe", copy_file_range(pair[0], NULL, fd, NULL, 1, 0), EINVAL);
+    EXPECT_ERR("into its wrong end", copy_file_range(fd, NULL, pair[0], NULL, 1, 0), EINVAL);
+    EXPECT_ERR("from a writer", copy_within(writer, 0, fd, 8, 1), EBADF);
+    EXPECT_ERR("into a reader", copy_within(fd, 0, reader, 8, 1), EBADF);
+    EXPECT_ERR("into one that appends", copy_within(fd, 0, appender, 0, 1), EBADF);
+    EXPECT_ERR("the source wraps", copy_within(fd, 8, fd, 0, -4), EOVERFLOW);
+    EXPECT_ERR("the target wraps", copy_within(fd, 0, fd, 8, -4), EOVERFLOW);
+    close(directory);
+    close(reader);
+    close(writer);
+    close(appender);
+    close(pair[0]);
+    close(pair[1]);
+}
+
 int main(void)
 {
     abi_begin();
@@ -49,6 +74,7 @@ int main(void)
     test_overlap(fd, other);
     test_positions(fd, other);
     test_beside(fd);
+    test_refused(fd);
     scratch_leave();
     return abi_end();
 }

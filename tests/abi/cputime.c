@@ -412,6 +412,48 @@ static void test_limit(void)
     EXPECT("the hard limit", child_run(ended_by_limit, (void *)0), SIGNALED(SIGKILL));
 }
 
+static void child_waits(void *gate)
+{
+    gate_wait(gate);
+}
+
+static void *thread_waits(void *gate)
+{
+    gate_wait(gate);
+    return NULL;
+}
+
+// The clock of a thread, by its complement and bit 2, is for its own process.
+static clockid_t thread_clock(pid_t tid)
+{
+    return (clockid_t)(~(unsigned)tid << 3 | 4 | 2);
+}
+
+static void test_others(void)
+{
+    struct timespec now;
+    struct gate gate;
+    pthread_t thread;
+    clockid_t clock;
+    pid_t pid;
+
+    gate_init(&gate);
+    NEED(pthread_create(&thread, NULL, thread_waits, &gate) == 0);
+    NEED(pthread_getcpuclockid(thread, &clock) == 0);
+    EXPECT("another thread's clock", clock_gettime(clock, &now), 0);
+    gate_post(&gate);
+    pthread_join(thread, NULL);
+    EXPECT("our first thread's clock", clock_gettime(thread_clock(getpid()), &now), 0);
+    pid = child_start(child_waits, &gate);
+    NEED(clock_getcpuclockid(pid, &clock) == 0);
+    EXPECT("another process's clock", clock_gettime(clock, &now), 0);
+    EXPECT_ERR("its thread's", clock_gettime(thread_clock(pid), &now), EINVAL);
+    EXPECT_ERR("what that resolves", clock_getres(thread_clock(pid), &now), EINVAL);
+    gate_post(&gate);
+    child_end(pid);
+    gate_fini(&gate);
+}
+
 int main(void)
 {
     abi_begin();
@@ -423,5 +465,6 @@ int main(void)
     test_reports();
     test_machine();
     test_timers();
+    test_others();
     return abi_end();
 }

@@ -171,6 +171,31 @@ static void test_clone3(void)
     EXPECT_ERR("signal of a sibling", syscall(SYS_clone3, &args, sizeof(args)), EINVAL);
 }
 
+static int clone3_begins(struct clone_args args)
+{
+    long pid;
+
+    args.exit_signal = SIGCHLD;
+    pid = syscall(SYS_clone3, &args, sizeof(args));
+    if (pid == 0)
+        _exit(0);
+    return pid > 0 ? child_end(pid) : (int)pid;
+}
+
+static void test_clone3_arguments(void)
+{
+    pid_t tid = 1;
+    long at = (long)&tid;
+
+    EXPECT_ERR("a flag to come", clone3_begins((struct clone_args){.flags = 1UL << 34}), EINVAL);
+    EXPECT_ERR("the last flag", clone3_begins((struct clone_args){.flags = 1UL << 63}), EINVAL);
+    EXPECT_ERR("ids, no count", clone3_begins((struct clone_args){.set_tid = at}), EINVAL);
+    EXPECT_ERR("count, no ids", clone3_begins((struct clone_args){.set_tid_size = 1}), EINVAL);
+    EXPECT_ERR("stack without size", clone3_begins((struct clone_args){.stack = at}), EINVAL);
+    EXPECT_ERR("size without stack", clone3_begins((struct clone_args){.stack_size = 16}), EINVAL);
+    EXPECT("clear handlers", clone3_begins((struct clone_args){.flags = CLONE_CLEAR_SIGHAND}), 0);
+}
+
 // Makes a child of this process's parent, which tells its number by a pipe.
 static void make_sibling(void *tell)
 {
@@ -360,6 +385,8 @@ static void test_sessions(void)
     pid_t pid = child_start(wait_forever, NULL);
     EXPECT_ERR("setpgid, negative", setpgid(pid, -1), EINVAL);
     EXPECT_ERR("setpgid, no process", setpgid(0x3ffffff, 0), ESRCH);
+    EXPECT_ERR("setpgid, no such process", setpgid(-5, 3), ESRCH);
+    EXPECT_ERR("setpgid, its own negative group", setpgid(-5, 0), EINVAL);
     EXPECT_ERR("setpgid, no child of ours", setpgid(1, 0), ESRCH);
     EXPECT_ERR("setpgid, no group", setpgid(pid, 0x3ffffff), EPERM);
     EXPECT_ERR("getpgid, none", getpgid(0x3ffffff), ESRCH);
@@ -591,6 +618,7 @@ int main(int argc, char **argv)
     test_vfork_killed();
     test_usage();
     test_clone3();
+    test_clone3_arguments();
     test_sibling();
     test_wait_options();
     test_wait_groups();

@@ -2,6 +2,7 @@
 // Calls that few programs make: old forms of others, and what glibc has no function for.
 #include "abi.h"
 
+#include <pthread.h>
 #include <sched.h>
 #include <sys/fsuid.h>
 #include <sys/resource.h>
@@ -127,6 +128,91 @@ static void test_signals(void)
     EXPECT_ERR("posing as another call", queue(getppid(), getppid(), SIGUSR1, &info), EPERM);
 }
 
+// What poses as kill(2) is for the thread that makes it, even as the signal of a process.
+static void *poses(void *first)
+{
+    siginfo_t info = {.si_signo = SIGUSR1, .si_code = SI_USER};
+    pid_t self = getpid();
+    int fd = (int)syscall(SYS_pidfd_open, self, 0);
+
+    EXPECT("to itself", queue(self, gettid(), SIGUSR1, &info), 0);
+    EXPECT_ERR("to another thread", queue(self, (pid_t)(long)first, SIGUSR1, &info), EPERM);
+    EXPECT_ERR("to its process", syscall(SYS_rt_sigqueueinfo, self, SIGUSR1, &info), EPERM);
+    EXPECT_ERR("by a pidfd", syscall(SYS_pidfd_send_signal, fd, SIGUSR1, &info, 0), EPERM);
+    EXPECT_ERR("a bad id first", queue(self, -1, SIGUSR1, &info), EINVAL);
+    info.si_code = SI_QUEUE;
+    EXPECT("what does not pose", queue(self, (pid_t)(long)first, SIGUSR1, &info), 0);
+    close(fd);
+    return NULL;
+}
+
+static void test_posing(void)
+{
+    siginfo_t info = {.si_code = SI_USER};
+    pthread_t thread;
+
+    EXPECT("the first thread to its process",
+           syscall(SYS_rt_sigqueueinfo, getpid(), SIGUSR1, &info), 0);
+    NEED(pthread_create(&thread, NULL, poses, (void *)(long)gettid()) == 0);
+    pthread_join(thread, NULL);
+}
+
+#define DUPFD_QUERY 1027 // F_DUPFD_QUERY, which older headers do not have
+
+static void test_same_file(void)
+{
+    int first = open("/", O_PATH), same = dup(first), other = open("/", O_PATH);
+
+    NEED(first >= 0 && same >= 0 && other >= 0);
+    EXPECT("itself", fcntl(first, DUPFD_QUERY, first), 1);
+    EXPECT("a copy", fcntl(first, DUPFD_QUERY, same), 1);
+    EXPECT("opened again", fcntl(first, DUPFD_QUERY, other), 0);
+    close(first);
+    close(same);
+    close(other);
+}
+
+static volatile sig_atomic_t too_long;
+
+static void see_too_long(int sig)
+{
+    (void)sig;
+    too_long++;
+}
+
+// RLIMIT_FSIZE is about files that grow.
+static void limited(void *unused)
+{
+    struct rlimit limit = {4, RLIM_INFINITY};
+    int fd;
+
+    (void)unused;
+    file_write("long", "0123456789", 0644);
+    fd = open("long", O_RDWR);
+    NEED(fd >= 0 && signal(SIGXFSZ, see_too_long) != SIG_ERR);
+    NEED(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+    EXPECT("within the file", fallocate(fd, 0, 0, 10), 0);
+    EXPECT("no signal", too_long, 0);
+    EXPECT_ERR("behind it", fallocate(fd, 0, 0, 11), EFBIG);
+    EXPECT("a signal", too_long, 1);
+    close(fd);
+}
+
+static void test_allocation(void)
+{
+    int fd;
+
+    scratch_enter();
+    EXPECT("limited", child_run(limited, NULL), 0);
+    fd = open("long", O_RDONLY);
+    NEED(fd >= 0);
+    EXPECT_ERR("of no file", fallocate(-1, 0, -1, 0), EBADF);
+    EXPECT_ERR("of a negative length", fallocate(fd, 0, 0, -1), EINVAL);
+    EXPECT_ERR("of a file to read", fallocate(fd, 0, 0, 1), EBADF);
+    close(fd);
+    scratch_leave();
+}
+
 static void test_interval(void)
 {
     struct sched_param p = {.sched_priority = 1};
@@ -190,6 +276,9 @@ int main(void)
     test_names();
     test_time();
     test_signals();
+    test_posing();
+    test_same_file();
+    test_allocation();
     test_interval();
     test_policies();
     return abi_end();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Aligned words of user memory, each read or written once, and atomic operations on them.
+// Words of user memory, aligned ones read or written once, and atomic operations on them.
 #include "arch/riscv/userwalk.h"
 #include "arch/uaccess.h"
 
@@ -47,7 +47,7 @@ static u64 word_apply(void *p, enum user_word op, u64 operand, u64 old)
     }
 }
 
-// Size 4 or 8. *seen = the value loaded or found before.
+// Size 4 or 8, and aligned. *seen = the value loaded or found before.
 static int word_access(uaddr_t va, size_t size, enum user_word op, u64 operand, u64 old, u64 *seen)
 {
     enum access access = op <= USER_LOAD64 ? ACCESS_READ : ACCESS_WRITE;
@@ -69,11 +69,20 @@ static int word_access(uaddr_t va, size_t size, enum user_word op, u64 operand, 
     return error;
 }
 
+// A word that is not aligned may lie in two pages: it is moved as bytes.
+static __attribute__((noinline)) int misaligned_put(uaddr_t dst, u64 value, size_t size)
+{
+    return copy_to_user(dst, &value, size);
+}
+
 int get_user_u32(u32 *out, uaddr_t src)
 {
     u64 seen;
-    int error = word_access(src, 4, USER_LOAD32, 0, 0, &seen);
+    int error;
 
+    if (unlikely(src % 4))
+        return copy_from_user(out, src, 4);
+    error = word_access(src, 4, USER_LOAD32, 0, 0, &seen);
     if (!error)
         *out = (u32)seen;
     return error;
@@ -81,6 +90,8 @@ int get_user_u32(u32 *out, uaddr_t src)
 
 int get_user_u64(u64 *out, uaddr_t src)
 {
+    if (unlikely(src % 8))
+        return copy_from_user(out, src, 8);
     return word_access(src, 8, USER_LOAD64, 0, 0, out);
 }
 
@@ -88,6 +99,8 @@ int put_user_u32(uaddr_t dst, u32 value)
 {
     u64 seen;
 
+    if (unlikely(dst % 4))
+        return misaligned_put(dst, value, 4);
     return word_access(dst, 4, USER_STORE32, value, 0, &seen);
 }
 
@@ -95,6 +108,8 @@ int put_user_u64(uaddr_t dst, u64 value)
 {
     u64 seen;
 
+    if (unlikely(dst % 8))
+        return misaligned_put(dst, value, 8);
     return word_access(dst, 8, USER_STORE64, value, 0, &seen);
 }
 

@@ -30,7 +30,7 @@ int user_prefault(uaddr_t va, size_t n, enum access access);
 // -ENAMETOOLONG when no NUL was found in size bytes.
 ssize_t strncpy_from_user(char *dst, uaddr_t src, size_t size);
 
-// One aligned 32- or 64-bit value, read or written once; 0, -EFAULT, -EINTR.
+// One 32- or 64-bit value, read or written once if it is aligned; 0, -EFAULT, -EINTR.
 int get_user_u32(u32 *out, uaddr_t src);
 int get_user_u64(u64 *out, uaddr_t src);
 int put_user_u32(uaddr_t dst, u32 value);
