@@ -66,7 +66,7 @@ void tty_input_done(struct tty *tty)
 void tty_hangup(struct tty *tty)
 {
     mutex_lock(&tty->lock);
-    tty->hung = true;
+    store_relaxed(&tty->hung, true);
     mutex_unlock(&tty->lock);
     wake_all(&tty->read_wait);
     wake_all(&tty->write_wait);
@@ -101,7 +101,7 @@ void tty_flush_input(struct tty *tty)
 
 static bool tty_drained(struct tty *tty)
 {
-    if (!tty->ops->pending || tty->hung)
+    if (!tty->ops->pending || load_relaxed(&tty->hung))
         return true;
     return ring_used(&tty->out) == 0 && tty->ops->pending(tty) == 0;
 }
@@ -126,10 +126,11 @@ static int tty_wait_input(struct tty *tty, size_t n)
         seen = ldisc_available(l);
         timeout = ldisc_timeout(l, seen);
         deadline = timeout == LDISC_FOREVER ? NS_NEVER : clock_monotonic() + timeout;
-        err = wait_event(&tty->read_wait,
-                         tty->hung || ldisc_enough(l, n) || ldisc_available(l) > seen,
-                         WAIT_INTERRUPTIBLE, deadline);
-    } while (!err && !tty->hung && !ldisc_enough(l, n));
+        err =
+            wait_event(&tty->read_wait,
+                       load_relaxed(&tty->hung) || ldisc_enough(l, n) || ldisc_available(l) > seen,
+                       WAIT_INTERRUPTIBLE, deadline);
+    } while (!err && !load_relaxed(&tty->hung) && !ldisc_enough(l, n));
     return err == -ETIMEDOUT ? 0 : err;
 }
 
@@ -173,7 +174,7 @@ static ssize_t tty_read(struct file *file, struct uio *u, loff_t *pos)
     ssize_t n;
     int err;
 
-    if (!u->left || tty->hung)
+    if (!u->left || load_relaxed(&tty->hung))
         return 0;
     do {
         err = tty_check_background(tty, SIGTTIN);
@@ -182,14 +183,14 @@ static ssize_t tty_read(struct file *file, struct uio *u, loff_t *pos)
         if (err)
             return err;
         n = tty_take(tty, u);
-    } while (n == -EAGAIN && wait && !tty->hung);
+    } while (n == -EAGAIN && wait && !load_relaxed(&tty->hung));
     tty->ops->room(tty);
-    return n == -EAGAIN && tty->hung ? -EIO : n;
+    return n == -EAGAIN && load_relaxed(&tty->hung) ? -EIO : n;
 }
 
 static bool tty_writable(struct tty *tty)
 {
-    return tty->hung || ring_space(&tty->out) >= OUT_ROOM;
+    return load_relaxed(&tty->hung) || ring_space(&tty->out) >= OUT_ROOM;
 }
 
 static ssize_t tty_emit(struct tty *tty, const u8 *s, size_t n)
@@ -267,7 +268,7 @@ static u32 tty_poll(struct file *file, struct poll_table *table)
 
     poll_wait(table, &tty->read_wait);
     poll_wait(table, &tty->write_wait);
-    if (tty->hung)
+    if (load_relaxed(&tty->hung))
         return TTY_READ_BITS | TTY_WRITE_BITS | POLLERR | POLLHUP;
     return (ldisc_readable(&tty->ldisc) ? TTY_READ_BITS : 0) |
            (tty_writable(tty) ? TTY_WRITE_BITS : 0);

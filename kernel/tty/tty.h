@@ -42,7 +42,7 @@ struct tty {
     struct ldisc ldisc;        // (l); waiters look at it unlocked, and again locked
     struct winsize size;       // (l)
     struct ring out;           // (l) echo and processed output
-    bool hung;                 // (l) the other end is gone for ever
+    bool hung;                 // (l; read anywhere) the other end is gone for ever
     struct wait_queue read_wait, write_wait;
     struct session *session;  // (proctree) referenced; whose controlling terminal this is
     struct group *foreground; // (proctree) referenced

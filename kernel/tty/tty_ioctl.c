@@ -206,7 +206,7 @@ s64 tty_control(struct tty *tty, struct file *file, u32 cmd, u64 arg)
 {
     int err;
 
-    if (tty->hung)
+    if (load_relaxed(&tty->hung))
         return cmd == TIOCSPGRP ? -ENOTTY : -EIO;
     if (cmd == TIOCSCTTY)
         return tty_acquire(tty, file->mode & FILE_F_READ, arg == 1);

@@ -133,7 +133,7 @@ static int tty_may_acquire_locked(struct tty *tty, bool reads, bool steal)
     struct session *s = session_self_locked();
     bool admin = cred_capable(thread_self()->cred, CAP_SYS_ADMIN);
 
-    if (tty->hung) // set before tty_hangup_session waits for our lock
+    if (load_relaxed(&tty->hung)) // set before tty_hangup_session waits for our lock
         return -EIO;
     if (s->leader != process_self() || s->tty || (tty->session && !(steal && admin)))
         return -EPERM;
