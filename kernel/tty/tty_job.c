@@ -61,6 +61,8 @@ int tty_check_background(struct tty *tty, int sig)
         err = -EIO;
         if (!exempt && !group_is_orphaned_locked(process_self()->group)) {
             signal_send_group_locked(process_self()->group, sig, NULL);
+            // Another thread may take it: this one begins its call again.
+            atomic_fetch_or(&arch_self()->work, (u32)WORK_SIGNAL);
             err = -ERESTARTSYS;
         }
     }
