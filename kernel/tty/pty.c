@@ -291,7 +291,7 @@ static ssize_t ptmx_read_some(struct pty *p, struct uio *u)
         if (err)
             return done ? done : err;
         done += n;
-    } while (n == sizeof(chunk) && u->left);
+    } while (n == sizeof(chunk) && u->left && !wait_interrupted(WAIT_INTERRUPTIBLE));
     return done;
 }
 

@@ -23,6 +23,7 @@ void tty_init(struct tty *tty, const struct tty_ops *ops, u32 dev)
     tty->dev = dev;
     ref_init(&tty->refs, 1);
     mutex_init(&tty->lock, RANK_TTY);
+    mutex_init(&tty->read_lock, RANK_NONE);
     mutex_init(&tty->write_lock, RANK_NONE);
     ring_init(&tty->out, tty->out_buffer, TTY_RING);
     ldisc_init(&tty->ldisc, &tty->out);
@@ -108,9 +109,7 @@ static bool tty_drained(struct tty *tty)
 
 int tty_drain(struct tty *tty)
 {
-    int err = wait_event(&tty->write_wait, tty_drained(tty), WAIT_INTERRUPTIBLE, NS_NEVER);
-
-    return err == -EINTR ? -ERESTARTSYS : err;
+    return wait_event(&tty->write_wait, tty_drained(tty), WAIT_INTERRUPTIBLE, NS_NEVER);
 }
 
 // The rules of VMIN and VTIME (POSIX.1-2017, 11.1.7): the time runs from the last byte, or from the
@@ -134,16 +133,19 @@ static int tty_wait_input(struct tty *tty, size_t n)
     return err == -ETIMEDOUT ? 0 : err;
 }
 
-// A read may end with what is there: a line, some bytes, or nothing where VMIN is 0.
-static bool tty_may_take(const struct ldisc *l)
+// A read may end with what is there: a line, some bytes, or nothing where VMIN is 0 and the time,
+// if there is one, has been waited for.
+static bool tty_may_take(const struct ldisc *l, bool waited)
 {
+    const u8 *cc = l->mode.c_cc;
+
     if (ldisc_canonical(l))
         return ldisc_readable(l);
-    return ldisc_available(l) || l->mode.c_cc[VMIN] == 0;
+    return ldisc_available(l) || (cc[VMIN] == 0 && (waited || cc[VTIME] == 0));
 }
 
 // -EAGAIN: nothing is there, or somebody else was faster.
-static ssize_t tty_take(struct tty *tty, struct uio *u)
+static ssize_t tty_take(struct tty *tty, struct uio *u, bool waited)
 {
     u8 chunk[CHUNK];
     ssize_t done = 0;
@@ -153,7 +155,7 @@ static ssize_t tty_take(struct tty *tty, struct uio *u)
 
     do {
         mutex_lock(&tty->lock);
-        if (!tty_may_take(&tty->ldisc)) {
+        if (!tty_may_take(&tty->ldisc, waited)) {
             mutex_unlock(&tty->lock);
             return done ? done : -EAGAIN;
         }
@@ -163,7 +165,7 @@ static ssize_t tty_take(struct tty *tty, struct uio *u)
         if (err)
             return done ? done : err;
         done += n;
-    } while (more && u->left);
+    } while (more && u->left && !wait_interrupted(WAIT_KILLABLE));
     return done;
 }
 
@@ -180,9 +182,11 @@ static ssize_t tty_read(struct file *file, struct uio *u, loff_t *pos)
         err = tty_check_background(tty, SIGTTIN);
         if (!err && wait)
             err = tty_wait_input(tty, u->left);
+        err = err ?: mutex_lock_interruptible(&tty->read_lock);
         if (err)
             return err;
-        n = tty_take(tty, u);
+        n = tty_take(tty, u, wait);
+        mutex_unlock(&tty->read_lock);
     } while (n == -EAGAIN && wait && !load_relaxed(&tty->hung));
     tty->ops->room(tty);
     return n == -EAGAIN && load_relaxed(&tty->hung) ? -EIO : n;
@@ -243,7 +247,7 @@ ssize_t tty_write_to(const struct tty_writer *w, struct tty *tty, struct file *f
     while (u->left && !err) {
         size_t n = MIN(u->left, sizeof(chunk));
 
-        err = uio_get(u, chunk, n);
+        err = done && wait_interrupted(WAIT_INTERRUPTIBLE) ? -EINTR : uio_get(u, chunk, n);
         if (!err)
             done += write_chunk(w, tty, chunk, n, wait, &err);
     }
