@@ -4,10 +4,11 @@
 #include "vfs/file.h"
 
 void pipe_init(void);
-// Two open files; flags may have O_NONBLOCK, O_DIRECT is ignored. -ENOMEM.
+// Two open files; flags may have O_NONBLOCK. -ENOMEM.
 int pipe_create(struct file **read_end, struct file **write_end, u32 flags);
-// F_GETPIPE_SZ, F_SETPIPE_SZ: bytes; -EBADF if not a pipe, -EBUSY unless empty, -EINVAL, -EPERM
-// above 1 MiB without CAP_SYS_RESOURCE or beyond what a user may have, -ENOMEM.
+// F_GETPIPE_SZ, F_SETPIPE_SZ: bytes; -EBADF if not a pipe, -EBUSY if what is in it does not fit or
+// is being spliced, -EINVAL, -EPERM above 1 MiB without CAP_SYS_RESOURCE or beyond what a user may
+// have, -ENOMEM.
 s64 pipe_get_size(struct file *f);
 s64 pipe_set_size(struct file *f, u64 size);
 

@@ -151,7 +151,7 @@ static u64 bytes_to_read(struct unix_socket *u)
 
     spin_lock(&u->lock);
     first = list_first(&u->messages, struct unix_message, link);
-    n = u->socket.type != SOCK_DGRAM ? u->unread : first ? first->length : 0;
+    n = !unix_is_packet(u) ? u->unread : first ? first->length : 0;
     spin_unlock(&u->lock);
     return n;
 }

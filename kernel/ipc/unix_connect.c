@@ -243,6 +243,9 @@ int unix_accept(struct socket *s, bool nonblock, struct socket **out)
     wake_next(&s->writable);
     if (load_relaxed(&u->pending_count))
         wake_next(&s->readable);
+    socket_own(&end->socket);
+    if (socket_option(s, SO_PASSCRED))
+        atomic_fetch_or(&end->socket.options, (u32)BIT(SO_PASSCRED));
     *out = &end->socket;
     return 0;
 }
@@ -340,7 +343,7 @@ int unix_shutdown(struct socket *s, int how)
         what = 0;
     } else {
         unix_shut(u, what);
-        if (peer && s->type != SOCK_DGRAM)
+        if (peer && !unix_is_packet(u))
             unix_shut(peer, (what & UNIX_NO_RECEIVE ? UNIX_NO_SEND : 0) |
                                 (what & UNIX_NO_SEND ? UNIX_NO_RECEIVE : 0));
     }
@@ -352,7 +355,7 @@ int unix_shutdown(struct socket *s, int how)
 // The other end learns of it; that something was lost, too.
 static void peer_leave(struct unix_socket *u, struct unix_socket *peer, bool lost)
 {
-    if (u->socket.type != SOCK_DGRAM) {
+    if (!unix_is_packet(u)) {
         if (lost)
             socket_set_error(&peer->socket, ECONNRESET);
         unix_shut(peer, UNIX_NO_IO);

@@ -53,7 +53,6 @@ static inline void list_remove(struct list *n)
     list_init(n);
 }
 
-// Removes and returns the first node, or NULL.
 // The whole of `from`, which is empty then, becomes `to`'s.
 static inline void list_move(struct list *from, struct list *to)
 {
@@ -61,6 +60,7 @@ static inline void list_move(struct list *from, struct list *to)
     list_remove(from);
 }
 
+// Removes and returns the first node, or NULL.
 static inline struct list *list_pop_node(struct list *l)
 {
     struct list *n = l->next;

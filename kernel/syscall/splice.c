@@ -44,7 +44,7 @@ static s64 from_pipe(struct file *pipe, struct end *out, u64 count, bool wait)
 
     while ((there = pipe_claim(pipe)) == -EAGAIN && wait)
         if ((n = pipe_await(pipe, false)))
-            return n;
+            return restartable(n); // even where the other side is a socket
     if (there <= 0)
         return there;
     for (count = MIN(count, (u64)there); (u64)done < count; done += n) {
@@ -67,7 +67,7 @@ static void places_uio(struct uio *u, const struct iovec *places)
     u->kernel = true;
 }
 
-// One read, of as much as there is room for.
+// One read, of as much as there is room for; of a socket, what is there if the call is not to wait.
 static s64 to_pipe(struct end *in, struct file *pipe, u64 count, bool wait)
 {
     struct iovec places[PIPE_PLACES] = {0};
@@ -80,6 +80,8 @@ static s64 to_pipe(struct end *in, struct file *pipe, u64 count, bool wait)
     if (room < 0)
         return room;
     places_uio(&u, places);
+    if (!wait && file_socket(in->file))
+        u.flags |= RWF_NOWAIT;
     n = end_move(in, &u, false);
     pipe_fill(pipe, MAX(n, 0L));
     return n;

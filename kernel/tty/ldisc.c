@@ -9,6 +9,7 @@
 // with IMAXBEL, complained about) until the line is ended or edited. Erasing writes "\b \b" once
 // for each column of what goes away; only a tab needs the column recomputed from the line's start.
 #include "tty/ldisc.h"
+#include "lib/atomic.h"
 #include "lib/bitmap.h"
 #include "lib/macro.h"
 #include "lib/string.h"
@@ -371,13 +372,14 @@ size_t ldisc_read(struct ldisc *l, u8 *dst, size_t n, bool *more)
     return done;
 }
 
+// Who looks unlocked may find that the head has passed this end.
 size_t ldisc_available(const struct ldisc *l)
 {
     size_t n = 0;
 
     if (!ldisc_canonical(l))
         return l->tail - l->head;
-    for (u32 i = l->head; i != l->ready; i++)
+    for (u32 i = load_relaxed(&l->head), end = load_relaxed(&l->ready); (s32)(end - i) > 0; i++)
         n += !bitmap_test(l->is_eof, at(i));
     return n;
 }

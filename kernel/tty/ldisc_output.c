@@ -30,8 +30,10 @@ static void put_return(struct ldisc *l)
 {
     if (l->mode.c_oflag & ONOCR && l->column == 0)
         return;
-    if (l->mode.c_oflag & OCRNL) {
-        put_newline(l);
+    if (l->mode.c_oflag & OCRNL) { // a newline that ONLCR leaves as it is
+        ring_put(l->out, '\n');
+        if (l->mode.c_oflag & ONLRET)
+            l->column = 0;
         return;
     }
     ring_put(l->out, '\r');

@@ -34,17 +34,17 @@ static_assert(TTY_INPUT == TIOCPKT_FLUSHREAD && TTY_OUTPUT == TIOCPKT_FLUSHWRITE
               "what is discarded is the event");
 
 struct pty {
-    struct tty tty;                          // the slave's end
-    struct superblock *sb;                   // (c) referenced while `ends`
-    u32 index;                               // (c)
-    u32 ends;                                // (tty lock) open files
-    u32 slaves;                              // (tty lock) those of the slave
-    bool locked;                             // (tty lock) the slave cannot be opened
-    bool gone;                               // (tty lock) the slave was open and is not
-    bool packet;                             // (tty lock)
-    bool stopped, xon;                       // (tty lock) as last seen by pty_changed
-    u8 events;                               // (tty lock) TIOCPKT_*, not yet read
-    struct ring to_master;                   // (tty lock)
+    struct tty tty;        // the slave's end
+    struct superblock *sb; // (c) referenced while `ends`
+    u32 index;             // (c)
+    u32 ends;              // (tty lock) open files
+    u32 slaves;            // (tty lock) those of the slave
+    bool locked;           // (a) the slave cannot be opened
+    bool gone;             // (tty lock; read anywhere) the slave was open and is not
+    bool packet;           // (tty lock; read anywhere)
+    bool stopped, xon;     // (tty lock) as last seen by pty_changed
+    u8 events;             // (tty lock; read anywhere) TIOCPKT_*, not yet read
+    struct ring to_master; // (tty lock)
     struct wait_queue read_wait, write_wait; // the master's
     struct mutex write_lock;                 // one write(2) of the master at a time
     u8 buffer[TTY_RING];
@@ -63,7 +63,7 @@ static void pty_event_locked(struct pty *p, u32 events)
 {
     if (!p->packet || !events)
         return;
-    p->events |= events;
+    store_relaxed(&p->events, (u8)(p->events | events));
     wake_key(&p->read_wait, TTY_READ_BITS | POLLPRI);
 }
 
@@ -106,11 +106,11 @@ static void pty_changed(struct tty *tty)
 
     mode->c_cflag = (mode->c_cflag & ~(CSIZE | PARENB)) | CS8 | CREAD; // there is no line
     if (stopped != p->stopped) {
-        p->events &= ~(TIOCPKT_STOP | TIOCPKT_START);
+        store_relaxed(&p->events, (u8)(p->events & ~(TIOCPKT_STOP | TIOCPKT_START)));
         pty_event_locked(p, stopped ? TIOCPKT_STOP : TIOCPKT_START);
     }
     if (xon != p->xon) {
-        p->events &= ~(TIOCPKT_DOSTOP | TIOCPKT_NOSTOP);
+        store_relaxed(&p->events, (u8)(p->events & ~(TIOCPKT_DOSTOP | TIOCPKT_NOSTOP)));
         pty_event_locked(p, xon ? TIOCPKT_DOSTOP : TIOCPKT_NOSTOP);
     }
     p->stopped = stopped;
@@ -123,12 +123,12 @@ static int pty_open(struct tty *tty)
     int err = 0;
 
     mutex_lock(&tty->lock);
-    if (p->locked || tty->hung) {
+    if (load_relaxed(&p->locked) || tty->hung) {
         err = -EIO;
     } else {
         p->ends++;
         p->slaves++;
-        p->gone = false;
+        store_relaxed(&p->gone, false);
     }
     mutex_unlock(&tty->lock);
     return err;
@@ -153,7 +153,7 @@ static void pty_close(struct tty *tty)
     struct pty *p = pty_of(tty);
 
     mutex_lock(&tty->lock);
-    p->gone = --p->slaves == 0;
+    store_relaxed(&p->gone, --p->slaves == 0);
     mutex_unlock(&tty->lock);
     wake_all(&p->read_wait);
     pty_end(p);
@@ -251,7 +251,7 @@ static void ptmx_release(struct file *file)
 
 static bool ptmx_readable(struct pty *p)
 {
-    return ring_used(&p->to_master) || p->events || p->gone;
+    return ring_used(&p->to_master) || load_relaxed(&p->events) || load_relaxed(&p->gone);
 }
 
 // Fills the chunk for a read of which `done` bytes are there.
@@ -265,7 +265,7 @@ static ssize_t ptmx_take(struct pty *p, u8 *chunk, size_t n, ssize_t done)
     gone = p->gone;
     if (p->events && !done) {
         chunk[at++] = p->events;
-        p->events = 0;
+        store_relaxed(&p->events, 0);
         any = false;
     } else if (any && p->packet && !done) {
         chunk[at++] = TIOCPKT_DATA;
@@ -291,7 +291,7 @@ static ssize_t ptmx_read_some(struct pty *p, struct uio *u)
         if (err)
             return done ? done : err;
         done += n;
-    } while (n == sizeof(chunk) && u->left);
+    } while (n == sizeof(chunk) && u->left && !wait_interrupted(WAIT_INTERRUPTIBLE));
     return done;
 }
 
@@ -349,14 +349,15 @@ static ssize_t ptmx_write(struct file *file, struct uio *u, loff_t *pos)
 static u32 ptmx_poll(struct file *file, struct poll_table *table)
 {
     struct pty *p = file->private;
-    u32 ready;
+    u32 ready, events;
 
     poll_wait(table, &p->read_wait);
     poll_wait(table, &p->write_wait);
-    ready = p->gone ? POLLHUP : 0;
-    if (ring_used(&p->to_master) || p->events)
+    ready = load_relaxed(&p->gone) ? POLLHUP : 0;
+    events = load_relaxed(&p->events);
+    if (ring_used(&p->to_master) || events)
         ready |= TTY_READ_BITS;
-    if (p->events)
+    if (events)
         ready |= POLLPRI;
     return ready | (ptmx_writable(&p->tty) ? TTY_WRITE_BITS : 0);
 }
@@ -371,9 +372,9 @@ static s64 ptmx_set_packet(struct pty *p, u64 arg)
     if (err)
         return err;
     mutex_lock(&p->tty.lock);
-    p->packet = on;
+    store_relaxed(&p->packet, on != 0);
     if (!on)
-        p->events = 0;
+        store_relaxed(&p->events, 0);
     mutex_unlock(&p->tty.lock);
     return 0;
 }
@@ -437,11 +438,11 @@ static s64 ptmx_ioctl(struct file *file, u32 cmd, u64 arg)
     case TIOCSPTLCK:
         return ptmx_set_lock(p, arg);
     case TIOCGPTLCK:
-        return put_user_u32(arg, p->locked);
+        return put_user_u32(arg, load_relaxed(&p->locked));
     case TIOCPKT:
         return ptmx_set_packet(p, arg);
     case TIOCGPKT:
-        return put_user_u32(arg, p->packet);
+        return put_user_u32(arg, load_relaxed(&p->packet));
     case TIOCSIG:
         return ptmx_signal(p, arg);
     case FIONREAD:

@@ -23,6 +23,7 @@ void tty_init(struct tty *tty, const struct tty_ops *ops, u32 dev)
     tty->dev = dev;
     ref_init(&tty->refs, 1);
     mutex_init(&tty->lock, RANK_TTY);
+    mutex_init(&tty->read_lock, RANK_NONE);
     mutex_init(&tty->write_lock, RANK_NONE);
     ring_init(&tty->out, tty->out_buffer, TTY_RING);
     ldisc_init(&tty->ldisc, &tty->out);
@@ -66,7 +67,7 @@ void tty_input_done(struct tty *tty)
 void tty_hangup(struct tty *tty)
 {
     mutex_lock(&tty->lock);
-    tty->hung = true;
+    store_relaxed(&tty->hung, true);
     mutex_unlock(&tty->lock);
     wake_all(&tty->read_wait);
     wake_all(&tty->write_wait);
@@ -101,16 +102,14 @@ void tty_flush_input(struct tty *tty)
 
 static bool tty_drained(struct tty *tty)
 {
-    if (!tty->ops->pending || tty->hung)
+    if (!tty->ops->pending || load_relaxed(&tty->hung))
         return true;
     return ring_used(&tty->out) == 0 && tty->ops->pending(tty) == 0;
 }
 
 int tty_drain(struct tty *tty)
 {
-    int err = wait_event(&tty->write_wait, tty_drained(tty), WAIT_INTERRUPTIBLE, NS_NEVER);
-
-    return err == -EINTR ? -ERESTARTSYS : err;
+    return wait_event(&tty->write_wait, tty_drained(tty), WAIT_INTERRUPTIBLE, NS_NEVER);
 }
 
 // The rules of VMIN and VTIME (POSIX.1-2017, 11.1.7): the time runs from the last byte, or from the
@@ -126,23 +125,27 @@ static int tty_wait_input(struct tty *tty, size_t n)
         seen = ldisc_available(l);
         timeout = ldisc_timeout(l, seen);
         deadline = timeout == LDISC_FOREVER ? NS_NEVER : clock_monotonic() + timeout;
-        err = wait_event(&tty->read_wait,
-                         tty->hung || ldisc_enough(l, n) || ldisc_available(l) > seen,
-                         WAIT_INTERRUPTIBLE, deadline);
-    } while (!err && !tty->hung && !ldisc_enough(l, n));
+        err =
+            wait_event(&tty->read_wait,
+                       load_relaxed(&tty->hung) || ldisc_enough(l, n) || ldisc_available(l) > seen,
+                       WAIT_INTERRUPTIBLE, deadline);
+    } while (!err && !load_relaxed(&tty->hung) && !ldisc_enough(l, n));
     return err == -ETIMEDOUT ? 0 : err;
 }
 
-// A read may end with what is there: a line, some bytes, or nothing where VMIN is 0.
-static bool tty_may_take(const struct ldisc *l)
+// A read may end with what is there: a line, some bytes, or nothing where VMIN is 0 and the time,
+// if there is one, has been waited for.
+static bool tty_may_take(const struct ldisc *l, bool waited)
 {
+    const u8 *cc = l->mode.c_cc;
+
     if (ldisc_canonical(l))
         return ldisc_readable(l);
-    return ldisc_available(l) || l->mode.c_cc[VMIN] == 0;
+    return ldisc_available(l) || (cc[VMIN] == 0 && (waited || cc[VTIME] == 0));
 }
 
 // -EAGAIN: nothing is there, or somebody else was faster.
-static ssize_t tty_take(struct tty *tty, struct uio *u)
+static ssize_t tty_take(struct tty *tty, struct uio *u, bool waited)
 {
     u8 chunk[CHUNK];
     ssize_t done = 0;
@@ -152,7 +155,7 @@ static ssize_t tty_take(struct tty *tty, struct uio *u)
 
     do {
         mutex_lock(&tty->lock);
-        if (!tty_may_take(&tty->ldisc)) {
+        if (!tty_may_take(&tty->ldisc, waited)) {
             mutex_unlock(&tty->lock);
             return done ? done : -EAGAIN;
         }
@@ -162,7 +165,7 @@ static ssize_t tty_take(struct tty *tty, struct uio *u)
         if (err)
             return done ? done : err;
         done += n;
-    } while (more && u->left);
+    } while (more && u->left && !wait_interrupted(WAIT_KILLABLE));
     return done;
 }
 
@@ -173,23 +176,25 @@ static ssize_t tty_read(struct file *file, struct uio *u, loff_t *pos)
     ssize_t n;
     int err;
 
-    if (!u->left || tty->hung)
+    if (!u->left || load_relaxed(&tty->hung))
         return 0;
     do {
         err = tty_check_background(tty, SIGTTIN);
         if (!err && wait)
             err = tty_wait_input(tty, u->left);
+        err = err ?: mutex_lock_interruptible(&tty->read_lock);
         if (err)
             return err;
-        n = tty_take(tty, u);
-    } while (n == -EAGAIN && wait && !tty->hung);
+        n = tty_take(tty, u, wait);
+        mutex_unlock(&tty->read_lock);
+    } while (n == -EAGAIN && wait && !load_relaxed(&tty->hung));
     tty->ops->room(tty);
-    return n == -EAGAIN && tty->hung ? -EIO : n;
+    return n == -EAGAIN && load_relaxed(&tty->hung) ? -EIO : n;
 }
 
 static bool tty_writable(struct tty *tty)
 {
-    return tty->hung || ring_space(&tty->out) >= OUT_ROOM;
+    return load_relaxed(&tty->hung) || ring_space(&tty->out) >= OUT_ROOM;
 }
 
 static ssize_t tty_emit(struct tty *tty, const u8 *s, size_t n)
@@ -242,7 +247,7 @@ ssize_t tty_write_to(const struct tty_writer *w, struct tty *tty, struct file *f
     while (u->left && !err) {
         size_t n = MIN(u->left, sizeof(chunk));
 
-        err = uio_get(u, chunk, n);
+        err = done && wait_interrupted(WAIT_INTERRUPTIBLE) ? -EINTR : uio_get(u, chunk, n);
         if (!err)
             done += write_chunk(w, tty, chunk, n, wait, &err);
     }
@@ -267,7 +272,7 @@ static u32 tty_poll(struct file *file, struct poll_table *table)
 
     poll_wait(table, &tty->read_wait);
     poll_wait(table, &tty->write_wait);
-    if (tty->hung)
+    if (load_relaxed(&tty->hung))
         return TTY_READ_BITS | TTY_WRITE_BITS | POLLERR | POLLHUP;
     return (ldisc_readable(&tty->ldisc) ? TTY_READ_BITS : 0) |
            (tty_writable(tty) ? TTY_WRITE_BITS : 0);

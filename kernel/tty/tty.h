@@ -38,11 +38,12 @@ struct tty {
     u32 dev;                   // (c)
     struct ref refs;           // files and the session
     struct mutex lock;         // RANK_TTY
+    struct mutex read_lock;    // one read takes its line at a time; outside `lock`
     struct mutex write_lock;   // see struct tty_writer
     struct ldisc ldisc;        // (l); waiters look at it unlocked, and again locked
     struct winsize size;       // (l)
     struct ring out;           // (l) echo and processed output
-    bool hung;                 // (l) the other end is gone for ever
+    bool hung;                 // (l; read anywhere) the other end is gone for ever
     struct wait_queue read_wait, write_wait;
     struct session *session;  // (proctree) referenced; whose controlling terminal this is
     struct group *foreground; // (proctree) referenced
@@ -72,7 +73,7 @@ s64 tty_ioctl(struct file *file, u32 cmd, u64 arg);
 
 // Moves output to the device; tty->lock is held.
 void tty_pump_locked(struct tty *tty);
-// Sleeps until all output is sent; -ERESTARTSYS.
+// Sleeps until all output is sent; -EINTR.
 int tty_drain(struct tty *tty);
 void tty_flush_input(struct tty *tty);
 

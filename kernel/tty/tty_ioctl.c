@@ -202,19 +202,27 @@ static const struct {
     {TIOCGPTPEER, false, tty_no_master},
 };
 
+// Of a terminal that was hung up, or to a group in the background that nobody could continue.
+static int not_ours(u32 cmd)
+{
+    return cmd == TIOCSPGRP ? -ENOTTY : -EIO;
+}
+
 s64 tty_control(struct tty *tty, struct file *file, u32 cmd, u64 arg)
 {
     int err;
 
-    if (tty->hung)
-        return cmd == TIOCSPGRP ? -ENOTTY : -EIO;
+    if (load_relaxed(&tty->hung))
+        return not_ours(cmd);
     if (cmd == TIOCSCTTY)
         return tty_acquire(tty, file->mode & FILE_F_READ, arg == 1);
     for (unsigned i = 0; i < ARRAY_SIZE(calls); i++) {
         if (calls[i].cmd != cmd)
             continue;
         err = calls[i].changes ? tty_check_background(tty, SIGTTOU) : 0;
-        return err ?: calls[i].call(tty, cmd, arg);
+        if (err)
+            return err == -EIO ? not_ours(cmd) : err;
+        return calls[i].call(tty, cmd, arg);
     }
     return -ENOTTY;
 }

@@ -61,6 +61,8 @@ int tty_check_background(struct tty *tty, int sig)
         err = -EIO;
         if (!exempt && !group_is_orphaned_locked(process_self()->group)) {
             signal_send_group_locked(process_self()->group, sig, NULL);
+            // Another thread may take it: this one begins its call again.
+            atomic_fetch_or(&arch_self()->work, (u32)WORK_SIGNAL);
             err = -ERESTARTSYS;
         }
     }
@@ -133,7 +135,7 @@ static int tty_may_acquire_locked(struct tty *tty, bool reads, bool steal)
     struct session *s = session_self_locked();
     bool admin = cred_capable(thread_self()->cred, CAP_SYS_ADMIN);
 
-    if (tty->hung) // set before tty_hangup_session waits for our lock
+    if (load_relaxed(&tty->hung)) // set before tty_hangup_session waits for our lock
         return -EIO;
     if (s->leader != process_self() || s->tty || (tty->session && !(steal && admin)))
         return -EPERM;

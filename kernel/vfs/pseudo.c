@@ -72,10 +72,11 @@ void text_append(struct text *t, const char *s, size_t n)
     t->length += n;
 }
 
+// A string that is shorter when it is written than it was when it was measured ends the text there.
 void text_printf(struct text *t, const char *fmt, ...)
 {
     va_list args;
-    int n;
+    int n, written;
 
     va_start(args, fmt);
     n = vsnformat(NULL, 0, fmt, args);
@@ -83,15 +84,19 @@ void text_printf(struct text *t, const char *fmt, ...)
     if (!text_reserve(t, n))
         return;
     va_start(args, fmt);
-    vsnformat(t->data + t->length, n + 1, fmt, args);
+    written = vsnformat(t->data + t->length, n + 1, fmt, args);
     va_end(args);
-    t->length += n;
+    t->length += MIN(n, written);
 }
 
 void text_escaped(struct text *t, const char *s, const char *set)
 {
-    for (; *s; s++)
-        text_printf(t, strchr(set, *s) ? "\\%03o" : "%c", *s);
+    for (char c; (c = *s); s++) {
+        if (strchr(set, c))
+            text_printf(t, "\\%03o", c);
+        else
+            text_append(t, &c, 1);
+    }
 }
 
 struct text_file {

@@ -50,14 +50,19 @@ int socket_create(int family, int type, int protocol, struct socket **out)
     return families[family] ? families[family]->create(type, protocol, out) : -EAFNOSUPPORT;
 }
 
+void socket_own(struct socket *s)
+{
+    s->inode.uid = thread_self()->cred->fsuid;
+    s->inode.gid = thread_self()->cred->fsgid;
+}
+
 void socket_setup(struct socket *s, const struct socket_ops *ops, u16 family, u16 type)
 {
     static const struct inode_ops no_ops;
 
     inode_init(&s->inode, socket_sb, S_IFSOCK | 0777);
     s->inode.ops = &no_ops;
-    s->inode.uid = thread_self()->cred->fsuid;
-    s->inode.gid = thread_self()->cred->fsgid;
+    socket_own(s);
     s->ops = ops;
     s->family = family;
     s->type = type;

@@ -77,6 +77,7 @@ void socket_init(void);
 void socket_family_register(const struct socket_family *family); // boot; must live on
 int socket_create(int family, int type, int protocol, struct socket **out);
 void socket_setup(struct socket *s, const struct socket_ops *ops, u16 family, u16 type);
+void socket_own(struct socket *s); // it is the caller's, who accepts it; it has no file yet
 
 static inline void socket_get(struct socket *s)
 {

@@ -457,6 +457,36 @@ static void test_credentials(void)
     close(fd);
 }
 
+/* What an accepted socket has of its listener, and of who accepts */
+
+static void stranger_child(void *unused)
+{
+    int fd = unix_socket(SOCK_STREAM);
+
+    (void)unused;
+    NEED(setgid(71) == 0 && setuid(70) == 0);
+    NEED(connect_to(fd, "@accepts") == 0);
+    NEED(write(fd, "x", 1) == 1);
+}
+
+static void test_accepted(void)
+{
+    int server = listener(SOCK_STREAM, "@accepts", 3);
+    struct stat st;
+    ssize_t got;
+
+    EXPECT("client", child_run(stranger_child, NULL), 0);
+    NEED(option_set(server, SO_PASSCRED, 1) == 0);
+    int end = accept(server, NULL, NULL);
+    EXPECT("accepted: SO_PASSCRED of the listener", option(end, SO_PASSCRED), 1);
+    EXPECT("accepted: the client's credentials", cred_receive(end, &got).uid, 70);
+    NEED(fstat(end, &st) == 0);
+    EXPECT("accepted: its owner", st.st_uid, geteuid());
+    EXPECT("accepted: its group", st.st_gid, getegid());
+    close(end);
+    close(server);
+}
+
 int main(void)
 {
     abi_begin();
@@ -471,6 +501,7 @@ int main(void)
     child_run(limit_child, NULL);
     child_run(full_child, NULL);
     test_credentials();
+    test_accepted();
     scratch_leave();
     return abi_end();
 }

@@ -365,6 +365,45 @@ static void test_threads(void)
     gate_fini(&gate);
 }
 
+/* A name that changes while it is read */
+
+static int renamer; // (a) its thread id; -1: it is to end
+
+static void *rename_main(void *unused)
+{
+    (void)unused;
+    __atomic_store_n(&renamer, (int)syscall(SYS_gettid), __ATOMIC_RELEASE);
+    while (__atomic_load_n(&renamer, __ATOMIC_RELAXED) != -1) {
+        prctl(PR_SET_NAME, "a");
+        prctl(PR_SET_NAME, "aaaaaaaaaaaaaaa");
+    }
+    return NULL;
+}
+
+static void test_renaming(void)
+{
+    char path[64], text[64];
+    pthread_t thread;
+    int beyond = 0;
+
+    NEED(pthread_create(&thread, NULL, rename_main, NULL) == 0);
+    while (!__atomic_load_n(&renamer, __ATOMIC_ACQUIRE))
+        sched_yield();
+    snprintf(path, sizeof(path), "/proc/self/task/%d/comm", renamer);
+    for (int i = 0; i < 5000; i++) {
+        int fd = open(path, O_RDONLY);
+        ssize_t n = read(fd, text, sizeof(text));
+        char *end = n > 0 ? memchr(text, '\n', n) : NULL;
+
+        NEED(n > 0);
+        beyond += end && end != text + n - 1;
+        close(fd);
+    }
+    __atomic_store_n(&renamer, -1, __ATOMIC_RELAXED);
+    pthread_join(thread, NULL);
+    EXPECT("nothing behind a name that became shorter", beyond, 0);
+}
+
 int main(int argc, char **argv)
 {
     (void)argc;
@@ -380,5 +419,6 @@ int main(int argc, char **argv)
     test_more();
     test_oom();
     test_threads();
+    test_renaming();
     return abi_end();
 }

@@ -2,7 +2,9 @@
 // Pseudo-terminals: pty(7), pts(4), ptmx, ioctl_tty(2), packet mode, hangup, devpts.
 #include "pty.h"
 #include <dirent.h>
+#include <pthread.h>
 #include <sys/sysmacros.h>
+#include <sys/uio.h>
 #include <sys/vfs.h>
 
 static void test_names(void)
@@ -220,6 +222,131 @@ static void test_lines(void)
     EXPECT("bytes for the master", (ioctl(master, FIONREAD, &n), n), 2);
     EXPECT("flush by the master", tcflush(master, TCIFLUSH), 0);
     EXPECT("all gone", ready(master), POLLOUT);
+    close(slave);
+    close(master);
+}
+
+// What becomes of a carriage return that is written.
+static void test_returns(void)
+{
+    struct termios t;
+    int master, slave;
+
+    pair_open(&master, &slave);
+    tcgetattr(slave, &t);
+    t.c_oflag |= OCRNL;
+    tcsetattr(slave, TCSANOW, &t);
+    write(slave, "a\rb\n", 4);
+    EXPECT_STR("a return is a newline alone", text_of_length(master, 5), "a\nb\r\n");
+    close(slave);
+    close(master);
+}
+
+// Two threads read lines: each gets whole ones.
+#define LINE   1000
+#define ROUNDS 300
+
+static int lines_slave;
+
+static void *line_reader(void *unused)
+{
+    char *text = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    long torn = 0;
+    ssize_t n;
+
+    (void)unused;
+    while ((n = read(lines_slave, text, PAGE)) > 0) {
+        torn += n != LINE || text[LINE - 1] != '\n';
+        for (int i = 1; i < LINE - 1 && i < n; i++)
+            torn += text[i] != text[0];
+        madvise(text, PAGE, MADV_DONTNEED);
+    }
+    munmap(text, PAGE);
+    return (void *)torn;
+}
+
+static void test_line_readers(void)
+{
+    char line[LINE];
+    struct termios t;
+    pthread_t threads[2];
+    void *torn[2];
+    int master;
+
+    pair_open(&master, &lines_slave);
+    tcgetattr(master, &t);
+    t.c_lflag &= ~ECHO;
+    tcsetattr(master, TCSANOW, &t);
+    for (int i = 0; i < 2; i++)
+        NEED(pthread_create(&threads[i], NULL, line_reader, NULL) == 0);
+    for (int i = 0; i < ROUNDS; i++) {
+        memset(line, 'a' + i % 26, LINE);
+        line[LINE - 1] = '\n';
+        NEED(write(master, line, LINE) == LINE);
+    }
+    write(master, "\x04\x04\x04\x04", 4); // more than enough for both
+    for (int i = 0; i < 2; i++)
+        pthread_join(threads[i], &torn[i]);
+    EXPECT("lines are whole", (long)torn[0] + (long)torn[1], 0);
+    close(lines_slave);
+    close(master);
+}
+
+// Between VMIN and VTIME, for a reader that does not wait.
+static void test_no_time(void)
+{
+    struct termios t;
+    int master, slave;
+    char c;
+
+    pair_open(&master, &slave);
+    make_raw(slave);
+    fcntl(slave, F_SETFL, O_RDWR | O_NONBLOCK);
+    tcgetattr(slave, &t);
+    t.c_cc[VMIN] = 0;
+    t.c_cc[VTIME] = 1;
+    tcsetattr(slave, TCSANOW, &t);
+    EXPECT_ERR("no time to wait for", read(slave, &c, 1), EAGAIN);
+    fcntl(slave, F_SETFL, O_RDWR);
+    EXPECT("time waited for", read(slave, &c, 1), 0);
+    t.c_cc[VTIME] = 0;
+    tcsetattr(slave, TCSANOW, &t);
+    EXPECT("no time, waiting", read(slave, &c, 1), 0);
+    fcntl(slave, F_SETFL, O_RDWR | O_NONBLOCK);
+    EXPECT("no time, not waiting", read(slave, &c, 1), 0);
+    close(slave);
+    close(master);
+}
+
+// A line without end is refused byte by byte, and its writer never waits: a signal ends the call.
+#define PIECE  (1 << 20)
+#define PIECES 64
+
+static void long_writer(void *argument)
+{
+    struct sigaction action = {.sa_handler = note};
+    struct iovec iov[PIECES];
+    static char piece[PIECE];
+    ssize_t n;
+
+    sigaction(SIGUSR1, &action, NULL);
+    memset(piece, 'x', PIECE);
+    for (int i = 0; i < PIECES; i++)
+        iov[i] = (struct iovec){piece, PIECE};
+    n = writev(*(int *)argument, iov, PIECES);
+    _exit(n > 0 && n < (ssize_t)PIECE * PIECES ? 0 : 1);
+}
+
+static void test_long_write(void)
+{
+    int master, slave;
+    pid_t child;
+
+    pair_open(&master, &slave);
+    child = child_start(long_writer, &master);
+    await(master, POLLIN); // the echo
+    kill(child, SIGUSR1);
+    EXPECT("a signal ends a write that does not wait", child_end(child), 0);
     close(slave);
     close(master);
 }
@@ -528,6 +655,10 @@ int main(void)
     test_modes();
     test_short_modes();
     test_lines();
+    test_returns();
+    test_line_readers();
+    test_no_time();
+    test_long_write();
     test_nonblocking();
     test_blocking(true);
     test_blocking(false);

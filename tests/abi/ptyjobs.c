@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Pseudo-terminals and sessions: who gets one, job control, hangup; the library's functions.
 #include "pty.h"
+#include <pthread.h>
 #include <utmp.h>
 
 // Signals of a session.
@@ -216,6 +217,111 @@ static void test_background(void)
     session_fini(&s);
 }
 
+// One thread of a background process reads, another takes the signal: the read begins again, until
+// the process is in the foreground.
+static int read_done; // (a)
+
+static void *background_reader(void *argument)
+{
+    struct session *s = argument;
+    char c = 0;
+    ssize_t n = read(s->slave, &c, 1);
+    long result = n == 1 ? c : -errno;
+
+    __atomic_store_n(&read_done, 1, __ATOMIC_RELEASE);
+    return (void *)result;
+}
+
+static void threads_child(struct session *s)
+{
+    struct sigaction action = {.sa_handler = note, .sa_flags = SA_RESTART};
+    pthread_t thread;
+    void *result;
+
+    setpgid(0, 0);
+    sigaction(SIGTTIN, &action, NULL);
+    signal(SIGTTOU, SIG_IGN);
+    gate_wait(&s->go);
+    NEED(pthread_create(&thread, NULL, background_reader, s) == 0);
+    while (seen[SIGTTIN] < 3 && !__atomic_load_n(&read_done, __ATOMIC_ACQUIRE))
+        sched_yield();
+    EXPECT("taken by another thread", tcsetpgrp(s->slave, getpgrp()), 0);
+    write(s->master, "k\n", 2);
+    pthread_join(thread, &result);
+    EXPECT("the read goes on", (long)result, 'k');
+    _exit(0);
+}
+
+static void threads_main(void *argument)
+{
+    struct session *s = argument;
+    pid_t child;
+
+    setsid();
+    NEED(ioctl(s->slave, TIOCSCTTY, 0) == 0);
+    child = fork();
+    if (child == 0)
+        threads_child(s);
+    setpgid(child, child);
+    gate_post(&s->go);
+    EXPECT("its process", child_end(child), 0);
+}
+
+static void test_threads(void)
+{
+    struct session s;
+
+    session_init(&s);
+    EXPECT("two threads in the background", child_run(threads_main, &s), 0);
+    session_fini(&s);
+}
+
+// A background group that nobody could continue is not stopped.
+static void orphan_child(struct session *s, pid_t parent)
+{
+    struct termios t;
+    char c;
+
+    setpgid(0, 0);
+    gate_post(&s->ready);
+    CHECK("orphaned", COMES(getppid() != parent));
+    EXPECT_ERR("an orphan reads", read(s->slave, &c, 1), EIO);
+    NEED(tcgetattr(s->slave, &t) == 0);
+    EXPECT_ERR("an orphan sets modes", tcsetattr(s->slave, TCSANOW, &t), EIO);
+    EXPECT_ERR("an orphan takes the foreground", tcsetpgrp(s->slave, getpgrp()), ENOTTY);
+    gate_post(&s->go);
+    _exit(0);
+}
+
+static void orphan_parent(void *argument)
+{
+    struct session *s = argument;
+    pid_t self = getpid();
+
+    if (fork() == 0)
+        orphan_child(s, self);
+    gate_wait(&s->ready);
+}
+
+static void orphan_main(void *argument)
+{
+    struct session *s = argument;
+
+    setsid();
+    NEED(ioctl(s->slave, TIOCSCTTY, 0) == 0);
+    EXPECT("its parent", child_run(orphan_parent, s), 0);
+    gate_wait(&s->go);
+}
+
+static void test_orphans(void)
+{
+    struct session s;
+
+    session_init(&s);
+    EXPECT("an orphaned group", child_run(orphan_main, &s), 0);
+    session_fini(&s);
+}
+
 // The foreground group hears of the hangup when the leader ends.
 static void jobs_main(void *argument)
 {
@@ -306,6 +412,8 @@ int main(void)
     test_opening();
     test_writer();
     test_background();
+    test_threads();
+    test_orphans();
     test_hangup();
     test_library();
     return abi_end();

@@ -217,6 +217,56 @@ static void test_messages(void)
     }
 }
 
+// A splice that waits for its pipe begins again after a handler, also where the other side is a
+// socket.
+static int *handled; // (a)
+
+static void handle(int number)
+{
+    (void)number;
+    __atomic_add_fetch(handled, 1, __ATOMIC_RELEASE);
+}
+
+struct ends {
+    int p[2], s[2];
+};
+
+static void splice_child(void *argument)
+{
+    struct sigaction action = {.sa_handler = handle, .sa_flags = SA_RESTART};
+    struct ends *e = argument;
+
+    sigaction(SIGUSR1, &action, NULL);
+    EXPECT("begun again", splice(e->p[0], NULL, e->s[0], NULL, 100, 0), 3);
+}
+
+static void test_sockets(void)
+{
+    struct ends e;
+    pid_t child;
+
+    handled = shared_page();
+    NEED(pipe(e.p) == 0 && socketpair(AF_UNIX, SOCK_STREAM, 0, e.s) == 0);
+    child = child_start(splice_child, &e);
+    process_await(child, "S");
+    kill(child, SIGUSR1);
+    CHECK("handler", COMES(__atomic_load_n(handled, __ATOMIC_ACQUIRE) == 1));
+    NEED(write(e.p[1], "abc", 3) == 3);
+    EXPECT("splicer", child_end(child), 0);
+    EXPECT("to the socket", read(e.s[1], back, 10), 3);
+    EXPECT_ERR("an empty socket", splice(e.s[1], NULL, e.p[1], NULL, 10, SPLICE_F_NONBLOCK),
+               EAGAIN);
+    fcntl(e.p[1], F_SETFL, O_WRONLY | O_NONBLOCK);
+    EXPECT_ERR("and a pipe that does not wait", splice(e.s[1], NULL, e.p[1], NULL, 10, 0), EAGAIN);
+    NEED(write(e.s[0], "defg", 4) == 4);
+    EXPECT("what is there", splice(e.s[1], NULL, e.p[1], NULL, 10, SPLICE_F_NONBLOCK), 4);
+    for (int i = 0; i < 2; i++) {
+        close(e.p[i]);
+        close(e.s[i]);
+    }
+    munmap(handled, PAGE);
+}
+
 // Two splice from one pipe to another while one writes and one reads: nothing is lost or doubled.
 #define STREAM (1 << 20)
 
@@ -331,6 +381,7 @@ int main(void)
     test_errors();
     test_fifo();
     test_messages();
+    test_sockets();
     test_stream();
     test_share();
     return abi_end();

@@ -169,6 +169,9 @@ static void test_partial_reads(void **state)
     assert_int_equal(ldisc_available(&ldisc), 9);
     assert_int_equal(ldisc_read(&ldisc, got, 4, &more), 4);
     assert_true(more);
+    ldisc.head += 100; // as one who does not lock may see it
+    assert_int_equal(ldisc_available(&ldisc), 0);
+    ldisc.head -= 100;
     assert_int_equal(ldisc_read(&ldisc, got, 8, &more), 3);
     assert_false(more);
     // The end of file right behind the last byte that fits is not a read of its own.
@@ -297,7 +300,11 @@ static void test_output(void **state)
     output_is("ab\tc", "ab      c");
     assert_int_equal(ldisc.column, 9);
     ldisc.mode.c_oflag |= OCRNL;
-    output_is("x\r", "x\r\n");
+    output_is("x\r", "x\n");
+    assert_int_equal(ldisc.column, 10);
+    ldisc.mode.c_oflag |= ONLRET;
+    output_is("x\r", "x\n");
+    assert_int_equal(ldisc.column, 0);
     ldisc.mode.c_oflag = OPOST | ONOCR;
     output_is("\rx\r\n", "x\r\n");
     ldisc.mode.c_oflag = 0;
