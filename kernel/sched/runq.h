@@ -4,8 +4,9 @@
 // Real-time threads run before all others: highest priority first, first come first served.
 // Fair threads share by weight: `vruntime` is time received times 1024 / weight. A thread asks for
 // one slice at a time; its deadline is the vruntime at which that slice will be used up, and the
-// earliest deadline runs. `floor` follows the vruntime of what is picked: a thread that slept
-// starts at most half a slice behind it, so it goes first but cannot claim the time it slept.
+// earliest deadline runs. `floor` follows the vruntime of what is picked, and of what runs alone: a
+// thread that slept starts at most half a slice behind it, so it goes first but cannot claim the
+// time it slept.
 //
 // All are in one order. Its first thread is held in `first`, out of the tree: a queue of one never
 // touches the tree. The running thread is on no queue.
@@ -74,6 +75,13 @@ static inline void runq_insert(struct runq *q, struct thread *t, bool head)
 
 void runq_remove(struct runq *q, struct thread *t);
 
+// A fair thread is where the queue's time is: who comes later starts there.
+static inline void runq_follow(struct runq *q, const struct thread *t)
+{
+    if (!runq_is_rt(t) && runq_before(q->floor, t->vruntime))
+        q->floor = t->vruntime;
+}
+
 // Removes and returns the thread to run; NULL if the queue is empty.
 static inline struct thread *runq_pop(struct runq *q)
 {
@@ -86,8 +94,7 @@ static inline struct thread *runq_pop(struct runq *q)
         runq_first_refill(q);
     t->queued = false;
     q->count--;
-    if (!runq_is_rt(t) && runq_before(q->floor, t->vruntime))
-        q->floor = t->vruntime;
+    runq_follow(q, t);
     return t;
 }
 

@@ -329,6 +329,8 @@ void sched_tick(bool user)
     over = sched_charge(h, now);
     if (h->current != h->idle) {
         h->current->mode = user ? CPU_USER : CPU_SYSTEM;
+        if (!h->rq.count)
+            runq_follow(&h->rq, h->current); // it is not queued and picked again
         if (over && runq_outranks(&h->rq, h->current)) {
             h->current->turn_over = true;
             sched_kick(h);

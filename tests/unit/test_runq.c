@@ -153,6 +153,36 @@ static void test_sleeper(void **state)
     fail_msg("the sleeper kept the queue, %lu ns behind", behind);
 }
 
+// A thread that nobody disturbs is charged by ticks alone, and picked but once. Who comes then
+// shares with it, and is not given all the time that it had alone.
+static void test_alone(void **state)
+{
+    struct thread *old = &threads[0], *new = &threads[1];
+
+    q = (struct runq){0};
+    thread_set(old, SCHED_CLASS_FAIR, 0, 0);
+    thread_set(new, SCHED_CLASS_FAIR, 0, 0);
+    runq_place(&q, old, false);
+    runq_insert(&q, old, false);
+    assert_ptr_equal(runq_pop(&q), old);
+    for (unsigned i = 0; i < 1000; i++) {
+        runq_charge(old, RUNQ_SLICE);
+        runq_follow(&q, old);
+    }
+    runq_place(&q, new, false);
+    runq_insert(&q, new, false);
+    runq_insert(&q, old, false);
+    for (unsigned turn = 0; turn < 3; turn++) {
+        struct thread *t = runq_pop(&q);
+
+        if (t == old)
+            return;
+        runq_charge(t, RUNQ_SLICE);
+        runq_insert(&q, t, false);
+    }
+    fail_msg("the newcomer keeps the queue");
+}
+
 static void test_real_time(void **state)
 {
     struct thread *low = &threads[0], *high = &threads[1], *fair = &threads[2];
@@ -200,8 +230,8 @@ static void test_defer(void **state)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_against_model), cmocka_unit_test(test_shares),
-    cmocka_unit_test(test_sleeper),       cmocka_unit_test(test_real_time),
-    cmocka_unit_test(test_defer),
+    cmocka_unit_test(test_sleeper),       cmocka_unit_test(test_alone),
+    cmocka_unit_test(test_real_time),     cmocka_unit_test(test_defer),
 };
 
 UNIT_MAIN(tests)
