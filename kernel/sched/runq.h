@@ -110,15 +110,20 @@ static inline void runq_place(struct runq *q, struct thread *t, bool slept)
     t->deadline = t->vruntime + runq_scale(t, RUNQ_SLICE);
 }
 
-// Counts `delta` ns of running; true if the slice is over (the next one has begun then).
+// Counts `delta` ns of running; true if the slice is over (the next one has begun then). A turn
+// before the fair threads is none of their time: it is not held against who becomes one of them. A
+// fair thread that is lent a priority runs as SCHED_FIFO.
 static inline bool runq_charge(struct thread *t, ns_t delta)
 {
-    t->vruntime += runq_scale(t, delta);
+    bool rt = runq_is_rt(t);
+
+    if (likely(!rt))
+        t->vruntime += runq_scale(t, delta);
     if (likely(delta < t->slice_left)) {
         t->slice_left -= delta;
         return false;
     }
-    if (t->policy == SCHED_CLASS_RT_FIFO)
+    if (rt && t->policy != SCHED_CLASS_RT_RR)
         return false;
     t->slice_left = t->policy == SCHED_CLASS_RT_RR ? RUNQ_RR_SLICE : RUNQ_SLICE;
     t->deadline = t->vruntime + runq_scale(t, RUNQ_SLICE);

@@ -209,6 +209,26 @@ static void test_real_time(void **state)
     assert_null(runq_find_movable(&q, 1));
 }
 
+// What a thread got as a real-time one is not held against it when it is a fair one again; and with
+// a priority that it is lent it has no slices.
+static void test_loan(void **state)
+{
+    struct thread *lent = &threads[0], *other = &threads[1];
+
+    q = (struct runq){0};
+    thread_set(lent, SCHED_CLASS_FAIR, 0, 0);
+    thread_set(other, SCHED_CLASS_FAIR, 0, 0);
+    runq_place(&q, lent, false);
+    runq_place(&q, other, false);
+    lent->rt_priority = 7;
+    assert_false(runq_charge(lent, 10000 * MS));
+    lent->rt_priority = 0;
+    runq_place(&q, lent, false);
+    runq_insert(&q, other, false);
+    runq_insert(&q, lent, false);
+    assert_int_equal(lent->deadline, other->deadline);
+}
+
 // A thread that yields goes behind the next one, and no further.
 static void test_defer(void **state)
 {
@@ -231,7 +251,8 @@ static void test_defer(void **state)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_against_model), cmocka_unit_test(test_shares),
     cmocka_unit_test(test_sleeper),       cmocka_unit_test(test_alone),
-    cmocka_unit_test(test_real_time),     cmocka_unit_test(test_defer),
+    cmocka_unit_test(test_real_time),     cmocka_unit_test(test_loan),
+    cmocka_unit_test(test_defer),
 };
 
 UNIT_MAIN(tests)
