@@ -79,7 +79,8 @@ void object_unmap_spare(struct vm_object *o, u64 first, u64 last, u32 spare,
     spin_unlock(&o->areas_lock);
 }
 
-bool vm_object_may_be_stored_to(struct vm_object *o)
+// An area is put on the list, under the lock, before anybody faults in it.
+bool vm_object_seal(struct vm_object *o, u8 *seals, u8 bits)
 {
     const u32 both = AREA_SHARED | AREA_MAYWRITE; // they stay as an area was made
     struct vm_area *a;
@@ -87,7 +88,10 @@ bool vm_object_may_be_stored_to(struct vm_object *o)
 
     spin_lock(&o->areas_lock);
     LIST_FOR_EACH (a, &o->areas, object_node)
-        found = found || (a->space && (load_relaxed(&a->flags) & both) == both);
+        if ((found = a->space && (load_relaxed(&a->flags) & both) == both))
+            break;
+    if (!found)
+        store_relaxed(seals, *seals | bits);
     spin_unlock(&o->areas_lock);
-    return found;
+    return !found;
 }
