@@ -89,7 +89,7 @@ void gather_prune(struct gather *g, uaddr_t start, uaddr_t end)
         gather_cover(g, start, end);
 }
 
-void space_unmap_locked(struct vm_space *s, uaddr_t start, uaddr_t end, struct vm_area **dead)
+static void unmap(struct vm_space *s, uaddr_t start, uaddr_t end, bool prune, struct vm_area **dead)
 {
     struct vm_area *a = area_from(&s->areas, start), *first = NULL, **tail = &first;
     struct gather g;
@@ -107,12 +107,23 @@ void space_unmap_locked(struct vm_space *s, uaddr_t start, uaddr_t end, struct v
     }
     gather_init(&g, s);
     gather_range(&g, start, end, 0);
-    gather_prune(&g, start, end);
+    if (prune)
+        gather_prune(&g, start, end);
     gather_finish(&g);
     for (a = first; a; a = a->next_dead)
         area_unlink_object(a);
     *tail = *dead;
     *dead = first;
+}
+
+void space_unmap_locked(struct vm_space *s, uaddr_t start, uaddr_t end, struct vm_area **dead)
+{
+    unmap(s, start, end, true, dead);
+}
+
+void space_empty_locked(struct vm_space *s, uaddr_t start, uaddr_t end, struct vm_area **dead)
+{
+    unmap(s, start, end, false, dead);
 }
 
 int vm_unmap(struct vm_space *s, uaddr_t start, u64 length)

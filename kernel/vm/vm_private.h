@@ -136,6 +136,8 @@ void gather_finish(struct gather *g);
 // Unmaps [start, end), at whose ends no area goes on; the areas are chained to *dead, to be given
 // to areas_destroy() after write_unlock. Write lock held.
 void space_unmap_locked(struct vm_space *s, uaddr_t start, uaddr_t end, struct vm_area **dead);
+// The same, but the range keeps its tables.
+void space_empty_locked(struct vm_space *s, uaddr_t start, uaddr_t end, struct vm_area **dead);
 
 /* area.c; write lock held except create and destroy */
 
