@@ -8,6 +8,8 @@
 // space goes: a program that maps and unmaps at one place again and again keeps its table.
 #include "vm/vm_private.h"
 
+#define HOLD_SPAN (32 * MMU_TABLE_SPAN) // gone over, at most, in one hold of pagetable_lock
+
 void gather_init(struct gather *g, struct vm_space *s)
 {
     g->space = s;
@@ -65,8 +67,11 @@ static uaddr_t gather_some(struct gather *g, uaddr_t start, uaddr_t end, u64 kee
 
 void gather_range(struct gather *g, uaddr_t start, uaddr_t end, u64 keep)
 {
-    while ((start = gather_some(g, start, end, keep)) < end)
-        gather_flush(g);
+    while (start < end) {
+        start = gather_some(g, start, MIN(end, start + HOLD_SPAN), keep);
+        if (g->count == GATHER_FRAMES)
+            gather_flush(g);
+    }
 }
 
 void gather_finish(struct gather *g)
@@ -82,9 +87,11 @@ void gather_prune(struct gather *g, uaddr_t start, uaddr_t end)
 
     if (end - start < MMU_TABLE_SPAN)
         return;
-    spin_lock(&s->pagetable_lock);
-    mmu_prune(&s->mmu, start, end, &g->tables);
-    spin_unlock(&s->pagetable_lock);
+    for (uaddr_t at = ALIGN_UP(start, MMU_TABLE_SPAN); at < end; at += HOLD_SPAN) {
+        spin_lock(&s->pagetable_lock);
+        mmu_prune(&s->mmu, at, MIN(end, at + HOLD_SPAN), &g->tables);
+        spin_unlock(&s->pagetable_lock);
+    }
     if (g->tables)
         gather_cover(g, start, end);
 }
