@@ -170,8 +170,9 @@ int vm_remap(struct vm_space *s, uaddr_t old, u64 old_length, u64 new_length, u3
     uaddr_t end, locked = 0;
     int err;
 
-    if (range_check(old, old_length, &end))
-        return -EINVAL;
+    err = range_check(old, old_length, &end);
+    if (err)
+        return err == -EINVAL ? err : -EFAULT;
     if (new_length > USER_TOP)
         return -ENOMEM;
     r.old_length = end - old;
