@@ -229,6 +229,38 @@ static void test_loan(void **state)
     assert_int_equal(lent->deadline, other->deadline);
 }
 
+// Real-time threads that never sleep leave fair ones a twentieth of the time, and nothing to
+// nobody.
+static void test_brake(void **state)
+{
+    struct thread *high = &threads[0], *low = &threads[1], *fair = &threads[2], *t;
+    ns_t got = 0, now = 1;
+
+    q = (struct runq){0};
+    thread_set(high, SCHED_CLASS_RT_FIFO, 0, 9);
+    thread_set(low, SCHED_CLASS_RT_FIFO, 0, 3);
+    thread_set(fair, SCHED_CLASS_FAIR, 0, 0);
+    runq_insert(&q, low, false);
+    runq_insert(&q, fair, false);
+    runq_insert(&q, high, false);
+    t = runq_pop(&q);
+    for (; now < 10000 * MS; now += RUNQ_SLICE) {
+        got += t == fair ? RUNQ_SLICE : 0;
+        if (runq_brake(&q, t, now + RUNQ_SLICE, RUNQ_SLICE)) {
+            runq_insert(&q, t, true);
+            t = runq_pop(&q);
+            assert_true(runq_check(&q));
+        }
+        assert_ptr_not_equal(t, low);
+    }
+    assert_in_range(got, 400 * MS, 500 * MS);
+    if (t != fair)
+        runq_remove(&q, fair);
+    for (; now < 20000 * MS; now += RUNQ_SLICE)
+        if (runq_brake(&q, high, now, RUNQ_SLICE))
+            fail_msg("it gives way to nobody");
+}
+
 // A thread that yields goes behind the next one, and no further.
 static void test_defer(void **state)
 {
@@ -252,7 +284,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_against_model), cmocka_unit_test(test_shares),
     cmocka_unit_test(test_sleeper),       cmocka_unit_test(test_alone),
     cmocka_unit_test(test_real_time),     cmocka_unit_test(test_loan),
-    cmocka_unit_test(test_defer),
+    cmocka_unit_test(test_brake),         cmocka_unit_test(test_defer),
 };
 
 UNIT_MAIN(tests)
