@@ -53,6 +53,31 @@ void runq_remove(struct runq *q, struct thread *t)
         rb_remove(&q->others, &t->run_node);
 }
 
+// They come last in the order.
+static struct thread *first_fair(const struct runq *q)
+{
+    struct rb_node *n = q->others.node, *found = NULL;
+
+    if (q->first && !runq_is_rt(q->first))
+        return q->first;
+    while (n) {
+        bool rt = runq_is_rt(thread_of(n));
+
+        found = rt ? found : n;
+        n = rt ? n->right : n->left;
+    }
+    return found ? thread_of(found) : NULL;
+}
+
+struct thread *runq_pop_fair(struct runq *q)
+{
+    struct thread *t = first_fair(q) ?: q->first;
+
+    runq_remove(q, t);
+    runq_follow(q, t);
+    return t;
+}
+
 /* Choices */
 
 void runq_defer(struct runq *q, struct thread *t)
@@ -66,6 +91,20 @@ void runq_defer(struct runq *q, struct thread *t)
 bool runq_outranks(const struct runq *q, const struct thread *current)
 {
     return q->first && q->first->rt_priority >= current->rt_priority;
+}
+
+bool runq_brake(struct runq *q, const struct thread *current, ns_t now, ns_t ran)
+{
+    if (now - q->rt_begun >= RUNQ_RT_PERIOD) {
+        q->rt_begun = now;
+        q->rt_used = 0;
+        q->braked = false;
+    }
+    if (!runq_is_rt(current))
+        return !q->braked && q->first && runq_is_rt(q->first);
+    q->rt_used += ran;
+    q->braked = q->rt_used > RUNQ_RT_PART;
+    return q->braked && first_fair(q);
 }
 
 static inline bool movable(const struct thread *t, unsigned hart)

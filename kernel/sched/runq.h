@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 // Run-queue policy: which thread runs next, and for how long. No locks, no clock, no harts.
 //
-// Real-time threads run before all others: highest priority first, first come first served.
+// Real-time threads run before all others: highest priority first, first come first served. Of each
+// second a part is kept back for the others, so that one that never sleeps leaves a way to end it.
 // Fair threads share by weight: `vruntime` is time received times 1024 / weight. A thread asks for
 // one slice at a time; its deadline is the vruntime at which that slice will be used up, and the
-// earliest deadline runs. `floor` follows the vruntime of what is picked: a thread that slept
-// starts at most half a slice behind it, so it goes first but cannot claim the time it slept.
+// earliest deadline runs. `floor` follows the vruntime of what is picked, and of what runs alone: a
+// thread that slept starts at most half a slice behind it, so it goes first but cannot claim the
+// time it slept.
 //
 // All are in one order. Its first thread is held in `first`, out of the tree: a queue of one never
 // touches the tree. The running thread is on no queue.
@@ -17,6 +19,8 @@
 #define RUNQ_GRANULARITY 1000000UL   // virtual ns by which a woken thread must win to preempt
 #define RUNQ_NICE_0      1024        // weight
 #define RUNQ_MOVE_TRIES  8           // queued threads that a thief looks at
+#define RUNQ_RT_PERIOD   1000000000UL
+#define RUNQ_RT_PART     950000000UL // of it, for real-time threads while fair ones are queued
 
 // All zero: empty.
 struct runq {
@@ -24,6 +28,9 @@ struct runq {
     struct thread *first;  // runs next
     struct rb_root others; // in order
     ns_t floor;
+    ns_t rt_begun; // when the period at hand began
+    ns_t rt_used;  // what real-time threads got of it
+    bool braked;   // enough: fair threads go first
 };
 
 // Of a policy whose threads have a priority, 1..99.
@@ -74,6 +81,16 @@ static inline void runq_insert(struct runq *q, struct thread *t, bool head)
 
 void runq_remove(struct runq *q, struct thread *t);
 
+// A fair thread is where the queue's time is: who comes later starts there.
+static inline void runq_follow(struct runq *q, const struct thread *t)
+{
+    if (!runq_is_rt(t) && runq_before(q->floor, t->vruntime))
+        q->floor = t->vruntime;
+}
+
+// As runq_pop, when the brake is on and the first is a real-time thread.
+struct thread *runq_pop_fair(struct runq *q);
+
 // Removes and returns the thread to run; NULL if the queue is empty.
 static inline struct thread *runq_pop(struct runq *q)
 {
@@ -81,13 +98,14 @@ static inline struct thread *runq_pop(struct runq *q)
 
     if (!t)
         return NULL;
+    if (unlikely(runq_is_rt(t) && q->braked))
+        return runq_pop_fair(q);
     q->first = NULL;
     if (q->others.node)
         runq_first_refill(q);
     t->queued = false;
     q->count--;
-    if (!runq_is_rt(t) && runq_before(q->floor, t->vruntime))
-        q->floor = t->vruntime;
+    runq_follow(q, t);
     return t;
 }
 
@@ -103,15 +121,20 @@ static inline void runq_place(struct runq *q, struct thread *t, bool slept)
     t->deadline = t->vruntime + runq_scale(t, RUNQ_SLICE);
 }
 
-// Counts `delta` ns of running; true if the slice is over (the next one has begun then).
+// Counts `delta` ns of running; true if the slice is over (the next one has begun then). A turn
+// before the fair threads is none of their time: it is not held against who becomes one of them. A
+// fair thread that is lent a priority runs as SCHED_FIFO.
 static inline bool runq_charge(struct thread *t, ns_t delta)
 {
-    t->vruntime += runq_scale(t, delta);
+    bool rt = runq_is_rt(t);
+
+    if (likely(!rt))
+        t->vruntime += runq_scale(t, delta);
     if (likely(delta < t->slice_left)) {
         t->slice_left -= delta;
         return false;
     }
-    if (t->policy == SCHED_CLASS_RT_FIFO)
+    if (rt && t->policy != SCHED_CLASS_RT_RR)
         return false;
     t->slice_left = t->policy == SCHED_CLASS_RT_RR ? RUNQ_RR_SLICE : RUNQ_SLICE;
     t->deadline = t->vruntime + runq_scale(t, RUNQ_SLICE);
@@ -130,6 +153,9 @@ static inline bool runq_preempts(const struct thread *t, const struct thread *cu
 void runq_defer(struct runq *q, struct thread *t);
 // Some queued thread should run instead of `current`, whose slice is over.
 bool runq_outranks(const struct runq *q, const struct thread *current);
+// `current` ran for `ran` ns up to now, a monotonic time: true if it should give way because
+// real-time threads have had their part of the period, or get it again.
+bool runq_brake(struct runq *q, const struct thread *current, ns_t now, ns_t ran);
 // A queued thread that may run on `hart` and has left its last hart, among the first few; NULL if
 // there is none.
 struct thread *runq_find_movable(struct runq *q, unsigned hart);

@@ -328,7 +328,11 @@ void sched_tick(bool user)
     h->tick = NS_NEVER;
     over = sched_charge(h, now);
     if (h->current != h->idle) {
+        if (runq_brake(&h->rq, h->current, now, now - h->tick_armed))
+            sched_kick(h);
         h->current->mode = user ? CPU_USER : CPU_SYSTEM;
+        if (!h->rq.count)
+            runq_follow(&h->rq, h->current); // it is not queued and picked again
         if (over && runq_outranks(&h->rq, h->current)) {
             h->current->turn_over = true;
             sched_kick(h);

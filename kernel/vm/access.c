@@ -54,13 +54,15 @@ ssize_t vm_access(struct vm_space *s, uaddr_t va, void *buf, size_t n, bool writ
         uaddr_t at = va + done;
         size_t chunk = MIN(n - done, PAGE_SIZE - (at & ~PAGE_MASK));
 
+        if (wait_interrupted(WAIT_KILLABLE)) {
+            err = -EINTR;
+            break;
+        }
         read_lock(&s->lock);
         err = access_page(s, at, (char *)buf + done, chunk, write, force);
         read_unlock(&s->lock);
         if (err == -ENOMEM)
-            err = vm_hooks.out_of_memory() ?: -EAGAIN;
-        if (err == -EAGAIN && wait_interrupted(WAIT_KILLABLE))
-            err = -EINTR;
+            err = vm_reclaim(RECLAIM_PAGES) ? -EAGAIN : vm_hooks.out_of_memory() ?: -EAGAIN;
         if (err && err != -EAGAIN)
             break;
         if (!err)

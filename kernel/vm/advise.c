@@ -25,6 +25,7 @@ struct advice {
     int (*take)(const struct advice *v, struct vm_space *s, uaddr_t start, uaddr_t end);
     u32 set, clear;     // AREA_*
     bool locked_too;    // drops pages of locked areas
+    bool own_only;      // refuses areas with an object
     enum access access; // for which pages are fetched
 };
 
@@ -45,7 +46,7 @@ static int advise_drop(const struct advice *v, struct vm_space *s, uaddr_t start
     read_lock(&s->lock);
     err = space_covered(s, start, end);
     for (struct vm_area *a = area_from(&s->areas, start); a && a->start < end; a = area_next(a)) {
-        if (a->flags & AREA_LOCKED && !v->locked_too) {
+        if ((a->flags & AREA_LOCKED && !v->locked_too) || (a->object && v->own_only)) {
             err = -EINVAL;
             break;
         }
@@ -75,30 +76,54 @@ static int advise_flags(const struct advice *v, struct vm_space *s, uaddr_t star
     return err ? err : gap;
 }
 
-// The bytes of a shared object itself, not only this mapping. Files need their file system for
-// that.
-static int advise_remove(const struct advice *v, struct vm_space *s, uaddr_t start, uaddr_t end)
+// Files need their file system for that.
+static int remove_allowed(const struct vm_area *a)
+{
+    if (a->flags & AREA_LOCKED || !a->object)
+        return -EINVAL;
+    if (!(a->flags & AREA_SHARED && a->flags & AREA_MAYWRITE))
+        return -EACCES;
+    return a->file ? -EOPNOTSUPP : 0;
+}
+
+// In the first area from *start on, behind which *start is then.
+static int remove_some(struct vm_space *s, uaddr_t *start, uaddr_t end)
 {
     struct vm_object *o = NULL;
     struct vm_area *a;
-    u64 first = 0;
-    int err = -EINVAL;
+    u64 first, bytes;
+    int err;
 
     read_lock(&s->lock);
-    a = area_find(&s->areas, start);
-    if (a && a->end >= end && a->flags & AREA_SHARED && a->prot & PROT_WRITE) {
-        err = a->file ? -EOPNOTSUPP : 0;
-        o = a->object;
-        first = area_index(a, start);
+    a = area_from(&s->areas, *start);
+    if (!a || a->start >= end) {
+        *start = end;
+        read_unlock(&s->lock);
+        return 0;
     }
+    *start = MAX(*start, a->start);
+    first = area_index(a, *start) << PAGE_SHIFT;
+    bytes = MIN(a->end, end) - *start;
+    *start += bytes;
+    err = remove_allowed(a);
     if (!err)
-        vm_object_get(o);
+        vm_object_get(o = a->object);
     read_unlock(&s->lock);
     if (err)
         return err;
-    vm_object_punch(o, first << PAGE_SHIFT, (first << PAGE_SHIFT) + (end - start));
+    vm_object_punch(o, first, first + bytes);
     vm_object_put(o);
     return 0;
+}
+
+// The bytes of shared objects themselves, not only these mappings.
+static int advise_remove(const struct advice *v, struct vm_space *s, uaddr_t start, uaddr_t end)
+{
+    int gap = covered_without(s, start, end, 0), err = 0;
+
+    while (!err && start < end)
+        err = remove_some(s, &start, end);
+    return err ? err : gap;
 }
 
 static int advise_populate(const struct advice *v, struct vm_space *s, uaddr_t start, uaddr_t end)
@@ -120,7 +145,7 @@ static const struct advice advices[] = {
     [MADV_NORMAL... MADV_WILLNEED] = {advise_nothing}, // RANDOM and SEQUENTIAL, too
     [MADV_COLD... MADV_PAGEOUT] = {advise_nothing},
     [MADV_DONTNEED] = {advise_drop},
-    [MADV_FREE] = {advise_drop},
+    [MADV_FREE] = {advise_drop, .own_only = true},
     [MADV_DONTNEED_LOCKED] = {advise_drop, .locked_too = true},
     [MADV_REMOVE] = {advise_remove},
     [MADV_DONTFORK] = {advise_flags, .set = AREA_DONTFORK},
@@ -217,6 +242,8 @@ int vm_mincore(struct vm_space *s, uaddr_t start, u64 length, uaddr_t vector)
         read_unlock(&s->lock);
         if (!err)
             err = copy_to_user(vector, part, n);
+        if (!err && wait_interrupted(WAIT_KILLABLE))
+            err = -EINTR;
         vector += n;
     }
     return err;

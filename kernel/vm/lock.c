@@ -69,8 +69,12 @@ static int lock_range_locked(struct vm_space *s, uaddr_t start, uaddr_t end, u32
 int vm_lock_range(struct vm_space *s, uaddr_t start, u64 length, u32 lock)
 {
     uaddr_t end, low = ALIGN_DOWN(start, PAGE_SIZE);
-    int err = range_check(low, length + (start - low), &end);
+    int err;
 
+    length = ALIGN_UP(length + (start - low), PAGE_SIZE);
+    if (low + length < low)
+        return -EINVAL;
+    err = range_check(low, length, &end);
     if (err || !length)
         return err;
     write_lock(&s->lock);
@@ -79,6 +83,26 @@ int vm_lock_range(struct vm_space *s, uaddr_t start, u64 length, u32 lock)
     if (!err && lock == AREA_LOCKED)
         err = space_populate(s, low, end);
     return err == -EFAULT || err == -EIO ? -ENOMEM : err;
+}
+
+// What cannot be had of an area is no error, and does not end it for the others.
+static int populate_areas(struct vm_space *s)
+{
+    uaddr_t start, end = 0;
+    struct vm_area *a;
+    int err = 0;
+
+    while (err != -EINTR) {
+        read_lock(&s->lock);
+        a = area_from(&s->areas, end);
+        start = a ? MAX(a->start, end) : 0;
+        end = a ? a->end : 0;
+        read_unlock(&s->lock);
+        if (!a)
+            return 0;
+        err = space_populate(s, start, end);
+    }
+    return err;
 }
 
 int vm_lock_all(struct vm_space *s, bool now, u32 lock, u32 future)
@@ -97,6 +121,6 @@ int vm_lock_all(struct vm_space *s, bool now, u32 lock, u32 future)
         space_merge(s, 0, USER_TOP);
     write_unlock(&s->lock);
     if (!err && now && lock == AREA_LOCKED)
-        space_populate(s, 0, USER_TOP); // what cannot be had is no error
+        err = populate_areas(s);
     return err;
 }

@@ -78,8 +78,9 @@ struct vm_object {
     u64 number; // (a) for vm_key; 0: none yet
 };
 
-// Whether a mapping can change its pages, now or after mprotect.
-bool vm_object_may_be_stored_to(struct vm_object *o);
+// Sets `bits` in *seals, unless a mapping can change the object's pages, now or after mprotect:
+// then false. Whoever stores through a mapping that is made later sees them in make_writable.
+bool vm_object_seal(struct vm_object *o, u8 *seals, u8 bits);
 
 void vm_object_init(struct vm_object *o, const struct vm_object_ops *ops, void *owner);
 // Drops all pages; no area maps it any more.

@@ -75,7 +75,7 @@ int vm_protect(struct vm_space *s, uaddr_t start, u64 length, u32 prot)
 
     if (err || !length)
         return err;
-    if (prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC | PROT_GROWSDOWN))
+    if (prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC | PROT_SEM | PROT_GROWSDOWN))
         return -EINVAL;
     write_lock(&s->lock);
     if (prot & PROT_GROWSDOWN) {

@@ -140,7 +140,7 @@ static unsigned clock_turn(struct vm_object *o, u64 hand)
     if (!sweep_some(o, &hand, ~0UL, FRAME_F_DIRTY | FRAME_F_USED, &s))
         hand = 0;
     if (s.low <= s.high && !list_empty(&o->areas))
-        object_unmap_spare(o, s.low, s.high, AREA_LOCKED, NULL);
+        object_unmap_spare(o, s.low, s.high);
     spin_lock(&cached_lock);
     o->clock_hand = hand;
     spin_unlock(&cached_lock);

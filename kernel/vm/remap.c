@@ -26,31 +26,43 @@ static int tables_make(struct remap *r, u64 length)
     return err;
 }
 
-static void entries_move(struct remap *r, u64 length)
+static void table_move(struct remap *r, uaddr_t start, uaddr_t end)
 {
-    struct pte_run run = pte_run_pausing(r->s, r->old, r->old + length);
+    struct pte_run run = pte_run(r->s, start, end);
+    bool any = false;
     pte_t *p, *to;
 
-    spin_lock(&r->s->pagetable_lock);
     while ((p = pte_next(&run))) {
         to = mmu_find(&r->s->mmu, pte_run_after(&run) - PAGE_SIZE - r->old + r->new);
         *to = pte_xchg(p, 0);
+        any = true;
     }
-    spin_unlock(&r->s->pagetable_lock);
-    mmu_flush(&r->s->mmu, r->old, r->old + length);
+    if (any)
+        mmu_flush(&r->s->mmu, start, end);
 }
 
-// Chooses r->new; a fixed place is emptied. The old range is isolated already.
+// Table by table. Who takes an object's pages away (rmap.c) looks under the same lock, and flushes
+// where it finds entries: at the new place. So the old one is flushed before the lock is given up.
+static void entries_move(struct remap *r, u64 length)
+{
+    uaddr_t at = r->old, end = r->old + length, stop;
+
+    spin_lock(&r->s->pagetable_lock);
+    while (mmu_next(&r->s->mmu, &at, end)) {
+        stop = pte_table_stop(at, end);
+        table_move(r, at, stop);
+        at = stop;
+        space_pause(r->s);
+    }
+    spin_unlock(&r->s->pagetable_lock);
+}
+
+// Chooses r->new. The old range is isolated already.
 static int move_place(struct remap *r)
 {
-    int err;
-
     if (!(r->flags & MREMAP_FIXED))
         return space_place(r->s, 0, r->new_length, &r->new);
-    err = space_isolate(r->s, r->new, r->new + r->new_length);
-    if (!err)
-        space_unmap_locked(r->s, r->new, r->new + r->new_length, &r->dead);
-    return err;
+    return space_isolate(r->s, r->new, r->new + r->new_length);
 }
 
 // The old place keeps nothing, or (MREMAP_DONTUNMAP) an empty area. Old length 0: a second mapping.
@@ -75,6 +87,8 @@ static int area_move(struct remap *r, struct vm_area *a)
     new = area_create(r->s, &like);
     if (!new)
         return -ENOMEM;
+    if (r->flags & MREMAP_FIXED)
+        space_empty_locked(r->s, r->new, like.end, &r->dead);
     space_insert(r->s, new);
     entries_move(r, length);
     if (!keep)
@@ -156,8 +170,9 @@ int vm_remap(struct vm_space *s, uaddr_t old, u64 old_length, u64 new_length, u3
     uaddr_t end, locked = 0;
     int err;
 
-    if (range_check(old, old_length, &end))
-        return -EINVAL;
+    err = range_check(old, old_length, &end);
+    if (err)
+        return err == -EINVAL ? err : -EFAULT;
     if (new_length > USER_TOP)
         return -ENOMEM;
     r.old_length = end - old;

@@ -11,6 +11,10 @@
 // lost their mark (writeback.c), before the walk, so that no such new entry appears (object.c).
 #include "vm/vm_private.h"
 
+#define AREAS_AT_ONCE 64 // passed over in one hold of areas_lock
+
+typedef void mapping_fn(struct vm_space *s, uaddr_t start, uaddr_t end);
+
 static void area_unmap_pages(struct vm_space *s, uaddr_t start, uaddr_t end)
 {
     struct gather g;
@@ -18,44 +22,42 @@ static void area_unmap_pages(struct vm_space *s, uaddr_t start, uaddr_t end)
     gather_init(&g, s);
     gather_range(&g, start, end, PTE_ANON);
     gather_finish(&g);
-    vm_space_unpin(s);
 }
 
-// The next store to one of the object's pages faults.
+// Before write-back. An entry that mprotect or munmap has just changed may still be cached, and be
+// stored through: so this flushes whether it finds any or not.
+static void area_clean_pages(struct vm_space *s, uaddr_t start, uaddr_t end)
+{
+    struct gather g;
+
+    gather_init(&g, s);
+    gather_range(&g, start, end, PTE_ANON);
+    g.low = start;
+    g.high = end;
+    gather_finish(&g);
+}
+
+// The same, but pages stay mapped; the next store to one of them faults.
 static void area_protect_pages(struct vm_space *s, uaddr_t start, uaddr_t end)
 {
     struct pte_run run = pte_run_pausing(s, start, end);
-    bool any = false;
     pte_t *p;
 
     spin_lock(&s->pagetable_lock);
-    while ((p = pte_next(&run))) {
-        if ((*p & (PTE_W | PTE_ANON)) != PTE_W)
-            continue;
-        pte_clear_bits(p, PTE_W | PTE_D);
-        any = true;
-    }
+    while ((p = pte_next(&run)))
+        if ((*p & (PTE_W | PTE_ANON)) == PTE_W)
+            pte_clear_bits(p, PTE_W | PTE_D);
     spin_unlock(&s->pagetable_lock);
-    if (any)
-        mmu_flush(&s->mmu, start, end);
-    vm_space_unpin(s);
+    mmu_flush(&s->mmu, start, end);
 }
 
-void vm_object_unmap_pages(struct vm_object *o, u64 first, u64 last)
-{
-    object_unmap_spare(o, first, last, 0, NULL);
-}
-
-void object_clean_mappings(struct vm_object *o, u64 first, u64 last)
-{
-    object_unmap_spare(o, first, last, AREA_LOCKED, area_protect_pages);
-}
-
-void object_unmap_spare(struct vm_object *o, u64 first, u64 last, u32 spare,
-                        void (*instead)(struct vm_space *s, uaddr_t start, uaddr_t end))
+// Calls `locked` for each mapping of the pages that is locked in memory, `other` for the others.
+static void mappings_each(struct vm_object *o, u64 first, u64 last, mapping_fn *locked,
+                          mapping_fn *other)
 {
     struct vm_area mark = {.space = NULL};
     struct vm_area *a;
+    unsigned passed = 0;
 
     spin_lock(&o->areas_lock);
     list_insert_head(&o->areas, &mark.object_node);
@@ -64,22 +66,42 @@ void object_unmap_spare(struct vm_object *o, u64 first, u64 last, u32 spare,
         struct vm_space *s = a->space;
         uaddr_t start = a->start + ((from - a->offset) << PAGE_SHIFT);
         uaddr_t end = a->start + ((to + 1 - a->offset) << PAGE_SHIFT);
-        bool spared = load_relaxed(&a->flags) & spare;
+        mapping_fn *fn = load_relaxed(&a->flags) & AREA_LOCKED ? locked : other;
 
         list_remove(&mark.object_node);
         list_insert_head(&a->object_node, &mark.object_node);
-        if (!s || from > to || (spared && !instead))
-            continue;
-        vm_space_pin(s);
-        spin_unlock(&o->areas_lock);
-        (spared ? instead : area_unmap_pages)(s, start, end);
-        spin_lock(&o->areas_lock);
+        if (s && from <= to && fn) {
+            vm_space_pin(s);
+            spin_unlock(&o->areas_lock);
+            fn(s, start, end);
+            vm_space_unpin(s);
+            spin_lock(&o->areas_lock);
+        } else if (++passed % AREAS_AT_ONCE == 0) {
+            spin_unlock(&o->areas_lock);
+            spin_lock(&o->areas_lock);
+        }
     }
     list_remove(&mark.object_node);
     spin_unlock(&o->areas_lock);
 }
 
-bool vm_object_may_be_stored_to(struct vm_object *o)
+void vm_object_unmap_pages(struct vm_object *o, u64 first, u64 last)
+{
+    mappings_each(o, first, last, area_unmap_pages, area_unmap_pages);
+}
+
+void object_unmap_spare(struct vm_object *o, u64 first, u64 last)
+{
+    mappings_each(o, first, last, NULL, area_unmap_pages);
+}
+
+void object_clean_mappings(struct vm_object *o, u64 first, u64 last)
+{
+    mappings_each(o, first, last, area_protect_pages, area_clean_pages);
+}
+
+// An area is put on the list, under the lock, before anybody faults in it.
+bool vm_object_seal(struct vm_object *o, u8 *seals, u8 bits)
 {
     const u32 both = AREA_SHARED | AREA_MAYWRITE; // they stay as an area was made
     struct vm_area *a;
@@ -87,7 +109,10 @@ bool vm_object_may_be_stored_to(struct vm_object *o)
 
     spin_lock(&o->areas_lock);
     LIST_FOR_EACH (a, &o->areas, object_node)
-        found = found || (a->space && (load_relaxed(&a->flags) & both) == both);
+        if ((found = a->space && (load_relaxed(&a->flags) & both) == both))
+            break;
+    if (!found)
+        store_relaxed(seals, *seals | bits);
     spin_unlock(&o->areas_lock);
-    return found;
+    return !found;
 }

@@ -8,6 +8,8 @@
 // space goes: a program that maps and unmaps at one place again and again keeps its table.
 #include "vm/vm_private.h"
 
+#define HOLD_SPAN (32 * MMU_TABLE_SPAN) // gone over, at most, in one hold of pagetable_lock
+
 void gather_init(struct gather *g, struct vm_space *s)
 {
     g->space = s;
@@ -65,8 +67,11 @@ static uaddr_t gather_some(struct gather *g, uaddr_t start, uaddr_t end, u64 kee
 
 void gather_range(struct gather *g, uaddr_t start, uaddr_t end, u64 keep)
 {
-    while ((start = gather_some(g, start, end, keep)) < end)
-        gather_flush(g);
+    while (start < end) {
+        start = gather_some(g, start, MIN(end, start + HOLD_SPAN), keep);
+        if (g->count == GATHER_FRAMES)
+            gather_flush(g);
+    }
 }
 
 void gather_finish(struct gather *g)
@@ -82,14 +87,16 @@ void gather_prune(struct gather *g, uaddr_t start, uaddr_t end)
 
     if (end - start < MMU_TABLE_SPAN)
         return;
-    spin_lock(&s->pagetable_lock);
-    mmu_prune(&s->mmu, start, end, &g->tables);
-    spin_unlock(&s->pagetable_lock);
+    for (uaddr_t at = ALIGN_UP(start, MMU_TABLE_SPAN); at < end; at += HOLD_SPAN) {
+        spin_lock(&s->pagetable_lock);
+        mmu_prune(&s->mmu, at, MIN(end, at + HOLD_SPAN), &g->tables);
+        spin_unlock(&s->pagetable_lock);
+    }
     if (g->tables)
         gather_cover(g, start, end);
 }
 
-void space_unmap_locked(struct vm_space *s, uaddr_t start, uaddr_t end, struct vm_area **dead)
+static void unmap(struct vm_space *s, uaddr_t start, uaddr_t end, bool prune, struct vm_area **dead)
 {
     struct vm_area *a = area_from(&s->areas, start), *first = NULL, **tail = &first;
     struct gather g;
@@ -107,12 +114,23 @@ void space_unmap_locked(struct vm_space *s, uaddr_t start, uaddr_t end, struct v
     }
     gather_init(&g, s);
     gather_range(&g, start, end, 0);
-    gather_prune(&g, start, end);
+    if (prune)
+        gather_prune(&g, start, end);
     gather_finish(&g);
     for (a = first; a; a = a->next_dead)
         area_unlink_object(a);
     *tail = *dead;
     *dead = first;
+}
+
+void space_unmap_locked(struct vm_space *s, uaddr_t start, uaddr_t end, struct vm_area **dead)
+{
+    unmap(s, start, end, true, dead);
+}
+
+void space_empty_locked(struct vm_space *s, uaddr_t start, uaddr_t end, struct vm_area **dead)
+{
+    unmap(s, start, end, false, dead);
 }
 
 int vm_unmap(struct vm_space *s, uaddr_t start, u64 length)

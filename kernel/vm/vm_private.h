@@ -137,6 +137,8 @@ void gather_finish(struct gather *g);
 // Unmaps [start, end), at whose ends no area goes on; the areas are chained to *dead, to be given
 // to areas_destroy() after write_unlock. Write lock held.
 void space_unmap_locked(struct vm_space *s, uaddr_t start, uaddr_t end, struct vm_area **dead);
+// The same, but the range keeps its tables.
+void space_empty_locked(struct vm_space *s, uaddr_t start, uaddr_t end, struct vm_area **dead);
 
 /* area.c; write lock held except create and destroy */
 
@@ -162,10 +164,8 @@ int range_check(uaddr_t start, u64 length, uaddr_t *end);
 
 /* rmap.c */
 
-// As vm_object_unmap_pages, but for areas with a flag of `spare`: `instead`, which ends with
-// vm_space_unpin, is done to these, or nothing.
-void object_unmap_spare(struct vm_object *o, u64 first, u64 last, u32 spare,
-                        void (*instead)(struct vm_space *s, uaddr_t start, uaddr_t end));
+// As vm_object_unmap_pages, but areas with AREA_LOCKED keep them.
+void object_unmap_spare(struct vm_object *o, u64 first, u64 last);
 // Every store after this faults first; what is locked in memory stays mapped.
 void object_clean_mappings(struct vm_object *o, u64 first, u64 last);
 

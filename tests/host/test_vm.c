@@ -2,6 +2,8 @@
 // Memory objects and address spaces: files that are read, written, mapped, truncated and punched by
 // several threads, and private memory that is mapped, protected and forked. Every thread knows what
 // its own bytes are.
+#include "abi/fcntl.h"
+#include "fs/tmpfs/tmpfs.h"
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "world.h"
@@ -136,6 +138,66 @@ static void file_scenario(void)
     verify(file->inode->object.page_count <= 20);
     world_user_end();
     file_put(file);
+}
+
+/* A file that is sealed while it is being mapped */
+
+#define ROUNDS 300
+
+static int seal_result;
+static u64 sealed_word;
+
+static u64 file_word(void)
+{
+    u64 word = 0;
+
+    host_expect(file_read_kernel(file, &word, sizeof(word), 0), sizeof(word));
+    return word;
+}
+
+static void sealer(void *unused)
+{
+    seal_result = tmpfs_seals_add(file, F_SEAL_WRITE);
+    if (!seal_result)
+        sealed_word = file_word();
+}
+
+// As mmap(2) does, which asks for seals first.
+static void mapper(void *unused)
+{
+    struct vm_map_args args = {
+        .length = PAGE_SIZE, .prot = PROT_READ | PROT_WRITE, .flags = AREA_SHARED | AREA_MAYWRITE};
+    struct vm_space *s = thread_self()->space;
+
+    if (load_relaxed(&file->inode->seals) & F_SEAL_WRITE)
+        return;
+    host_expect(generic_file_mmap(file, &args.object), 0);
+    args.file = file;
+    host_expect(vm_map(s, &args, &mapping), 0);
+    for (u64 i = 1; i < 5; i++)
+        put_user_u64(mapping, i);
+    host_expect(vm_unmap(s, mapping, PAGE_SIZE), 0);
+}
+
+static void seal_scenario(void)
+{
+    struct attr a = {.valid = ATTR_SIZE, .size = PAGE_SIZE};
+
+    world_user_begin(PAGE_SIZE);
+    for (int round = 0; round < ROUNDS; round++) {
+        host_expect(file_open(NULL, "/f", O_RDWR | O_CREAT | O_EXCL, 0600, 0, &file), 0);
+        host_expect(vfs_unlink(NULL, "/f", false), 0);
+        file->inode->seals = 0; // as a memfd's
+        host_expect(inode_setattr(file->inode, &a), 0);
+        host_spawn("mapper", mapper, NULL);
+        host_spawn("sealer", sealer, NULL);
+        host_join();
+        verify(!seal_result || seal_result == -EBUSY);
+        if (!seal_result)
+            host_expect(file_word(), sealed_word);
+        file_put(file);
+    }
+    world_user_end();
 }
 
 /* Private memory: each thread has a few pages, and copies of the space */
@@ -355,18 +417,47 @@ static void memory_scenario(void)
     world_user_end();
 }
 
+// A move that fails has taken nothing away, where it was to go neither.
+static void move_scenario(void)
+{
+    struct vm_map_args args = {
+        .length = 8 * MMU_TABLE_SPAN, .prot = PROT_READ | PROT_WRITE, .flags = AREA_MAYWRITE};
+    uaddr_t from = world_user_begin(PAGE_SIZE), to, out;
+    struct vm_space *s = thread_self()->space;
+    u64 value;
+
+    if (done(put_user_u64(from, 1)) && done(vm_map(s, &args, &to))) {
+        to = ALIGN_UP(to, MMU_TABLE_SPAN) + 2 * MMU_TABLE_SPAN;
+        if (done(put_user_u64(to, 2))) {
+            bool moved = done(vm_remap(s, from, PAGE_SIZE, 2 * MMU_TABLE_SPAN,
+                                       MREMAP_MAYMOVE | MREMAP_FIXED, to - PAGE_SIZE, &out));
+
+            int err = get_user_u64(&value, moved ? to - PAGE_SIZE : from);
+
+            verify(!err && value == 1);
+            err = get_user_u64(&value, to);
+            if (moved && done(err))
+                host_expect(value, 0);
+            if (!moved)
+                verify(!err && value == 2);
+            vm_space_check(s);
+        }
+    }
+    world_user_end();
+}
+
 HOST_TEST(file, RUNS)
+HOST_TEST(seal, RUNS)
 HOST_TEST(space, RUNS)
 HOST_TEST(leave, RUNS)
 HOST_FAIL_TEST(memory)
+HOST_FAIL_TEST(move)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_file),
-        cmocka_unit_test(test_space),
-        cmocka_unit_test(test_leave),
-        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_file),  cmocka_unit_test(test_seal),   cmocka_unit_test(test_space),
+        cmocka_unit_test(test_leave), cmocka_unit_test(test_memory), cmocka_unit_test(test_move),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -153,6 +153,36 @@ static void test_sleeper(void **state)
     fail_msg("the sleeper kept the queue, %lu ns behind", behind);
 }
 
+// A thread that nobody disturbs is charged by ticks alone, and picked but once. Who comes then
+// shares with it, and is not given all the time that it had alone.
+static void test_alone(void **state)
+{
+    struct thread *old = &threads[0], *new = &threads[1];
+
+    q = (struct runq){0};
+    thread_set(old, SCHED_CLASS_FAIR, 0, 0);
+    thread_set(new, SCHED_CLASS_FAIR, 0, 0);
+    runq_place(&q, old, false);
+    runq_insert(&q, old, false);
+    assert_ptr_equal(runq_pop(&q), old);
+    for (unsigned i = 0; i < 1000; i++) {
+        runq_charge(old, RUNQ_SLICE);
+        runq_follow(&q, old);
+    }
+    runq_place(&q, new, false);
+    runq_insert(&q, new, false);
+    runq_insert(&q, old, false);
+    for (unsigned turn = 0; turn < 3; turn++) {
+        struct thread *t = runq_pop(&q);
+
+        if (t == old)
+            return;
+        runq_charge(t, RUNQ_SLICE);
+        runq_insert(&q, t, false);
+    }
+    fail_msg("the newcomer keeps the queue");
+}
+
 static void test_real_time(void **state)
 {
     struct thread *low = &threads[0], *high = &threads[1], *fair = &threads[2];
@@ -179,6 +209,58 @@ static void test_real_time(void **state)
     assert_null(runq_find_movable(&q, 1));
 }
 
+// What a thread got as a real-time one is not held against it when it is a fair one again; and with
+// a priority that it is lent it has no slices.
+static void test_loan(void **state)
+{
+    struct thread *lent = &threads[0], *other = &threads[1];
+
+    q = (struct runq){0};
+    thread_set(lent, SCHED_CLASS_FAIR, 0, 0);
+    thread_set(other, SCHED_CLASS_FAIR, 0, 0);
+    runq_place(&q, lent, false);
+    runq_place(&q, other, false);
+    lent->rt_priority = 7;
+    assert_false(runq_charge(lent, 10000 * MS));
+    lent->rt_priority = 0;
+    runq_place(&q, lent, false);
+    runq_insert(&q, other, false);
+    runq_insert(&q, lent, false);
+    assert_int_equal(lent->deadline, other->deadline);
+}
+
+// Real-time threads that never sleep leave fair ones a twentieth of the time, and nothing to
+// nobody.
+static void test_brake(void **state)
+{
+    struct thread *high = &threads[0], *low = &threads[1], *fair = &threads[2], *t;
+    ns_t got = 0, now = 1;
+
+    q = (struct runq){0};
+    thread_set(high, SCHED_CLASS_RT_FIFO, 0, 9);
+    thread_set(low, SCHED_CLASS_RT_FIFO, 0, 3);
+    thread_set(fair, SCHED_CLASS_FAIR, 0, 0);
+    runq_insert(&q, low, false);
+    runq_insert(&q, fair, false);
+    runq_insert(&q, high, false);
+    t = runq_pop(&q);
+    for (; now < 10000 * MS; now += RUNQ_SLICE) {
+        got += t == fair ? RUNQ_SLICE : 0;
+        if (runq_brake(&q, t, now + RUNQ_SLICE, RUNQ_SLICE)) {
+            runq_insert(&q, t, true);
+            t = runq_pop(&q);
+            assert_true(runq_check(&q));
+        }
+        assert_ptr_not_equal(t, low);
+    }
+    assert_in_range(got, 400 * MS, 500 * MS);
+    if (t != fair)
+        runq_remove(&q, fair);
+    for (; now < 20000 * MS; now += RUNQ_SLICE)
+        if (runq_brake(&q, high, now, RUNQ_SLICE))
+            fail_msg("it gives way to nobody");
+}
+
 // A thread that yields goes behind the next one, and no further.
 static void test_defer(void **state)
 {
@@ -200,8 +282,9 @@ static void test_defer(void **state)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_against_model), cmocka_unit_test(test_shares),
-    cmocka_unit_test(test_sleeper),       cmocka_unit_test(test_real_time),
-    cmocka_unit_test(test_defer),
+    cmocka_unit_test(test_sleeper),       cmocka_unit_test(test_alone),
+    cmocka_unit_test(test_real_time),     cmocka_unit_test(test_loan),
+    cmocka_unit_test(test_brake),         cmocka_unit_test(test_defer),
 };
 
 UNIT_MAIN(tests)

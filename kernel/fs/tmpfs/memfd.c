@@ -2,9 +2,10 @@
 // memfd_create(2), and seals: what may never again be done to a file, by anybody (fcntl(2)).
 //
 // A memfd is a file of a tmpfs that is mounted nowhere, made with the first of them. Seals are set
-// under the inode's lock, under which sizes change and files are written. A shared mapping's first
-// store to each page asks for F_SEAL_WRITE once more, so that one that is just being made does not
-// outlast it. F_SEAL_FUTURE_WRITE leaves the mappings that are there alone.
+// under the inode's lock, under which sizes change and files are written. F_SEAL_WRITE is set under
+// the lock of the list of mappings that has none to write; a shared mapping's first store to each
+// page asks for it once more, so that one that is just being made does not outlast it.
+// F_SEAL_FUTURE_WRITE leaves the mappings that are there alone.
 #include "abi/errno.h"
 #include "abi/mman.h"
 #include "fs/tmpfs/internal.h"
@@ -34,8 +35,8 @@ static int seals_add_locked(struct inode *i, u32 seals)
         return -EPERM;
     if (seals & F_SEAL_EXEC && i->mode & X_RIGHT)
         seals |= F_SEAL_SHRINK | F_SEAL_GROW | WRITES; // what can be executed stays as it is
-    if (seals & F_SEAL_WRITE & ~i->seals && vm_object_may_be_stored_to(&i->object))
-        return -EBUSY;
+    if (seals & F_SEAL_WRITE & ~i->seals)
+        return vm_object_seal(&i->object, &i->seals, seals) ? 0 : -EBUSY;
     store_release(&i->seals, i->seals | seals);
     return 0;
 }

@@ -109,7 +109,8 @@ void mmu_prune(struct mmu_space *space, uaddr_t start, uaddr_t end, void **table
 void mmu_tables_free(void *tables);
 
 // Entries for [start, end) that any hart cached before the call are gone when it returns. Called
-// with interrupts on and no spinlock held (it waits for other harts and serves theirs meanwhile).
+// with interrupts on (it waits for other harts and serves theirs meanwhile), and with no spinlock
+// held but, where it must be, the page-table lock: who waits for that serves, too.
 void mmu_flush(struct mmu_space *space, uaddr_t start, uaddr_t end);
 // This hart alone: after a fault on an entry that is already valid.
 void mmu_flush_local(uaddr_t va);
