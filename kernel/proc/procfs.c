@@ -264,12 +264,15 @@ int procfs_process_get(const struct file *f, struct process **out)
 
 /* Texts */
 
-static int text_make(struct text *t, struct inode *i)
+// What is guarded is of the program that was there at open(2), and empty when that has gone.
+static int text_make(struct text *t, struct file *f)
 {
-    struct proc_place p = *place_of(i);
+    struct proc_place p = *place_of(f->inode);
+    int err = proc_place_begin(&p);
 
-    return proc_place_begin(&p)
-               ?: proc_place_end(&p, p.entry->show ? p.entry->show(t, &p) : -EINVAL);
+    if (err || (p.entry->guarded && p.space != *text_file_subject(f)))
+        return err ? err : proc_place_end(&p, 0);
+    return proc_place_end(&p, p.entry->show ? p.entry->show(t, &p) : -EINVAL);
 }
 
 static ssize_t text_read(struct file *f, struct uio *u, loff_t *pos)
@@ -304,14 +307,28 @@ static ssize_t text_write(struct file *f, struct uio *u, loff_t *pos)
 static int text_open(struct inode *i, struct file *f)
 {
     struct proc_place p = *place_of(i);
-    int err = p.entry->guarded ? proc_place_begin(&p) ?: proc_place_end(&p, 0) : 0;
+    int err = p.entry->guarded ? proc_place_begin(&p) : 0;
 
-    return err ?: text_file_open(i, f);
+    if (err)
+        return err;
+    err = text_file_open(i, f);
+    if (!err && p.space) {
+        vm_space_pin(p.space);
+        *text_file_subject(f) = p.space;
+    }
+    return proc_place_end(&p, err);
+}
+
+static void text_release(struct file *f)
+{
+    if (*text_file_subject(f))
+        vm_space_unpin(*text_file_subject(f));
+    text_file_release(f);
 }
 
 static const struct file_ops text_fops = {
     .open = text_open,
-    .release = text_file_release,
+    .release = text_release,
     .read = text_read,
     .write = text_write,
 };

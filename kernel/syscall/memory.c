@@ -88,6 +88,7 @@ static int map_file_check(const struct file *f, u32 prot, u32 flags)
 
 static int map_file(struct file *f, struct vm_map_args *m, u32 flags, u64 offset, uaddr_t *out)
 {
+    u32 type = flags & MAP_TYPE;
     int err = map_file_check(f, m->prot, flags);
 
     if (err)
@@ -95,7 +96,7 @@ static int map_file(struct file *f, struct vm_map_args *m, u32 flags, u64 offset
     if (offset > (u64)INT64_MAX - m->length)
         return -EOVERFLOW;
     m->flags |= is_noexec(f) ? AREA_NOEXEC : 0;
-    if ((flags & MAP_TYPE) != MAP_PRIVATE) {
+    if (type != MAP_PRIVATE) {
         m->flags |= AREA_SHARED;
         if (!(f->mode & FILE_F_WRITE) || f->inode->seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))
             m->flags &= ~AREA_MAYWRITE;
@@ -106,7 +107,8 @@ static int map_file(struct file *f, struct vm_map_args *m, u32 flags, u64 offset
     if (err)
         return err;
     if (!m->object) // /dev/zero
-        return map_anonymous(m, flags, out);
+        return map_anonymous(m, (flags & ~MAP_TYPE) | (type == MAP_PRIVATE ? type : MAP_SHARED),
+                             out);
     m->file = f;
     m->offset = offset >> PAGE_SHIFT;
     return vm_map(self_space(), m, out);

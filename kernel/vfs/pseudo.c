@@ -100,6 +100,7 @@ void text_escaped(struct text *t, const char *s, const char *set)
 }
 
 struct text_file {
+    void *subject;     // (c)
     struct mutex lock; // RANK_NONE: readers of one open file
     struct text text;  // (lock)
 };
@@ -115,6 +116,11 @@ int text_file_open(struct inode *i, struct file *f)
     return 0;
 }
 
+void **text_file_subject(struct file *f)
+{
+    return &((struct text_file *)f->private)->subject;
+}
+
 void text_file_release(struct file *f)
 {
     struct text_file *o = f->private;
@@ -124,7 +130,7 @@ void text_file_release(struct file *f)
 }
 
 ssize_t text_file_read(struct file *f, struct uio *u, loff_t *pos,
-                       int (*make)(struct text *t, struct inode *i))
+                       int (*make)(struct text *t, struct file *f))
 {
     struct text_file *o = f->private;
     ssize_t n = 0;
@@ -133,7 +139,7 @@ ssize_t text_file_read(struct file *f, struct uio *u, loff_t *pos,
     mutex_lock(&o->lock);
     if (*pos == 0 || !o->text.data) {
         o->text.length = o->text.error = 0;
-        err = make(&o->text, f->inode) ?: o->text.error;
+        err = make(&o->text, f) ?: o->text.error;
     }
     if (!err && *pos < o->text.length) {
         n = MIN(u->left, o->text.length - *pos);

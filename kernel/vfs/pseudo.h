@@ -21,8 +21,9 @@ bool text_reserve(struct text *t, size_t n);
 // kept with the open file for the reads that follow. f->private is theirs.
 int text_file_open(struct inode *i, struct file *f);
 void text_file_release(struct file *f);
+void **text_file_subject(struct file *f); // what open may leave for `make`
 ssize_t text_file_read(struct file *f, struct uio *u, loff_t *pos,
-                       int (*make)(struct text *t, struct inode *i));
+                       int (*make)(struct text *t, struct file *f));
 
 #define DIR_FIRST_POS 2 // after "." and ".."
 // Emits one entry and moves on to `next`; false when the sink is full.

@@ -231,6 +231,9 @@ static void test_dev_zero(void)
     EXPECT("another mapping of /dev/zero", b[0], 0);
     EXPECT("a private one", c[0], 0);
     munmap(a, PAGE);
+    a = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED_VALIDATE, fd, 0);
+    CHECK("a validated one", a != MAP_FAILED && fault_of(touch_write, a) == 0);
+    munmap(a, PAGE);
     munmap(b, PAGE);
     munmap(c, PAGE);
     close(fd);

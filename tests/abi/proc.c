@@ -365,6 +365,28 @@ static void test_threads(void)
     gate_fini(&gate);
 }
 
+/* A text that another program reads than the one that opened it */
+
+static void opens_and_execs(void *out)
+{
+    int fd = open("/proc/self/maps", O_RDONLY);
+
+    NEED(fd >= 0 && dup2(fd, 0) == 0 && dup2(*(int *)out, 1) == 1);
+    execl("/usr/bin/busybox", "cat", NULL);
+}
+
+static void test_text_of_before(void)
+{
+    int fd[2];
+    char c;
+
+    NEED(pipe(fd) == 0);
+    EXPECT("cat", child_run(opens_and_execs, &fd[1]), EXITED(0));
+    close(fd[1]);
+    EXPECT("a text is of the program that was there", read(fd[0], &c, 1), 0);
+    close(fd[0]);
+}
+
 /* A name that changes while it is read */
 
 static int renamer; // (a) its thread id; -1: it is to end
@@ -420,5 +442,6 @@ int main(int argc, char **argv)
     test_oom();
     test_threads();
     test_renaming();
+    test_text_of_before();
     return abi_end();
 }

@@ -213,9 +213,9 @@ static int sys_readdir(struct file *f, struct dir_sink *sink)
 
 /* Texts and links */
 
-static int text_make(struct text *t, struct inode *i)
+static int text_make(struct text *t, struct file *f)
 {
-    const struct sys_place *p = place_of(i);
+    const struct sys_place *p = place_of(f->inode);
 
     if (!place_exists(p))
         return -ENODEV;
