@@ -33,14 +33,15 @@ static void put_repeated(struct format_out *out, char c, long count)
 static void put_string(struct format_out *out, const struct format_spec *spec, const char *s)
 {
     size_t len, i;
+    char c;
 
     if (!s)
         s = "(null)";
     len = spec->precision >= 0 ? strnlen(s, spec->precision) : strlen(s);
     if (!spec->left)
         put_repeated(out, ' ', spec->width - (long)len);
-    for (i = 0; i < len; i++)
-        put(out, s[i]);
+    for (i = 0; i < len && (c = READ_ONCE(s[i])); i++) // it may have become shorter
+        put(out, c);
     if (spec->left)
         put_repeated(out, ' ', spec->width - (long)len);
 }

@@ -97,6 +97,7 @@ static int map_file(struct file *f, struct vm_map_args *m, u32 flags, u64 offset
         return -EOVERFLOW;
     m->flags |= is_noexec(f) ? AREA_NOEXEC : 0;
     if (type != MAP_PRIVATE) {
+        flags = (flags & ~MAP_TYPE) | MAP_SHARED;
         m->flags |= AREA_SHARED;
         if (!(f->mode & FILE_F_WRITE) || f->inode->seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))
             m->flags &= ~AREA_MAYWRITE;
@@ -107,8 +108,7 @@ static int map_file(struct file *f, struct vm_map_args *m, u32 flags, u64 offset
     if (err)
         return err;
     if (!m->object) // /dev/zero
-        return map_anonymous(m, (flags & ~MAP_TYPE) | (type == MAP_PRIVATE ? type : MAP_SHARED),
-                             out);
+        return map_anonymous(m, flags, out);
     m->file = f;
     m->offset = offset >> PAGE_SHIFT;
     return vm_map(self_space(), m, out);
