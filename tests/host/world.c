@@ -21,7 +21,10 @@ void world_setup(void)
 {
     struct superblock *sb;
 
-    vm_hooks = (struct vm_hooks){file_get, file_put, sync_data, no_victim, NULL};
+    vm_hooks.file_get = file_get;
+    vm_hooks.file_put = file_put;
+    vm_hooks.file_sync = sync_data;
+    vm_hooks.out_of_memory = no_victim;
 
     vm_init();
     vfs_init();

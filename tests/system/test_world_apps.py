@@ -50,7 +50,8 @@ key one 'echo $((6 * 7))' Enter; see one '^42$'
 tmux split-window -t one 'PS1="% " bash --norc'; key one.1 'stty size; tty' Enter; see one.1 ^/dev/pts/
 tmux capture-pane -p -t one.1 | grep '^[0-9/]'
 tmux list-panes -t one -F '#{pane_index} #{pane_width}x#{pane_height}'
-tmux resize-pane -t one.1 -y 5; key one.1 'stty size' Enter; see one.1 '^5 80'
+tmux resize-pane -t one.1 -y 5  # which tmux passes on when it likes
+until tmux capture-pane -p -t one.1 | grep -q '^5 80'; do key one.1 'stty size' Enter; done
 key one.0 'vim -u NONE text' Enter; see one.0 '~'
 key one.0 'ione two three' Escape '0dwx$aX' Escape 'yyp:wq' Enter; see one.0 '^>$'; cat text
 key one.0 'sleep 1000' Enter; until tmux capture-pane -p -t one.0 | grep -q Stopped; do key one.0 C-z; done
