@@ -29,7 +29,8 @@
 //      RANK_SIGNAL        signal state of one process (handlers, pending, timers)
 //      RANK_FUTEX         futex bucket                              (two: by address)
 //      RANK_FDTABLE       descriptor table
-//      RANK_FS            root, working directory, umask; lists of semaphore undos
+//      RANK_FS            root, working directory, umask; lists of semaphore undos; counts
+//                         of users (in interrupts, too)
 //      RANK_BLOCKS        a file system's sets of block ranges
 //      RANK_JOURNAL       a journal's transactions
 //      RANK_BUFFERS       buffer cache: hash buckets, lists

@@ -16,12 +16,10 @@
 #include "proc/signalfd.h"
 #include "sched/inherit.h"
 
-void siginfo_times(struct siginfo *info, struct process *p)
+void siginfo_times(struct siginfo *info, ns_t user, ns_t system)
 {
     const ns_t tick = NS_PER_SEC / 100;
-    ns_t user, system;
 
-    process_times(p, &user, &system);
     info->si_utime = (s64)(user / tick);
     info->si_stime = (s64)(system / tick);
 }
@@ -42,14 +40,17 @@ static void child_move_locked(struct process *child, struct process *to)
 static void parent_notify_locked(struct process *p, int sig, int code, int status)
 {
     struct siginfo info;
+    ns_t user, system;
 
-    siginfo_kernel(&info, sig, code);
-    info.si_pid = p->pid->id;
-    info.si_uid = p->uid;
-    info.si_status = status;
-    siginfo_times(&info, p);
-    if (sig)
+    if (sig) {
+        siginfo_kernel(&info, sig, code);
+        info.si_pid = p->pid->id;
+        info.si_uid = p->uid;
+        info.si_status = status;
+        process_times(p, &user, &system);
+        siginfo_times(&info, user, system);
         signal_send_process(p->parent, sig, &info);
+    }
     wake_all(&p->parent->child_wait);
 }
 

@@ -132,15 +132,15 @@ int process_setpgid(pid_t pid, pid_t pgid)
     struct pid *target;
     int err;
 
+    pid = pid ?: process_self()->pid->id;
+    pgid = pgid ?: pid;
     if (pgid < 0)
         return -EINVAL;
     fresh = group_create(NULL, NULL);
     if (!fresh)
         return -ENOMEM;
     spin_lock(&proctree_lock);
-    pid = pid ?: process_self()->pid->id;
     p = process_find_any(pid);
-    pgid = pgid ?: pid;
     err = setpgid_check_locked(p, pid, pgid);
     target = err ? NULL : pid_find(pgid);
     if (target && !target->group) {

@@ -104,7 +104,7 @@ struct siginfo *signal_timer_locked(struct sigpending *pending, int sig, s32 tim
 // Of the signals to the whole process, these: a thread that was to take them does not; siglock
 // held.
 void signal_pass_on_locked(struct process *p, u64 set);
-void siginfo_times(struct siginfo *info, struct process *p); // SIGCHLD: what p has used
+void siginfo_times(struct siginfo *info, ns_t user, ns_t system); // SIGCHLD: what was used
 // With what p's end is told to its parent now.
 int exit_signal_locked(const struct process *p);
 // Of the main thread, also when that has ended.

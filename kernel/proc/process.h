@@ -103,7 +103,8 @@ struct process {
     struct process *parent;          // (proctree)
     struct list children;            // (proctree) by sibling; those with something to report first
     struct list all_node;            // (proctree) list of all processes, for ^P and the OOM choice
-    struct group *group;             // (proctree) and (siglock): read under either
+    struct group *group;             // (proctree); while it has threads, written under siglock,
+                                     // too, and read under either
     struct list sibling, group_node; // (proctree)
     struct list tracees;             // (proctree) struct trace of the threads it traces
     u32 execs;                       // (proctree) programs begun; if any setpgid is refused

@@ -33,10 +33,11 @@ static const struct proc_place *place_of(struct inode *i)
 
 /* Inodes */
 
-// Entries lie in the kernel's image, which is smaller than 16 MiB.
+// Entries lie in the kernel's image, which is smaller than 16 MiB; descriptors end below a million.
 static ino_t place_ino(const struct proc_place *p)
 {
-    return (u64)p->id << 44 | (u64)(p->fd + 1) << 24 | ((u64)p->entry & 0xffffff);
+    return (u64)p->id << 45 | (u64)p->thread << 44 | (u64)(p->fd + 1) << 24 |
+           ((u64)p->entry & 0xffffff);
 }
 
 static const struct inode_ops *link_ops_of(const struct proc_entry *e)
@@ -264,7 +265,8 @@ int procfs_process_get(const struct file *f, struct process **out)
 
 /* Texts */
 
-// What is guarded is of the program that was there at open(2), and empty when that has gone.
+// What is guarded is of the program that was there at open(2): once that has gone it is empty, for
+// who may look into the next one.
 static int text_make(struct text *t, struct file *f)
 {
     struct proc_place p = *place_of(f->inode);

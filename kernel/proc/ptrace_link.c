@@ -289,23 +289,34 @@ bool trace_birth_locked(struct trace *tr, struct task *child)
 
 /* What the tracer is told */
 
-void trace_report_locked(struct trace *tr, int code, int status)
+static void trace_signal_locked(const struct trace *tr, int code, int status)
 {
-    const struct k_sigaction *a = sighand_action(tr->tracer->sighand, SIGCHLD);
     struct siginfo info;
+    ns_t user, system;
 
-    tr->ready = true;
-    tr->status = status;
-    trace_insert_locked(tr);
     siginfo_kernel(&info, SIGCHLD, code);
     info.si_pid = tr->pid->id;
     info.si_uid = tr->proc->uid;
     info.si_status = code == CLD_EXITED    ? WEXITSTATUS(status)
                      : code == CLD_TRAPPED ? WSTOPSIG(status) & 0x7f
                                            : WTERMSIG(status);
-    siginfo_times(&info, tr->proc);
+    if (tr->task)
+        sched_times(tr->task->thread, &user, &system);
+    else
+        process_times(tr->proc, &user, &system);
+    siginfo_times(&info, user, system);
+    signal_send_process(tr->tracer, SIGCHLD, &info);
+}
+
+void trace_report_locked(struct trace *tr, int code, int status)
+{
+    const struct k_sigaction *a = sighand_action(tr->tracer->sighand, SIGCHLD);
+
+    tr->ready = true;
+    tr->status = status;
+    trace_insert_locked(tr);
     if (tr->dead || !(a->flags & SA_NOCLDSTOP))
-        signal_send_process(tr->tracer, SIGCHLD, &info);
+        trace_signal_locked(tr, code, status);
     wake_all(&tr->tracer->child_wait);
 }
 

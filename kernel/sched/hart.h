@@ -90,6 +90,7 @@ static inline bool sched_charge(struct sched_hart *h, ns_t now)
     t->run_start = now;
     t->times[t->mode] += delta;
     h->times[t->mode] += delta;
+    h->rq.rt_used += runq_is_rt(t) ? delta : 0;
     return runq_charge(t, delta);
 }
 

@@ -93,7 +93,7 @@ bool runq_outranks(const struct runq *q, const struct thread *current)
     return q->first && q->first->rt_priority >= current->rt_priority;
 }
 
-bool runq_brake(struct runq *q, const struct thread *current, ns_t now, ns_t ran)
+bool runq_brake(struct runq *q, const struct thread *current, ns_t now)
 {
     if (now - q->rt_begun >= RUNQ_RT_PERIOD) {
         q->rt_begun = now;
@@ -102,7 +102,6 @@ bool runq_brake(struct runq *q, const struct thread *current, ns_t now, ns_t ran
     }
     if (!runq_is_rt(current))
         return !q->braked && q->first && runq_is_rt(q->first);
-    q->rt_used += ran;
     q->braked = q->rt_used > RUNQ_RT_PART;
     return q->braked && first_fair(q);
 }

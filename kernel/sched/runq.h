@@ -29,7 +29,7 @@ struct runq {
     struct rb_root others; // in order
     ns_t floor;
     ns_t rt_begun; // when the period at hand began
-    ns_t rt_used;  // what real-time threads got of it
+    ns_t rt_used;  // what real-time threads got of it; the scheduler adds to it
     bool braked;   // enough: fair threads go first
 };
 
@@ -153,9 +153,9 @@ static inline bool runq_preempts(const struct thread *t, const struct thread *cu
 void runq_defer(struct runq *q, struct thread *t);
 // Some queued thread should run instead of `current`, whose slice is over.
 bool runq_outranks(const struct runq *q, const struct thread *current);
-// `current` ran for `ran` ns up to now, a monotonic time: true if it should give way because
-// real-time threads have had their part of the period, or get it again.
-bool runq_brake(struct runq *q, const struct thread *current, ns_t now, ns_t ran);
+// `current` runs, now being a monotonic time, and rt_used is up to date: true if it should give way
+// because real-time threads have had their part of the period, or get it again.
+bool runq_brake(struct runq *q, const struct thread *current, ns_t now);
 // A queued thread that may run on `hart` and has left its last hart, among the first few; NULL if
 // there is none.
 struct thread *runq_find_movable(struct runq *q, unsigned hart);

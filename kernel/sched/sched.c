@@ -328,7 +328,7 @@ void sched_tick(bool user)
     h->tick = NS_NEVER;
     over = sched_charge(h, now);
     if (h->current != h->idle) {
-        if (runq_brake(&h->rq, h->current, now, now - h->tick_armed))
+        if (runq_brake(&h->rq, h->current, now))
             sched_kick(h);
         h->current->mode = user ? CPU_USER : CPU_SYSTEM;
         if (!h->rq.count)

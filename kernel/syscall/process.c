@@ -360,7 +360,7 @@ s64 sys_futex(u64 addr, u64 op, u64 value, u64 timeout, u64 addr2, u64 value3)
 
 s64 sys_setpgid(u64 pid, u64 pgid)
 {
-    return process_setpgid((s32)pid, (s32)pgid ?: (s32)pid);
+    return process_setpgid((s32)pid, (s32)pgid);
 }
 
 s64 sys_getpgid(u64 pid)

@@ -144,6 +144,14 @@ static bool tty_may_take(const struct ldisc *l, bool waited)
     return ldisc_available(l) || (cc[VMIN] == 0 && (waited || cc[VTIME] == 0));
 }
 
+// -EAGAIN, -EINTR.
+static int lock_or_not(struct mutex *m, bool wait)
+{
+    if (wait)
+        return mutex_lock_interruptible(m);
+    return mutex_trylock(m) ? 0 : -EAGAIN;
+}
+
 // -EAGAIN: nothing is there, or somebody else was faster.
 static ssize_t tty_take(struct tty *tty, struct uio *u, bool waited)
 {
@@ -182,7 +190,7 @@ static ssize_t tty_read(struct file *file, struct uio *u, loff_t *pos)
         err = tty_check_background(tty, SIGTTIN);
         if (!err && wait)
             err = tty_wait_input(tty, u->left);
-        err = err ?: mutex_lock_interruptible(&tty->read_lock);
+        err = err ?: lock_or_not(&tty->read_lock, wait);
         if (err)
             return err;
         n = tty_take(tty, u, wait);
@@ -236,12 +244,8 @@ ssize_t tty_write_to(const struct tty_writer *w, struct tty *tty, struct file *f
     bool wait = !(file->flags & O_NONBLOCK);
     u8 chunk[CHUNK];
     ssize_t done = 0;
-    int err = 0;
+    int err = lock_or_not(w->lock, wait);
 
-    if (wait)
-        err = mutex_lock_interruptible(w->lock);
-    else if (!mutex_trylock(w->lock))
-        err = -EAGAIN;
     if (err)
         return err;
     while (u->left && !err) {

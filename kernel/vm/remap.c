@@ -10,6 +10,7 @@ struct remap {
     uaddr_t old, new;
     u64 old_length, new_length; // whole pages
     u32 flags;
+    bool has_object;
     struct vm_area *dead;
 };
 
@@ -26,7 +27,7 @@ static int tables_make(struct remap *r, u64 length)
     return err;
 }
 
-static void table_move(struct remap *r, uaddr_t start, uaddr_t end)
+static bool table_move(struct remap *r, uaddr_t start, uaddr_t end)
 {
     struct pte_run run = pte_run(r->s, start, end);
     bool any = false;
@@ -37,24 +38,29 @@ static void table_move(struct remap *r, uaddr_t start, uaddr_t end)
         *to = pte_xchg(p, 0);
         any = true;
     }
-    if (any)
+    if (any && r->has_object)
         mmu_flush(&r->s->mmu, start, end);
+    return any;
 }
 
 // Table by table. Who takes an object's pages away (rmap.c) looks under the same lock, and flushes
 // where it finds entries: at the new place. So the old one is flushed before the lock is given up.
+// Nobody takes anonymous pages from a space whose lock is held: one flush at the end will do.
 static void entries_move(struct remap *r, u64 length)
 {
     uaddr_t at = r->old, end = r->old + length, stop;
+    bool any = false;
 
     spin_lock(&r->s->pagetable_lock);
     while (mmu_next(&r->s->mmu, &at, end)) {
         stop = pte_table_stop(at, end);
-        table_move(r, at, stop);
+        any |= table_move(r, at, stop);
         at = stop;
         space_pause(r->s);
     }
     spin_unlock(&r->s->pagetable_lock);
+    if (any && !r->has_object)
+        mmu_flush(&r->s->mmu, r->old, end);
 }
 
 // Chooses r->new. The old range is isolated already.
@@ -90,6 +96,7 @@ static int area_move(struct remap *r, struct vm_area *a)
     if (r->flags & MREMAP_FIXED)
         space_empty_locked(r->s, r->new, like.end, &r->dead);
     space_insert(r->s, new);
+    r->has_object = new->object;
     entries_move(r, length);
     if (!keep)
         space_unmap_locked(r->s, r->old, r->old + r->old_length, &r->dead);

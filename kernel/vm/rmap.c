@@ -13,32 +13,42 @@
 
 #define AREAS_AT_ONCE 64 // passed over in one hold of areas_lock
 
-typedef void mapping_fn(struct vm_space *s, uaddr_t start, uaddr_t end);
+// Or may be, after mprotect(2): these flags stay as the area was made.
+static bool area_is_stored_to(const struct vm_area *a)
+{
+    const u32 both = AREA_SHARED | AREA_MAYWRITE;
 
-static void area_unmap_pages(struct vm_space *s, uaddr_t start, uaddr_t end)
+    return (load_relaxed(&a->flags) & both) == both;
+}
+
+// `stored`: bytes may be stored through the mapping.
+typedef void mapping_fn(struct vm_space *s, uaddr_t start, uaddr_t end, bool stored);
+
+static void area_drop_pages(struct vm_space *s, uaddr_t start, uaddr_t end, bool flush)
 {
     struct gather g;
 
     gather_init(&g, s);
     gather_range(&g, start, end, PTE_ANON);
+    if (flush)
+        gather_cover(&g, start, end);
     gather_finish(&g);
+}
+
+static void area_unmap_pages(struct vm_space *s, uaddr_t start, uaddr_t end, bool stored)
+{
+    area_drop_pages(s, start, end, false);
 }
 
 // Before write-back. An entry that mprotect or munmap has just changed may still be cached, and be
 // stored through: so this flushes whether it finds any or not.
-static void area_clean_pages(struct vm_space *s, uaddr_t start, uaddr_t end)
+static void area_clean_pages(struct vm_space *s, uaddr_t start, uaddr_t end, bool stored)
 {
-    struct gather g;
-
-    gather_init(&g, s);
-    gather_range(&g, start, end, PTE_ANON);
-    g.low = start;
-    g.high = end;
-    gather_finish(&g);
+    area_drop_pages(s, start, end, stored);
 }
 
 // The same, but pages stay mapped; the next store to one of them faults.
-static void area_protect_pages(struct vm_space *s, uaddr_t start, uaddr_t end)
+static void area_protect_pages(struct vm_space *s, uaddr_t start, uaddr_t end, bool stored)
 {
     struct pte_run run = pte_run_pausing(s, start, end);
     pte_t *p;
@@ -48,7 +58,8 @@ static void area_protect_pages(struct vm_space *s, uaddr_t start, uaddr_t end)
         if ((*p & (PTE_W | PTE_ANON)) == PTE_W)
             pte_clear_bits(p, PTE_W | PTE_D);
     spin_unlock(&s->pagetable_lock);
-    mmu_flush(&s->mmu, start, end);
+    if (stored) // else no entry lets anybody
+        mmu_flush(&s->mmu, start, end);
 }
 
 // Calls `locked` for each mapping of the pages that is locked in memory, `other` for the others.
@@ -67,13 +78,14 @@ static void mappings_each(struct vm_object *o, u64 first, u64 last, mapping_fn *
         uaddr_t start = a->start + ((from - a->offset) << PAGE_SHIFT);
         uaddr_t end = a->start + ((to + 1 - a->offset) << PAGE_SHIFT);
         mapping_fn *fn = load_relaxed(&a->flags) & AREA_LOCKED ? locked : other;
+        bool stored = area_is_stored_to(a);
 
         list_remove(&mark.object_node);
         list_insert_head(&a->object_node, &mark.object_node);
         if (s && from <= to && fn) {
             vm_space_pin(s);
             spin_unlock(&o->areas_lock);
-            fn(s, start, end);
+            fn(s, start, end, stored);
             vm_space_unpin(s);
             spin_lock(&o->areas_lock);
         } else if (++passed % AREAS_AT_ONCE == 0) {
@@ -103,13 +115,12 @@ void object_clean_mappings(struct vm_object *o, u64 first, u64 last)
 // An area is put on the list, under the lock, before anybody faults in it.
 bool vm_object_seal(struct vm_object *o, u8 *seals, u8 bits)
 {
-    const u32 both = AREA_SHARED | AREA_MAYWRITE; // they stay as an area was made
     struct vm_area *a;
     bool found = false;
 
     spin_lock(&o->areas_lock);
     LIST_FOR_EACH (a, &o->areas, object_node)
-        if ((found = a->space && (load_relaxed(&a->flags) & both) == both))
+        if ((found = a->space && area_is_stored_to(a)))
             break;
     if (!found)
         store_relaxed(seals, *seals | bits);

@@ -19,7 +19,7 @@ void gather_init(struct gather *g, struct vm_space *s)
     g->count = 0;
 }
 
-static void gather_cover(struct gather *g, uaddr_t start, uaddr_t end)
+void gather_cover(struct gather *g, uaddr_t start, uaddr_t end)
 {
     g->low = MIN(g->low, start);
     g->high = MAX(g->high, end);
@@ -36,15 +36,27 @@ static void gather_flush(struct gather *g)
     g->count = 0;
 }
 
-// Clears entries from `start` on until the gather is full; where it stopped.
+// The part of [*start, end) to go over in one hold: it begins where there is a table. Its end.
+static uaddr_t hold_end(struct vm_space *s, uaddr_t *start, uaddr_t end)
+{
+    if (end - *start <= HOLD_SPAN)
+        return end;
+    if (!mmu_next(&s->mmu, start, end))
+        *start = end;
+    return MIN(end, *start + HOLD_SPAN);
+}
+
+// Clears entries from `start` on until the gather is full, or for one hold; where it stopped.
 static uaddr_t gather_some(struct gather *g, uaddr_t start, uaddr_t end, u64 keep)
 {
     struct vm_space *s = g->space;
-    struct pte_run run = pte_run(s, start, end);
     u64 anon = 0, all = g->count;
+    struct pte_run run;
     pte_t *p;
 
     spin_lock(&s->pagetable_lock);
+    end = hold_end(s, &start, end);
+    run = pte_run(s, start, end);
     while (g->count < GATHER_FRAMES && (p = pte_next(&run))) {
         pte_t e = *p;
 
@@ -68,7 +80,7 @@ static uaddr_t gather_some(struct gather *g, uaddr_t start, uaddr_t end, u64 kee
 void gather_range(struct gather *g, uaddr_t start, uaddr_t end, u64 keep)
 {
     while (start < end) {
-        start = gather_some(g, start, MIN(end, start + HOLD_SPAN), keep);
+        start = gather_some(g, start, end, keep);
         if (g->count == GATHER_FRAMES)
             gather_flush(g);
     }
@@ -83,13 +95,15 @@ void gather_finish(struct gather *g)
 
 void gather_prune(struct gather *g, uaddr_t start, uaddr_t end)
 {
+    uaddr_t at = ALIGN_UP(start, MMU_TABLE_SPAN), stop;
     struct vm_space *s = g->space;
 
     if (end - start < MMU_TABLE_SPAN)
         return;
-    for (uaddr_t at = ALIGN_UP(start, MMU_TABLE_SPAN); at < end; at += HOLD_SPAN) {
+    for (; at < end; at = stop) {
         spin_lock(&s->pagetable_lock);
-        mmu_prune(&s->mmu, at, MIN(end, at + HOLD_SPAN), &g->tables);
+        stop = hold_end(s, &at, end);
+        mmu_prune(&s->mmu, at, stop, &g->tables);
         spin_unlock(&s->pagetable_lock);
     }
     if (g->tables)

@@ -131,6 +131,7 @@ void gather_init(struct gather *g, struct vm_space *s);
 // lock either way, or a pin of the space. May flush (no spinlock held).
 void gather_range(struct gather *g, uaddr_t start, uaddr_t end, u64 keep);
 // The tables that cover no more than this, empty by now.
+void gather_cover(struct gather *g, uaddr_t start, uaddr_t end); // to be flushed, too
 void gather_prune(struct gather *g, uaddr_t start, uaddr_t end);
 void gather_finish(struct gather *g);
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""stress-ng of Debian: two workers of each stressor, a bounded number of rounds, checking what they get."""
+"""stress-ng of Debian: workers of each stressor, a bounded number of rounds, checking what they get."""
 import pytest
 
 from test_world_full import ENVIRONMENT
@@ -7,6 +7,7 @@ from test_world_full import ENVIRONMENT
 pytestmark = [pytest.mark.one_config, pytest.mark.long]
 
 ROUNDS = 20
+ALONE = ("fcntl",)  # two share a folder, which the first to end removes, maybe before the other has begun
 STRESSORS = """
     access affinity aio alarm atomic bigheap branch brk cap chroot clock clone close context copy-file cpu
     cpu-sched daemon dekker dentry dir dirdeep dirmany dup dynlib enosys env epoll eventfd exit-group fault
@@ -24,8 +25,9 @@ STRESSORS = """
 
 @pytest.mark.parametrize("name", STRESSORS)
 def test_stressor(full, name):
-    command = f"mkdir -p /tmp/stress && cd /tmp/stress && stress-ng --{name} 2 --{name}-ops {ROUNDS} --verify 2>&1"
+    n = 1 if name in ALONE else 2
+    command = f"mkdir -p /tmp/stress && cd /tmp/stress && stress-ng --{name} {n} --{name}-ops {ROUNDS} --verify 2>&1"
     result = full.run(["bash", "-c", command], env=ENVIRONMENT, timeout=200)
     text = result.out.decode("utf-8", "replace")
-    assert result.status == 0 and f"passed: 2: {name} (2)" in text, text
+    assert result.status == 0 and f"passed: {n}: {name} ({n})" in text, text
     assert "fail: " not in text, text

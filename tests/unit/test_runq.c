@@ -246,7 +246,8 @@ static void test_brake(void **state)
     t = runq_pop(&q);
     for (; now < 10000 * MS; now += RUNQ_SLICE) {
         got += t == fair ? RUNQ_SLICE : 0;
-        if (runq_brake(&q, t, now + RUNQ_SLICE, RUNQ_SLICE)) {
+        q.rt_used += t == fair ? 0 : RUNQ_SLICE;
+        if (runq_brake(&q, t, now + RUNQ_SLICE)) {
             runq_insert(&q, t, true);
             t = runq_pop(&q);
             assert_true(runq_check(&q));
@@ -256,9 +257,11 @@ static void test_brake(void **state)
     assert_in_range(got, 400 * MS, 500 * MS);
     if (t != fair)
         runq_remove(&q, fair);
-    for (; now < 20000 * MS; now += RUNQ_SLICE)
-        if (runq_brake(&q, high, now, RUNQ_SLICE))
+    for (; now < 20000 * MS; now += RUNQ_SLICE) {
+        q.rt_used += RUNQ_SLICE;
+        if (runq_brake(&q, high, now))
             fail_msg("it gives way to nobody");
+    }
 }
 
 // A thread that yields goes behind the next one, and no further.
