@@ -23,7 +23,7 @@ FUNCTION_MEDIAN = 15  # the median is below
 FUNCTION_NINE_TENTHS = 45  # nine in ten are below
 # Lines of code, without blanks and comments, of the kernel but for what it grew later.
 KERNEL_GOAL = 14000
-KERNEL_MAX = 30243  # lower it whenever the kernel shrinks; findings of three readings raised it last
+KERNEL_MAX = 30273  # lower it whenever the kernel shrinks; findings of three readings raised it last
 LATER = ("kernel/base/lockstat.", "kernel/proc/procfs_locks.c", "kernel/block/", "kernel/buf/",
          "kernel/fs/ext4/", "kernel/fs/xv6fs/", "kernel/fs/pseudo/blockdev.c",
          "kernel/fs/pseudo/sysfs", "kernel/proc/procfs_block.c", "kernel/drivers/ramdisk.",
