@@ -17,8 +17,8 @@ struct user {
     u64 counts[USER_COUNTS];
 };
 
-static struct spinlock users_lock =
-    SPINLOCK_INIT(RANK_FS);              // signals are counted in interrupts, too
+// Taken in interrupts, too, in which signals are queued.
+static struct spinlock users_lock = SPINLOCK_INIT(RANK_FS);
 static struct hlist users[USER_BUCKETS]; // (users_lock)
 
 static struct hlist *bucket_of(uid_t uid)
