@@ -28,11 +28,11 @@ def test_process_list(console):
     console.send(NOBODY_WAITS)
     console.expect(r"\[1\] \d+\s")  # the shell says nothing more
     names = {}
-    while not {"cat", "-"} <= names.keys():
+    while not {"cat", "dead"} <= names.keys():
         found = process_list(console)
-        names = {name: pid for pid, (_, _, state, _, name) in found.items() if name != "-" or state == "zombie"}
+        names = {"dead" if state == "zombie" else name: pid for pid, (_, _, state, _, name) in found.items()}
     assert found[1] == (0, 1, "alive", 1, "init"), found
-    parent, *rest, _ = found[names["-"]]
-    assert rest == [parent, "zombie", 0], found  # in its parent's group
+    parent, *rest, name = found[names["dead"]]
+    assert rest == [parent, "zombie", 0] and name not in ("-", ""), found  # in its parent's group, with a name
     for pid in parent, names["cat"]:
         assert found[pid][:-1] == (names["sh"], pid, "alive", 1), found
