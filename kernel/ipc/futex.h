@@ -18,6 +18,6 @@ int futex_lock_pi(uaddr_t addr, bool private_only, bool try, ns_t deadline);
 int futex_unlock_pi(uaddr_t addr, bool private_only);
 int futex_wait_requeue_pi(uaddr_t from, u32 value, uaddr_t to, bool private_only, ns_t deadline);
 s64 futex_cmp_requeue_pi(uaddr_t from, uaddr_t to, u32 move, u32 expected, bool private_only);
-// A thread exits: robust locks it holds get FUTEX_OWNER_DIED; clear_child_tid is zeroed and woken.
+// A thread exits: robust locks it holds get FUTEX_OWNER_DIED.
 void futex_exit_robust(uaddr_t head, pid_t tid);
 void futex_init(void);

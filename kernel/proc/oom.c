@@ -2,7 +2,7 @@
 // Memory is out: end the process with the most resident pages and page tables, and those that it is
 // to count besides (oom_score_adj), never the kernel.
 //
-// The choice looks at every process once. That is the one walk over all processes in the kernel: it
+// The choice looks at every process once, as only calls that ask for all processes do besides: it
 // runs only when nothing else is left, and keeping an order would tax each page fault.
 
 #include "abi/errno.h"

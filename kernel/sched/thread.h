@@ -70,8 +70,8 @@ struct thread {
     struct donation *donation; // (donation) by which it waits itself, NULL: for nobody
 
     // Identity
-    pid_t tid;     // (c)
-    char name[16]; // (a) NUL-terminated; torn reads are harmless
+    pid_t tid;     // (a) exec may change it
+    char name[16]; // (a) NUL-terminated; a reader may see a torn or shorter one
     struct ref refs;
     void *stack;              // (c) top of the kernel stack
     void (*start_fn)(void *); // (c) what it runs
